@@ -1,0 +1,150 @@
+import { LIMITS } from './limits.ts'
+import { any, bool, bytes, dict, key, list, map, nullable, number, oneOf, opt, str, uint, type Infer, type Shape } from './shapes.ts'
+
+/** A book's id: chosen by whoever puts the book, the same for all devices of the account. */
+const bookId = key(128)
+
+/** A field that can be set, cleared with nil, or left as it is. */
+const field = <T>(shape: Shape<T>) => opt(nullable(shape))
+
+/** How a position or a selection is written down: the format's name (`cfi`, `xpointer`, `href` …) and the text, kept verbatim. */
+const locators = dict(nullable(str(4_096)), 16)
+
+/** What one member of `extra` is: anything, for apps that keep more than the hub knows of. */
+const extra = dict(any, 64)
+
+/** The plain form of an annotation, in the book's document and in views. */
+export const annotationFields = {
+  kind: field(oneOf('highlight', 'note', 'bookmark')),
+  color: field(str(64)),
+  style: field(str(64)),
+  quote: field(str(16_384)),
+  note: field(str(65_536)),
+  chapter: field(str(1_024)),
+  locators: field(locators),
+  extra: field(extra)
+} as const
+
+/** A book's own fields. Each is merged by itself, so that a change of one never undoes another. */
+export const bookFields = {
+  title: field(str(1_024)),
+  subtitle: field(str(1_024)),
+  authors: field(list(str(512), 64)),
+  language: field(str(64)),
+  publisher: field(str(512)),
+  published: field(str(64)),
+  description: field(str(32_768)),
+  series: field(str(512)),
+  seriesIndex: field(number(0, 1_000_000)),
+  subjects: field(list(str(512), 128)),
+  shelves: field(list(str(256), 128)),
+  tags: field(list(str(256), 128)),
+  rating: field(number(0, 5)),
+  status: field(
+    map({
+      state: oneOf('unread', 'reading', 'paused', 'finished', 'abandoned'),
+      startedAtMs: field(uint),
+      pausedAtMs: field(uint),
+      finishedAtMs: field(uint)
+    })
+  ),
+  /** SHA-256 of the cover's bytes. */
+  cover: field(str(64, 64)),
+  /** SHA-256 of the book file's bytes. */
+  file: field(map({ sha256: str(64, 64), sizeBytes: uint, mediaType: str(128), name: str(512) })),
+  /** `type:value` → who says so. Put adds; nil takes one away; the others stay. */
+  identifiers: opt(dict(nullable(str(64)), 64)),
+  extra: field(extra)
+} as const
+
+export const positionFields = {
+  progression: field(number(0, 1)),
+  locators: field(locators),
+  chapter: field(str(1_024)),
+  extra: field(extra)
+} as const
+
+const annotationId = map({ id: key(128) })
+
+interface Row<T> {
+  /** What `key` names. */
+  readonly key: Shape<string>
+  readonly keyName: string
+  readonly body: Shape<T>
+  readonly text: string
+}
+
+const row = <T>(keyName: string, keyShape: Shape<string>, body: Shape<T>, text: string): Row<T> => ({
+  key: keyShape,
+  keyName,
+  body,
+  text
+})
+
+/** Everything that a client may ask for. */
+export const ACTIONS = {
+  'annotation.update': row('book', bookId, bytes(LIMITS.maxUpdateBytes), "Applies a Yjs v1 update to the book's annotation document."),
+  'annotation.put': row('book', bookId, map({ id: key(128), ...annotationFields }), 'Makes an annotation, or changes the fields that are given.'),
+  'annotation.remove': row('book', bookId, annotationId, 'Marks an annotation as removed. Its content stays.'),
+  'annotation.restore': row('book', bookId, annotationId, 'Takes the mark away.'),
+  'position.set': row('book', bookId, map(positionFields), "Sets this device's place in the book."),
+  'book.put': row('book', bookId, map(bookFields), 'Makes a book, or changes the fields that are given.'),
+  'book.remove': row('book', bookId, map({}), 'Marks a book as removed. Its annotations and positions stay.'),
+  'book.restore': row('book', bookId, map({}), 'Takes the mark away.'),
+  'setting.put': row('name', key(128), map({ value: any }), 'Sets a setting of the account; nil clears it.')
+} as const
+
+export type ActionKind = keyof typeof ACTIONS
+
+export const isActionKind = (value: string): value is ActionKind => Object.hasOwn(ACTIONS, value)
+
+/** The body of an action of kind `K`. */
+export type ActionBody<K extends ActionKind> = Infer<(typeof ACTIONS)[K]['body']>
+
+const deviceId = key(64)
+
+/** Everything that stands in an account's log. What a client asked for, after its merge, and what only the hub writes. */
+export const CHANGES = {
+  'annotation.update': row('book', bookId, bytes(LIMITS.maxUpdateBytes + 65_536), "A Yjs v1 update of the book's annotation document."),
+  'position.set': ACTIONS['position.set'],
+  'book.put': ACTIONS['book.put'],
+  'book.remove': ACTIONS['book.remove'],
+  'book.restore': ACTIONS['book.restore'],
+  'setting.put': ACTIONS['setting.put'],
+  'device.put': row(
+    'device',
+    deviceId,
+    map({ name: str(256), app: str(256), readOnly: bool }),
+    'A device was registered, or its description changed. Written by the hub.'
+  ),
+  'device.revoke': row('device', deviceId, map({}), 'A device was cut off for ever. Written by the hub.')
+} as const
+
+export type ChangeKind = keyof typeof CHANGES
+export type ChangeBody<K extends ChangeKind> = Infer<(typeof CHANGES)[K]['body']>
+
+/**
+ * What can be read without folding the log, in pages. A list view's value is `[[id, map], …]` in the order of ids;
+ * `document` is a Yjs v1 update in parts, to be joined in the order of reading.
+ */
+export const VIEWS = {
+  books: 'every book; `key` is empty',
+  book: 'one book; `key` is its id',
+  annotations: "a book's annotations as plain maps, removed ones included; `key` is the book's id",
+  document: "a book's annotation document; `key` is the book's id",
+  positions: "a book's positions, by device; `key` is the book's id",
+  settings: 'every setting, by name; `key` is empty',
+  devices: 'every device; `key` is empty'
+} as const
+
+export type ViewName = keyof typeof VIEWS
+
+/** Names in a book's annotation document: the root map of annotations, and the fields in which one differs from a plain map. */
+export const ANNOTATION_DOCUMENT = {
+  /** Y.Map: annotation id → Y.Map of its fields. */
+  root: 'annotations',
+  /** The one field that is a Y.Text; all others are plain values. */
+  textField: 'note',
+  /** Set while the annotation is removed. */
+  removedField: 'removedAtMs'
+} as const

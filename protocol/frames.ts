@@ -1,0 +1,141 @@
+import { any, key, list, map, oneOf, opt, str, tuple, uint, type InferFields, type Plain, type Shape } from './shapes.ts'
+import { LIMITS } from './limits.ts'
+import { VIEWS, type ViewName } from './actions.ts'
+
+/** What a client asks for. `atMs` is the client's own clock; `kind`, `key` and `body` are checked one action at a time. */
+export type WireAction = readonly [number: number, atMs: number, kind: string, key: string, body: Plain]
+
+const action = tuple<WireAction>({ number: uint, atMs: uint, kind: str(64), key: str(512), body: any })
+
+/** One entry of the log. `timeUs` is the hub's clock in microseconds, strictly rising; `device`, `client`, `number` and `atMs` say where it comes from. */
+export type WireChange = readonly [
+  cursor: number,
+  timeUs: number,
+  device: string,
+  client: string,
+  number: number,
+  atMs: number,
+  kind: string,
+  key: string,
+  body: Plain
+]
+
+const change = tuple<WireChange>({
+  cursor: uint,
+  timeUs: uint,
+  device: str(64),
+  client: str(64),
+  number: uint,
+  atMs: uint,
+  kind: str(64),
+  key: str(512),
+  body: any
+})
+
+/** One refused action, as `acked` names it. */
+export type Refusal = readonly [number: number, code: string, message: string, field: string]
+
+const viewNames = Object.keys(VIEWS) as ViewName[]
+
+interface FrameRow<F extends Readonly<Record<string, Shape<unknown>>>> {
+  readonly type: number
+  readonly from: 'client' | 'hub'
+  readonly fields: F
+  readonly text: string
+}
+
+const frame = <const F extends Readonly<Record<string, Shape<unknown>>>>(
+  from: 'client' | 'hub',
+  type: number,
+  fields: F,
+  text: string
+): FrameRow<F> => ({ type, from, fields, text })
+
+/** Every frame, once. On the wire a frame is the msgpack array `[type, …fields]`, in this order; fields are only ever appended. */
+export const FRAMES = {
+  hello: frame(
+    'client',
+    0,
+    { version: uint, token: str(512), client: key(64), epoch: str(64), cursor: uint, agent: str(256) },
+    'Signs in. `client` is the id of this outbox. `epoch` and `cursor` say how far it has read; an empty epoch and 0 mean nothing yet.'
+  ),
+  push: frame(
+    'client',
+    1,
+    { confirmed: uint, actions: list(action, LIMITS.maxActionsPerPush) },
+    'Asks for actions, numbers strictly rising. `confirmed`: every answer up to this number has arrived, so the hub may forget them.'
+  ),
+  ack: frame('client', 2, { cursor: uint }, 'Says that every change up to `cursor` is kept by this client.'),
+  read: frame(
+    'client',
+    3,
+    { id: uint, view: oneOf(...viewNames), key: str(512), after: str(512) },
+    'Asks for a page of a view: what follows `after`, which is empty at first. The answer is `view` or `failed` with the same id.'
+  ),
+  ping: frame('client', 4, { nonce: uint }, 'Keeps the connection open. The answer is `pong`.'),
+
+  welcome: frame(
+    'hub',
+    16,
+    {
+      version: uint,
+      account: str(64),
+      device: str(64),
+      epoch: str(64),
+      head: uint,
+      lastNumber: uint,
+      timeMs: uint,
+      limits: map({ maxFrameBytes: uint, maxActionsPerPush: uint, maxUnansweredActions: uint, maxUpdateBytes: uint, idleTimeoutMs: uint })
+    },
+    'Signed in. `head` is the newest cursor; `lastNumber` is the highest number that this client has used; the log follows from the cursor.'
+  ),
+  changes: frame(
+    'hub',
+    17,
+    { changes: list(change, LIMITS.maxNodes) },
+    'The next changes of the log, live or catch-up: cursors are dense and follow the last one sent. A client sees its own changes too.'
+  ),
+  acked: frame(
+    'hub',
+    18,
+    {
+      accepted: list(tuple<[number: number, cursor: number]>({ number: uint, cursor: uint }), LIMITS.maxNodes),
+      refused: list(tuple<Refusal>({ number: uint, code: str(64), message: str(1_024), field: str(256) }), LIMITS.maxNodes)
+    },
+    'Answers to actions. Accepted: durable, at that cursor. Refused: nothing changed, and the number is used up.'
+  ),
+  resync: frame(
+    'hub',
+    19,
+    { code: str(64), epoch: str(64), cursor: uint },
+    'The cursor of `hello` cannot be continued. Forget what was read; the log follows from `cursor` of `epoch`.'
+  ),
+  view: frame(
+    'hub',
+    20,
+    { id: uint, cursor: uint, value: any, next: str(512) },
+    'A page of a view as it stood at `cursor`. `next` is the `after` of the next page, and empty on the last.'
+  ),
+  failed: frame('hub', 21, { id: uint, code: str(64), message: str(1_024), field: str(256) }, 'A `read` that was refused.'),
+  bye: frame(
+    'hub',
+    22,
+    { code: str(64), message: str(1_024), retryAfterMs: opt(uint) },
+    'The last frame: why the hub closes, and when to come back. The close code follows from `code`.'
+  ),
+  pong: frame('hub', 23, { nonce: uint, timeMs: uint }, "Answers `ping`, with the hub's time.")
+} as const
+
+export type FrameKind = keyof typeof FRAMES
+
+type FieldsOf<K extends FrameKind> = InferFields<(typeof FRAMES)[K]['fields']>
+
+/** A decoded frame, discriminated by `kind`. */
+export type Frame<K extends FrameKind = FrameKind> = { [P in K]: { kind: P } & FieldsOf<P> }[K]
+
+type KindsFrom<D> = { [K in FrameKind]: (typeof FRAMES)[K]['from'] extends D ? K : never }[FrameKind]
+export type ClientFrame = Frame<KindsFrom<'client'>>
+export type HubFrame = Frame<KindsFrom<'hub'>>
+
+/** A frame ready to encode. */
+export type FrameFields<K extends FrameKind> = FieldsOf<K>

@@ -1,0 +1,44 @@
+/**
+ * Bounds that are part of the protocol: both ends hold them, before sign-in too.
+ * The hub repeats those that a client plans with in `welcome`.
+ */
+export const LIMITS = {
+  /** One frame, in either direction. */
+  maxFrameBytes: 1_048_576,
+  /** The first frame of a connection, which comes from someone not yet known. */
+  maxHelloBytes: 4_096,
+  /** Nesting of arrays and maps in a frame. */
+  maxDepth: 16,
+  /** Values in a frame, containers included. */
+  maxNodes: 65_536,
+  /** Entries of one map. */
+  maxMapEntries: 256,
+  /** The key of a map, in UTF-8. */
+  maxMapKeyBytes: 128,
+  /** Actions in one `push`. */
+  maxActionsPerPush: 1_000,
+  /** Actions that a client may have sent and not yet seen answered. */
+  maxUnansweredActions: 4_096,
+  /** Answers that the hub keeps for one client until the client confirms them. */
+  maxKeptAnswers: 4_096,
+  /** The body of a plain action, encoded. */
+  maxBodyBytes: 65_536,
+  /** One Yjs update. */
+  maxUpdateBytes: 786_432,
+  /** Yjs clients that one update may name. */
+  maxUpdateClients: 64,
+  /** Structs that one Yjs update may hold. */
+  maxUpdateStructs: 10_000,
+  /** Characters that one struct of a Yjs update may span. */
+  maxUpdateSpan: 1_000_000,
+  /** A book's annotation document, as one Yjs update. */
+  maxDocumentBytes: 8_388_608,
+  /** The target aimed at when changes are gathered into a frame. One larger change goes alone. */
+  changesFrameBytes: 65_536,
+  /** Time from an open connection to its `hello`. */
+  helloTimeoutMs: 5_000,
+  /** A connection on which nothing arrived for this long is closed. */
+  idleTimeoutMs: 60_000,
+  /** How often a client that has nothing to say says `ping`. */
+  pingIntervalMs: 20_000
+} as const

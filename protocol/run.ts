@@ -1,0 +1,125 @@
+import { FRAMES } from './frames.ts'
+
+const HEADER_BYTES = 7
+const encoder = new TextEncoder()
+
+/** A name as a msgpack string, to be written as it is. */
+export function encodeName(name: string): Uint8Array {
+  const text = encoder.encode(name)
+  const head = text.length < 32 ? [0xa0 | text.length] : text.length < 256 ? [0xd9, text.length] : [0xda, text.length >> 8, text.length & 255]
+  const bytes = new Uint8Array(head.length + text.length)
+  bytes.set(head)
+  bytes.set(text, head.length)
+  return bytes
+}
+
+/** What the hub writes of one change. Names come encoded, because they repeat. */
+export interface ChangeParts {
+  readonly cursor: number
+  readonly timeUs: number
+  readonly device: Uint8Array
+  readonly client: Uint8Array
+  readonly number: number
+  readonly atMs: number
+  readonly kind: Uint8Array
+  readonly key: Uint8Array
+  /** One msgpack value. */
+  readonly body: Uint8Array
+}
+
+/**
+ * Gathers changes into a run: the bytes that are stored, and the frame that is sent, written once.
+ * A run is the changes' msgpack arrays one behind the other; with the `changes` header in front it is a frame.
+ */
+export class RunWriter {
+  #bytes = new Uint8Array(512)
+  #view = new DataView(this.#bytes.buffer)
+  #length = HEADER_BYTES
+  #count = 0
+
+  get count(): number {
+    return this.#count
+  }
+
+  get byteLength(): number {
+    return this.#length - HEADER_BYTES
+  }
+
+  add(change: ChangeParts): void {
+    const { device, client, kind, key, body } = change
+    this.#reserve(64 + device.length + client.length + kind.length + key.length + body.length)
+    this.#bytes[this.#length++] = 0x99
+    this.#uint(change.cursor)
+    this.#uint(change.timeUs)
+    this.#copy(device)
+    this.#copy(client)
+    this.#uint(change.number)
+    this.#uint(change.atMs)
+    this.#copy(kind)
+    this.#copy(key)
+    this.#copy(body)
+    this.#count += 1
+  }
+
+  /** The run and its frame, sharing memory that is never written again; the writer is empty afterwards. */
+  take(): { run: Uint8Array; frame: Uint8Array; count: number } {
+    const { count } = this
+    const frame = this.#bytes.subarray(0, this.#length)
+    writeHeader(frame, count)
+    this.#bytes = new Uint8Array(512)
+    this.#view = new DataView(this.#bytes.buffer)
+    this.#length = HEADER_BYTES
+    this.#count = 0
+    return { run: frame.subarray(HEADER_BYTES), frame, count }
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#length + bytes <= this.#bytes.length) return
+    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + bytes))
+    grown.set(this.#bytes.subarray(0, this.#length))
+    this.#bytes = grown
+    this.#view = new DataView(grown.buffer)
+  }
+
+  #copy(bytes: Uint8Array): void {
+    this.#bytes.set(bytes, this.#length)
+    this.#length += bytes.length
+  }
+
+  #uint(value: number): void {
+    if (value < 0x80) {
+      this.#bytes[this.#length++] = value
+    } else if (value <= 0xffffffff) {
+      this.#bytes[this.#length] = 0xce
+      this.#view.setUint32(this.#length + 1, value)
+      this.#length += 5
+    } else {
+      this.#bytes[this.#length] = 0xcf
+      this.#view.setUint32(this.#length + 1, Math.floor(value / 0x100000000))
+      this.#view.setUint32(this.#length + 5, value >>> 0)
+      this.#length += 9
+    }
+  }
+}
+
+/** Stored runs, copied behind one header: a `changes` frame. Nothing is decoded. */
+export function changesFrame(runs: readonly Uint8Array[], count: number): Uint8Array {
+  let length = HEADER_BYTES
+  for (const run of runs) length += run.length
+  const frame = new Uint8Array(length)
+  writeHeader(frame, count)
+  let at = HEADER_BYTES
+  for (const run of runs) {
+    frame.set(run, at)
+    at += run.length
+  }
+  return frame
+}
+
+/** `[17, [ … ]]` with a 32-bit count, so that the header has one length. */
+function writeHeader(frame: Uint8Array, count: number): void {
+  frame[0] = 0x92
+  frame[1] = FRAMES.changes.type
+  frame[2] = 0xdd
+  new DataView(frame.buffer, frame.byteOffset).setUint32(3, count)
+}

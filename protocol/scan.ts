@@ -1,0 +1,162 @@
+import { HubError } from './errors.ts'
+import { LIMITS } from './limits.ts'
+
+const bad = (why: string, at: number): HubError => new HubError('bad-frame', `${why} at byte ${at}`)
+
+const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
+
+/**
+ * Proves that bytes are one msgpack value which is safe to build, without building anything.
+ *
+ * Holds the limits of depth, values, lengths and map keys, and refuses what the protocol has no use for: extensions, keys that are
+ * not strings, are doubled or touch prototypes, text that is not UTF-8, integers beyond 2^53, NaN and infinities, bytes after the end.
+ *
+ * @throws HubError `bad-frame`, with the reason and the offset
+ * @see https://github.com/msgpack/msgpack/blob/master/spec.md
+ */
+export function scan(bytes: Uint8Array): void {
+  const end = new Scanner(bytes).value(0, 0)
+  if (end !== bytes.length) throw bad('bytes after the value', end)
+}
+
+class Scanner {
+  readonly #bytes: Uint8Array
+  #nodesLeft: number = LIMITS.maxNodes
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  /** Checks the value that starts at `at` and returns the offset behind it. */
+  value(at: number, depth: number): number {
+    if (--this.#nodesLeft < 0) throw bad(`over ${LIMITS.maxNodes} values`, at)
+    const bytes = this.#bytes
+    if (at >= bytes.length) throw bad('value cut off', at)
+    const head = bytes[at]!
+    if (head < 0x80 || head >= 0xe0) return at + 1
+    if (head < 0x90) return this.#map(at + 1, head & 0x0f, depth + 1)
+    if (head < 0xa0) return this.#array(at + 1, head & 0x0f, depth + 1)
+    if (head < 0xc0) return this.#text(at + 1, head & 0x1f)
+    switch (head) {
+      case 0xc0: // nil
+      case 0xc2: // false
+      case 0xc3: // true
+        return at + 1
+      case 0xc4:
+        return this.#skip(at + 2, this.#uint(at + 1, 1))
+      case 0xc5:
+        return this.#skip(at + 3, this.#uint(at + 1, 2))
+      case 0xc6:
+        return this.#skip(at + 5, this.#uint(at + 1, 4))
+      case 0xca:
+      case 0xcb:
+        return this.#float(at + 1, head === 0xca ? 4 : 8)
+      case 0xcc:
+      case 0xd0:
+        return this.#skip(at + 1, 1)
+      case 0xcd:
+      case 0xd1:
+        return this.#skip(at + 1, 2)
+      case 0xce:
+      case 0xd2:
+        return this.#skip(at + 1, 4)
+      case 0xcf:
+      case 0xd3:
+        return this.#int64(at + 1, head === 0xd3)
+      case 0xd9:
+        return this.#text(at + 2, this.#uint(at + 1, 1))
+      case 0xda:
+        return this.#text(at + 3, this.#uint(at + 1, 2))
+      case 0xdb:
+        return this.#text(at + 5, this.#uint(at + 1, 4))
+      case 0xdc:
+        return this.#array(at + 3, this.#uint(at + 1, 2), depth + 1)
+      case 0xdd:
+        return this.#array(at + 5, this.#uint(at + 1, 4), depth + 1)
+      case 0xde:
+        return this.#map(at + 3, this.#uint(at + 1, 2), depth + 1)
+      case 0xdf:
+        return this.#map(at + 5, this.#uint(at + 1, 4), depth + 1)
+      default:
+        throw bad(`type 0x${head.toString(16)} is not allowed`, at)
+    }
+  }
+
+  #skip(at: number, length: number): number {
+    if (length > this.#bytes.length - at) throw bad('length over the bytes that are there', at)
+    return at + length
+  }
+
+  #uint(at: number, width: 1 | 2 | 4): number {
+    this.#skip(at, width)
+    let value = 0
+    for (let index = 0; index < width; index++) value = value * 256 + this.#bytes[at + index]!
+    return value
+  }
+
+  #float(at: number, width: 4 | 8): number {
+    const end = this.#skip(at, width)
+    const view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset + at, width)
+    if (!Number.isFinite(width === 4 ? view.getFloat32(0) : view.getFloat64(0))) throw bad('number is not finite', at)
+    return end
+  }
+
+  #int64(at: number, signed: boolean): number {
+    const end = this.#skip(at, 8)
+    const high = signed ? this.#uint(at, 4) | 0 : this.#uint(at, 4)
+    if (high > 0x1fffff || high < -0x200000) throw bad('integer beyond 2^53', at)
+    return end
+  }
+
+  #array(at: number, count: number, depth: number): number {
+    this.#enter(at, count, depth)
+    for (let index = 0; index < count; index++) at = this.value(at, depth)
+    return at
+  }
+
+  #map(at: number, count: number, depth: number): number {
+    this.#enter(at, count * 2, depth)
+    if (count > LIMITS.maxMapEntries) throw bad(`map over ${LIMITS.maxMapEntries} entries`, at)
+    const keys = count > 1 ? new Set<string>() : undefined
+    for (let index = 0; index < count; index++) {
+      const head = this.#bytes[at]
+      const start = head !== undefined && head >= 0xa0 && head < 0xc0 ? at + 1 : head === 0xd9 ? at + 2 : -1
+      if (start < 0) throw bad('map key is not a short string', at)
+      const end = this.value(at, depth)
+      if (end - start > LIMITS.maxMapKeyBytes) throw bad(`map key over ${LIMITS.maxMapKeyBytes} bytes`, at)
+      let key = ''
+      for (let byte = start; byte < end; byte++) key += String.fromCharCode(this.#bytes[byte]!)
+      if (FORBIDDEN_KEYS.has(key)) throw bad(`map key ${key} is not allowed`, at)
+      if (keys?.has(key)) throw bad('map key is doubled', at)
+      keys?.add(key)
+      at = this.value(end, depth)
+    }
+    return at
+  }
+
+  #enter(at: number, values: number, depth: number): void {
+    if (depth > LIMITS.maxDepth) throw bad(`deeper than ${LIMITS.maxDepth}`, at)
+    if (values > this.#bytes.length - at) throw bad('count over the bytes that are there', at)
+  }
+
+  /** Refuses overlong forms, surrogates and code points beyond U+10FFFF too (RFC 3629, section 4). */
+  #text(at: number, length: number): number {
+    const bytes = this.#bytes
+    const end = this.#skip(at, length)
+    while (at < end) {
+      const lead = bytes[at]!
+      if (lead < 0x80) {
+        at += 1
+        continue
+      }
+      const extra = lead >= 0xc2 && lead < 0xe0 ? 1 : lead >= 0xe0 && lead < 0xf0 ? 2 : lead >= 0xf0 && lead < 0xf5 ? 3 : 0
+      const second = bytes[at + 1]!
+      const least = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80
+      const most = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf
+      if (extra === 0 || at + extra >= end || second < least || second > most) throw bad('text is not UTF-8', at)
+      for (let index = 2; index <= extra; index++) if ((bytes[at + index]! & 0xc0) !== 0x80) throw bad('text is not UTF-8', at)
+      at += extra + 1
+    }
+    return end
+  }
+}

@@ -1,0 +1,20 @@
+/** Time, as the core needs it. Tests and simulations bring their own. */
+export interface Clock {
+  /** Milliseconds since 1970, with fractions. May go back. */
+  nowMs(): number
+  /** Runs `task` once everything that has already arrived was handled: the border between two groups of work. */
+  nextTurn(task: () => void): void
+  /** Runs `task` after `delayMs`; the returned function cancels it. MUST NOT keep a process alive. */
+  setTimer(delayMs: number, task: () => void): () => void
+}
+
+/** Where ids and secrets come from. MUST be unpredictable in production. */
+export type RandomBytes = (count: number) => Uint8Array
+
+/** Structured logging; `pino` fits. Never given secrets. */
+export interface Logger {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}

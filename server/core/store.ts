@@ -1,0 +1,94 @@
+/** Where an account's log stands. */
+export interface LogHead {
+  /** The log's life; another one means that cursors do not compare. */
+  readonly epoch: string
+  /** The newest cursor; 0 when the log is empty. */
+  readonly head: number
+  /** The oldest cursor that can still be read; 1 unless the log was trimmed. */
+  readonly floor: number
+}
+
+/** Consecutive changes, as they go on the wire, and what only the hub keeps about them. */
+export interface StoredRun {
+  /** The cursor of the first change. */
+  readonly first: number
+  readonly count: number
+  /** The changes' msgpack arrays, one behind the other. */
+  readonly run: Uint8Array
+  /** A msgpack array with one value for each change; never sent. */
+  readonly notes: Uint8Array
+}
+
+/** New changes of one account. */
+export interface Append {
+  readonly account: string
+  /** Creates the log when there is none; else it MUST be the log's own. */
+  readonly epoch: string
+  /** The head that the writer saw. */
+  readonly after: number
+  /** Not empty; the first starts at `after + 1`, each next one where the last ended. */
+  readonly runs: readonly StoredRun[]
+}
+
+/** The key of a record beside the logs: texts that compare one by one. A key sorts before the longer keys that it begins. */
+export type RecordKey = readonly string[]
+
+export interface RecordWrite {
+  readonly key: RecordKey
+  /** Undefined removes the record. */
+  readonly value: Uint8Array | undefined
+}
+
+/** Everything that one turn wants kept. */
+export interface Batch {
+  readonly appends: readonly Append[]
+  readonly writes: readonly RecordWrite[]
+}
+
+/** An append came from someone who had not seen the newest change. Nothing of its batch was written. */
+export class StoreConflict extends Error {
+  override readonly name = 'StoreConflict'
+  readonly account: string
+  readonly head: LogHead | undefined
+
+  constructor(account: string, head: LogHead | undefined) {
+    super(`the log of ${account} is not where the writer saw it`)
+    this.account = account
+    this.head = head
+  }
+}
+
+/** Bytes in the store are not what was written. Named, never served. */
+export class StoreDamage extends Error {
+  override readonly name = 'StoreDamage'
+}
+
+/**
+ * The change logs of all accounts, and the records that are folded from them, under one transaction.
+ *
+ * Reads see only what is durable. Every record carries a checksum, and a read of a damaged one throws `StoreDamage`.
+ */
+export interface Store {
+  /** Where the log of `account` stands; undefined when there is none. */
+  head(account: string): Promise<LogHead | undefined>
+  /**
+   * Reads on from a cursor: the stored runs, in order and without a gap, of which the first holds the change `after + 1` (and may begin before it).
+   * At least one run when there is a change to read; no further run once `maxBytes` are reached.
+   */
+  read(account: string, after: number, maxBytes: number): Promise<StoredRun[]>
+  /** The record's value; undefined when there is none. Callers MUST NOT change the bytes. */
+  get(key: RecordKey): Uint8Array | undefined
+  /** Records whose key begins with `prefix` and, where given, sorts after `after`; in key order, at most `limit`. */
+  range(prefix: RecordKey, after: RecordKey | undefined, limit: number): [key: RecordKey, value: Uint8Array][]
+  /**
+   * Keeps all of a batch or nothing. Resolves when it is flushed to disk.
+   *
+   * Batches take effect in the order of the calls. When the disk fails, the promise never settles: the engine ends the process,
+   * because what a failed flush left behind cannot be known.
+   *
+   * @throws StoreConflict before anything is written
+   */
+  commit(batch: Batch): Promise<void>
+  /** Waits for what was committed, then lets go of the files. */
+  close(): Promise<void>
+}

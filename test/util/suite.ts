@@ -1,0 +1,42 @@
+import { suite as uvuSuite } from 'uvu'
+
+/** What a test body gets. */
+export interface TestContext {
+  /** Runs when the test ends, however it ends; last deferred, first run. */
+  defer(cleanup: () => unknown): void
+}
+
+export interface Suite {
+  (fact: string, body: (context: TestContext) => unknown): void
+  only(fact: string, body: (context: TestContext) => unknown): void
+  run(): void
+}
+
+/**
+ * A uvu suite whose tests have a time limit and clean up behind them: a test that hangs fails by name, and a server that it left open is closed.
+ *
+ * @param name the path of what it checks, such as `server/core/session`
+ * @param limitMs guards against hanging, and is no measure of speed
+ */
+export function suite(name: string, { limitMs = 60_000 } = {}): Suite {
+  const test = uvuSuite(name)
+  const guarded = (body: (context: TestContext) => unknown) => async (): Promise<void> => {
+    const cleanups: (() => unknown)[] = []
+    let timer: NodeJS.Timeout | undefined
+    try {
+      await Promise.race([
+        Promise.resolve(body({ defer: cleanup => cleanups.push(cleanup) })),
+        new Promise((_, reject) => {
+          timer = setTimeout(() => reject(new Error(`no result within ${limitMs} ms`)), limitMs)
+        })
+      ])
+    } finally {
+      clearTimeout(timer)
+      for (const cleanup of cleanups.reverse()) await cleanup()
+    }
+  }
+  const add = ((fact, body) => test(fact, guarded(body))) as Suite
+  add.only = (fact, body) => test.only(fact, guarded(body))
+  add.run = () => test.run()
+  return add
+}
