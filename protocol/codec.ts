@@ -66,3 +66,6 @@ export function decodeFrame(bytes: Uint8Array, from: 'client' | 'hub'): Frame {
   }
   return frame as unknown as Frame
 }
+
+/** Builds the values that stand one behind the other in trusted bytes, such as the changes of a stored run. */
+export const decodeValues = (bytes: Uint8Array): Plain[] => (unpackr.unpackMultiple(bytes) ?? []) as Plain[]

@@ -1,11 +1,11 @@
-import { any, key, list, map, oneOf, opt, str, tuple, uint, type InferFields, type Plain, type Shape } from './shapes.ts'
+import { any, key, list, map, oneOf, opt, positive, str, tuple, uint, type InferFields, type Plain, type Shape } from './shapes.ts'
 import { LIMITS } from './limits.ts'
 import { VIEWS, type ViewName } from './actions.ts'
 
 /** What a client asks for. `atMs` is the client's own clock; `kind`, `key` and `body` are checked one action at a time. */
 export type WireAction = readonly [number: number, atMs: number, kind: string, key: string, body: Plain]
 
-const action = tuple<WireAction>({ number: uint, atMs: uint, kind: str(64), key: str(512), body: any })
+const action = tuple<WireAction>({ number: positive, atMs: uint, kind: str(64), key: str(512), body: any })
 
 /** One entry of the log. `timeUs` is the hub's clock in microseconds, strictly rising; `device`, `client`, `number` and `atMs` say where it comes from. */
 export type WireChange = readonly [

@@ -160,3 +160,6 @@ class Scanner {
     return end
   }
 }
+
+/** The offset behind the msgpack value that starts at `at` in trusted bytes. */
+export const valueEnd = (bytes: Uint8Array, at: number): number => new Scanner(bytes).value(at, 0)

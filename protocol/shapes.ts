@@ -43,6 +43,9 @@ const shape = <T>(words: string, test: (value: unknown) => boolean): Shape<T> =>
 /** A whole number from 0 to 2^53 - 1. */
 export const uint = shape<number>('uint', value => Number.isSafeInteger(value) && (value as number) >= 0)
 
+/** A whole number from 1 to 2^53 - 1. */
+export const positive = shape<number>('uint 1..', value => Number.isSafeInteger(value) && (value as number) >= 1)
+
 /** A finite number within bounds. */
 export const number = (least: number, most: number): Shape<number> =>
   shape(`number ${least}..${most}`, value => typeof value === 'number' && value >= least && value <= most)

@@ -1,0 +1,342 @@
+import {
+  ACTIONS,
+  checked,
+  decodeValue,
+  decodeValues,
+  encodeName,
+  encodeValue,
+  HubError,
+  isActionKind,
+  LIMITS,
+  RunWriter,
+  type ActionBody,
+  type ActionKind,
+  type ChangeBody,
+  type ChangeKind,
+  type Plain,
+  type Refusal,
+  type WireAction,
+  type WireChange
+} from '../../protocol/index.ts'
+import { handleAction, needsDocument } from './actions.ts'
+import { confirm, judge, refusalOf, remember } from './answers.ts'
+import { digest } from './digest.ts'
+import { Documents } from './documents/documents.ts'
+import { fold, type Change, type Note, type RichNote } from './fold.ts'
+import type { Clock } from './ports.ts'
+import type { Answer, ClientRecord } from './records.ts'
+import type { Append, LogHead, RecordWrite, Store, StoredRun } from './store.ts'
+import { Views } from './views.ts'
+
+/** Records are stored after this many changes, or this many records, since the last time. */
+const STORE_AFTER_CHANGES = 1_024
+const STORE_AFTER_RECORDS = 256
+const READ_BYTES = 1_048_576
+
+/** Who an action comes from. */
+export interface Origin {
+  readonly device: string
+  readonly client: string
+  readonly readOnly: boolean
+}
+
+export interface Answers {
+  readonly accepted: [number: number, cursor: number][]
+  readonly refused: Refusal[]
+}
+
+/** Someone who waits for the answers to actions: they come once what they speak of is durable. */
+export interface Submitter {
+  answered(answers: Answers): void
+}
+
+/** Someone who is told of every new change, in order, once it is durable. */
+export interface Follower {
+  readonly device: string
+  /** One run: the `changes` frame that holds it, and the cursors of its first and last change. */
+  deliver(frame: Uint8Array, first: number, last: number): void
+  /** The device was revoked. */
+  cutOff(): void
+}
+
+/** What one turn has gathered. */
+export interface Staged {
+  readonly runs: (StoredRun & { readonly frame: Uint8Array })[]
+  readonly answers: Map<Submitter, Answers>
+  readonly whenDurable: (() => void)[]
+}
+
+const encodedNames = new Map<string, Uint8Array>(Object.keys({ ...ACTIONS, 'device.put': 0, 'device.revoke': 0 }).map(kind => [kind, encodeName(kind)]))
+
+/**
+ * One account in memory: its log's head, its records and documents, and those who follow it.
+ *
+ * What is submitted takes effect here at once and is gathered. Nothing of it is shown to anyone before the group commit that it goes into has
+ * resolved; should that fail, the process ends and the memory with it.
+ */
+export class Account {
+  readonly id: string
+  readonly epoch: string
+  readonly views: Views
+  readonly documents: Documents
+  readonly followers = new Set<Follower>()
+  /** The newest change that is on disk: the one up to which followers may read. */
+  durableHead: number
+  usedAtMs: number
+  readonly #clock: Clock
+  readonly #wake: (account: Account) => void
+  #head: number
+  #timeUs: number
+  #foldedTo: number
+  #writer = new RunWriter()
+  #notes: Note[] = []
+  #staged: Staged = { runs: [], answers: new Map(), whenDurable: [] }
+  #isStoringDue = false
+  #commitsUnderWay = 0
+
+  private constructor(id: string, log: LogHead, store: Store, clock: Clock, wake: (account: Account) => void) {
+    this.id = id
+    this.epoch = log.epoch
+    this.#clock = clock
+    this.#wake = wake
+    this.views = new Views(store, id)
+    this.documents = new Documents(id, log.epoch, store, this.views)
+    const folded = this.views.get('fold')
+    this.#foldedTo = folded?.foldedTo ?? 0
+    this.#timeUs = folded?.timeUs ?? 0
+    this.#head = log.head
+    this.durableHead = log.head
+    this.usedAtMs = clock.nowMs()
+  }
+
+  /**
+   * Brings an account into memory: its stored records, and what its log holds beyond them.
+   * @param wake is called when there is something to commit
+   */
+  static async open(id: string, log: LogHead, store: Store, clock: Clock, wake: (account: Account) => void): Promise<Account> {
+    const account = new Account(id, log, store, clock, wake)
+    for (let cursor = account.#foldedTo; cursor < log.head; ) {
+      const runs = await store.read(id, cursor, READ_BYTES)
+      for (const stored of runs) cursor = account.#foldRun(stored, cursor)
+      if (runs.length === 0) throw new Error(`the log of ${id} ends at ${cursor}, before its head`)
+    }
+    return account
+  }
+
+  /** The newest change that took effect here. */
+  get head(): number {
+    return this.#head
+  }
+
+  /** True when nothing is gathered, on its way to the store, or kept from it. */
+  get isSettled(): boolean {
+    const { runs, answers, whenDurable } = this.#staged
+    return this.#commitsUnderWay + this.#writer.count + runs.length + answers.size + whenDurable.length === 0
+  }
+
+  /** The number that a client has reached; 0 for one that the hub never saw. */
+  lastNumber(device: string, client: string): number {
+    return this.views.get('clients', device, client)?.lastNumber ?? 0
+  }
+
+  /** Loads the documents that these actions need; undefined when they are all in memory. */
+  prepare(actions: readonly WireAction[]): Promise<void> | undefined {
+    let missing: Set<string> | undefined
+    for (const [, , kind, key] of actions)
+      if (needsDocument(kind) && !this.documents.isLoaded(key)) missing = (missing ?? new Set()).add(key)
+    return missing && this.documents.load(missing)
+  }
+
+  /**
+   * Lets numbered actions of a client take effect, each at most once and each by itself. Their documents MUST be in memory (`prepare`).
+   * @param confirmed the client has every answer up to this number
+   */
+  submit(origin: Origin, confirmed: number, actions: readonly WireAction[], submitter: Submitter): void {
+    const known = this.views.get('clients', origin.device, origin.client)
+    if (known !== undefined) confirm(known, confirmed)
+    if (actions.length === 0) return
+    const record = known ?? { lastNumber: 0, answers: [] }
+    const answers = this.#answersFor(submitter)
+    for (const action of actions) {
+      const [number] = action
+      const answer = this.#take(origin, record, action)
+      if (answer.length === 3) answers.accepted.push([number, answer[2]])
+      else answers.refused.push([number, answer[3], answer[4], answer[5]])
+    }
+    this.views.put('clients', [origin.device, origin.client], record)
+    this.#wake(this)
+  }
+
+  /**
+   * Lets one action take effect that has no number, such as an operator's. Its document MUST be in memory (`prepare`).
+   * @returns its cursor, once it is durable
+   * @throws HubError the refusal
+   */
+  async perform(origin: Origin, kind: string, key: string, body: Plain): Promise<number> {
+    const cursor = this.#change(origin, 0, this.#clock.nowMs(), kind, key, body, encodeValue(body), 0)
+    await this.settled()
+    return cursor
+  }
+
+  /** Appends a change that only the hub makes. Resolves with its cursor once it is durable. */
+  async write<K extends 'device.put' | 'device.revoke'>(kind: K, key: string, body: ChangeBody<K>, secretHash?: Uint8Array): Promise<number> {
+    const origin = { device: key, client: '', readOnly: false }
+    const note = secretHash === undefined ? 0 : { digest: 0, secretHash }
+    const cursor = this.#append(origin, 0, Math.floor(this.#clock.nowMs()), kind, key, body, encodeValue(body), note)
+    this.#isStoringDue = true
+    if (kind === 'device.revoke') for (const follower of this.followers) if (follower.device === key) follower.cutOff()
+    await this.settled()
+    return cursor
+  }
+
+  /** Resolves once everything submitted so far is durable. */
+  settled(): Promise<void> {
+    return new Promise(resolve => this.whenDurable(resolve))
+  }
+
+  /** Runs `task` once everything submitted so far is durable. */
+  whenDurable(task: () => void): void {
+    this.#staged.whenDurable.push(task)
+    this.#wake(this)
+  }
+
+  /** Asks for the records to be stored with the next commit. */
+  storeRecords(): void {
+    this.#isStoringDue = true
+    this.#wake(this)
+  }
+
+  /** Hands over what was gathered, for one commit. */
+  takeStaged(): { append: Append | undefined; writes: RecordWrite[]; staged: Staged } {
+    this.#closeRun()
+    if (this.documents.snapshotDue()) this.#isStoringDue = true
+    const staged = this.#staged
+    this.#staged = { runs: [], answers: new Map(), whenDurable: [] }
+    const { runs } = staged
+    const append = runs.length === 0 ? undefined : { account: this.id, epoch: this.epoch, after: runs[0]!.first - 1, runs }
+    this.#commitsUnderWay += 1
+    return { append, writes: this.#takeWrites(), staged }
+  }
+
+  /** What was handed over is durable. */
+  committed({ runs }: Staged): void {
+    this.#commitsUnderWay -= 1
+    this.views.stored()
+    const last = runs.at(-1)
+    if (last !== undefined) this.durableHead = last.first + last.count - 1
+  }
+
+  /** Tells everyone concerned about what became durable. */
+  announce({ runs, answers, whenDurable }: Staged): void {
+    for (const { frame, first, count } of runs) for (const follower of this.followers) follower.deliver(frame, first, first + count - 1)
+    for (const [submitter, given] of answers) submitter.answered(given)
+    for (const task of whenDurable) task()
+  }
+
+  #answersFor(submitter: Submitter): Answers {
+    let answers = this.#staged.answers.get(submitter)
+    if (answers === undefined) this.#staged.answers.set(submitter, (answers = { accepted: [], refused: [] }))
+    return answers
+  }
+
+  #take(origin: Origin, record: ClientRecord, [number, atMs, kind, key, body]: WireAction): Answer {
+    const bytes = encodeValue(body)
+    const name = encodeName(key)
+    const content = digest([encodedNames.get(kind) ?? encodeName(kind), name, bytes])
+    const verdict = judge(record, number, content)
+    if (verdict === 'conflict') return refusalOf(number, content, new HubError('action-conflict'))
+    if (verdict === 'already-done') return refusalOf(number, content, new HubError('already-done'))
+    if (verdict !== 'fresh') return verdict
+    let answer: Answer
+    try {
+      answer = [number, content, this.#change(origin, number, atMs, kind, key, body, bytes, content)]
+    } catch (error) {
+      if (!(error instanceof HubError)) throw error
+      answer = refusalOf(number, content, error)
+      this.#isStoringDue = true
+    }
+    remember(record, answer)
+    return answer
+  }
+
+  /** Checks one action and appends its change. */
+  #change(origin: Origin, number: number, atMs: number, kind: string, key: string, body: Plain, bytes: Uint8Array, content: number): number {
+    if (origin.readOnly) throw new HubError('forbidden', 'this device may only read')
+    if (!isActionKind(kind)) throw new HubError('unknown-action', `there is no action ${kind}`, { field: 'kind' })
+    checked('bad-action', ACTIONS[kind].key, key, 'key')
+    const held = checked<ActionBody<ActionKind>>('bad-action', ACTIONS[kind].body, body, 'body')
+    if (kind !== 'annotation.update' && bytes.length > LIMITS.maxBodyBytes)
+      throw new HubError('too-large', `body is over ${LIMITS.maxBodyBytes} bytes`, { field: 'body' })
+    const nowMs = this.#clock.nowMs()
+    const claimedMs = Math.min(atMs, Math.floor(nowMs))
+    const { device } = origin
+    const document = (book: string) => this.documents.use(book, nowMs)
+    const outcome = handleAction({ views: this.views, device, epoch: this.epoch, atMs: claimedMs, document }, kind, key, held)
+    const note = outcome.note === undefined ? content : { digest: content, ...outcome.note }
+    const changeBytes = outcome.body === body ? bytes : encodeValue(outcome.body)
+    return this.#append(origin, number, claimedMs, outcome.kind, key, outcome.body as ChangeBody<ChangeKind>, changeBytes, note)
+  }
+
+  #append(
+    { device, client }: Origin,
+    number: number,
+    atMs: number,
+    kind: ChangeKind,
+    key: string,
+    body: ChangeBody<ChangeKind>,
+    bytes: Uint8Array,
+    note: number | RichNote
+  ): number {
+    const cursor = ++this.#head
+    const timeUs = Math.max(this.#timeUs + 1, Math.floor(this.#clock.nowMs() * 1_000))
+    this.#timeUs = timeUs
+    fold(this.views, { cursor, timeUs, device, client, number, atMs, kind, key, body }, note)
+    this.#writer.add({
+      cursor,
+      timeUs,
+      device: encodeName(device),
+      client: encodeName(client),
+      number,
+      atMs,
+      kind: encodedNames.get(kind)!,
+      key: encodeName(key),
+      body: bytes
+    })
+    this.#notes.push(note)
+    if (this.#writer.byteLength >= LIMITS.changesFrameBytes) this.#closeRun()
+    return cursor
+  }
+
+  #closeRun(): void {
+    if (this.#writer.count === 0) return
+    const { run, frame, count } = this.#writer.take()
+    this.#staged.runs.push({ first: this.#head - count + 1, count, run, frame, notes: encodeValue(this.#notes as Plain[]) })
+    this.#notes = []
+  }
+
+  #takeWrites(): RecordWrite[] {
+    const isDue =
+      this.#isStoringDue || this.#head - this.#foldedTo >= STORE_AFTER_CHANGES || this.views.changedCount >= STORE_AFTER_RECORDS
+    if (!isDue) return []
+    this.#isStoringDue = false
+    this.#foldedTo = this.#head
+    this.views.put('fold', [], { foldedTo: this.#head, timeUs: this.#timeUs })
+    return this.views.takeWrites()
+  }
+
+  #foldRun({ first, run, notes }: StoredRun, after: number): number {
+    const hubNotes = decodeValue(notes) as unknown as Note[]
+    const changes = decodeValues(run) as unknown as WireChange[]
+    for (const [index, [cursor, timeUs, device, client, number, atMs, kind, key, body]] of changes.entries()) {
+      if (cursor <= after) continue
+      const note = hubNotes[index]!
+      fold(this.views, { cursor, timeUs, device, client, number, atMs, kind, key, body } as unknown as Change, note)
+      this.#timeUs = timeUs
+      if (number === 0) continue
+      const record = this.views.get('clients', device, client) ?? { lastNumber: 0, answers: [] }
+      remember(record, [number, typeof note === 'number' ? note : note.digest, cursor])
+      this.views.put('clients', [device, client], record)
+    }
+    return first + changes.length - 1
+  }
+}

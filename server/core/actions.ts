@@ -1,0 +1,57 @@
+import { type ActionBody, type ActionKind, type ChangeKind, HubError, type Plain } from '../../protocol/index.ts'
+import { markAnnotation, putAnnotation } from './documents/annotations.ts'
+import type { Document } from './documents/document.ts'
+import type { RichNote } from './fold.ts'
+import type { Views } from './views.ts'
+
+/** What an action may look at and change before it becomes a change. */
+export interface ActionContext {
+  readonly views: Views
+  readonly device: string
+  readonly epoch: string
+  /** The client's clock, clamped to the hub's. */
+  readonly atMs: number
+  /** The annotation document of a book, already loaded. */
+  document(book: string): Document
+}
+
+/** The change that an action asks for. */
+export interface Outcome {
+  readonly kind: ChangeKind
+  readonly body: Plain
+  readonly note?: Omit<RichNote, 'digest'>
+}
+
+type Handler<K extends ActionKind> = (context: ActionContext, key: string, body: ActionBody<K>) => Outcome
+
+/** Turns each kind of action into its change, or throws the HubError that refuses it and changes nothing. */
+const HANDLERS: { readonly [K in ActionKind]: Handler<K> } = {
+  'annotation.update': ({ document, device }, book, update) => {
+    document(book).apply(update, device)
+    return { kind: 'annotation.update', body: update }
+  },
+  'annotation.put': (context, book, { id, ...fields }) => edit(context, book, doc => putAnnotation(doc, id, fields, context.atMs)),
+  'annotation.remove': (context, book, { id }) => edit(context, book, doc => markAnnotation(doc, id, context.atMs)),
+  'annotation.restore': (context, book, { id }) => edit(context, book, doc => markAnnotation(doc, id, undefined)),
+  'position.set': (_, _book, body) => ({ kind: 'position.set', body: body as Plain }),
+  'book.put': (_, _book, body) => ({ kind: 'book.put', body: body as Plain }),
+  'book.remove': (context, book) => known(context, book, 'book.remove'),
+  'book.restore': (context, book) => known(context, book, 'book.restore'),
+  'setting.put': (_, _name, body) => ({ kind: 'setting.put', body })
+}
+
+export const handleAction = (context: ActionContext, kind: ActionKind, key: string, body: ActionBody<ActionKind>): Outcome =>
+  (HANDLERS[kind] as Handler<ActionKind>)(context, key, body)
+
+/** Actions of these kinds need the book's document in memory. */
+export const needsDocument = (kind: string): boolean => kind.startsWith('annotation.')
+
+/** A plain annotation action becomes the Yjs update that has its effect, so that plain and Yjs writers cannot lose each other's work. */
+function edit({ document, epoch }: ActionContext, book: string, change: Parameters<Document['edit']>[0]): Outcome {
+  return { kind: 'annotation.update', body: document(book).edit(change), note: { madeIn: epoch } }
+}
+
+function known({ views }: ActionContext, book: string, kind: 'book.remove' | 'book.restore'): Outcome {
+  if (views.get('books', book) === undefined) throw new HubError('not-found', `there is no book ${book}`, { field: 'key' })
+  return { kind, body: {} }
+}

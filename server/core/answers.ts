@@ -1,0 +1,50 @@
+import { LIMITS, type ErrorCode, type HubError } from '../../protocol/index.ts'
+import type { Answer, ClientRecord } from './records.ts'
+
+/** What is to be done with a numbered action. */
+export type Verdict = 'fresh' | 'conflict' | 'already-done' | Answer
+
+/** Tells a new action from a repeat, and a repeat from another action under the same number. */
+export function judge(record: ClientRecord, number: number, digest: number): Verdict {
+  if (number > record.lastNumber) return 'fresh'
+  const answer = find(record.answers, number)
+  if (answer === undefined) return 'already-done'
+  return answer[1] === digest ? answer : 'conflict'
+}
+
+/** Keeps the answer to a new action, and forgets the oldest beyond the limit. */
+export function remember(record: ClientRecord, answer: Answer): void {
+  record.lastNumber = answer[0]
+  record.answers.push(answer)
+  if (record.answers.length > LIMITS.maxKeptAnswers) record.answers.splice(0, record.answers.length - LIMITS.maxKeptAnswers)
+}
+
+/** Forgets what the client says has arrived. */
+export function confirm(record: ClientRecord, confirmed: number): void {
+  let count = 0
+  while (count < record.answers.length && record.answers[count]![0] <= confirmed) count += 1
+  if (count > 0) record.answers.splice(0, count)
+}
+
+export const refusalOf = (number: number, digest: number, error: HubError): Answer => [
+  number,
+  digest,
+  0,
+  error.code satisfies ErrorCode,
+  error.message.slice(0, 1_024),
+  error.field.slice(0, 256)
+]
+
+/** Numbers rise along the list. */
+function find(answers: readonly Answer[], number: number): Answer | undefined {
+  let low = 0
+  let high = answers.length - 1
+  while (low <= high) {
+    const middle = (low + high) >> 1
+    const at = answers[middle]!
+    if (at[0] === number) return at
+    if (at[0] < number) low = middle + 1
+    else high = middle - 1
+  }
+  return undefined
+}

@@ -1,0 +1,173 @@
+import * as Y from 'yjs'
+import { HubError, LIMITS } from '../../../protocol/index.ts'
+import type { SnapshotRecord } from '../records.ts'
+import { inspectUpdate } from './gate.ts'
+
+/** One of the log's updates of a document, and whose Yjs client made it. */
+export interface TailUpdate {
+  readonly update: Uint8Array
+  readonly owner: string
+}
+
+/**
+ * The owner of the Yjs client id under which the hub edits for clients without Yjs. One for each epoch: a restored log may lack
+ * edits that devices have, and the same clocks must not be given out twice.
+ */
+export const hubOwner = (epoch: string): string => `@${epoch}`
+
+/**
+ * A book's annotation document in memory: its snapshot, with the log's updates since applied.
+ *
+ * Updates enter by `apply` and `edit` only. Either leaves the document changed and the update ready for the log, or throws and leaves no trace.
+ */
+export class Document {
+  readonly #hub: string
+  #doc: Y.Doc
+  #snapshot: SnapshotRecord | undefined
+  readonly #owners: Map<number, string>
+  /** Everything since the snapshot; what the document is rebuilt from when Yjs fails half-way. */
+  readonly #tail: Uint8Array[] = []
+  #tailBytes = 0
+  usedAtMs = 0
+
+  constructor(epoch: string, snapshot: SnapshotRecord | undefined, tail: readonly TailUpdate[]) {
+    this.#hub = hubOwner(epoch)
+    this.#snapshot = snapshot
+    this.#owners = new Map(snapshot?.owners ?? [])
+    for (const { update, owner } of tail) {
+      this.#keep(update)
+      for (const client of Y.parseUpdateMeta(update).to.keys()) this.#own(client, owner)
+    }
+    this.#doc = this.#build()
+  }
+
+  /** To read from. Changing it by any other way than `apply` and `edit` would keep the change from the log. */
+  get doc(): Y.Doc {
+    return this.#doc
+  }
+
+  /** True when enough has come since the snapshot to make the next one. */
+  get isSnapshotDue(): boolean {
+    return this.#tail.length >= 256 && this.#tailBytes * 4 >= (this.#snapshot?.update.length ?? 0)
+  }
+
+  get hasTail(): boolean {
+    return this.#tail.length > 0
+  }
+
+  /**
+   * Applies an untrusted Yjs v1 update of `device`.
+   * @throws HubError `bad-update`, `update-gap`, `foreign-client`, `document-too-large`
+   */
+  apply(update: Uint8Array, device: string): void {
+    this.#room(update.length)
+    const ends = inspectUpdate(update, { doc: this.#doc, ownerOf: client => this.#owners.get(client) }, device)
+    try {
+      Y.applyUpdate(this.#doc, update)
+    } catch {
+      this.#doc = this.#build()
+      throw new HubError('bad-update', 'the Yjs update cannot be applied')
+    }
+    if (this.#doc.store.pendingStructs !== null || this.#doc.store.pendingDs !== null) {
+      this.#doc = this.#build()
+      throw new HubError('update-gap')
+    }
+    for (const client of ends.keys()) this.#own(client, device)
+    this.#keep(update)
+  }
+
+  /**
+   * Lets the hub change the document for a client without Yjs.
+   * @returns the change as a Yjs v1 update
+   * @throws HubError `document-too-large`, and what `change` throws
+   */
+  edit(change: (doc: Y.Doc) => void): Uint8Array {
+    this.#room(LIMITS.maxBodyBytes)
+    this.#doc.clientID = this.#hubClient()
+    let made: Uint8Array | undefined
+    const note = (update: Uint8Array): void => {
+      made = update
+    }
+    this.#doc.on('update', note)
+    try {
+      this.#doc.transact(() => change(this.#doc))
+    } catch (error) {
+      this.#doc = this.#build()
+      throw error
+    } finally {
+      this.#doc.off('update', note)
+    }
+    const update = made ?? EMPTY_UPDATE
+    this.#own(this.#doc.clientID, this.#hub)
+    this.#keep(update)
+    return update
+  }
+
+  /** The whole document as one Yjs v1 update. */
+  encode(): Uint8Array {
+    return Y.encodeStateAsUpdate(this.#doc)
+  }
+
+  /** Makes a snapshot that was loaded again and found equal; undefined when Yjs does not give back what it was given, and the tail must stay. */
+  takeSnapshot(): SnapshotRecord | undefined {
+    const update = this.encode()
+    if (!reloads(update, this.#doc)) return undefined
+    this.#snapshot = { update, owners: [...this.#owners] }
+    this.#tail.length = 0
+    this.#tailBytes = 0
+    return this.#snapshot
+  }
+
+  /** Ends the document's life in memory. */
+  destroy(): void {
+    this.#doc.destroy()
+  }
+
+  #build(): Y.Doc {
+    const doc = new Y.Doc()
+    doc.transact(() => {
+      if (this.#snapshot !== undefined) Y.applyUpdate(doc, this.#snapshot.update)
+      for (const update of this.#tail) Y.applyUpdate(doc, update)
+    })
+    return doc
+  }
+
+  #room(bytes: number): void {
+    if ((this.#snapshot?.update.length ?? 0) + this.#tailBytes + bytes > LIMITS.maxDocumentBytes) throw new HubError('document-too-large')
+  }
+
+  #keep(update: Uint8Array): void {
+    this.#tail.push(update)
+    this.#tailBytes += update.length
+  }
+
+  /** The first to use a Yjs client id keeps it. */
+  #own(client: number, device: string): void {
+    if (!this.#owners.has(client)) this.#owners.set(client, device)
+  }
+
+  /** One client id serves for the whole life of the document, because the hub makes its edits one after the other. */
+  #hubClient(): number {
+    for (const [client, owner] of this.#owners) if (owner === this.#hub) return client
+    let client = this.#doc.clientID
+    while (this.#owners.has(client)) client = new Y.Doc().clientID
+    return client
+  }
+}
+
+const EMPTY_UPDATE = Y.encodeStateAsUpdate(new Y.Doc())
+
+/** True when a new document made of `update` holds what `doc` holds. */
+function reloads(update: Uint8Array, doc: Y.Doc): boolean {
+  try {
+    const scratch = new Y.Doc()
+    Y.applyUpdate(scratch, update)
+    const again = Y.encodeStateAsUpdate(scratch)
+    return scratch.store.pendingStructs === null && equal(Y.encodeStateVector(scratch), Y.encodeStateVector(doc)) && equal(again, update)
+  } catch {
+    return false
+  }
+}
+
+const equal = (left: Uint8Array, right: Uint8Array): boolean =>
+  left.length === right.length && left.every((byte, index) => byte === right[index])

@@ -1,0 +1,110 @@
+import { decodeValue, decodeValues, type WireChange } from '../../../protocol/index.ts'
+import type { Note } from '../fold.ts'
+import type { Store } from '../store.ts'
+import type { Views } from '../views.ts'
+import { Document, hubOwner, type TailUpdate } from './document.ts'
+
+/** Bytes of the log read at once while a document is loaded. */
+const READ_BYTES = 262_144
+
+/** The annotation documents of one account that are in memory. They are loaded when first needed and dropped when idle. */
+export class Documents {
+  readonly #account: string
+  readonly #epoch: string
+  readonly #store: Store
+  readonly #views: Views
+  readonly #loaded = new Map<string, Document>()
+  readonly #loading = new Map<string, Promise<void>>()
+  readonly #touched = new Set<string>()
+
+  constructor(account: string, epoch: string, store: Store, views: Views) {
+    this.#account = account
+    this.#epoch = epoch
+    this.#store = store
+    this.#views = views
+  }
+
+  get size(): number {
+    return this.#loaded.size
+  }
+
+  isLoaded(book: string): boolean {
+    return this.#loaded.has(book)
+  }
+
+  /** A loaded document; whoever asks has waited for `load`. */
+  use(book: string, nowMs: number): Document {
+    const document = this.#loaded.get(book)
+    if (document === undefined) throw new Error(`the document of ${book} is not loaded`)
+    document.usedAtMs = nowMs
+    this.#touched.add(book)
+    return document
+  }
+
+  /** Brings the documents of these books into memory. */
+  async load(books: Iterable<string>): Promise<void> {
+    for (const book of books) {
+      if (this.#loaded.has(book)) continue
+      let loading = this.#loading.get(book)
+      if (loading === undefined) {
+        loading = this.#load(book).finally(() => this.#loading.delete(book))
+        this.#loading.set(book, loading)
+      }
+      await loading
+    }
+  }
+
+  /** Puts a snapshot of each document for which enough has come since the last one among the changed records. */
+  snapshotDue(): boolean {
+    let any = false
+    for (const book of this.#touched) if (this.#loaded.get(book)?.isSnapshotDue === true) any = this.#snapshot(book) || any
+    this.#touched.clear()
+    return any
+  }
+
+  /**
+   * Drops documents that no one used since `beforeMs`, after a snapshot of what has changed. The account MUST have nothing on its way to the store.
+   * @returns true when there are snapshots to store
+   */
+  unloadIdle(beforeMs: number): boolean {
+    let any = false
+    for (const [book, document] of this.#loaded) {
+      if (document.usedAtMs >= beforeMs) continue
+      if (document.hasTail) any = this.#snapshot(book) || any
+      document.destroy()
+      this.#loaded.delete(book)
+    }
+    return any
+  }
+
+  #snapshot(book: string): boolean {
+    const snapshot = this.#loaded.get(book)?.takeSnapshot()
+    if (snapshot === undefined) return false
+    this.#views.put('snapshots', [book], snapshot)
+    this.#views.put('documents', [book], { tail: [] })
+    return true
+  }
+
+  async #load(book: string): Promise<void> {
+    const cursors = this.#views.get('documents', book)?.tail ?? []
+    const tail = await this.#readTail(cursors)
+    this.#loaded.set(book, new Document(this.#epoch, this.#views.get('snapshots', book), tail))
+  }
+
+  async #readTail(cursors: readonly number[]): Promise<TailUpdate[]> {
+    const tail: TailUpdate[] = []
+    while (tail.length < cursors.length) {
+      for (const { run, notes } of await this.#store.read(this.#account, cursors[tail.length]! - 1, READ_BYTES)) {
+        const hubNotes = decodeValue(notes) as unknown as Note[]
+        for (const [index, value] of decodeValues(run).entries()) {
+          const [cursor, , device, , , , , , body] = value as unknown as WireChange
+          if (cursor !== cursors[tail.length]) continue
+          const note = hubNotes[index]
+          const madeIn = typeof note === 'object' ? note.madeIn : undefined
+          tail.push({ update: body as Uint8Array, owner: madeIn === undefined ? device : hubOwner(madeIn) })
+        }
+      }
+    }
+    return tail
+  }
+}

@@ -1,0 +1,63 @@
+import * as Y from 'yjs'
+import { HubError, LIMITS } from '../../../protocol/index.ts'
+
+/** What an accepted update brings: for each Yjs client in it, the clock that it ends at. */
+export type UpdateEnds = ReadonlyMap<number, number>
+
+/** What the gate must know of the document that an update is for. */
+export interface GateDocument {
+  readonly doc: Y.Doc
+  /** The device that a Yjs client id belongs to; undefined while it is free. */
+  ownerOf(yjsClient: number): string | undefined
+}
+
+const refuse = (why: string): HubError => new HubError('bad-update', `the Yjs update ${why}`)
+
+/**
+ * Looks through an untrusted Yjs v1 update before anything is applied. Yjs trusts its input: an update may claim another device's edits, leave gaps
+ * that pile up, or throw half-way through. So everything that applying could trip over is refused here, without touching the document.
+ *
+ * @param device whose Yjs clients the new edits must be
+ * @throws HubError `bad-update`, `update-gap`, `foreign-client`
+ */
+export function inspectUpdate(update: Uint8Array, { doc, ownerOf }: GateDocument, device: string): UpdateEnds {
+  const { structs, ds } = decode(update)
+  if (structs.length > LIMITS.maxUpdateStructs) throw refuse(`has over ${LIMITS.maxUpdateStructs} structs`)
+  const ends = new Map<number, number>()
+  for (const struct of structs) {
+    const { client, clock } = struct.id
+    const end = ends.get(client)
+    const known = Y.getState(doc.store, client)
+    if (struct instanceof Y.Skip || clock > (end ?? known)) throw new HubError('update-gap')
+    if (end !== undefined && clock !== end) throw refuse('repeats a clock')
+    if (!(struct.length > 0 && struct.length <= LIMITS.maxUpdateSpan)) throw refuse(`spans over ${LIMITS.maxUpdateSpan} at once`)
+    ends.set(client, clock + struct.length)
+    if (ends.size > LIMITS.maxUpdateClients) throw refuse(`names over ${LIMITS.maxUpdateClients} clients`)
+  }
+  for (const [client, end] of ends) {
+    const owner = ownerOf(client)
+    if (end > Y.getState(doc.store, client) && owner !== undefined && owner !== device) throw new HubError('foreign-client')
+  }
+  const isKnown = ({ client, clock }: { client: number; clock: number }): boolean =>
+    clock < Math.max(ends.get(client) ?? 0, Y.getState(doc.store, client))
+  for (const struct of structs) {
+    if (!(struct instanceof Y.Item)) continue
+    if (struct.content instanceof Y.ContentDoc) throw refuse('holds a subdocument')
+    const { origin, rightOrigin, parent } = struct as { origin: Y.ID | null; rightOrigin: Y.ID | null; parent: unknown }
+    for (const id of [origin, rightOrigin, parent]) if (id instanceof Y.ID && !isKnown(id)) throw new HubError('update-gap')
+  }
+  for (const [client, spans] of ds.clients)
+    for (const { clock, len } of spans) {
+      if (!(len > 0)) throw refuse('deletes nothing')
+      if (!isKnown({ client, clock: clock + len - 1 })) throw new HubError('update-gap')
+    }
+  return ends
+}
+
+function decode(update: Uint8Array): ReturnType<typeof Y.decodeUpdate> {
+  try {
+    return Y.decodeUpdate(update)
+  } catch {
+    throw refuse('cannot be decoded as version 1')
+  }
+}

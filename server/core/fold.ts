@@ -1,0 +1,98 @@
+import type { ActionBody, ChangeBody, ChangeKind, Plain } from '../../protocol/index.ts'
+import type { BookRecord, PositionRecord } from './records.ts'
+import type { Views } from './views.ts'
+
+/** One entry of the log, as a fold sees it. */
+export interface Change<K extends ChangeKind = ChangeKind> {
+  readonly cursor: number
+  readonly timeUs: number
+  readonly device: string
+  readonly client: string
+  readonly number: number
+  readonly atMs: number
+  readonly kind: K
+  readonly key: string
+  readonly body: ChangeBody<K>
+}
+
+/** What only the hub keeps about a change: the digest of the action that it came from, and rarely more. */
+export type Note = number | RichNote
+
+export interface RichNote {
+  readonly digest: number
+  /** Of a registered device's token. */
+  readonly secretHash?: Uint8Array
+  /** The epoch in which the hub itself made a Yjs update out of a plain action. */
+  readonly madeIn?: string
+}
+
+type Fold<K extends ChangeKind> = (views: Views, change: Change<K>, note: Note) => void
+
+/** The effect of each kind of change on the records. The same changes in the same order give the same records, on every hub. */
+const FOLDS: { readonly [K in ChangeKind]: Fold<K> } = {
+  'annotation.update': (views, { key, cursor }) => {
+    const record = views.get('documents', key) ?? { tail: [] }
+    record.tail.push(cursor)
+    views.put('documents', [key], record)
+  },
+  'position.set': (views, change) => {
+    const record: PositionRecord = {
+      fields: change.body,
+      client: change.client,
+      atMs: change.atMs,
+      cursor: change.cursor,
+      changedAtUs: change.timeUs
+    }
+    if (positionReplaces(record, views.get('positions', change.key, change.device)))
+      views.put('positions', [change.key, change.device], record)
+  },
+  'book.put': (views, change) => views.put('books', [change.key], mergeBook(views.get('books', change.key), change)),
+  'book.remove': (views, change) => markBook(views, change, true),
+  'book.restore': (views, change) => markBook(views, change, false),
+  'setting.put': (views, { key, body, cursor, timeUs }) =>
+    views.put('settings', [key], { value: body.value, cursor, changedAtUs: timeUs }),
+  'device.put': (views, { key, body, timeUs }, note) => {
+    const known = views.get('devices', key)
+    const secretHash = (typeof note === 'number' ? undefined : note.secretHash) ?? known?.secretHash
+    if (secretHash === undefined) throw new Error(`device ${key} came without a secret`)
+    views.put('devices', [key], { ...body, secretHash, revoked: known?.revoked ?? false, registeredAtUs: known?.registeredAtUs ?? timeUs })
+  },
+  'device.revoke': (views, { key }) => {
+    const known = views.get('devices', key)
+    if (known !== undefined) views.put('devices', [key], { ...known, revoked: true })
+  }
+}
+
+/** Lets one change take effect on the records. */
+export function fold(views: Views, change: Change, note: Note): void {
+  const effect = FOLDS[change.kind] as Fold<ChangeKind>
+  effect(views, change, note)
+}
+
+/**
+ * A position replaces the device's last one, unless another outbox of the same device made it earlier: a tab that was
+ * asleep does not take the reader back. Within one outbox the order of the actions is the truth, whatever its clock says.
+ */
+const positionReplaces = (next: PositionRecord, last: PositionRecord | undefined): boolean =>
+  last === undefined || last.client === next.client || next.atMs >= last.atMs
+
+function mergeBook(known: BookRecord | undefined, { body, cursor, timeUs }: Change<'book.put'>): BookRecord {
+  const { identifiers, ...given } = body
+  return {
+    fields: merge(known?.fields ?? {}, given) as BookRecord['fields'],
+    identifiers: merge(known?.identifiers ?? {}, identifiers ?? {}) as Record<string, string>,
+    removed: known?.removed ?? false,
+    cursor,
+    changedAtUs: timeUs
+  }
+}
+
+/** What is given replaces, nil clears, what is not given stays. */
+function merge(known: object, given: Partial<ActionBody<'book.put'>> | Record<string, Plain>): object {
+  return Object.fromEntries(Object.entries({ ...known, ...given }).filter(([, value]) => value !== null))
+}
+
+function markBook(views: Views, { key, cursor, timeUs }: Change, removed: boolean): void {
+  const known = views.get('books', key) ?? { fields: {}, identifiers: {} }
+  views.put('books', [key], { ...known, removed, cursor, changedAtUs: timeUs })
+}

@@ -1,0 +1,92 @@
+import type { ActionBody, ErrorCode, Plain } from '../../protocol/index.ts'
+
+/** A book as its puts have left it. */
+export interface BookRecord {
+  readonly fields: Omit<ActionBody<'book.put'>, 'identifiers'>
+  /** `type:value` → who says so. */
+  readonly identifiers: Readonly<Record<string, string>>
+  readonly removed: boolean
+  /** The newest change that touched the book. */
+  readonly cursor: number
+  readonly changedAtUs: number
+}
+
+/** One device's place in one book. */
+export interface PositionRecord {
+  readonly fields: ActionBody<'position.set'>
+  /** The outbox that set it. */
+  readonly client: string
+  /** The client's own clock, clamped to the hub's. */
+  readonly atMs: number
+  readonly cursor: number
+  readonly changedAtUs: number
+}
+
+export interface SettingRecord {
+  readonly value: Plain
+  readonly cursor: number
+  readonly changedAtUs: number
+}
+
+export interface DeviceRecord {
+  readonly name: string
+  readonly app: string
+  readonly readOnly: boolean
+  /** SHA-256 of the token's secret. */
+  readonly secretHash: Uint8Array
+  readonly revoked: boolean
+  readonly registeredAtUs: number
+}
+
+/** The kept answer to one action: accepted at `cursor`, or refused for `code`. */
+export type Answer =
+  | readonly [number: number, digest: number, cursor: number]
+  | readonly [number: number, digest: number, cursor: 0, code: ErrorCode, message: string, field: string]
+
+/** What the hub remembers of one outbox. Changes in place: it is touched by every action. */
+export interface ClientRecord {
+  lastNumber: number
+  /** By rising number; from the first that the client has not confirmed. */
+  answers: Answer[]
+}
+
+/** Where a book's annotation document is kept: its snapshot, and the log's changes since. */
+export interface DocumentRecord {
+  /** Cursors of the updates that the snapshot lacks. Changes in place. */
+  readonly tail: number[]
+}
+
+export interface SnapshotRecord {
+  /** The document as one Yjs v1 update. */
+  readonly update: Uint8Array
+  /** Which device each Yjs client id belongs to; the empty name is the hub's own. */
+  readonly owners: readonly (readonly [yjsClient: number, device: string])[]
+}
+
+/** How far the stored records have followed the log. */
+export interface FoldRecord {
+  readonly foldedTo: number
+  readonly timeUs: number
+}
+
+/** Every kind of record of an account, and what its key names. */
+export interface Tables {
+  /** No key. */
+  fold: FoldRecord
+  /** book */
+  books: BookRecord
+  /** book, device */
+  positions: PositionRecord
+  /** name */
+  settings: SettingRecord
+  /** device */
+  devices: DeviceRecord
+  /** device, client */
+  clients: ClientRecord
+  /** book */
+  documents: DocumentRecord
+  /** book */
+  snapshots: SnapshotRecord
+}
+
+export type Table = keyof Tables

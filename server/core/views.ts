@@ -1,0 +1,89 @@
+import { decodeValue, encodeValue, type Plain } from '../../protocol/index.ts'
+import type { Table, Tables } from './records.ts'
+import type { RecordWrite, Store } from './store.ts'
+
+/** Parts of a key hold no control characters, so that this parts them. */
+const SEPARATOR = '\u0000'
+
+interface Entry {
+  readonly key: readonly string[]
+  readonly value: Tables[Table]
+}
+
+/**
+ * The records of one account: those of the store, under those that changed since they were last stored.
+ *
+ * The log is what is durable; records follow it. So a record that changes with every page turn is stored once in a while, and after a
+ * crash is folded again from the log's tail.
+ */
+export class Views {
+  readonly #store: Store
+  readonly #account: string
+  #changed = new Map<string, Entry>()
+  /** Given to a commit that has not resolved: the store does not show them yet. */
+  #storing = new Map<string, Entry>()
+
+  constructor(store: Store, account: string) {
+    this.#store = store
+    this.#account = account
+  }
+
+  /** How many records await storing. */
+  get changedCount(): number {
+    return this.#changed.size
+  }
+
+  get<T extends Table>(table: T, ...key: string[]): Tables[T] | undefined {
+    const name = table + SEPARATOR + key.join(SEPARATOR)
+    const entry = this.#changed.get(name) ?? this.#storing.get(name)
+    if (entry !== undefined) return entry.value as Tables[T]
+    const bytes = this.#store.get([this.#account, table, ...key])
+    return bytes === undefined ? undefined : decodeRecord<T>(bytes)
+  }
+
+  put<T extends Table>(table: T, key: readonly string[], value: Tables[T]): void {
+    this.#changed.set(table + SEPARATOR + key.join(SEPARATOR), { key: [this.#account, table, ...key], value })
+  }
+
+  /** Records of a table whose key begins with `prefix` and sorts after `after`; in key order, at most `limit`. Keys come without the prefix. */
+  range<T extends Table>(table: T, prefix: readonly string[], after: string, limit: number): [key: string, value: Tables[T]][] {
+    const start = [this.#account, table, ...prefix]
+    const found = new Map<string, Tables[T]>()
+    for (const [key, bytes] of this.#store.range(start, after === '' ? undefined : [...start, after], limit))
+      found.set(key.slice(start.length).join(SEPARATOR), decodeRecord<T>(bytes))
+    const begin = [table, ...prefix, ''].join(SEPARATOR)
+    for (const entries of [this.#storing, this.#changed])
+      for (const [name, entry] of entries) {
+        const key = name.slice(begin.length)
+        if (name.startsWith(begin) && (after === '' || compareText(key, after) > 0)) found.set(key, entry.value as Tables[T])
+      }
+    return [...found].sort(([left], [right]) => compareText(left, right)).slice(0, limit)
+  }
+
+  /** The changed records, for the next commit. */
+  takeWrites(): RecordWrite[] {
+    this.#storing = this.#changed
+    this.#changed = new Map()
+    return Array.from(this.#storing.values(), ({ key, value }) => ({ key, value: encodeValue(value as unknown as Plain) }))
+  }
+
+  /** The commit of what `takeWrites` gave has resolved. */
+  stored(): void {
+    this.#storing = new Map()
+  }
+}
+
+const decodeRecord = <T extends Table>(bytes: Uint8Array): Tables[T] => decodeValue(bytes) as unknown as Tables[T]
+
+/** Orders texts by code point, which is the order of their UTF-8 bytes and so the store's. */
+function compareText(left: string, right: string): number {
+  const length = Math.min(left.length, right.length)
+  for (let index = 0; index < length; index++) {
+    const difference = rank(left.charCodeAt(index)) - rank(right.charCodeAt(index))
+    if (difference !== 0) return difference
+  }
+  return left.length - right.length
+}
+
+/** Moves surrogates behind the rest of the basic plane, where the code points that they stand for belong. */
+const rank = (unit: number): number => (unit >= 0xe000 ? unit - 0x800 : unit >= 0xd800 ? unit + 0x2000 : unit)
