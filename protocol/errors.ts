@@ -28,7 +28,6 @@ export const ERRORS = {
   'out-of-place': row(1002, 400, 'never', 'the frame is not allowed now'),
   'version-unsupported': row(4426, 426, 'never', 'the hub does not speak this version; update the app'),
   'hello-timeout': row(4408, 408, 'backoff', 'no hello came in time'),
-  'idle-timeout': row(4408, 408, 'backoff', 'nothing came for too long'),
   unauthenticated: row(4401, 401, 'refresh', 'the token or password is not valid; sign in again'),
   'device-revoked': row(4403, 403, 'never', 'this device was revoked; pair it again'),
   forbidden: row(4403, 403, 'never', 'the token does not allow this'),

@@ -37,19 +37,21 @@ export type Refusal = readonly [number: number, code: string, message: string, f
 
 const viewNames = Object.keys(VIEWS) as ViewName[]
 
-interface FrameRow<F extends Readonly<Record<string, Shape<unknown>>>> {
+type End = 'client' | 'hub'
+
+interface FrameRow<E extends End, F extends Readonly<Record<string, Shape<unknown>>>> {
   readonly type: number
-  readonly from: 'client' | 'hub'
+  readonly from: E
   readonly fields: F
   readonly text: string
 }
 
-const frame = <const F extends Readonly<Record<string, Shape<unknown>>>>(
-  from: 'client' | 'hub',
+const frame = <E extends End, const F extends Readonly<Record<string, Shape<unknown>>>>(
+  from: E,
   type: number,
   fields: F,
   text: string
-): FrameRow<F> => ({ type, from, fields, text })
+): FrameRow<E, F> => ({ type, from, fields, text })
 
 /** Every frame, once. On the wire a frame is the msgpack array `[type, …fields]`, in this order; fields are only ever appended. */
 export const FRAMES = {
@@ -133,7 +135,7 @@ type FieldsOf<K extends FrameKind> = InferFields<(typeof FRAMES)[K]['fields']>
 /** A decoded frame, discriminated by `kind`. */
 export type Frame<K extends FrameKind = FrameKind> = { [P in K]: { kind: P } & FieldsOf<P> }[K]
 
-type KindsFrom<D> = { [K in FrameKind]: (typeof FRAMES)[K]['from'] extends D ? K : never }[FrameKind]
+type KindsFrom<E extends End> = { [K in FrameKind]: (typeof FRAMES)[K]['from'] extends E ? K : never }[FrameKind]
 export type ClientFrame = Frame<KindsFrom<'client'>>
 export type HubFrame = Frame<KindsFrom<'hub'>>
 

@@ -37,7 +37,7 @@ export const LIMITS = {
   changesFrameBytes: 65_536,
   /** Time from an open connection to its `hello`. */
   helloTimeoutMs: 5_000,
-  /** A connection on which nothing arrived for this long is closed. */
+  /** A connection on which nothing arrived for this long, not even a WebSocket pong, is cut. */
   idleTimeoutMs: 60_000,
   /** How often a client that has nothing to say says `ping`. */
   pingIntervalMs: 20_000

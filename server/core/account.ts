@@ -13,6 +13,7 @@ import {
   type ActionKind,
   type ChangeBody,
   type ChangeKind,
+  type ErrorCode,
   type Plain,
   type Refusal,
   type WireAction,
@@ -55,8 +56,8 @@ export interface Follower {
   readonly device: string
   /** One run: the `changes` frame that holds it, and the cursors of its first and last change. */
   deliver(frame: Uint8Array, first: number, last: number): void
-  /** The device was revoked. */
-  cutOff(): void
+  /** Ends its connection, naming the reason. */
+  end(code: ErrorCode): void
 }
 
 /** What one turn has gathered. */
@@ -92,6 +93,7 @@ export class Account {
   #notes: Note[] = []
   #staged: Staged = { runs: [], answers: new Map(), whenDurable: [] }
   #isStoringDue = false
+  #isDistrusted = false
   #commitsUnderWay = 0
 
   private constructor(id: string, log: LogHead, store: Store, clock: Clock, wake: (account: Account) => void) {
@@ -184,7 +186,7 @@ export class Account {
     const note = secretHash === undefined ? 0 : { digest: 0, secretHash }
     const cursor = this.#append(origin, 0, Math.floor(this.#clock.nowMs()), kind, key, body, encodeValue(body), note)
     this.#isStoringDue = true
-    if (kind === 'device.revoke') for (const follower of this.followers) if (follower.device === key) follower.cutOff()
+    if (kind === 'device.revoke') for (const follower of this.followers) if (follower.device === key) follower.end('device-revoked')
     await this.settled()
     return cursor
   }
@@ -206,10 +208,15 @@ export class Account {
     this.#wake(this)
   }
 
+  /** From now on only the log of this account is stored: its memory may differ from it. */
+  distrust(): void {
+    this.#isDistrusted = true
+  }
+
   /** Hands over what was gathered, for one commit. */
   takeStaged(): { append: Append | undefined; writes: RecordWrite[]; staged: Staged } {
     this.#closeRun()
-    if (this.documents.snapshotDue()) this.#isStoringDue = true
+    if (!this.#isDistrusted && this.documents.snapshotDue()) this.#isStoringDue = true
     const staged = this.#staged
     this.#staged = { runs: [], answers: new Map(), whenDurable: [] }
     const { runs } = staged
@@ -317,7 +324,7 @@ export class Account {
   #takeWrites(): RecordWrite[] {
     const isDue =
       this.#isStoringDue || this.#head - this.#foldedTo >= STORE_AFTER_CHANGES || this.views.changedCount >= STORE_AFTER_RECORDS
-    if (!isDue) return []
+    if (!isDue || this.#isDistrusted) return []
     this.#isStoringDue = false
     this.#foldedTo = this.#head
     this.views.put('fold', [], { foldedTo: this.#head, timeUs: this.#timeUs })

@@ -35,6 +35,8 @@ export interface SessionHost {
   readonly logger: Logger
   /** Who a token stands for. @throws HubError `unauthenticated`, `device-revoked` */
   authenticate(token: string): Promise<{ account: Account; device: string; readOnly: boolean }>
+  /** The session starts to hold a document for reading in parts; another one may have to let go of its own. */
+  holdsReading(session: Session): void
   closed(session: Session): void
   /** Something threw that should not have: the account in memory can no longer be trusted to equal its log. */
   failed(account: Account, error: unknown): void
@@ -59,22 +61,23 @@ export class Session implements Follower, Submitter {
   #cursor = 0
   #isReadingOn = false
   #isClosed = false
-  #isBusy = true
+  /** A frame waits for the disk; those behind it queue. */
+  #isBusy = false
   readonly #queue: Uint8Array[] = []
   #queuedBytes = 0
-  /** For each push that awaits its answers, its size; answers come in the order of pushes. */
+  /** Of the pushes that await their answers. */
   #unansweredBytes = 0
   #isPaused = false
   #refusedInARow = 0
-  #cancelTimer: (() => void) | undefined
+  #cancelHelloTimer: () => void
+  #cancelSlowTimer: (() => void) | undefined
   /** A document that is being read in parts: every part is of the same state. */
   #reading: { readonly book: string; readonly cursor: number; readonly bytes: Uint8Array } | undefined
 
   constructor(connection: Connection, host: SessionHost) {
     this.#connection = connection
     this.#host = host
-    this.#isBusy = false
-    this.#cancelTimer = host.clock.setTimer(LIMITS.helloTimeoutMs, () => this.end('hello-timeout'))
+    this.#cancelHelloTimer = host.clock.setTimer(LIMITS.helloTimeoutMs, () => this.end('hello-timeout'))
     connection.listen({
       onFrame: bytes => this.#receive(bytes),
       onDrain: () => this.#drained(),
@@ -106,8 +109,9 @@ export class Session implements Follower, Submitter {
     if (this.#isPaused && !this.#isBusy) this.#resume()
   }
 
-  cutOff(): void {
-    this.end('device-revoked')
+  /** Lets go of a document that is being read in parts; the reader starts again. */
+  dropReading(): void {
+    this.#reading = undefined
   }
 
   /** Says why, and closes. */
@@ -185,7 +189,7 @@ export class Session implements Follower, Submitter {
     }
     const { account, device, readOnly } = await this.#host.authenticate(token)
     if (this.#isClosed) return
-    this.#cancelTimer?.()
+    this.#cancelHelloTimer()
     this.#member = { account, origin: { device, client, readOnly } }
     const canContinue = cursor <= account.durableHead && (epoch === account.epoch || (epoch === '' && cursor === 0))
     this.#cursor = canContinue ? cursor : 0
@@ -240,6 +244,7 @@ export class Session implements Follower, Submitter {
     if (after === '') {
       const bytes = account.documents.use(book, this.#host.clock.nowMs()).encode()
       this.#reading = { book, cursor: account.head, bytes }
+      this.#host.holdsReading(this)
     }
     const reading = this.#reading
     const start = Number(after)
@@ -274,14 +279,18 @@ export class Session implements Follower, Submitter {
 
   /** A session that stays behind with what it was sent undrained is closed; it comes back and catches up. */
   #watchSlowness(): void {
-    if (this.#isClosed || this.#connection.bufferedBytes < HIGH_WATER_BYTES) return
-    this.#cancelTimer?.()
-    this.#cancelTimer = this.#host.clock.setTimer(SLOW_AFTER_MS, () => this.end('slow'))
+    const { bufferedBytes } = this.#connection
+    if (this.#isClosed || this.#cancelSlowTimer !== undefined || bufferedBytes < HIGH_WATER_BYTES) return
+    this.#cancelSlowTimer = this.#host.clock.setTimer(SLOW_AFTER_MS, () => {
+      this.#cancelSlowTimer = undefined
+      if (this.#connection.bufferedBytes < bufferedBytes) this.#watchSlowness()
+      else this.end('slow', { retryAfterMs: 1_000 })
+    })
   }
 
   #drained(): void {
-    if (this.#member === undefined) return
-    this.#cancelTimer?.()
+    this.#cancelSlowTimer?.()
+    this.#cancelSlowTimer = undefined
     this.#readOn()
   }
 
@@ -301,7 +310,8 @@ export class Session implements Follower, Submitter {
   #leave(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#cancelTimer?.()
+    this.#cancelHelloTimer()
+    this.#cancelSlowTimer?.()
     this.#queue.length = 0
     this.#reading = undefined
     this.#member?.account.followers.delete(this)

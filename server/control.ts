@@ -1,0 +1,72 @@
+import { request, type IncomingMessage, type RequestListener } from 'node:http'
+import { join } from 'node:path'
+import { HubError, isErrorCode, type Plain } from '../protocol/index.ts'
+import type { Logger } from './core/ports.ts'
+import { assertRunning, isOperationName, operate, type OperationName, type OperatorParts } from './operations.ts'
+
+/** The operator's socket in the data folder. Who may open it is who may read the store: its owner. */
+export const CONTROL_SOCKET = 'control.sock'
+
+const MAX_BODY_BYTES = 1_048_576
+
+/** Answers `POST /<operation>` with a JSON body on the operator's socket. */
+export function controlListener(parts: OperatorParts, logger: Logger): RequestListener {
+  return (incoming, response) => {
+    const answer = (status: number, body: unknown): void => {
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+    }
+    const name = (incoming.url ?? '').slice(1)
+    const run = async (): Promise<Plain> => {
+      if (!isOperationName(name)) throw new HubError('not-found', `there is no operation ${name}`)
+      return operate(parts, name, JSON.parse(await readText(incoming)))
+    }
+    run().then(
+      result => answer(200, { result }),
+      (error: unknown) => {
+        if (!(error instanceof HubError)) logger.error({ err: error, operation: name }, 'an operation failed')
+        answer(400, { code: error instanceof HubError ? error.code : 'internal', message: (error as Error).message })
+      }
+    )
+  }
+}
+
+/**
+ * Has an operation done by the hub that runs on this data folder.
+ * @returns undefined when none runs
+ * @throws HubError what the operation refused
+ */
+export async function callControl(dataFolder: string, name: OperationName, given: unknown): Promise<{ result: Plain } | undefined> {
+  let text
+  try {
+    text = await post(join(dataFolder, CONTROL_SOCKET), `/${name}`, JSON.stringify(given))
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code !== 'ENOENT' && code !== 'ECONNREFUSED') throw error
+    assertRunning(name)
+    return undefined
+  }
+  const answer = JSON.parse(text) as { result: Plain } | { code: string; message: string }
+  if ('result' in answer) return answer
+  throw new HubError(isErrorCode(answer.code) ? answer.code : 'internal', answer.message)
+}
+
+function post(socketPath: string, path: string, body: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const call = request({ socketPath, path, method: 'POST', headers: { 'content-type': 'application/json' } }, response => {
+      readText(response).then(resolve, reject)
+    })
+    call.on('error', reject)
+    call.end(body)
+  })
+}
+
+async function readText(stream: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes > MAX_BODY_BYTES) throw new HubError('too-large')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
+}

@@ -1,0 +1,119 @@
+import { createReadStream } from 'node:fs'
+import { basename } from 'node:path'
+import { checked, HubError, type ActionBody, type Plain } from '../protocol/index.ts'
+import { map, opt, str, type Shape } from '../protocol/shapes.ts'
+import type { AccountDirectory } from './auth/accounts.ts'
+import { revokeDevice } from './auth/devices.ts'
+import type { Pairing } from './auth/pairing.ts'
+import type { Account, Origin } from './core/account.ts'
+import type { BlobStore } from './core/blobs.ts'
+import type { Hub } from './core/hub.ts'
+import { bookHashes } from './files/book-hashes.ts'
+import { readEpub } from './files/epub.ts'
+
+/** What an operator's command may use. */
+export interface OperatorParts {
+  readonly hub: Hub
+  readonly directory: AccountDirectory
+  readonly pairing: Pairing
+  readonly blobs: BlobStore
+}
+
+interface Operation<A> {
+  readonly arguments: Shape<A>
+  run(parts: OperatorParts, given: A): Promise<Plain> | Plain
+}
+
+const operation = <A>(form: Shape<A>, run: Operation<A>['run']): Operation<A> => ({ arguments: form, run })
+
+const name = str(128, 1)
+/** The operator acts without a device's token; the log names it so. */
+const OPERATOR: Origin = { device: 'hub', client: 'operator', readOnly: false }
+
+const open = async ({ hub, directory }: OperatorParts, account: string): Promise<Account> => hub.ensureAccount(directory.get(account).id)
+
+/** Everything that an operator can have done, in a running hub or, when none runs, in the store itself. */
+export const OPERATIONS = {
+  'account.add': operation(map({ account: name, password: opt(str(256, 1)) }), async ({ directory }, { account, password }) => {
+    const entry = await directory.add(account, password)
+    return { account: entry.name, id: entry.id }
+  }),
+  'account.list': operation(map({}), ({ directory }) =>
+    directory.list().map(entry => ({
+      account: entry.name,
+      id: entry.id,
+      hasPassword: entry.passwordHash !== '',
+      createdAtMs: entry.createdAtMs
+    }))
+  ),
+  'account.passwd': operation(map({ account: name, password: str(256, 1) }), async ({ directory }, { account, password }) => {
+    await directory.setPassword(account, password)
+    return {}
+  }),
+  'device.list': operation(map({ account: name }), async (parts, { account }) => {
+    const { views } = await open(parts, account)
+    return views
+      .range('devices', [], '', 10_000)
+      .map(([device, { name, app, readOnly, revoked, registeredAtUs }]) => ({
+        device,
+        name,
+        app,
+        readOnly,
+        revoked,
+        registeredAtMs: Math.floor(registeredAtUs / 1_000)
+      }))
+  }),
+  'device.revoke': operation(map({ account: name, device: name }), async (parts, { account, device }) => {
+    await revokeDevice(await open(parts, account), device)
+    return {}
+  }),
+  'device.pair': operation(map({ account: name }), ({ directory, pairing }, { account }) => pairing.open(directory.get(account).id)),
+  import: operation(map({ account: name, path: str(4_096, 1) }), importBook)
+} as const
+
+export type OperationName = keyof typeof OPERATIONS
+
+export const isOperationName = (value: string): value is OperationName => Object.hasOwn(OPERATIONS, value)
+
+/**
+ * Runs one operation. Bad arguments change nothing.
+ * @throws HubError
+ */
+export async function operate(parts: OperatorParts, operationName: OperationName, given: unknown): Promise<Plain> {
+  const { arguments: form, run } = OPERATIONS[operationName] as Operation<unknown>
+  return run(parts, checked('bad-request', form, given, 'arguments'))
+}
+
+/**
+ * Reads an EPUB, keeps its bytes and its cover, and puts the book. The id comes from the content, so that a second import of the same file, on whatever
+ * machine, is the same book; what a person has changed of it since stays.
+ */
+async function importBook(parts: OperatorParts, { account: accountName, path }: { account: string; path: string }): Promise<Plain> {
+  const account = await open(parts, accountName)
+  const { cover, fields } = await readEpub(path)
+  const { identifiers = {}, ...metadata } = fields
+  const { sha256, koreaderMd5, sizeBytes } = await bookHashes(path)
+  await parts.blobs.put(createReadStream(path), { expected: sha256 })
+  const coverBlob = cover && (await parts.blobs.put(once(cover.bytes)))
+  const book = sha256.slice(0, 32)
+  const known = account.views.get('books', book)
+  const file = { sha256, sizeBytes, mediaType: 'application/epub+zip', name: basename(path) }
+  const fresh = Object.entries({ ...metadata, ...(coverBlob && { cover: coverBlob.sha256 }), file }).filter(
+    ([field]) => known?.fields[field as keyof typeof known.fields] === undefined
+  )
+  const body: ActionBody<'book.put'> = {
+    ...Object.fromEntries(fresh),
+    identifiers: { ...identifiers, [`sha256:${sha256}`]: 'import', [`koreader:${koreaderMd5}`]: 'import' }
+  }
+  const cursor = await account.perform(OPERATOR, 'book.put', book, body as Plain)
+  return { book, cursor, title: metadata.title ?? basename(path), isNew: known === undefined }
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
+}
+
+/** Only a running hub can pair: the code lives in its memory. */
+export function assertRunning(operationName: OperationName): void {
+  if (operationName === 'device.pair') throw new HubError('not-found', 'no hub runs here; start it first, since pairing needs one that runs')
+}

@@ -1,0 +1,45 @@
+import type { ReadStream } from 'node:tty'
+
+/**
+ * A password from the person at the terminal, who does not see it, or the first line of what is piped in.
+ * @returns undefined when it is left empty
+ */
+export async function askPassword(input: ReadStream, output: NodeJS.WritableStream, question: string): Promise<string | undefined> {
+  if (!input.isTTY) {
+    let text = ''
+    for await (const chunk of input as AsyncIterable<Buffer>) text += chunk.toString()
+    return text.split(/\r?\n/)[0] || undefined
+  }
+  output.write(question)
+  input.setRawMode(true)
+  try {
+    return (await readHidden(input)) || undefined
+  } finally {
+    input.setRawMode(false)
+    input.pause()
+    output.write('\n')
+  }
+}
+
+const ENTER = new Set(['\r', '\n', '\u0004'])
+const INTERRUPT = '\u0003'
+const ERASE = new Set(['\u007f', '\b'])
+
+function readHidden(input: ReadStream): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let typed = ''
+    const onData = (chunk: Buffer): void => {
+      for (const character of chunk.toString()) {
+        if (character === INTERRUPT) return end(() => reject(new Error('interrupted')))
+        if (ENTER.has(character)) return end(() => resolve(typed))
+        typed = ERASE.has(character) ? typed.slice(0, -1) : typed + character
+      }
+    }
+    const end = (settle: () => void): void => {
+      input.off('data', onData)
+      settle()
+    }
+    input.on('data', onData)
+    input.resume()
+  })
+}

@@ -1,0 +1,52 @@
+import { HubError, checked, map, str, type Infer } from '../../protocol/index.ts'
+import type { AccountDirectory } from '../auth/accounts.ts'
+import { registerDevice } from '../auth/devices.ts'
+import type { Pairing } from '../auth/pairing.ts'
+import type { SignInLimits } from '../auth/sign-in-limits.ts'
+import type { Hub } from '../core/hub.ts'
+import type { RandomBytes } from '../core/ports.ts'
+import type { HttpApp } from '../transports/http.ts'
+
+export interface SignInParts {
+  readonly hub: Hub
+  readonly directory: AccountDirectory
+  readonly pairing: Pairing
+  readonly limits: SignInLimits
+  readonly randomBytes: RandomBytes
+}
+
+const pairBody = map({ code: str(64, 1), name: str(256, 1), app: str(256) })
+const signInBody = map({ account: str(128, 1), password: str(256, 1), name: str(256, 1), app: str(256) })
+
+/**
+ * How a device gets its token: `POST /api/v1/pair {code, name, app}` with a one-time code, and
+ * `POST /api/v1/sign-in {account, password, name, app}` with a password. Both answer `{account, device, token}`.
+ */
+export function mountSignIn(app: HttpApp, { hub, directory, pairing, limits, randomBytes }: SignInParts): void {
+  const register = async (account: string | undefined, { name, app }: { name: string; app: string }) => {
+    if (account === undefined) throw new HubError('unauthenticated', 'the code or the password is not valid')
+    return { account, ...(await registerDevice(await hub.ensureAccount(account), { name, app }, randomBytes)) }
+  }
+
+  app.post('/api/v1/pair', async context => {
+    const body: Infer<typeof pairBody> = checked('bad-request', pairBody, await readJson(context.req.raw), 'body')
+    const account = await limits.attempt({ address: context.get('address') }, () => pairing.redeem(body.code))
+    return context.json(await register(account, body))
+  })
+
+  app.post('/api/v1/sign-in', async context => {
+    const body: Infer<typeof signInBody> = checked('bad-request', signInBody, await readJson(context.req.raw), 'body')
+    const entry = await limits.attempt({ address: context.get('address'), account: body.account }, () =>
+      directory.signIn(body.account, body.password)
+    )
+    return context.json(await register(entry?.id, body))
+  })
+}
+
+async function readJson(request: Request): Promise<unknown> {
+  try {
+    return await request.json()
+  } catch {
+    throw new HubError('bad-request', 'the body is not JSON')
+  }
+}

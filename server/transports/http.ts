@@ -1,0 +1,86 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { getRequestListener, type HttpBindings } from '@hono/node-server'
+import { Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { cors } from 'hono/cors'
+import { secureHeaders } from 'hono/secure-headers'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { ERRORS, HubError } from '../../protocol/index.ts'
+import type { Logger } from '../core/ports.ts'
+
+/** What a route can read of its request beside HTTP: the sender's address, as limits and logs count it. */
+export interface HttpEnv {
+  Bindings: HttpBindings
+  Variables: { address: string }
+}
+
+export type HttpApp = Hono<HttpEnv>
+
+/** Takes upgrades of one path. */
+export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+
+const MAX_BODY_BYTES = 65_536
+
+/** The hub's HTTP application, on which routes are mounted: errors in one form, bounded bodies, safe headers. */
+export function createHttpApp(
+  logger: Logger,
+  addressOf: (request: IncomingMessage) => string,
+  allowedOrigins: readonly string[]
+): HttpApp {
+  const app: HttpApp = new Hono<HttpEnv>()
+  app.use(secureHeaders())
+  if (allowedOrigins.length > 0) app.use(cors({ origin: [...allowedOrigins], maxAge: 86_400 }))
+  app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: () => problem(new HubError('too-large', `the body is over ${MAX_BODY_BYTES} bytes`)) }))
+  app.use(async (context, next) => {
+    context.set('address', addressOf(context.env.incoming))
+    await next()
+  })
+  app.notFound(() => problem(new HubError('not-found')))
+  app.onError(error => {
+    if (error instanceof HubError) return problem(error)
+    logger.error({ err: error }, 'a request failed')
+    return problem(new HubError('internal'))
+  })
+  return app
+}
+
+/** An error as HTTP answers it. @see RFC 9457 */
+export function problem({ code, message, field, retryAfterMs }: HubError): Response {
+  const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
+  if (retryAfterMs !== undefined) headers['retry-after'] = String(Math.ceil(retryAfterMs / 1_000))
+  const status = ERRORS[code].http as ContentfulStatusCode
+  const body = { type: 'about:blank', title: ERRORS[code].text, status, code, detail: message, ...(field === '' ? {} : { field }) }
+  return new Response(JSON.stringify(body), { status, headers })
+}
+
+/** A hardened HTTP server for an application and its upgrades. It is not listening yet. */
+export function createHttpServer(app: HttpApp, upgrades: Readonly<Record<string, UpgradeHandler>>): Server {
+  const listener = getRequestListener(app.fetch)
+  const server = createServer(
+    {
+      headersTimeout: 10_000,
+      requestTimeout: 30_000,
+      connectionsCheckingInterval: 2_000,
+      keepAliveTimeout: 5_000,
+      maxHeaderSize: 8_192,
+      noDelay: true
+    },
+    (request: IncomingMessage, response: ServerResponse) => void listener(request, response)
+  )
+  server.maxHeadersCount = 64
+  server.maxRequestsPerSocket = 1_000
+  server.on('upgrade', (request, socket, head) => {
+    socket.on('error', () => socket.destroy())
+    const path = (request.url ?? '').split('?')[0]!
+    const handler = Object.hasOwn(upgrades, path) ? upgrades[path] : undefined
+    if (handler === undefined) refuseUpgrade(socket, 404, 'Not Found')
+    else handler(request, socket, head)
+  })
+  return server
+}
+
+/** Answers an upgrade with a refusal, and closes. */
+export function refuseUpgrade(socket: Duplex, status: number, text: string): void {
+  socket.end(`HTTP/1.1 ${status} ${text}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+}

@@ -1,0 +1,121 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { WebSocket, WebSocketServer } from 'ws'
+import { ERRORS, LIMITS, SUBPROTOCOL, type Connection, type ConnectionEvents } from '../../protocol/index.ts'
+
+const HEARTBEAT_MS = 25_000
+const CLOSE_TIMEOUT_MS = 5_000
+const SEND = { binary: true, compress: false, fin: true } as const
+
+/** ws's own defences; its type declarations do not know all of them. */
+const HARDENED = {
+  noServer: true,
+  maxPayload: LIMITS.maxFrameBytes,
+  maxFragments: 64,
+  maxBufferedChunks: 4_096,
+  maxPendingAutoPongs: 8,
+  perMessageDeflate: false,
+  skipUTF8Validation: false,
+  clientTracking: true,
+  closeTimeout: CLOSE_TIMEOUT_MS,
+  handleProtocols: (offered: Set<string>): string | false => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false)
+}
+
+/** Takes HTTP upgrades and makes connections of them. */
+export interface WsTransport {
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, remote: string): void
+  /** Closes every socket, those that do not answer by force. Resolves when the last has gone. */
+  close(): Promise<void>
+}
+
+/** The `ws` carrier: one binary message is one frame. @param accept is given each new connection */
+export function createWsTransport(accept: (connection: Connection) => void): WsTransport {
+  const server = new WebSocketServer(HARDENED)
+  const live = new Set<WsConnection>()
+  const heartbeat = setInterval(() => {
+    for (const connection of live) connection.beat()
+  }, HEARTBEAT_MS)
+  heartbeat.unref()
+  return {
+    upgrade(request, socket, head, remote) {
+      server.handleUpgrade(request, socket, head, webSocket => {
+        const connection = new WsConnection(webSocket, socket, remote)
+        live.add(connection)
+        webSocket.on('close', () => live.delete(connection))
+        accept(connection)
+      })
+    },
+    async close() {
+      clearInterval(heartbeat)
+      const gone = [...server.clients].map(client => new Promise(resolve => client.once('close', resolve)))
+      for (const client of server.clients) client.close(ERRORS['shutting-down'].close)
+      await Promise.all(gone)
+    }
+  }
+}
+
+class WsConnection implements Connection {
+  readonly remote: string
+  readonly #webSocket: WebSocket
+  readonly #socket: Duplex
+  #isCorked = false
+  #isAlive = true
+
+  constructor(webSocket: WebSocket, socket: Duplex, remote: string) {
+    this.#webSocket = webSocket
+    this.#socket = socket
+    this.remote = remote
+    webSocket.binaryType = 'nodebuffer'
+    // A socket without this listener takes the process down with its first broken frame. The close that follows tells the session.
+    webSocket.on('error', () => undefined)
+    webSocket.on('pong', () => (this.#isAlive = true))
+  }
+
+  get bufferedBytes(): number {
+    return this.#webSocket.bufferedAmount
+  }
+
+  listen(events: ConnectionEvents): void {
+    this.#webSocket.on('message', (data: Buffer, isBinary) => {
+      this.#isAlive = true
+      if (isBinary) events.onFrame(data)
+      else this.close(ERRORS['bad-frame'].close, 'frames are binary')
+    })
+    this.#socket.on('drain', () => events.onDrain())
+    this.#webSocket.on('close', (code, text) => events.onClose({ code, text: text.toString() }))
+  }
+
+  /** What is sent in one turn leaves in one write: the system call costs more than the bytes. */
+  send(bytes: Uint8Array): void {
+    if (this.#webSocket.readyState !== WebSocket.OPEN) return
+    if (!this.#isCorked) {
+      this.#isCorked = true
+      this.#socket.cork()
+      process.nextTick(() => {
+        this.#isCorked = false
+        this.#socket.uncork()
+      })
+    }
+    this.#webSocket.send(bytes, SEND)
+  }
+
+  pause(): void {
+    this.#webSocket.pause()
+  }
+
+  resume(): void {
+    this.#webSocket.resume()
+  }
+
+  close(code: number, text: string): void {
+    this.#webSocket.resume()
+    this.#webSocket.close(code, text)
+  }
+
+  /** Cuts the other end off if it did not answer the last beat. */
+  beat(): void {
+    if (!this.#isAlive) return this.#webSocket.terminate()
+    this.#isAlive = false
+    if (this.#webSocket.readyState === WebSocket.OPEN) this.#webSocket.ping()
+  }
+}
