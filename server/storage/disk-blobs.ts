@@ -1,0 +1,130 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { HubError } from '../../protocol/index.ts'
+import type { BlobInfo, BlobStore } from '../core/blobs.ts'
+import { flushFolder, makeFolder } from './files.ts'
+
+const NAME = /^[0-9a-f]{64}$/
+const CHUNK_BYTES = 65_536
+
+/** @throws HubError `bad-request` when `expected` is no SHA-256 */
+export function mustBeName(expected: string | undefined): void {
+  if (expected !== undefined && !NAME.test(expected))
+    throw new HubError('bad-request', 'a SHA-256 is 64 lower-case hex digits', { field: 'sha256' })
+}
+
+/** @throws HubError `bad-request` when the bytes are not those expected */
+export function mustBeExpected(sha256: string, expected: string | undefined): void {
+  if (expected !== undefined && sha256 !== expected)
+    throw new HubError('bad-request', `the bytes hash to ${sha256}, not to ${expected}`, { field: 'sha256' })
+}
+
+/** @throws HubError `too-large` */
+export function mustFit(sizeBytes: number, maxBytes: number | undefined): void {
+  if (maxBytes !== undefined && sizeBytes > maxBytes) throw new HubError('too-large', `the file is over ${maxBytes} bytes`)
+}
+
+function ifMissing<T>(error: unknown, value: T): T {
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return value
+  throw error
+}
+
+/** File contents in a folder: `<first 2 digits>/<next 2>/<SHA-256>`. A file is renamed to its name only when all of it is on disk. */
+export class DiskBlobStore implements BlobStore {
+  readonly #folder: string
+  readonly #temporary: string
+
+  private constructor(folder: string) {
+    this.#folder = folder
+    this.#temporary = join(folder, 'tmp')
+  }
+
+  /** Makes the folder where it is missing, and removes what unfinished puts left behind. MUST have the folder to itself. */
+  static async open(folder: string): Promise<DiskBlobStore> {
+    const store = new DiskBlobStore(folder)
+    await makeFolder(store.#temporary)
+    for (const name of await readdir(store.#temporary)) await rm(join(store.#temporary, name), { recursive: true })
+    return store
+  }
+
+  async put(
+    source: AsyncIterable<Uint8Array>,
+    { expected, maxBytes }: { expected?: string; maxBytes?: number } = {}
+  ): Promise<BlobInfo> {
+    mustBeName(expected)
+    const temporary = join(this.#temporary, randomUUID())
+    try {
+      const info = await write(temporary, source, maxBytes)
+      mustBeExpected(info.sha256, expected)
+      const path = this.#pathOf(info.sha256)
+      await makeFolder(dirname(path))
+      // Over an equal file as well: that one may be damaged, not yet flushed, or about to be removed.
+      await rename(temporary, path)
+      await flushFolder(dirname(path))
+      return info
+    } catch (error) {
+      await rm(temporary, { force: true })
+      throw error
+    }
+  }
+
+  async stat(sha256: string): Promise<BlobInfo | undefined> {
+    if (!NAME.test(sha256)) return undefined
+    try {
+      return { sha256, sizeBytes: (await stat(this.#pathOf(sha256))).size }
+    } catch (error) {
+      return ifMissing(error, undefined)
+    }
+  }
+
+  async read(sha256: string, start = 0, end = Infinity): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const info = await this.stat(sha256)
+    return info && slice(this.#pathOf(sha256), start, Math.min(end, info.sizeBytes))
+  }
+
+  async remove(sha256: string): Promise<boolean> {
+    if (!NAME.test(sha256)) return false
+    const path = this.#pathOf(sha256)
+    try {
+      await rm(path)
+      await flushFolder(dirname(path))
+      return true
+    } catch (error) {
+      return ifMissing(error, false)
+    }
+  }
+
+  #pathOf(sha256: string): string {
+    return join(this.#folder, sha256.slice(0, 2), sha256.slice(2, 4), sha256)
+  }
+}
+
+async function write(path: string, source: AsyncIterable<Uint8Array>, maxBytes: number | undefined): Promise<BlobInfo> {
+  const hash = createHash('sha256')
+  let sizeBytes = 0
+  const handle = await open(path, 'wx', 0o600)
+  try {
+    for await (const chunk of source) {
+      sizeBytes += chunk.length
+      mustFit(sizeBytes, maxBytes)
+      hash.update(chunk)
+      await handle.writeFile(chunk)
+    }
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  return { sha256: hash.digest('hex'), sizeBytes }
+}
+
+/** Opens the file at the first read only, so that bytes nobody asks for hold no file open. */
+async function* slice(path: string, start: number, end: number): AsyncIterable<Uint8Array> {
+  if (start >= end) return
+  const handle = await open(path, 'r')
+  try {
+    yield* handle.createReadStream({ start, end: end - 1, highWaterMark: CHUNK_BYTES }) as AsyncIterable<Buffer>
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,135 @@
+import type { Batch, LogHead, RecordKey, Store, StoredRun } from '../core/store.ts'
+import { headAfter } from './heads.ts'
+import { recordKey } from './keys.ts'
+
+interface Log {
+  head: LogHead
+  readonly runs: StoredRun[]
+}
+
+interface Entry {
+  readonly sortKey: string
+  readonly key: RecordKey
+  readonly value: Uint8Array
+}
+
+/** A text whose units are the bytes of the stored key, so that it compares as they do. */
+const sortKeyOf = (key: RecordKey): string => recordKey(key).toString('latin1')
+
+/** Where `sortKey` stands in sorted items, or would. */
+function indexOf(length: number, isBefore: (index: number) => boolean): number {
+  let low = 0
+  let high = length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (isBefore(middle)) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/**
+ * The store in memory: what the other engines are compared with, and what tests of the core run on.
+ * As in them, nothing of a commit is to be read before it has resolved.
+ */
+export class MemoryStore implements Store {
+  readonly #flush: () => Promise<void>
+  readonly #logs = new Map<string, Log>()
+  /** By sort key. */
+  readonly #records: Entry[] = []
+  /** Where logs will stand once the commits under way have resolved. */
+  readonly #expected = new Map<string, LogHead>()
+  #lastCommit: Promise<void> = Promise.resolve()
+  #isClosed = false
+
+  /** @param flush stands for the disk: a commit becomes visible and resolves behind it. At once by default */
+  constructor(flush: () => Promise<void> = async () => {}) {
+    this.#flush = flush
+  }
+
+  async head(account: string): Promise<LogHead | undefined> {
+    this.#mustBeOpen()
+    return this.#logs.get(account)?.head
+  }
+
+  async read(account: string, after: number, maxBytes: number): Promise<StoredRun[]> {
+    this.#mustBeOpen()
+    const all = this.#logs.get(account)?.runs ?? []
+    const found: StoredRun[] = []
+    let sizeBytes = 0
+    for (let index = indexOf(all.length, at => all[at]!.first + all[at]!.count <= after + 1); index < all.length; index++) {
+      const run = all[index]!
+      found.push({ ...run, run: run.run.slice(), notes: run.notes.slice() })
+      sizeBytes += run.run.length
+      if (sizeBytes >= maxBytes) break
+    }
+    return found
+  }
+
+  get(key: RecordKey): Uint8Array | undefined {
+    this.#mustBeOpen()
+    const sortKey = sortKeyOf(key)
+    const entry = this.#records[this.#find(sortKey)]
+    return entry?.sortKey === sortKey ? entry.value.slice() : undefined
+  }
+
+  range(prefix: RecordKey, after: RecordKey | undefined, limit: number): [key: RecordKey, value: Uint8Array][] {
+    this.#mustBeOpen()
+    const begin = sortKeyOf(prefix)
+    const behind = after === undefined ? '' : sortKeyOf(after)
+    const found: [RecordKey, Uint8Array][] = []
+    for (let index = this.#find(behind > begin ? behind : begin); index < this.#records.length && found.length < limit; index++) {
+      const { sortKey, key, value } = this.#records[index]!
+      if (!sortKey.startsWith(begin)) break
+      if (sortKey !== behind) found.push([key, value.slice()])
+    }
+    return found
+  }
+
+  async commit({ appends, writes }: Batch): Promise<void> {
+    this.#mustBeOpen()
+    const planned = new Map<string, LogHead>()
+    for (const append of appends)
+      planned.set(append.account, headAfter(append, planned.get(append.account) ?? this.#expected.get(append.account)))
+    const runs = appends.flatMap(({ account, runs }) =>
+      runs.map(run => ({ account, run: { ...run, run: run.run.slice(), notes: run.notes.slice() } }))
+    )
+    const entries = writes.map(({ key, value }) => ({ sortKey: sortKeyOf(key), key: [...key], value: value?.slice() }))
+    for (const [account, head] of planned) this.#expected.set(account, head)
+    const earlier = this.#lastCommit
+    const commit = this.#flush().then(async () => {
+      await earlier
+      for (const [account, head] of planned) this.#logOf(account, head).head = head
+      for (const { account, run } of runs) this.#logs.get(account)!.runs.push(run)
+      for (const { sortKey, key, value } of entries) this.#write(sortKey, key, value)
+    })
+    this.#lastCommit = commit
+    return commit
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await this.#lastCommit
+  }
+
+  #mustBeOpen(): void {
+    if (this.#isClosed) throw new Error('the store is closed')
+  }
+
+  #logOf(account: string, head: LogHead): Log {
+    let log = this.#logs.get(account)
+    if (log === undefined) this.#logs.set(account, (log = { head, runs: [] }))
+    return log
+  }
+
+  #find(sortKey: string): number {
+    return indexOf(this.#records.length, index => this.#records[index]!.sortKey < sortKey)
+  }
+
+  #write(sortKey: string, key: RecordKey, value: Uint8Array | undefined): void {
+    const index = this.#find(sortKey)
+    const isThere = this.#records[index]?.sortKey === sortKey
+    if (value !== undefined) this.#records.splice(index, isThere ? 1 : 0, { sortKey, key, value })
+    else if (isThere) this.#records.splice(index, 1)
+  }
+}
