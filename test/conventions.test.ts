@@ -1,0 +1,70 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import * as assert from 'uvu/assert'
+import { OPTIONS } from '../server/options.ts'
+import { suite } from './util/suite.ts'
+
+const root = join(fileURLToPath(new URL('.', import.meta.url)), '..')
+const read = (file: string): string => readFileSync(join(root, file), 'utf8')
+const under = (...folders: string[]): string[] =>
+  folders.flatMap(folder =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .map(file => join(folder, file))
+      .filter(file => file.endsWith('.ts') && !file.includes('node_modules'))
+  )
+
+const MAX_LINES = 400
+
+const test = suite('conventions')
+
+test('every test file runs its suite', () => {
+  const silent = under('test').filter(file => file.endsWith('.test.ts') && !/^\w+\.run\(\)$/m.test(read(file)))
+  assert.equal(silent, [])
+})
+
+test('no test is singled out', () => {
+  const only = /^\s*test\.only\(/m
+  assert.equal(
+    under('test').filter(file => only.test(read(file))),
+    []
+  )
+})
+
+test(`no source is over ${MAX_LINES} lines`, () => {
+  const long = under('protocol', 'server', 'client', 'bench').filter(file => read(file).split('\n').length > MAX_LINES)
+  assert.equal(long, [])
+})
+
+test('files are named in kebab case', () => {
+  const odd = under('protocol', 'server', 'client', 'bench', 'test').filter(file => !/^[a-z0-9-]+(\.test)?\.ts$/.test(basename(file)))
+  assert.equal(odd, [])
+})
+
+test('no source exports a default', () => {
+  assert.equal(
+    under('protocol', 'server', 'client').filter(file => /^export default/m.test(read(file))),
+    []
+  )
+})
+
+test('every folder of the architecture has a README', () => {
+  const folders = ['.', 'protocol', 'server', ...readdirSync(join(root, 'server'), { withFileTypes: true }).filter(entry => entry.isDirectory()).map(({ name }) => `server/${name}`), 'client', 'bench', 'test']
+  const without = folders.filter(folder => !readdirSync(join(root, folder)).includes('README.md'))
+  assert.equal(without, [])
+})
+
+test("the server's README lists every option as it is", () => {
+  const rows = Object.values(OPTIONS).map(({ flag, env, default: byDefault, text }) => `| \`${flag}\` | \`${env}\` | ${byDefault === '' ? '' : `\`${byDefault}\``} | ${text} |`)
+  const readme = read('server/README.md')
+  assert.equal(
+    rows.filter(row => !readme.includes(row)),
+    []
+  )
+})
+
+test('the lock file names no download host', () => {
+  assert.not.match(read('package-lock.json'), /"resolved"/)
+})
+
+test.run()

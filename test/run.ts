@@ -1,0 +1,60 @@
+import { spawn } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/**
+ * Runs the test files, each in a process of its own, and ends with `N passed, N failed, N skipped`.
+ * Arguments are parts of file names; without any, all files run.
+ */
+const folder = fileURLToPath(new URL('.', import.meta.url))
+const root = join(folder, '..')
+const wanted = process.argv.slice(2)
+const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  .filter(file => file.endsWith('.test.ts') && (wanted.length === 0 || wanted.some(part => file.includes(part))))
+  .sort()
+
+interface Outcome {
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+}
+
+const count = (output: string, word: string): number => Number(new RegExp(`${word}:\\s+(\\d+)`).exec(output)?.[1] ?? 0)
+
+function run(file: string): Promise<Outcome> {
+  return new Promise(resolve => {
+    const started = performance.now()
+    const child = spawn(process.execPath, ['--import', 'tsx', join(folder, file)], {
+      cwd: root,
+      env: { ...process.env, FORCE_COLOR: '0', UV_THREADPOOL_SIZE: '8' }
+    })
+    let output = ''
+    child.stdout.on('data', chunk => (output += chunk))
+    child.stderr.on('data', chunk => (output += chunk))
+    child.on('close', code => {
+      const passed = count(output, 'Passed')
+      const ran = count(output, 'Total')
+      // A file that ran nothing, or ended badly after its last test, has failed too.
+      const failed = Math.max(ran - passed, code === 0 && ran > 0 ? 0 : 1)
+      const skipped = output.split('\n').filter(line => line.startsWith('SKIPPED: ')).length
+      const seconds = ((performance.now() - started) / 1_000).toFixed(1)
+      process.stdout.write(`${failed > 0 ? 'FAIL' : 'ok  '} ${relative(root, join(folder, file))}  ${passed} of ${ran}  ${seconds} s\n`)
+      const notable = failed > 0 ? output : output.split('\n').filter(line => /^(SKIPPED|FIGURE): /.test(line)).join('\n')
+      if (notable !== '') process.stdout.write(`${notable.trimEnd()}\n`)
+      resolve({ passed: ran - failed < 0 ? passed : Math.min(passed, ran), failed, skipped })
+    })
+  })
+}
+
+const outcomes: Outcome[] = []
+const queue = [...files]
+const worker = async (): Promise<void> => {
+  for (let file = queue.shift(); file !== undefined; file = queue.shift()) outcomes.push(await run(file))
+}
+await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, worker))
+
+const sum = (key: keyof Outcome): number => outcomes.reduce((total, outcome) => total + outcome[key], 0)
+process.stdout.write(`${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped\n`)
+process.exitCode = sum('failed') > 0 || outcomes.length === 0 ? 1 : 0
