@@ -1,0 +1,82 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { callControl } from '../../server/control.ts'
+import type { OperationName } from '../../server/operations.ts'
+
+const MAIN = fileURLToPath(new URL('../../server/main.ts', import.meta.url))
+
+/** A hub in a process of its own, on a temporary data folder, started and killed as an operator or a power cut would. */
+export class HubProcess {
+  readonly dataFolder: string
+  url = ''
+  output = ''
+  #child: ChildProcess | undefined
+  #port = 0
+
+  constructor() {
+    this.dataFolder = mkdtempSync(join(tmpdir(), 'lectern-'))
+  }
+
+  get pid(): number {
+    return this.#child!.pid!
+  }
+
+  /** Resolves once the hub listens. A restart listens on the same port. */
+  async start(flags: readonly string[] = []): Promise<void> {
+    const child = spawn(
+      process.execPath,
+      ['--import', 'tsx', MAIN, 'serve', '--port', String(this.#port), '--data', this.dataFolder, ...flags],
+      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LECTERN_LOG_LEVEL: 'warn' } }
+    )
+    this.#child = child
+    let printed = ''
+    const listening = new Promise<string>((resolve, reject) => {
+      child.stdout.on('data', (chunk: Buffer) => {
+        printed += chunk.toString()
+        const found = /listens on (http:\S+)\n/.exec(printed)
+        if (found !== null) resolve(found[1]!)
+      })
+      child.stderr.on('data', (chunk: Buffer) => (this.output += chunk.toString()))
+      child.once('exit', (code, signal) => reject(new Error(`the hub ended with ${code ?? signal}: ${this.output}`)))
+    })
+    this.url = await listening
+    this.#port = Number(new URL(this.url).port)
+  }
+
+  /** Ends the process at once, as a power cut does. Resolves when it is gone. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<number | null> {
+    const child = this.#child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null
+    const gone = once(child, 'exit')
+    child.kill(signal)
+    await gone
+    return child.exitCode
+  }
+
+  async operate<T>(name: OperationName, given: Record<string, unknown> = {}): Promise<T> {
+    const called = await callControl(this.dataFolder, name, given)
+    if (called === undefined) throw new Error('no hub runs')
+    return called.result as T
+  }
+
+  /** Pairs a new device, as a person would. */
+  async pair(account: string, name: string): Promise<{ account: string; device: string; token: string }> {
+    const { code } = await this.operate<{ code: string }>('device.pair', { account })
+    const response = await fetch(`${this.url}/api/v1/pair`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ code, name, app: 'test' })
+    })
+    if (!response.ok) throw new Error(await response.text())
+    return (await response.json()) as { account: string; device: string; token: string }
+  }
+
+  async drop(): Promise<void> {
+    await this.kill()
+    rmSync(this.dataFolder, { recursive: true, force: true })
+  }
+}
