@@ -1,0 +1,131 @@
+import * as Y from 'yjs'
+import { copyAnnotations } from './annotation-entries.ts'
+import { Emitter } from './emitter.ts'
+
+/** Marks what comes from the hub or from the outbox, so that it is not taken for an edit. */
+const NOT_AN_EDIT = Symbol('not an edit')
+
+/** Updates that are joined into one when more than this many have gathered. */
+const MOST_PARTS = 64
+
+export interface BookDocumentOptions {
+  /** What the hub holds, as far as is known here. */
+  readonly updates: readonly Uint8Array[]
+  /** The edits that the hub has not answered. */
+  readonly pending: () => Iterable<Uint8Array>
+  /** Takes the edits of one turn, as one update. */
+  readonly onEdit: (update: Uint8Array) => void
+  readonly onError: (error: Error) => void
+}
+
+/** A book's annotation document in memory: what the hub holds with the unanswered edits on top. Turns edits of its Y.Doc into updates. */
+export class BookDocument extends Emitter<{ change: []; replaced: [] }> {
+  readonly #options: BookDocumentOptions
+  #updates: Uint8Array[]
+  #edits: Uint8Array[] = []
+  #doc: Y.Doc
+
+  constructor(options: BookDocumentOptions) {
+    super()
+    this.#options = options
+    this.#updates = [...options.updates]
+    this.#doc = this.#build()
+  }
+
+  /** Another one after `replaced`. */
+  get doc(): Y.Doc {
+    return this.#doc
+  }
+
+  /** True when something here builds on edits that are not here. */
+  get hasGap(): boolean {
+    return this.#doc.store.pendingStructs !== null || this.#doc.store.pendingDs !== null
+  }
+
+  /** Takes an update from the hub. */
+  receive(update: Uint8Array): void {
+    this.#updates.push(update)
+    if (this.#updates.length > MOST_PARTS) this.#updates = [Y.mergeUpdates(this.#updates)]
+    this.#apply(this.#doc, update)
+  }
+
+  /** Hands over the edits of this turn now instead of at its end. */
+  flush(): void {
+    const edits = this.#edits.splice(0)
+    if (edits.length > 0) this.#options.onEdit(edits.length === 1 ? edits[0]! : Y.mergeUpdates(edits))
+  }
+
+  /** Puts the document together anew, without what was refused meanwhile. */
+  rebuild(): void {
+    this.flush()
+    const old = this.#doc
+    this.#doc = this.#build()
+    this.emit('replaced')
+    this.emit('change')
+    old.destroy()
+  }
+
+  /** The hub's log begins anew: only the unanswered edits stay. */
+  restart(): void {
+    this.#updates = []
+    this.rebuild()
+  }
+
+  /** All that the hub lacks, when `held` is what it holds. */
+  lacking(held: Uint8Array): Uint8Array {
+    return Y.encodeStateAsUpdate(this.#doc, Y.encodeStateVectorFromUpdate(held))
+  }
+
+  /**
+   * Makes the edits in `refused` again, under another Yjs client id.
+   *
+   * @param forget called when the document still shows them; afterwards `pending` MUST be without them
+   * @returns them as one update
+   */
+  reissue(forget: () => void): Uint8Array {
+    const old = this.#doc
+    const wanted = new Y.Doc()
+    Y.applyUpdate(wanted, Y.encodeStateAsUpdate(old))
+    forget()
+    this.#doc = this.#build()
+    const before = Y.encodeStateVector(this.#doc)
+    this.#doc.transact(() => copyAnnotations(wanted, this.#doc), NOT_AN_EDIT)
+    this.emit('replaced')
+    this.emit('change')
+    old.destroy()
+    return Y.encodeStateAsUpdate(this.#doc, before)
+  }
+
+  destroy(): void {
+    this.flush()
+    this.clear()
+    this.#doc.destroy()
+  }
+
+  /** A new Y.Doc has a Yjs client id of its own: one that was used before may have edits that are not here. */
+  #build(): Y.Doc {
+    const doc = new Y.Doc()
+    doc.transact(() => {
+      for (const update of this.#updates) this.#apply(doc, update)
+      for (const update of this.#options.pending()) this.#apply(doc, update)
+    }, NOT_AN_EDIT)
+    doc.on('update', (update: Uint8Array, origin: unknown) => {
+      if (origin !== NOT_AN_EDIT) this.#edited(update)
+      this.emit('change')
+    })
+    return doc
+  }
+
+  #apply(doc: Y.Doc, update: Uint8Array): void {
+    try {
+      Y.applyUpdate(doc, update, NOT_AN_EDIT)
+    } catch (error) {
+      this.#options.onError(error as Error)
+    }
+  }
+
+  #edited(update: Uint8Array): void {
+    this.#edits.push(update)
+    if (this.#edits.length === 1) queueMicrotask(() => this.flush())
+  }
+}

@@ -1,0 +1,222 @@
+import type { ActionBody, ActionKind, Connection, HubError, Plain, ViewName } from '../protocol/index.ts'
+import { Annotations } from './annotations.ts'
+import { systemClock, type Clock } from './clock.ts'
+import { Emitter } from './emitter.ts'
+import type { ClientEvents } from './events.ts'
+import { summarise, type Book, type Device, type Position, type Positions } from './fold.ts'
+import { Link } from './link.ts'
+import { Overlay, type Table } from './overlay.ts'
+import { Replica } from './replica.ts'
+import type { Ack } from './pending.ts'
+import type { State } from './session.ts'
+import { MemoryStorage, type ClientStorage } from './storage.ts'
+import { onWake } from './wake.ts'
+import { WsConnection, type WebSocketClass } from './ws-connection.ts'
+
+export interface ConnectOptions {
+  /** Where the hub is: `http://host:4747`, or with `https`, `ws` or `wss`. `/live` is added. */
+  readonly url: string
+  /** The device's token. It travels in the first frame, never in the URL. */
+  readonly token: string
+  /**
+   * Where the outbox and the mirror are kept. Closed with the client.
+   * @default MemoryStorage, which forgets what was not sent when the process ends
+   */
+  readonly storage?: ClientStorage
+  /** @default the platform's own, where there is one */
+  readonly webSocket?: WebSocketClass
+  /** Names the app in the hub's logs. At most 256 characters. */
+  readonly agent?: string
+  /** Makes a connection by another carrier than WebSocket. */
+  readonly dial?: () => Connection
+  /** Time and chance, for tests. */
+  readonly clock?: Clock
+}
+
+/**
+ * Opens the storage and begins to connect. Resolves when what is stored can be read and changed, online or not.
+ *
+ * @throws TypeError when the URL is none, or when the platform has no WebSocket and none was given; and what the storage throws
+ */
+export async function connect(options: ConnectOptions): Promise<Client> {
+  const { storage = new MemoryStorage(), clock = systemClock, token, agent = 'lectern-client' } = options
+  const dial = options.dial ?? webSocketDial(options)
+  const events = new Emitter<ClientEvents>()
+  const replica = await Replica.load(storage, clock, events)
+  const link = new Link(replica, events, { dial, token, agent: agent.slice(0, 256), clock })
+  return new Client({ replica, link, events, storage, clock })
+}
+
+interface Parts {
+  readonly replica: Replica
+  readonly link: Link
+  readonly events: Emitter<ClientEvents>
+  readonly storage: ClientStorage
+  readonly clock: Clock
+}
+
+/** One outbox's view of an account: all of it can be read and changed at any time, and is brought in line with the hub whenever there is a connection. */
+export class Client {
+  /** Books by id, removed ones included. */
+  readonly books: Table<Book>
+  /** The account's settings by name. */
+  readonly settings: Table<Plain>
+  /** The account's devices by id, revoked ones included. */
+  readonly devices: Table<Device>
+  readonly #positions: Table<ReadonlyMap<string, Position>>
+  readonly #parts: Parts
+  readonly #stopWaking: () => void
+  #closing: Promise<void> | undefined
+
+  /** @see connect */
+  constructor(parts: Parts) {
+    const { replica, link } = parts
+    this.#parts = parts
+    this.books = new Overlay('book', replica.mirror, replica.outbox)
+    this.settings = new Overlay('setting', replica.mirror, replica.outbox)
+    this.devices = new Overlay('device', replica.mirror, replica.outbox)
+    this.#positions = new Overlay('position', replica.mirror, replica.outbox)
+    this.#stopWaking = onWake(() => link.session.wake())
+    link.session.start()
+  }
+
+  get state(): State {
+    return this.#parts.link.session.state
+  }
+
+  /** Why the state is `closed`; undefined when `close` was called. */
+  get reason(): HubError | undefined {
+    return this.#parts.link.session.reason
+  }
+
+  /** This client's device at the hub; empty until it was connected once. */
+  get device(): string {
+    return this.#parts.replica.mirror.state.device
+  }
+
+  /** How many actions the hub has not answered. */
+  get unanswered(): number {
+    return this.#parts.replica.outbox.unanswered.length
+  }
+
+  /** Calls `listener` at every `event` from now on, until the returned function is called. */
+  on<K extends keyof ClientEvents>(event: K, listener: (...details: ClientEvents[K]) => void): () => void {
+    return this.#parts.events.on(event, listener)
+  }
+
+  /**
+   * Resolves when the state is `live`, which may be now.
+   * @throws HubError the reason, when the client is closed instead
+   */
+  live(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const check = (): boolean => {
+        if (this.state === 'live') resolve()
+        else if (this.state === 'closed') reject(this.reason ?? closedError())
+        else return false
+        return true
+      }
+      if (check()) return
+      const stop = this.on('state', () => check() && stop())
+    })
+  }
+
+  /** Resolves when the hub has answered everything that was asked until now, refusals included. */
+  async settled(): Promise<void> {
+    const { documents, outbox } = this.#parts.replica
+    documents.flush()
+    await Promise.allSettled(outbox.unanswered.map(({ answer }) => answer.promise))
+  }
+
+  /**
+   * Asks for any action of the protocol. Its effect shows at once, and goes away if the hub refuses; except that of the plain annotation
+   * actions, which shows when the hub has merged them: `annotations` is the better way.
+   *
+   * @returns resolves when the action is durable at the hub, with its place in the log (0 when an earlier answer was lost)
+   * @throws HubError `unknown-action`, `bad-action`, `too-large` before anything is sent, or what the hub refused it for
+   */
+  async submit<K extends ActionKind>(kind: K, key: string, body: ActionBody<K>): Promise<Ack> {
+    if (this.#closing !== undefined) throw closedError()
+    return this.#parts.replica.submit(kind, key, body).answer.promise
+  }
+
+  /** Makes a book, or changes the fields that are given; null clears one. */
+  putBook(id: string, fields: ActionBody<'book.put'>): Promise<Ack> {
+    return this.submit('book.put', id, fields)
+  }
+
+  /** Marks a book as removed. Its annotations and positions stay. */
+  removeBook(id: string): Promise<Ack> {
+    return this.submit('book.remove', id, {})
+  }
+
+  /** Takes the mark away. */
+  restoreBook(id: string): Promise<Ack> {
+    return this.submit('book.restore', id, {})
+  }
+
+  /** Sets this device's place in a book; replaces the one before. */
+  setPosition(book: string, fields: ActionBody<'position.set'>): Promise<Ack> {
+    return this.submit('position.set', book, fields)
+  }
+
+  /** Every device's place in a book. */
+  positions(book: string): Positions {
+    return summarise(this.#positions.get(book))
+  }
+
+  /** Sets a setting of the account; null clears it. */
+  putSetting(name: string, value: Plain): Promise<Ack> {
+    return this.submit('setting.put', name, { value })
+  }
+
+  /** Opens a book's annotations, from storage. Every handle should be closed. */
+  async annotations(book: string): Promise<Annotations> {
+    const { replica, clock } = this.#parts
+    const document = await replica.documents.open(book)
+    return new Annotations(book, document, clock, () => replica.documents.release(book))
+  }
+
+  /**
+   * Reads a whole view from the hub, as it is there: list views as `[[id, map], …]`, `document` as one Yjs update.
+   * @throws OfflineError without a connection; HubError with what the hub answered
+   */
+  read(view: ViewName, key = ''): Promise<Plain> {
+    return this.#parts.link.read(view, key)
+  }
+
+  /** Connects now, from whatever state, with a new token if one is given. Everything that was not answered is sent again. */
+  retry(token?: string): void {
+    if (this.#closing === undefined) this.#parts.link.session.start(token)
+  }
+
+  /** Ends the connection and closes the storage, with everything in it that was not answered yet. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const { replica, link, events, storage } = this.#parts
+    this.#stopWaking()
+    await replica.store()
+    link.session.close()
+    events.clear()
+    for (const { answer } of replica.outbox.unanswered) answer.reject(closedError())
+    await storage.close()
+  }
+}
+
+const closedError = (): Error => new Error('the client is closed; what was not answered stays in its outbox')
+
+function webSocketDial({ url, webSocket }: ConnectOptions): () => Connection {
+  const address = new URL(url)
+  address.protocol = address.protocol.replace(/^http/, 'ws')
+  if (address.protocol !== 'ws:' && address.protocol !== 'wss:') throw new TypeError(`not the address of a hub: ${url}`)
+  address.pathname = `${address.pathname.replace(/\/+$/, '')}/live`
+  const platform = (globalThis as { WebSocket?: unknown }).WebSocket as WebSocketClass | undefined
+  const found = webSocket ?? platform
+  if (found === undefined)
+    throw new TypeError('there is no WebSocket on this platform; give one as `webSocket`, or use `connectNode`')
+  return () => new WsConnection(address.href, found)
+}

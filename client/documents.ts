@@ -1,0 +1,218 @@
+import * as Y from 'yjs'
+import { HubError } from '../protocol/index.ts'
+import { BookDocument } from './book-document.ts'
+import type { Clock } from './clock.ts'
+import { DOCUMENT_PREFIX } from './keeper.ts'
+import type { Outbox } from './outbox.ts'
+import type { Pending } from './pending.ts'
+import type { ClientStorage, StorageChange } from './storage.ts'
+
+export interface DocumentsOptions {
+  readonly storage: ClientStorage
+  readonly outbox: Outbox
+  readonly clock: Clock
+  /** Resolves when everything that came so far is in storage. */
+  readonly stored: () => Promise<void>
+  /** The hub's document of a book, as one update. */
+  readonly read: (book: string) => Promise<Uint8Array>
+  /** Takes the edits of one turn. */
+  readonly submit: (book: string, update: Uint8Array) => void
+  readonly onRefused: (pending: Pending, error: HubError) => void
+  readonly onError: (error: Error) => void
+}
+
+/** Pieces of a stored document that are joined when it is opened. */
+const MOST_PIECES = 32
+/** How often edits that were refused for what the hub lacks are put together anew. */
+const MOST_ROUNDS = 3
+const HEAL_RETRY_MS = 5_000
+
+interface Open {
+  readonly document: Promise<BookDocument>
+  /** Set once it is there. */
+  now?: BookDocument
+  /** What came while it was being read from storage. */
+  arrived: Uint8Array[]
+  isStale: boolean
+  users: number
+}
+
+/** The annotation documents of the account: in storage, and open ones in memory. */
+export class Documents {
+  readonly #options: DocumentsOptions
+  readonly #open = new Map<string, Open>()
+  readonly #healing = new Set<string>()
+  /** Actions whose edits were made again by another. */
+  readonly #superseded = new WeakSet<Pending>()
+  #writes: StorageChange[] = []
+
+  constructor(options: DocumentsOptions) {
+    this.#options = options
+  }
+
+  /** Opens a book's document, or joins those who have it open. Every call needs one `release`. */
+  open(book: string): Promise<BookDocument> {
+    let open = this.#open.get(book)
+    if (open === undefined) {
+      const entry: Open = { document: this.#load(book, () => entry), arrived: [], isStale: false, users: 0 }
+      open = entry
+      this.#open.set(book, open)
+      entry.document.catch(() => this.#open.delete(book))
+    }
+    open.users += 1
+    return open.document
+  }
+
+  release(book: string): void {
+    const open = this.#open.get(book)
+    if (open === undefined || --open.users > 0) return
+    this.#open.delete(book)
+    open.now?.destroy()
+  }
+
+  /** Takes an update out of the log. A document that is not open is only stored. */
+  receive(book: string, update: Uint8Array, cursor: number): void {
+    this.#writes.push([pieceKey(book, cursor), update])
+    const open = this.#open.get(book)
+    if (open?.now !== undefined) open.now.receive(update)
+    else open?.arrived.push(update)
+  }
+
+  /** Hands over all edits of this turn now. */
+  flush(): void {
+    for (const { now } of this.#open.values()) now?.flush()
+  }
+
+  /** The log begins anew. */
+  restart(): void {
+    this.#writes = []
+    for (const open of this.#open.values()) {
+      open.arrived = []
+      open.isStale = true
+      open.now?.restart()
+    }
+  }
+
+  takeWrites(): StorageChange[] {
+    return this.#writes.splice(0)
+  }
+
+  /** Deals with a refused `annotation.update`: mends what can be mended, and undoes the rest. */
+  refused(pending: Pending, error: HubError): void {
+    const canMend = pending.round < MOST_ROUNDS && !this.#superseded.has(pending)
+    if (canMend && (error.code === 'update-gap' || error.code === 'foreign-client')) {
+      pending.stage = 'held'
+      void (error.code === 'update-gap' ? this.#heal(pending.key) : this.#reissue(pending))
+    } else this.#undo([pending], error)
+  }
+
+  /** Forgets actions and shows the document without them. */
+  undone(book: string): void {
+    this.#open.get(book)?.now?.rebuild()
+  }
+
+  #undo(all: readonly Pending[], error: HubError): void {
+    for (const pending of all) {
+      this.#options.outbox.refuse(pending, error)
+      this.#options.onRefused(pending, error)
+    }
+    for (const book of new Set(all.map(({ key }) => key))) this.undone(book)
+  }
+
+  /** The hub lacks edits that ours build on: sends all that it lacks as one action, which takes the place of those that it could not use. */
+  async #heal(book: string): Promise<void> {
+    if (this.#healing.has(book)) return
+    this.#healing.add(book)
+    try {
+      const held = await this.#options.read(book)
+      await this.#using(book, document => {
+        document.flush()
+        document.receive(held)
+        const stuck = this.#updatesOf(book).filter(({ stage }) => stage === 'held' || stage === 'saved')
+        const refused = stuck.filter(({ stage }) => stage === 'held')
+        if (refused.length === 0) return
+        if (document.hasGap) this.#undo(refused, new HubError('update-gap'))
+        else this.#replace(book, stuck, document.lacking(held))
+      })
+    } catch (error) {
+      this.#options.onError(error as Error)
+      // Without a connection there is nothing to do: what was held is sent again by the next, and refused again.
+      this.#options.clock.after(HEAL_RETRY_MS, () => {
+        if (this.#updatesOf(book).some(({ stage }) => stage === 'held')) void this.#heal(book)
+      })
+    } finally {
+      this.#healing.delete(book)
+    }
+  }
+
+  /** The Yjs client id belongs to another device: makes all edits under it again, under a new one. */
+  async #reissue(pending: Pending): Promise<void> {
+    const book = pending.key
+    try {
+      await this.#using(book, document => {
+        document.flush()
+        if (pending.stage !== 'held' || this.#options.outbox.get(pending.number) !== pending) return
+        const clients = yjsClientsOf(pending)
+        const stuck = this.#updatesOf(book).filter(other => [...yjsClientsOf(other)].some(client => clients.has(client)))
+        const update = document.reissue(() => {
+          for (const other of stuck) this.#superseded.add(other)
+        })
+        this.#replace(book, stuck, update)
+      })
+    } catch (error) {
+      this.#undo([pending], error instanceof HubError ? error : new HubError('foreign-client'))
+    }
+  }
+
+  #replace(book: string, stuck: readonly Pending[], update: Uint8Array): void {
+    try {
+      this.#options.outbox.add('annotation.update', book, update, stuck)
+    } catch (error) {
+      this.#undo(stuck, error as HubError)
+    }
+  }
+
+  async #using(book: string, use: (document: BookDocument) => void): Promise<void> {
+    const document = await this.open(book)
+    try {
+      use(document)
+    } finally {
+      this.release(book)
+    }
+  }
+
+  #updatesOf(book: string): Pending[] {
+    const { outbox } = this.#options
+    return [...outbox.about('annotation', book)].filter(({ kind, stage }) => kind === 'annotation.update' && stage !== 'done')
+  }
+
+  async #load(book: string, entry: () => Open): Promise<BookDocument> {
+    const { storage, outbox, stored, submit, onError } = this.#options
+    await stored()
+    const prefix = `${DOCUMENT_PREFIX}${book}\n`
+    const pieces = await storage.load(prefix)
+    const open = entry()
+    if (!open.isStale && pieces.length > MOST_PIECES) this.#join(pieces)
+    const document = new BookDocument({
+      updates: [...(open.isStale ? [] : pieces.map(([, update]) => update)), ...open.arrived],
+      pending: () =>
+        Array.from(outbox.about('annotation', book))
+          .filter(pending => pending.kind === 'annotation.update' && !this.#superseded.has(pending))
+          .map(({ body }) => body as Uint8Array),
+      onEdit: update => submit(book, update),
+      onError
+    })
+    open.now = document
+    return document
+  }
+
+  #join(pieces: readonly (readonly [key: string, update: Uint8Array])[]): void {
+    const last = pieces.at(-1)!
+    const joined = Y.mergeUpdates(pieces.map(([, update]) => update))
+    this.#writes.push(...pieces.slice(0, -1).map(([key]): StorageChange => [key, undefined]), [last[0], joined])
+  }
+}
+
+const pieceKey = (book: string, cursor: number): string => `${DOCUMENT_PREFIX}${book}\n${String(cursor).padStart(16, '0')}`
+
+const yjsClientsOf = ({ body }: Pending): Set<number> => new Set(Y.parseUpdateMeta(body as Uint8Array).from.keys())

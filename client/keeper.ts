@@ -1,0 +1,81 @@
+import type { Clock } from './clock.ts'
+import { MIRROR_PREFIX } from './mirror.ts'
+import type { ClientStorage, StorageChange } from './storage.ts'
+
+export const DOCUMENT_PREFIX = 'document\n'
+
+/** What is to be stored now: taken out of the mirror and the documents in one go, with the cursor that goes with it. */
+export interface Batch {
+  readonly changes: readonly StorageChange[]
+  readonly cursor: number
+}
+
+export interface KeeperOptions {
+  readonly storage: ClientStorage
+  readonly clock: Clock
+  readonly take: () => Batch
+  /** Everything up to `cursor` is durable here. */
+  readonly onKept: (cursor: number) => void
+  readonly onError: (error: Error) => void
+}
+
+const GATHER_MS = 200
+const RETRY_MS = 5_000
+
+/**
+ * Stores what the hub has told: many changes in one write, and always the cursor with all that it stands for, so that a crash
+ * can only take back both.
+ */
+export class Keeper {
+  readonly #options: KeeperOptions
+  #cancelTimer: (() => void) | undefined
+  #writing: Promise<void> = Promise.resolve()
+  /** What storage did not take. */
+  #failed: readonly StorageChange[] = []
+  #isWipeDue = false
+
+  constructor(options: KeeperOptions) {
+    this.#options = options
+  }
+
+  /** Stores within a moment. */
+  schedule(delayMs = GATHER_MS): void {
+    this.#cancelTimer ??= this.#options.clock.after(delayMs, () => void this.flush())
+  }
+
+  /** The next write removes all that was stored of the account before. */
+  wipe(): void {
+    this.#isWipeDue = true
+    this.#failed = []
+    this.schedule()
+  }
+
+  /** Resolves when everything so far was given to storage; failures go to `onError`. */
+  flush(): Promise<void> {
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+    this.#writing = this.#writing.then(() => this.#write())
+    return this.#writing
+  }
+
+  async #write(): Promise<void> {
+    const { storage, take, onKept, onError } = this.#options
+    let changes: StorageChange[] = []
+    try {
+      if (this.#isWipeDue) changes = [...(await keysOf(storage, MIRROR_PREFIX)), ...(await keysOf(storage, DOCUMENT_PREFIX))]
+      this.#isWipeDue = false
+      const batch = take()
+      changes.push(...this.#failed, ...batch.changes)
+      this.#failed = changes
+      await storage.write(changes)
+      if (this.#failed === changes) this.#failed = []
+      onKept(batch.cursor)
+    } catch (error) {
+      onError(error as Error)
+      this.schedule(RETRY_MS)
+    }
+  }
+}
+
+const keysOf = async (storage: ClientStorage, prefix: string): Promise<StorageChange[]> =>
+  (await storage.load(prefix)).map(([key]) => [key, undefined])

@@ -1,0 +1,251 @@
+import { LIMITS, decodeValue, encodeValue, type ActionKind, type Plain, type WireAction } from '../protocol/index.ts'
+import { checkAction, copied, sizeOf } from './action-check.ts'
+import { randomId, type Clock } from './clock.ts'
+import { newAnswer, type Pending } from './pending.ts'
+import type { ClientStorage, StorageChange } from './storage.ts'
+
+const CLIENT_KEY = 'outbox\nclient'
+const ACTION_PREFIX = 'outbox\naction\n'
+const actionKey = (number: number): string => ACTION_PREFIX + String(number).padStart(16, '0')
+
+/** What the outbox tells its owner. */
+export interface OutboxEvents {
+  /** Actions became durable here, and may be sent. */
+  onSaved(): void
+  /** Storage did not take an action; its effect is to be undone. */
+  onLost(pending: Pending, error: Error): void
+}
+
+/** Numbers actions and keeps each until it is answered and its effect has come back in the log. Survives the process. */
+export class Outbox {
+  readonly client: string
+  readonly #storage: ClientStorage
+  readonly #clock: Clock
+  readonly #pending = new Map<number, Pending>()
+  readonly #byKey = new Map<string, Set<Pending>>()
+  #lastNumber: number
+  #unsaved: Pending[] = []
+  /** Records to remove in the same write that stores what took their place. */
+  #replaced: string[] = []
+  /** Records to remove together with the mirror's next write, which holds their effect. */
+  #settled: string[] = []
+  #saving: Promise<void> | undefined
+  #events: OutboxEvents = { onSaved() {}, onLost() {} }
+
+  private constructor(storage: ClientStorage, clock: Clock, client: string, lastNumber: number) {
+    this.#storage = storage
+    this.#clock = clock
+    this.client = client
+    this.#lastNumber = lastNumber
+  }
+
+  /** Reads what was left; a new outbox gets a new random client id. */
+  static async load(storage: ClientStorage, clock: Clock): Promise<Outbox> {
+    const [known] = await storage.load(CLIENT_KEY)
+    const [client, lastNumber] = known === undefined ? [randomId(), 0] : (decodeValue(known[1]) as [string, number])
+    const outbox = new Outbox(storage, clock, client, lastNumber)
+    if (known === undefined) await storage.write([outbox.#clientRecord()])
+    for (const [key, bytes] of await storage.load(ACTION_PREFIX)) {
+      const [atMs, kind, about, body] = decodeValue(bytes) as [number, ActionKind, string, Plain]
+      const size = sizeOf(kind, about, body)
+      outbox.#insert(
+        { number: Number(key.slice(ACTION_PREFIX.length)), atMs, kind, key: about, body, ...size, wasSent: true },
+        'saved'
+      )
+    }
+    return outbox
+  }
+
+  listen(events: OutboxEvents): void {
+    this.#events = events
+  }
+
+  /** The highest number up to which every action has its answer. */
+  get confirmed(): number {
+    for (const { number, stage } of this.#pending.values()) if (stage !== 'done') return number - 1
+    return this.#lastNumber
+  }
+
+  /** Every action without an answer, by rising number. */
+  get unanswered(): Pending[] {
+    return [...this.#pending.values()].filter(({ stage }) => stage !== 'done')
+  }
+
+  /** Every action whose effect is not in the mirror yet, by rising number. `family` is the part of the kind before the dot. */
+  about(family: string, key: string): Iterable<Pending> {
+    return this.#byKey.get(`${family}\n${key}`) ?? []
+  }
+
+  /** The keys that actions of a family are about. */
+  keysOf(family: string): string[] {
+    const begin = `${family}\n`
+    return [...this.#byKey.keys()].filter(name => name.startsWith(begin)).map(name => name.slice(begin.length))
+  }
+
+  /**
+   * Takes an action and numbers it. It is stored with all others of this turn, and may be sent after that.
+   *
+   * @param replaced actions whose place it takes: they vanish from storage in the same write, and its answer is theirs
+   * @throws HubError `unknown-action`, `bad-action`, `too-large`
+   */
+  add(kind: ActionKind, key: string, body: unknown, replaced: readonly Pending[] = []): Pending {
+    const plain = copied(body)
+    checkAction(kind, key, plain)
+    const size = sizeOf(kind, key, plain)
+    const round = replaced.reduce((most, old) => Math.max(most, old.round + 1), 0)
+    const number = ++this.#lastNumber
+    const pending = this.#insert({ number, atMs: this.#clock.nowMs(), kind, key, body: plain, ...size, round }, 'saving')
+    for (const old of replaced) {
+      this.#remove(old, this.#replaced)
+      pending.answer.promise.then(old.answer.resolve, old.answer.reject)
+    }
+    this.#unsaved.push(pending)
+    void this.save()
+    return pending
+  }
+
+  /** Resolves when every action so far is durable here. */
+  save(): Promise<void> {
+    this.#saving ??= this.#write().finally(() => {
+      this.#saving = undefined
+    })
+    return this.#saving
+  }
+
+  /** The next actions to send, in order, as far as the limits of one frame allow; they count as sent. */
+  take(limits: { maxFrameBytes: number; maxActionsPerPush: number; maxUnansweredActions: number }): WireAction[] {
+    const actions: WireAction[] = []
+    const lastAllowed = this.confirmed + Math.min(limits.maxUnansweredActions, LIMITS.maxUnansweredActions)
+    const maxBytes = Math.min(limits.maxFrameBytes, LIMITS.maxFrameBytes)
+    let bytes = 64
+    let nodes = 8
+    for (const pending of this.#pending.values()) {
+      if (pending.stage === 'saving' || pending.number > lastAllowed) break
+      if (pending.stage !== 'saved') continue
+      bytes += pending.bytes
+      nodes += pending.nodes
+      if (actions.length > 0 && (bytes > maxBytes || nodes > LIMITS.maxNodes || actions.length >= limits.maxActionsPerPush)) break
+      pending.stage = 'sent'
+      pending.wasSent = true
+      actions.push([pending.number, pending.atMs, pending.kind, pending.key, pending.body])
+    }
+    return actions
+  }
+
+  /** The connection is gone: what has no answer is to be sent again. */
+  disconnected(): void {
+    for (const pending of this.#pending.values())
+      if (pending.stage === 'sent' || pending.stage === 'held') pending.stage = 'saved'
+  }
+
+  /** The hub has seen numbers that this storage does not know of, so it is an old copy: what was never sent gets new numbers. */
+  continueFrom(lastNumber: number): void {
+    if (lastNumber <= this.#lastNumber) return
+    const fresh = [...this.#pending.values()].filter(({ wasSent }) => !wasSent)
+    this.#lastNumber = lastNumber
+    for (const pending of fresh) this.#renumber(pending)
+  }
+
+  /** @returns the action, unless it was answered before */
+  accept(number: number, cursor: number, doneAt = cursor): Pending | undefined {
+    const pending = this.#pending.get(number)
+    if (pending === undefined || pending.stage === 'done') return undefined
+    pending.stage = 'done'
+    pending.doneAt = doneAt
+    pending.answer.resolve({ cursor })
+    return pending
+  }
+
+  get(number: number): Pending | undefined {
+    return this.#pending.get(number)
+  }
+
+  /** Forgets an action that will never take effect. */
+  refuse(pending: Pending, error: Error): void {
+    this.#remove(pending, this.#settled)
+    pending.answer.reject(error)
+  }
+
+  /** Forgets what is done and whose effect the mirror now holds. */
+  settle(cursor: number): void {
+    for (const pending of this.#pending.values())
+      if (pending.stage === 'done' && pending.doneAt <= cursor) this.#remove(pending, this.#settled)
+  }
+
+  /** Another log begins: cursors of the old one say nothing, its acked actions are at or below `head`. */
+  restart(head: number): void {
+    for (const pending of this.#pending.values()) if (pending.stage === 'done') pending.doneAt = head
+  }
+
+  /** Removals of what is forgotten, for the write that stores the mirror. */
+  takeErasures(): StorageChange[] {
+    return removals(this.#settled.splice(0))
+  }
+
+  #insert(
+    given: Omit<Pending, 'stage' | 'doneAt' | 'wasSent' | 'round' | 'answer'> & Partial<Pending>,
+    stage: Pending['stage']
+  ): Pending {
+    const pending: Pending = { doneAt: 0, wasSent: false, round: 0, answer: newAnswer(), ...given, stage }
+    this.#pending.set(pending.number, pending)
+    const name = nameOf(pending)
+    this.#byKey.set(name, (this.#byKey.get(name) ?? new Set()).add(pending))
+    return pending
+  }
+
+  #remove(pending: Pending, erased: string[]): void {
+    if (!this.#pending.delete(pending.number)) return
+    const name = nameOf(pending)
+    const others = this.#byKey.get(name)
+    others?.delete(pending)
+    if (others?.size === 0) this.#byKey.delete(name)
+    erased.push(actionKey(pending.number))
+  }
+
+  #renumber(pending: Pending): void {
+    this.#pending.delete(pending.number)
+    this.#replaced.push(actionKey(pending.number))
+    pending.number = ++this.#lastNumber
+    pending.stage = 'saving'
+    this.#pending.set(pending.number, pending)
+    if (!this.#unsaved.includes(pending)) this.#unsaved.push(pending)
+    void this.save()
+  }
+
+  /** One write for all that a turn has brought, and then for all that came meanwhile. */
+  async #write(): Promise<void> {
+    await Promise.resolve()
+    while (this.#unsaved.length > 0) {
+      const batch = this.#unsaved.splice(0).filter(pending => this.#pending.get(pending.number) === pending)
+      const numbers = batch.map(({ number }) => number)
+      const records = batch.map(({ number, atMs, kind, key, body }): StorageChange => [
+        actionKey(number),
+        encodeValue([atMs, kind, key, body])
+      ])
+      const replaced = this.#replaced.splice(0)
+      try {
+        await this.#storage.write([...removals(replaced), this.#clientRecord(), ...records])
+      } catch (error) {
+        this.#replaced.push(...replaced)
+        for (const pending of batch) this.#lose(pending, error as Error)
+        continue
+      }
+      for (const [index, pending] of batch.entries())
+        if (pending.stage === 'saving' && pending.number === numbers[index]) pending.stage = 'saved'
+      this.#events.onSaved()
+    }
+  }
+
+  #lose(pending: Pending, error: Error): void {
+    this.refuse(pending, error)
+    this.#events.onLost(pending, error)
+  }
+
+  #clientRecord(): StorageChange {
+    return [CLIENT_KEY, encodeValue([this.client, this.#lastNumber])]
+  }
+}
+
+const nameOf = ({ kind, key }: Pending): string => `${kind.slice(0, kind.indexOf('.'))}\n${key}`
+
+const removals = (keys: readonly string[]): StorageChange[] => keys.map(key => [key, undefined])

@@ -1,0 +1,247 @@
+import {
+  CHANGES,
+  HubError,
+  checked,
+  isErrorCode,
+  type ActionBody,
+  type ActionKind,
+  type ChangeBody,
+  type ChangeKind,
+  type Frame,
+  type FrameFields,
+  type HubFrame,
+  type Refusal,
+  type WireChange
+} from '../protocol/index.ts'
+import type { Clock } from './clock.ts'
+import { Documents } from './documents.ts'
+import type { Emitter } from './emitter.ts'
+import type { ClientEvents } from './events.ts'
+import type { Folded } from './fold.ts'
+import { Keeper } from './keeper.ts'
+import { Mirror } from './mirror.ts'
+import { Outbox } from './outbox.ts'
+import type { Pending } from './pending.ts'
+import { OfflineError } from './reader.ts'
+import type { ClientStorage } from './storage.ts'
+
+type TouchEvent = 'book' | 'annotations' | 'position' | 'setting' | 'device'
+
+/** What the replica asks of its connection. */
+export interface ReplicaPort {
+  /** More actions can be sent. */
+  push(): void
+  /** Everything up to `cursor` is durable here. */
+  kept(cursor: number): void
+  readDocument(book: string): Promise<Uint8Array>
+}
+
+/** The account as this client knows it: what the hub has told, what the hub has not answered yet, and both in storage. */
+export class Replica {
+  readonly mirror: Mirror
+  readonly outbox: Outbox
+  readonly documents: Documents
+  readonly #keeper: Keeper
+  readonly #events: Emitter<ClientEvents>
+  #port: ReplicaPort = { push() {}, kept() {}, readDocument: () => Promise.reject(new OfflineError()) }
+  /** Tables and keys that look different since the last `#tell`. */
+  readonly #touched = new Map<string, [event: TouchEvent, key: string]>()
+  /** True between a `welcome` that does not fit our cursor and the `resync` that must follow. */
+  #isResyncDue = false
+  #head = 0
+
+  private constructor(mirror: Mirror, outbox: Outbox, storage: ClientStorage, clock: Clock, events: Emitter<ClientEvents>) {
+    this.mirror = mirror
+    this.outbox = outbox
+    this.#events = events
+    const onError = (error: Error): void => events.emit('error', error)
+    const onRefused = (pending: Pending, error: Error): void => this.#refused(pending, error)
+    this.#keeper = new Keeper({
+      storage,
+      clock,
+      take: () => ({
+        changes: [...this.documents.takeWrites(), ...mirror.takeWrites(), ...outbox.takeErasures()],
+        cursor: mirror.state.cursor
+      }),
+      onKept: cursor => this.#port.kept(cursor),
+      onError
+    })
+    this.documents = new Documents({
+      storage,
+      outbox,
+      clock,
+      stored: () => this.#keeper.flush(),
+      read: book => this.#port.readDocument(book),
+      submit: (book, update) => this.#edited(book, update),
+      onRefused,
+      onError
+    })
+    outbox.listen({
+      onSaved: () => this.#port.push(),
+      onLost: (pending, error) => {
+        if (pending.kind === 'annotation.update') this.documents.undone(pending.key)
+        this.#refused(pending, error)
+      }
+    })
+  }
+
+  static async load(storage: ClientStorage, clock: Clock, events: Emitter<ClientEvents>): Promise<Replica> {
+    const [mirror, outbox] = await Promise.all([Mirror.load(storage), Outbox.load(storage, clock)])
+    return new Replica(mirror, outbox, storage, clock, events)
+  }
+
+  /** MUST come once, before anything is asked of it. */
+  attach(port: ReplicaPort): void {
+    this.#port = port
+  }
+
+  get hello(): Pick<FrameFields<'hello'>, 'client' | 'epoch' | 'cursor'> {
+    const { epoch, cursor } = this.mirror.state
+    return { client: this.outbox.client, epoch, cursor }
+  }
+
+  /** How far it has read; below every head while the log that it read is not the hub's. */
+  get cursor(): number {
+    return this.#isResyncDue ? -1 : this.mirror.state.cursor
+  }
+
+  /**
+   * Takes an action: its effect shows at once, and stays if the hub accepts.
+   * @throws HubError `unknown-action`, `bad-action`, `too-large`
+   */
+  submit<K extends ActionKind>(kind: K, key: string, body: ActionBody<K>): Pending {
+    const pending = this.outbox.add(kind, key, body)
+    this.#touchAction(pending)
+    this.#tell()
+    return pending
+  }
+
+  /** @throws HubError `forbidden` when the hub's account is another than the one that is kept here */
+  welcome({ account, device, epoch, head, lastNumber }: Frame<'welcome'>): void {
+    const { state } = this.mirror
+    if (state.account !== '' && state.account !== account)
+      throw new HubError('forbidden', `this storage is of the account ${state.account}, and the token of ${account}`)
+    this.#isResyncDue = state.epoch !== '' && (state.epoch !== epoch || state.cursor > head)
+    this.#head = head
+    this.mirror.identify(account, device, this.#isResyncDue ? state.epoch : epoch)
+    this.outbox.continueFrom(lastNumber)
+    this.#keeper.schedule()
+  }
+
+  /** @throws HubError or Error when the frame does not fit what came before */
+  receive(frame: HubFrame): void {
+    if (frame.kind === 'changes') this.#changes(frame.changes)
+    else if (frame.kind === 'acked') this.#acked(frame)
+    else if (frame.kind === 'resync') this.#resync(frame)
+    this.#tell()
+  }
+
+  /** Resolves when all that was asked for and told so far is in storage. */
+  async store(): Promise<void> {
+    this.documents.flush()
+    await this.outbox.save()
+    await this.#keeper.flush()
+  }
+
+  #changes(changes: readonly WireChange[]): void {
+    if (this.#isResyncDue) throw new HubError('cursor-unknown', 'changes of another log came without a resync')
+    try {
+      for (const change of changes) this.#change(change)
+    } finally {
+      this.outbox.settle(this.mirror.state.cursor)
+      this.#keeper.schedule()
+    }
+  }
+
+  #change([cursor, timeUs, device, client, number, atMs, kind, key, body]: WireChange): void {
+    const { cursor: last } = this.mirror.state
+    if (cursor !== last + 1) throw new HubError('cursor-unknown', `change ${cursor} came after ${last}`)
+    const isOwn = client === this.outbox.client && device === this.mirror.state.device
+    const change = { cursor, timeUs, device, client, atMs, kind, key, body } as unknown as Folded
+    try {
+      if (!Object.hasOwn(CHANGES, kind)) return this.mirror.skip(cursor)
+      checked('bad-request', CHANGES[kind as ChangeKind].key, key, 'key')
+      checked<unknown>('bad-request', CHANGES[kind as ChangeKind].body, body, 'body')
+      if (kind === 'annotation.update') {
+        this.mirror.skip(cursor)
+        this.documents.receive(key, body as ChangeBody<'annotation.update'>, cursor)
+        this.#touch('annotations', key)
+      } else {
+        const table = this.mirror.fold(change)
+        if (table !== undefined) this.#touch(table, key)
+      }
+      this.#events.emit('change', { cursor, timeMs: timeUs / 1_000, device, kind: kind as ChangeKind, key, isOwn })
+    } catch (error) {
+      // A newer hub may say what this version cannot read. Stopping here would stop for ever.
+      this.mirror.skip(cursor)
+      this.#events.emit('error', error as Error)
+    } finally {
+      if (isOwn) this.outbox.accept(number, cursor)
+    }
+  }
+
+  #acked({ accepted, refused }: Frame<'acked'>): void {
+    for (const [number, cursor] of accepted) this.outbox.accept(number, cursor)
+    for (const refusal of refused) this.#refusal(refusal)
+    this.outbox.settle(this.mirror.state.cursor)
+    this.#keeper.schedule()
+    this.#port.push()
+  }
+
+  #refusal([number, code, message, field]: Refusal): void {
+    const pending = this.outbox.get(number)
+    if (pending === undefined || pending.stage !== 'sent') return
+    const error = new HubError(isErrorCode(code) ? code : 'internal', message, { field })
+    if (error.code === 'already-done') this.outbox.accept(number, 0, this.#head)
+    else if (error.code === 'action-conflict' && pending.round === 0)
+      this.outbox.add(pending.kind, pending.key, pending.body, [pending])
+    else if (pending.kind === 'annotation.update') this.documents.refused(pending, error)
+    else {
+      this.outbox.refuse(pending, error)
+      this.#refused(pending, error)
+    }
+  }
+
+  #resync({ epoch, cursor }: Frame<'resync'>): void {
+    this.#isResyncDue = false
+    for (const event of ['book', 'position', 'setting', 'device'] as const)
+      for (const key of this.mirror.tables[event].keys()) this.#touch(event, key)
+    this.mirror.restart(epoch, cursor)
+    this.documents.restart()
+    this.outbox.restart(this.#head)
+    this.#keeper.wipe()
+  }
+
+  /** The edits of one turn of a Y.Doc. */
+  #edited(book: string, update: Uint8Array): void {
+    try {
+      this.submit('annotation.update', book, update)
+    } catch (error) {
+      this.#events.emit('error', error as Error)
+      this.documents.undone(book)
+    }
+  }
+
+  #refused(pending: Pending, error: Error): void {
+    const { number, kind, key } = pending
+    this.#touchAction(pending)
+    this.#keeper.schedule()
+    this.#events.emit('refused', { number, kind, key }, error)
+    this.#tell()
+  }
+
+  #touchAction({ kind, key }: Pending): void {
+    const family = kind.slice(0, kind.indexOf('.'))
+    this.#touch(family === 'annotation' ? 'annotations' : (family as TouchEvent), key)
+  }
+
+  #touch(event: TouchEvent, key: string): void {
+    this.#touched.set(`${event}\n${key}`, [event, key])
+  }
+
+  #tell(): void {
+    const touched = [...this.#touched.values()]
+    this.#touched.clear()
+    for (const [event, key] of touched) this.#events.emit(event, key)
+  }
+}
