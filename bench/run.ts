@@ -1,0 +1,63 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { cpus } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { runWorkload, type WorkloadResult } from './harness.ts'
+import { describeMachine } from './machine.ts'
+import { figure, machineLines, workloadLines } from './report.ts'
+import { pinLoad } from './server-process.ts'
+import { WORKLOADS } from './workloads/index.ts'
+
+const USAGE = `npm run bench -- [workload …] [--rounds N] [--seconds S] [--json FILE]
+
+A name stands for all workloads that begin with it. Without one, all run:
+${WORKLOADS.map(({ name, text }) => `  ${name.padEnd(22)} ${text}`).join('\n')}`
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '4' },
+    json: { type: 'string' },
+    help: { type: 'boolean', default: false }
+  }
+})
+
+const print = (lines: readonly string[]): void => console.log(`${lines.join('\n')}\n`)
+const chosen = WORKLOADS.filter(({ name }) => positionals.length === 0 || positionals.some(start => name.startsWith(start)))
+const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)]
+if (values.help || chosen.length === 0 || !(rounds >= 1) || !(seconds > 0)) {
+  console.log(USAGE)
+  process.exit(values.help ? 0 : 2)
+}
+
+// On the disk of the working tree: the folder for temporary files may be memory.
+const folder = join(dirname(fileURLToPath(import.meta.url)), 'results', 'data')
+mkdirSync(folder, { recursive: true })
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+process.on('SIGINT', () => process.exit(130))
+
+const isPinned = pinLoad(cpus().length)
+const machine = describeMachine(folder)
+print([...machineLines(machine, isPinned), `${rounds} rounds of ${seconds} s after 1 s to warm up`])
+
+const results: WorkloadResult[] = []
+for (const workload of chosen) {
+  const result = await runWorkload(workload, { rounds, seconds, folder, log: line => console.error(line) })
+  results.push(result)
+  print(workloadLines(result))
+}
+
+if (values.json !== undefined) {
+  const workloads = results.map(({ workload, rows, others }) => ({
+    name: workload.name,
+    text: workload.text,
+    others,
+    rows: rows.map(row => ({
+      ...row,
+      figures: Object.fromEntries(workload.metrics.map(metric => [metric.name, figure(row, rows[0]!, metric)]))
+    }))
+  }))
+  writeFileSync(values.json, `${JSON.stringify({ machine, isPinned, rounds, seconds, workloads }, undefined, 2)}\n`)
+}
