@@ -50,9 +50,9 @@ async function conflictOf(commit: Promise<void>): Promise<StoreConflict> {
 /** What every store does. The suite that comes back takes the engine's own facts, and MUST be run. */
 export function storeContract(name: string, open: () => Promise<OpenedStore>): Suite {
   const test = suite(name)
-  const start = async ({ defer }: TestContext): Promise<OpenedStore> => {
+  const start = async (context: TestContext): Promise<OpenedStore> => {
     const opened = await open()
-    defer(opened.drop)
+    context.defer(opened.drop)
     return opened
   }
   const append = (store: Store, ...appends: Append[]): Promise<void> => store.commit({ appends, writes: [] })

@@ -1,26 +1,195 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { fork, spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import * as assert from 'uvu/assert'
+import { StoreDamage } from '../../../server/core/store.ts'
 import { LmdbStore } from '../../../server/storage/lmdb.ts'
-import { storeContract } from '../../contract/store.ts'
+import { isAlive, thisProcess } from '../../../server/storage/owner.ts'
+import { appendOf, bytes, storeContract } from '../../contract/store.ts'
+import type { TestContext } from '../../util/suite.ts'
+import type { Acked } from './lmdb-writer.ts'
 
 const logger = { debug() {}, info() {}, warn() {}, error() {} }
+const WRITER = fileURLToPath(new URL('lmdb-writer.ts', import.meta.url))
+
+const open = (path: string): Promise<LmdbStore> => LmdbStore.open({ path, mapSizeBytes: 2 ** 30, logger })
 
 const test = storeContract('server/storage/lmdb', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'lectern-store-'))
-  const open = (): Promise<LmdbStore> => LmdbStore.open({ path: join(folder, 'hub.lmdb'), mapSizeBytes: 2 ** 30, logger })
-  let store = await open()
+  const path = join(folder, 'store')
+  let store = await open(path)
   return {
     store,
     reopen: async () => {
       await store.close()
-      return (store = await open())
+      return (store = await open(path))
     },
     drop: async () => {
       await store.close()
       await rm(folder, { recursive: true })
     }
   }
+})
+
+async function pathOf(context: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'lectern-store-'))
+  context.defer(() => rm(folder, { recursive: true }))
+  return join(folder, 'store')
+}
+
+/** Resolves with the greatest number that the writer acked, once it has acked `count` or has ended. */
+function acks(writer: ChildProcess, count: number): Promise<Acked> {
+  return new Promise(resolve => {
+    let greatest = 0
+    let seen = -1
+    writer.on('message', (acked: Acked) => {
+      greatest = Math.max(greatest, acked)
+      if (++seen === count) resolve(greatest)
+    })
+    writer.once('exit', () => resolve(greatest))
+  })
+}
+
+async function kill(writer: ChildProcess): Promise<void> {
+  if (writer.exitCode !== null || writer.signalCode !== null) return
+  const ended = once(writer, 'exit')
+  writer.kill('SIGKILL')
+  await ended
+}
+
+/** Opens what a writer left, and checks that every pair matches and nothing that was acked is missing. Gives the head. */
+async function checkPairs(path: string, acked: Acked): Promise<number> {
+  const store = await open(path)
+  try {
+    const [left, right] = [await store.head('left'), await store.head('right')]
+    assert.equal(left, right)
+    const head = left?.head ?? 0
+    assert.ok(head >= acked, `${head} changes are there, and ${acked} were acked`)
+    for (const account of ['left', 'right']) {
+      const runs = await store.read(account, 0, Infinity)
+      assert.is(runs.length, head)
+      const record = store.get([account])
+      assert.is(record && Buffer.from(record).toString(), head === 0 ? undefined : String(head))
+    }
+    const many = new Set(store.range(['many'], undefined, Infinity).map(([, value]) => Buffer.from(value).toString()))
+    assert.equal([...many], head < 50 ? [] : [String(head - (head % 50))])
+    return head
+  } finally {
+    await store.close()
+  }
+}
+
+test('a writer killed at any moment leaves whole commits, all that were acked among them, and a store that opens at once', async context => {
+  const path = await pathOf(context)
+  let head = 0
+  for (let round = 0; round < 12; round++) {
+    const writer = fork(WRITER, [path])
+    context.defer(() => kill(writer))
+    const acked = await acks(writer, Math.floor(Math.random() * 200))
+    await kill(writer)
+    head = await checkPairs(path, Math.max(acked, head))
+  }
+  assert.ok(head > 0)
+})
+
+test('a writer whose disk takes no more ends with 75, and leaves whole commits and all that were acked', async context => {
+  if (process.platform === 'win32') return
+  const path = await pathOf(context)
+  const arguments_ = [process.execPath, ...process.execArgv, WRITER, path]
+  const writer = spawn('sh', ['-c', 'ulimit -f 4096; exec "$0" "$@"', ...arguments_], {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc']
+  })
+  context.defer(() => kill(writer))
+  let said = ''
+  writer.stderr!.on('data', (text: Buffer) => (said += text.toString()))
+  const acked = await acks(writer, Infinity)
+  assert.is(writer.exitCode, 75, said)
+  assert.match(said, 'the store could not be written')
+  assert.ok(acked > 0)
+  await checkPairs(path, acked)
+})
+
+test('a store in use is refused to another process, which is told who uses it, and free again once that one is killed', async context => {
+  const path = await pathOf(context)
+  const writer = fork(WRITER, [path])
+  context.defer(() => kill(writer))
+  await acks(writer, 0)
+  const refusal = await open(path).catch((error: Error) => error.message)
+  assert.is(refusal, `another hub (pid ${writer.pid}) is using ${path}`)
+  await kill(writer)
+  await (await open(path)).close()
+})
+
+test('a store in use is refused to its own process too, and stays whole', async context => {
+  const path = await pathOf(context)
+  const store = await open(path)
+  context.defer(() => store.close())
+  const refusal = await open(join(path, '..', 'store')).catch((error: Error) => error.message)
+  assert.match(refusal as string, `pid ${process.pid}`)
+  await store.commit({ appends: [appendOf('a', 0)], writes: [] })
+  assert.is((await store.head('a'))?.head, 1)
+})
+
+test('an owner counts as gone when its pid is nobody or was given to another process, and as alive when nobody can tell', () => {
+  const owner = thisProcess()
+  assert.ok(isAlive(owner))
+  assert.is(isAlive({ ...owner, started: 'an earlier boot 1' }), owner.started === '')
+  assert.not(isAlive({ ...owner, pid: 2 ** 22 + 1 }))
+  assert.ok(isAlive({ ...owner, host: `not ${hostname()}`, pid: 2 ** 22 + 1 }))
+})
+
+/** Inverts one bit of every copy of `text` in the file. */
+async function damage(path: string, text: string): Promise<void> {
+  const file = await readFile(path)
+  let copies = 0
+  for (let at = file.indexOf(text); at !== -1; at = file.indexOf(text, at + 1), copies++) file[at + 3]! ^= 4
+  assert.ok(copies > 0, `the file holds no ${text}`)
+  await writeFile(path, file)
+}
+
+const DAMAGES: [what: string, mark: string, names: string, read: (store: LmdbStore) => unknown][] = [
+  ['the bytes of a run', 'run-mark', 'acct-mark', store => store.read('acct-mark', 0, 1e6)],
+  ['the notes of a run', 'note-mark', 'acct-mark', store => store.read('acct-mark', 0, 1e6)],
+  ['the newest run', 'run-mark', 'acct-mark', store => store.head('acct-mark')],
+  ['an epoch', 'epoch-mark', 'acct-mark', store => store.head('acct-mark')],
+  ['a record', 'value-mark', 'key-mark', async store => store.get(['key-mark'])],
+  ['a record in a range', 'value-mark', 'key-mark', async store => store.range([], undefined, 10)],
+  ['the key of a record', 'key-mark', 'mark', async store => store.range([], undefined, 10)]
+]
+for (const [what, mark, names, read] of DAMAGES)
+  test(`a flipped bit in ${what} is named and not served`, async context => {
+    const path = await pathOf(context)
+    const first = await open(path)
+    const run = { first: 1, count: 1, run: bytes('a run-mark of bytes'), notes: bytes('a note-mark') }
+    await first.commit({
+      appends: [{ account: 'acct-mark', epoch: 'epoch-mark', after: 0, runs: [run] }],
+      writes: [{ key: ['key-mark'], value: bytes('a value-mark') }]
+    })
+    await first.close()
+    await damage(path, mark)
+    const store = await open(path)
+    context.defer(() => store.close())
+    const error: unknown = await Promise.resolve(read(store)).then(
+      () => undefined,
+      (error: unknown) => error
+    )
+    assert.instance(error, StoreDamage)
+    assert.match((error as StoreDamage).message, names)
+  })
+
+test('a file grows past the space that was reserved for it', async context => {
+  const path = await pathOf(context)
+  const store = await LmdbStore.open({ path, mapSizeBytes: 2 ** 20, logger })
+  context.defer(() => store.close())
+  for (let index = 0; index < 20; index++)
+    await store.commit({ appends: [], writes: [{ key: [String(index)], value: new Uint8Array(200_000).fill(index) }] })
+  assert.equal(
+    store.range([], undefined, Infinity).map(([key, value]) => value.every(byte => String(byte) === key[0])),
+    Array.from({ length: 20 }, () => true)
+  )
 })
 
 test.run()

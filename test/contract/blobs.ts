@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto'
+import * as assert from 'uvu/assert'
+import { HubError } from '../../protocol/index.ts'
+import type { BlobStore } from '../../server/core/blobs.ts'
+import { suite, type Suite, type TestContext } from '../util/suite.ts'
+
+export interface OpenedBlobs {
+  readonly blobs: BlobStore
+  readonly drop: () => Promise<void>
+}
+
+export async function* chunks(...texts: (string | Uint8Array)[]): AsyncIterable<Uint8Array> {
+  for (const text of texts) yield Buffer.from(text)
+}
+
+export async function textOf(source: AsyncIterable<Uint8Array> | undefined): Promise<string | undefined> {
+  if (source === undefined) return undefined
+  const all: Uint8Array[] = []
+  for await (const chunk of source) all.push(chunk)
+  return Buffer.concat(all).toString()
+}
+
+const sha256 = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex')
+
+export async function codeOf(call: Promise<unknown>): Promise<string> {
+  try {
+    await call
+  } catch (error) {
+    if (error instanceof HubError) return error.code
+    throw error
+  }
+  return 'no error'
+}
+
+/** What every blob store does. The suite that comes back takes the engine's own facts, and MUST be run. */
+export function blobContract(name: string, open: () => Promise<OpenedBlobs>): Suite {
+  const test = suite(name)
+  const start = async (context: TestContext): Promise<BlobStore> => {
+    const { blobs, drop } = await open()
+    context.defer(drop)
+    return blobs
+  }
+
+  test('bytes come back by their SHA-256', async context => {
+    const blobs = await start(context)
+    const info = await blobs.put(chunks('one ', '', 'book'))
+    assert.equal(info, { sha256: sha256('one book'), sizeBytes: 8 })
+    assert.equal(await blobs.stat(info.sha256), info)
+    assert.is(await textOf(await blobs.read(info.sha256)), 'one book')
+  })
+
+  test('an empty blob is a blob', async context => {
+    const blobs = await start(context)
+    const { sha256: name } = await blobs.put(chunks())
+    assert.equal(
+      [name, await blobs.stat(name), await textOf(await blobs.read(name))],
+      [sha256(''), { sha256: name, sizeBytes: 0 }, '']
+    )
+  })
+
+  test('large bytes come back as they were', async context => {
+    const blobs = await start(context)
+    const parts = Array.from({ length: 40 }, (_, index) => new Uint8Array(50_000).fill(index))
+    const { sha256: name, sizeBytes } = await blobs.put(chunks(...parts))
+    assert.is(sizeBytes, 2_000_000)
+    assert.is(sha256((await textOf(await blobs.read(name)))!), sha256(Buffer.concat(parts)))
+  })
+
+  test('a part is read from its start up to but not including its end', async context => {
+    const blobs = await start(context)
+    const { sha256: name } = await blobs.put(chunks('0123456789'))
+    const parts: [start?: number, end?: number][] = [[3], [0, 1], [3, 7], [9], [10], [11], [4, 4], [7, 3], [8, 99], [0, 2]]
+    const texts = await Promise.all(parts.map(async ([from, to]) => textOf(await blobs.read(name, from, to))))
+    assert.equal(texts, ['3456789', '0', '3456', '9', '', '', '', '', '89', '01'])
+  })
+
+  test('a blob that nobody put is not there, and what is no name is none', async context => {
+    const blobs = await start(context)
+    const { sha256: there } = await blobs.put(chunks('x'))
+    for (const name of [sha256('other'), '', 'tmp', '../x', there.toUpperCase(), `${there}0`, `${there}\n`])
+      assert.equal(
+        [await blobs.stat(name), await blobs.read(name), await blobs.remove(name)],
+        [undefined, undefined, false],
+        name
+      )
+    assert.is((await blobs.stat(there))?.sizeBytes, 1)
+  })
+
+  test('bytes that hash to anything but what was expected are refused, and no blob is there', async context => {
+    const blobs = await start(context)
+    assert.is(await codeOf(blobs.put(chunks('x'), { expected: sha256('y') })), 'bad-request')
+    assert.is(await codeOf(blobs.put(chunks('x'), { expected: '../../x' })), 'bad-request')
+    assert.equal([await blobs.stat(sha256('x')), await blobs.stat(sha256('y'))], [undefined, undefined])
+    assert.is(await codeOf(blobs.put(chunks('x'), { expected: sha256('x') })), 'no error')
+  })
+
+  test('bytes over the limit are refused as soon as they are, and those at the limit are kept', async context => {
+    const blobs = await start(context)
+    let given = 0
+    const endless = async function* (): AsyncIterable<Uint8Array> {
+      for (; ; given++) yield new Uint8Array(10)
+    }
+    assert.is(await codeOf(blobs.put(endless(), { maxBytes: 25 })), 'too-large')
+    assert.is(given, 2)
+    assert.is(await codeOf(blobs.put(chunks('12345'), { maxBytes: 5 })), 'no error')
+  })
+
+  test('a source that fails leaves no blob, and its error is told', async context => {
+    const blobs = await start(context)
+    const broken = async function* (): AsyncIterable<Uint8Array> {
+      yield Buffer.from('x')
+      throw new Error('the line broke')
+    }
+    assert.is(await blobs.put(broken()).catch((error: Error) => error.message), 'the line broke')
+    assert.is(await blobs.stat(sha256('x')), undefined)
+  })
+
+  test('the same bytes put many times at once are one blob', async context => {
+    const blobs = await start(context)
+    const infos = await Promise.all(Array.from({ length: 10 }, () => blobs.put(chunks('same ', 'bytes'))))
+    assert.equal(new Set(infos.map(info => info.sha256)), new Set([sha256('same bytes')]))
+    assert.is(await blobs.remove(sha256('same bytes')), true)
+    assert.is(await blobs.stat(sha256('same bytes')), undefined)
+  })
+
+  test('a removed blob is gone, is not removed again, and can be put again', async context => {
+    const blobs = await start(context)
+    const { sha256: name } = await blobs.put(chunks('x'))
+    assert.equal([await blobs.remove(name), await blobs.remove(name), await blobs.read(name)], [true, false, undefined])
+    await blobs.put(chunks('x'))
+    assert.is(await textOf(await blobs.read(name)), 'x')
+  })
+
+  return test
+}
