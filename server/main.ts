@@ -39,6 +39,7 @@ const createLogger = ({ logLevel }: Config): Logger =>
   pino({ level: logLevel, base: null, redact: ['token', 'password', 'code', 'headers.authorization'] }, pino.destination({ dest: 2, sync: true }))
 
 async function serve(config: Config): Promise<void> {
+  process.umask(0o077)
   const logger = createLogger(config)
   const hub = await serveHub(config, logger)
   const stop = (signal: string): void => {
@@ -126,6 +127,8 @@ operator(device, 'revoke <account> <device>', 'Cut a device off for ever, live c
 operator(device, 'pair <account>', 'Make a one-time code with which a new device signs in. Needs a running hub.').action(
   async (name: string, _, command: Command) => print(await run(configFrom(command), 'device.pair', { account: name }))
 )
+
+operator(program, 'stats', 'What the hub holds just now.').action(async (_, command) => print(await run(configFrom(command), 'stats', {})))
 
 operator(program, 'import <file>', 'Put an EPUB into a library: its metadata, cover, hashes and bytes.')
   .option('--account <name>', 'Whose library; needed when there are several accounts.')

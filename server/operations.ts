@@ -68,6 +68,7 @@ export const OPERATIONS = {
     return {}
   }),
   'device.pair': operation(map({ account: name }), ({ directory, pairing }, { account }) => pairing.open(directory.get(account).id)),
+  stats: operation(map({}), ({ hub, directory }) => ({ sessions: hub.sessionCount, accounts: directory.list().length })),
   import: operation(map({ account: name, path: str(4_096, 1) }), importBook)
 } as const
 

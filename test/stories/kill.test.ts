@@ -64,7 +64,9 @@ class Writer {
     let update: Uint8Array | undefined
     const keep = (made: Uint8Array): void => void (update = made)
     doc.on('update', keep)
-    doc.getMap('annotations').set(`${this.device}-${number % 7}`, new Y.Map(Object.entries({ color: 'red', note: new Y.Text(`note ${number}`) })))
+    doc
+      .getMap('annotations')
+      .set(`${this.device}-${number % 7}`, new Y.Map(Object.entries({ color: 'red', note: new Y.Text(`note ${number}`) })))
     doc.off('update', keep)
     return ['annotation.update', book, update!]
   }
@@ -81,7 +83,9 @@ function seeded(seed: number): () => number {
 
 const test = suite('stories/kill', { limitMs: 20 * 60_000 })
 
-test(`kill -9 at ${KILLS} random moments loses no acked action, doubles none, and leaves all devices as the hub`, async ({ defer }) => {
+test(`kill -9 at ${KILLS} random moments loses no acked action, doubles none, and leaves all devices as the hub`, async ({
+  defer
+}) => {
   const random = seeded(Number(process.env['LECTERN_SEED'] ?? 1))
   const hub = new HubProcess()
   defer(() => hub.drop())
@@ -107,7 +111,8 @@ test(`kill -9 at ${KILLS} random moments loses no acked action, doubles none, an
   await Promise.all(writers.map(writer => writer.connect(hub.url)))
   for (const writer of writers) while (writer.unanswered.length > 0) await writer.wire.next('acked')
   const heads = new Map<string, number>()
-  for (const writer of writers) heads.set(writer.wire.epoch, Math.max(heads.get(writer.wire.epoch) ?? 0, ...writer.acked.values()))
+  for (const writer of writers)
+    heads.set(writer.wire.epoch, Math.max(heads.get(writer.wire.epoch) ?? 0, ...writer.acked.values()))
   for (const writer of writers) await writer.wire.upTo(heads.get(writer.wire.epoch)!)
 
   for (const writer of writers) {
@@ -118,7 +123,10 @@ test(`kill -9 at ${KILLS} random moments loses no acked action, doubles none, an
     assert.equal(numbers.length, writer.sent.size, 'an action is missing')
     for (const [cursor, , , , number] of own) assert.is(writer.acked.get(number), cursor)
     for (const other of writers.filter(({ wire }) => wire.epoch === writer.wire.epoch))
-      assert.equal(other.wire.changes.map(change => change.slice(0, 8)), writer.wire.changes.map(change => change.slice(0, 8)))
+      assert.equal(
+        other.wire.changes.map(change => change.slice(0, 8)),
+        writer.wire.changes.map(change => change.slice(0, 8))
+      )
     await equalsHub(writer.wire)
   }
   const total = writers.reduce((sum, writer) => sum + writer.acked.size, 0)
@@ -142,7 +150,8 @@ async function equalsHub(wire: WireClient): Promise<void> {
     const hubDoc = new Y.Doc()
     Y.applyUpdate(hubDoc, await wire.document(book))
     assert.equal(hubDoc.getMap('annotations').toJSON(), doc.getMap('annotations').toJSON())
-    for (const [device, { progression }] of await wire.list('positions', book)) assert.is(progression, positions.get(`${book} ${device}`))
+    for (const [device, { progression }] of await wire.list('positions', book))
+      assert.is(progression, positions.get(`${book} ${device}`))
   }
 }
 

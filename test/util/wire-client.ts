@@ -35,7 +35,9 @@ export class WireClient {
       for (const waiter of this.#waiting) waiter.reject(new Error(`closed with ${code} ${this.bye?.code ?? ''}`))
       this.#waiting.clear()
     })
-    socket.on('message', (data: Buffer) => this.#take(decodeFrame(data, 'hub')))
+    socket.on('message', (data: Buffer) => {
+      if (this.#socket === socket) this.#take(decodeFrame(data, 'hub'))
+    })
     const welcome = this.next('welcome')
     await new Promise<void>((resolve, reject) => {
       socket.once('open', resolve)
@@ -125,7 +127,6 @@ export class WireClient {
         this.changes.push(change)
       }
     this.onFrame(frame)
-    for (const waiter of this.#waiting)
-      if (waiter.accept(frame)) this.#waiting.delete(waiter)
+    for (const waiter of this.#waiting) if (waiter.accept(frame)) this.#waiting.delete(waiter)
   }
 }
