@@ -135,9 +135,13 @@ export class Client {
    * @returns resolves when the action is durable at the hub, with its place in the log (0 when an earlier answer was lost)
    * @throws HubError `unknown-action`, `bad-action`, `too-large` before anything is sent, or what the hub refused it for
    */
-  async submit<K extends ActionKind>(kind: K, key: string, body: ActionBody<K>): Promise<Ack> {
-    if (this.#closing !== undefined) throw closedError()
-    return this.#parts.replica.submit(kind, key, body).answer.promise
+  submit<K extends ActionKind>(kind: K, key: string, body: ActionBody<K>): Promise<Ack> {
+    if (this.#closing !== undefined) return Promise.reject(closedError())
+    try {
+      return this.#parts.replica.submit(kind, key, body).answer.promise
+    } catch (error) {
+      return Promise.reject(error as HubError)
+    }
   }
 
   /** Makes a book, or changes the fields that are given; null clears one. */

@@ -1,0 +1,36 @@
+import { connect, type Client, type ClientStorage } from '../../client/index.ts'
+import { MemoryStorage } from '../../client/storage.ts'
+import type { TestContext } from '../util/suite.ts'
+import type { FakeHub } from './fake-hub.ts'
+import { ManualClock } from './manual-clock.ts'
+
+export interface Opened {
+  readonly client: Client
+  readonly clock: ManualClock
+  readonly storage: ClientStorage
+  /** What came as `error`. */
+  readonly errors: Error[]
+}
+
+/** A client of a fake hub, on a clock that the test moves. It is closed with the test. */
+export async function open(
+  { defer }: TestContext,
+  hub: FakeHub,
+  { token = 'phone', clock = new ManualClock(), storage = new MemoryStorage() as ClientStorage } = {}
+): Promise<Opened> {
+  const client = await connect({ url: 'http://hub', token, storage, clock, dial: hub.dial })
+  const errors: Error[] = []
+  client.on('error', error => errors.push(error))
+  defer(() => client.close())
+  return { client, clock, storage, errors }
+}
+
+/** Waits for what must come, turn by turn. The limit is the suite's. */
+export async function until(check: () => boolean): Promise<void> {
+  while (!check()) await new Promise(resolve => setImmediate(resolve))
+}
+
+/** Lets everything run that is under way between two ends in memory. */
+export async function quiet(turns = 20): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) await new Promise(resolve => setImmediate(resolve))
+}
