@@ -1,5 +1,21 @@
 import { LIMITS } from './limits.ts'
-import { any, bool, bytes, dict, key, list, map, nullable, number, oneOf, opt, str, uint, type Infer, type Shape } from './shapes.ts'
+import {
+  any,
+  bool,
+  bytes,
+  dict,
+  key,
+  list,
+  map,
+  nullable,
+  number,
+  oneOf,
+  opt,
+  str,
+  uint,
+  type Infer,
+  type Shape
+} from './shapes.ts'
 
 /** A book's id: chosen by whoever puts the book, the same for all devices of the account. */
 const bookId = key(128)
@@ -83,8 +99,18 @@ const row = <T>(keyName: string, keyShape: Shape<string>, body: Shape<T>, text: 
 
 /** Everything that a client may ask for. */
 export const ACTIONS = {
-  'annotation.update': row('book', bookId, bytes(LIMITS.maxUpdateBytes), "Applies a Yjs v1 update to the book's annotation document."),
-  'annotation.put': row('book', bookId, map({ id: key(128), ...annotationFields }), 'Makes an annotation, or changes the fields that are given.'),
+  'annotation.update': row(
+    'book',
+    bookId,
+    bytes(LIMITS.maxUpdateBytes),
+    "Applies a Yjs v1 update to the book's annotation document."
+  ),
+  'annotation.put': row(
+    'book',
+    bookId,
+    map({ id: key(128), ...annotationFields }),
+    'Makes an annotation, or changes the fields that are given.'
+  ),
   'annotation.remove': row('book', bookId, annotationId, 'Marks an annotation as removed. Its content stays.'),
   'annotation.restore': row('book', bookId, annotationId, 'Takes the mark away.'),
   'position.set': row('book', bookId, map(positionFields), "Sets this device's place in the book."),
@@ -105,7 +131,12 @@ const deviceId = key(64)
 
 /** Everything that stands in an account's log. What a client asked for, after its merge, and what only the hub writes. */
 export const CHANGES = {
-  'annotation.update': row('book', bookId, bytes(LIMITS.maxUpdateBytes + 65_536), "A Yjs v1 update of the book's annotation document."),
+  'annotation.update': row(
+    'book',
+    bookId,
+    bytes(LIMITS.maxUpdateBytes + 65_536),
+    "A Yjs v1 update of the book's annotation document."
+  ),
   'position.set': ACTIONS['position.set'],
   'book.put': ACTIONS['book.put'],
   'book.remove': ACTIONS['book.remove'],

@@ -3,11 +3,14 @@ import { HubError } from './errors.ts'
 import { FRAMES, type ClientFrame, type Frame, type FrameFields, type FrameKind, type HubFrame } from './frames.ts'
 import { LIMITS } from './limits.ts'
 import { scan } from './scan.ts'
-import { checked, type Plain } from './shapes.ts'
+import { checked, type Plain, type Shape } from './shapes.ts'
 
 // Records and extensions are msgpackr's own: other languages do not know them, and hostile bytes could build them.
 const packr = new Packr({ useRecords: false, mapsAsObjects: true, variableMapSize: true, moreTypes: false })
-const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number', moreTypes: false })
+const BUILD = { useRecords: false, mapsAsObjects: true, int64AsType: 'number', moreTypes: false } as const
+const unpackr = new Unpackr(BUILD)
+// A carrier's message can be a small part of a large block, which a view into it would keep from being freed.
+const frameUnpackr = new Unpackr({ ...BUILD, copyBuffers: true })
 
 /** One value as msgpack. */
 export const encodeValue = (value: Plain | readonly unknown[]): Uint8Array => packr.pack(value)
@@ -18,13 +21,19 @@ export const encodeValue = (value: Plain | readonly unknown[]): Uint8Array => pa
  */
 export const decodeValue = (bytes: Uint8Array): Plain => unpackr.unpack(bytes) as Plain
 
+/** What `decodeFrame` needs to know of one kind of frame, found once. */
 interface Layout {
   readonly kind: FrameKind
-  readonly names: readonly string[]
+  readonly from: 'client' | 'hub'
+  readonly fields: readonly { readonly name: string; readonly path: string; readonly form: Shape<unknown> }[]
 }
 
-const LAYOUTS = new Map<number, Layout>(
-  (Object.keys(FRAMES) as FrameKind[]).map(kind => [FRAMES[kind].type, { kind, names: Object.keys(FRAMES[kind].fields) }])
+const LAYOUTS = new Map<unknown, Layout>(
+  (Object.keys(FRAMES) as FrameKind[]).map(kind => {
+    const { type, from, fields } = FRAMES[kind]
+    const rows = Object.entries<Shape<unknown>>(fields).map(([name, form]) => ({ name, path: `${kind}.${name}`, form }))
+    return [type, { kind, from, fields: rows }]
+  })
 )
 
 /** A frame's bytes. `fields` are trusted to fit the table. */
@@ -36,7 +45,9 @@ export function encodeFrame<K extends FrameKind>(kind: K, fields: FrameFields<K>
 }
 
 /**
- * Scans, builds and checks one frame from the other end.
+ * Scans, builds and checks one frame from the other end. What it returns shares no memory with `bytes`.
+ *
+ * A client counts no values in what its hub sends: that is bounded by the frame's length.
  *
  * @param from which end sent it: a frame of the other direction is refused
  * @throws HubError `frame-too-large`, `bad-frame` (with the field), `out-of-place`
@@ -45,24 +56,19 @@ export function decodeFrame(bytes: Uint8Array, from: 'client'): ClientFrame
 export function decodeFrame(bytes: Uint8Array, from: 'hub'): HubFrame
 export function decodeFrame(bytes: Uint8Array, from: 'client' | 'hub'): Frame {
   if (bytes.length > LIMITS.maxFrameBytes) throw new HubError('frame-too-large')
-  scan(bytes)
-  const values: unknown = unpackr.unpack(bytes)
-  const type: unknown = Array.isArray(values) ? values[0] : undefined
-  const layout = typeof type === 'number' ? LAYOUTS.get(type) : undefined
-  if (layout === undefined) throw new HubError('bad-frame', `no frame has the type ${String(type)}`)
-  const row = FRAMES[layout.kind]
-  if (row.from !== from) throw new HubError('out-of-place', `${layout.kind} is not sent by the ${from}`)
+  scan(bytes, from === 'client' ? LIMITS.maxNodes : LIMITS.maxFrameBytes)
+  const values: unknown = frameUnpackr.unpack(bytes)
+  const layout = Array.isArray(values) ? LAYOUTS.get(values[0]) : undefined
+  if (layout === undefined) throw new HubError('bad-frame', 'no frame has this type')
+  if (layout.from !== from) throw new HubError('out-of-place', `${layout.kind} is not sent by the ${from}`)
   const places = values as unknown[]
   const frame: Record<string, unknown> = { kind: layout.kind }
-  for (let index = 0; index < layout.names.length; index++) {
-    const name = layout.names[index]!
-    const shape = row.fields[name as never] as (typeof FRAMES)['ping']['fields']['nonce'] & { optional?: true }
+  for (let index = 0; index < layout.fields.length; index++) {
+    const { name, path, form } = layout.fields[index]!
     const value = places[index + 1]
-    if (value === undefined || (value === null && shape.optional === true)) {
-      if (shape.optional === true) continue
-      throw new HubError('bad-frame', `${layout.kind}.${name}: missing`, { field: `${layout.kind}.${name}` })
-    }
-    frame[name] = checked('bad-frame', shape, value, `${layout.kind}.${name}`)
+    if (form.optional === true && (value === undefined || value === null)) continue
+    if (value === undefined) throw new HubError('bad-frame', `${path}: missing`, { field: path })
+    frame[name] = checked('bad-frame', form, value, path)
   }
   return frame as unknown as Frame
 }

@@ -40,7 +40,12 @@ export const ERRORS = {
   'not-found': row(0, 404, 'never', 'there is no such thing, or it is not yours'),
   'already-exists': row(0, 409, 'never', 'the name is taken'),
   'bad-update': row(0, 422, 'never', 'the Yjs update is malformed or over a limit'),
-  'update-gap': row(0, 409, 'resync', 'the Yjs update builds on edits that the hub does not have; read the document and send all that it lacks'),
+  'update-gap': row(
+    0,
+    409,
+    'resync',
+    'the Yjs update builds on edits that the hub does not have; read the document and send all that it lacks'
+  ),
   'foreign-client': row(0, 403, 'never', 'the Yjs client id belongs to another device; use a new one'),
   'document-too-large': row(0, 413, 'never', "the book's annotations are over the limit"),
   'too-large': row(0, 413, 'never', 'the request is over the limit'),

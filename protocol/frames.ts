@@ -1,4 +1,18 @@
-import { any, key, list, map, oneOf, opt, positive, str, tuple, uint, type InferFields, type Plain, type Shape } from './shapes.ts'
+import {
+  any,
+  key,
+  list,
+  map,
+  oneOf,
+  opt,
+  positive,
+  str,
+  tuple,
+  uint,
+  type InferFields,
+  type Plain,
+  type Shape
+} from './shapes.ts'
 import { LIMITS } from './limits.ts'
 import { VIEWS, type ViewName } from './actions.ts'
 
@@ -87,7 +101,13 @@ export const FRAMES = {
       head: uint,
       lastNumber: uint,
       timeMs: uint,
-      limits: map({ maxFrameBytes: uint, maxActionsPerPush: uint, maxUnansweredActions: uint, maxUpdateBytes: uint, idleTimeoutMs: uint })
+      limits: map({
+        maxFrameBytes: uint,
+        maxActionsPerPush: uint,
+        maxUnansweredActions: uint,
+        maxUpdateBytes: uint,
+        idleTimeoutMs: uint
+      })
     },
     'Signed in. `head` is the newest cursor; `lastNumber` is the highest number that this client has used; the log follows from the cursor.'
   ),

@@ -6,7 +6,12 @@ const encoder = new TextEncoder()
 /** A name as a msgpack string, to be written as it is. */
 export function encodeName(name: string): Uint8Array {
   const text = encoder.encode(name)
-  const head = text.length < 32 ? [0xa0 | text.length] : text.length < 256 ? [0xd9, text.length] : [0xda, text.length >> 8, text.length & 255]
+  const head =
+    text.length < 32
+      ? [0xa0 | text.length]
+      : text.length < 256
+        ? [0xd9, text.length]
+        : [0xda, text.length >> 8, text.length & 255]
   const bytes = new Uint8Array(head.length + text.length)
   bytes.set(head)
   bytes.set(text, head.length)

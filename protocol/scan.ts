@@ -3,7 +3,12 @@ import { LIMITS } from './limits.ts'
 
 const bad = (why: string, at: number): HubError => new HubError('bad-frame', `${why} at byte ${at}`)
 
-const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
+const FORBIDDEN_KEYS = ['__proto__', 'constructor', 'prototype'].map(word =>
+  Uint8Array.from(word, letter => letter.charCodeAt(0))
+)
+
+/** Maps of up to this many keys are searched for doubled ones key by key; larger ones with a set, so that no map takes quadratic time. */
+const SMALL_MAP = 16
 
 /**
  * Proves that bytes are one msgpack value which is safe to build, without building anything.
@@ -11,25 +16,31 @@ const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
  * Holds the limits of depth, values, lengths and map keys, and refuses what the protocol has no use for: extensions, keys that are
  * not strings, are doubled or touch prototypes, text that is not UTF-8, integers beyond 2^53, NaN and infinities, bytes after the end.
  *
+ * @param maxValues how many values there may be, containers and map keys included
  * @throws HubError `bad-frame`, with the reason and the offset
  * @see https://github.com/msgpack/msgpack/blob/master/spec.md
  */
-export function scan(bytes: Uint8Array): void {
-  const end = new Scanner(bytes).value(0, 0)
+export function scan(bytes: Uint8Array, maxValues: number = LIMITS.maxNodes): void {
+  const end = new Scanner(bytes, maxValues).value(0, 0)
   if (end !== bytes.length) throw bad('bytes after the value', end)
 }
 
+/** The offset behind the msgpack value that starts at `at` in trusted bytes. */
+export const valueEnd = (bytes: Uint8Array, at: number): number => new Scanner(bytes, Infinity).value(at, 0)
+
 class Scanner {
   readonly #bytes: Uint8Array
-  #nodesLeft: number = LIMITS.maxNodes
+  readonly #maxValues: number
+  #values = 0
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, maxValues: number) {
     this.#bytes = bytes
+    this.#maxValues = maxValues
   }
 
   /** Checks the value that starts at `at` and returns the offset behind it. */
   value(at: number, depth: number): number {
-    if (--this.#nodesLeft < 0) throw bad(`over ${LIMITS.maxNodes} values`, at)
+    if (++this.#values > this.#maxValues) throw bad(`over ${this.#maxValues} values`, at)
     const bytes = this.#bytes
     if (at >= bytes.length) throw bad('value cut off', at)
     const head = bytes[at]!
@@ -49,8 +60,9 @@ class Scanner {
       case 0xc6:
         return this.#skip(at + 5, this.#uint(at + 1, 4))
       case 0xca:
+        return this.#float(at + 1, 4, 0x80)
       case 0xcb:
-        return this.#float(at + 1, head === 0xca ? 4 : 8)
+        return this.#float(at + 1, 8, 0xf0)
       case 0xcc:
       case 0xd0:
         return this.#skip(at + 1, 1)
@@ -94,10 +106,10 @@ class Scanner {
     return value
   }
 
-  #float(at: number, width: 4 | 8): number {
+  /** An exponent of nothing but ones stands for the infinities and NaN (IEEE 754). `low` is its part in the second byte. */
+  #float(at: number, width: 4 | 8, low: number): number {
     const end = this.#skip(at, width)
-    const view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset + at, width)
-    if (!Number.isFinite(width === 4 ? view.getFloat32(0) : view.getFloat64(0))) throw bad('number is not finite', at)
+    if ((this.#bytes[at]! & 0x7f) === 0x7f && (this.#bytes[at + 1]! & low) === low) throw bad('number is not finite', at)
     return end
   }
 
@@ -117,21 +129,45 @@ class Scanner {
   #map(at: number, count: number, depth: number): number {
     this.#enter(at, count * 2, depth)
     if (count > LIMITS.maxMapEntries) throw bad(`map over ${LIMITS.maxMapEntries} entries`, at)
-    const keys = count > 1 ? new Set<string>() : undefined
+    const seen = count > SMALL_MAP ? new Set<string>() : undefined
+    const places: number[] = []
     for (let index = 0; index < count; index++) {
-      const head = this.#bytes[at]
-      const start = head !== undefined && head >= 0xa0 && head < 0xc0 ? at + 1 : head === 0xd9 ? at + 2 : -1
-      if (start < 0) throw bad('map key is not a short string', at)
+      const start = this.#keyStart(at)
       const end = this.value(at, depth)
       if (end - start > LIMITS.maxMapKeyBytes) throw bad(`map key over ${LIMITS.maxMapKeyBytes} bytes`, at)
-      let key = ''
-      for (let byte = start; byte < end; byte++) key += String.fromCharCode(this.#bytes[byte]!)
-      if (FORBIDDEN_KEYS.has(key)) throw bad(`map key ${key} is not allowed`, at)
-      if (keys?.has(key)) throw bad('map key is doubled', at)
-      keys?.add(key)
+      for (const word of FORBIDDEN_KEYS) if (this.#holds(start, end, word)) throw bad('map key is not allowed', at)
+      if (seen === undefined ? this.#isAmong(places, start, end) : this.#isIn(seen, start, end))
+        throw bad('map key is doubled', at)
+      if (index + 1 < count) places.push(start, end)
       at = this.value(end, depth)
     }
     return at
+  }
+
+  #keyStart(at: number): number {
+    const head = this.#bytes[at]
+    if (head !== undefined && head >= 0xa0 && head < 0xc0) return at + 1
+    if (head === 0xd9) return at + 2
+    throw bad('map key is not a short string', at)
+  }
+
+  /** True when the bytes from `start` to `end` are those of `word`, from its `from` on. */
+  #holds(start: number, end: number, word: Uint8Array, from = 0, to = word.length): boolean {
+    if (end - start !== to - from) return false
+    for (let index = start; index < end; index++) if (this.#bytes[index] !== word[from + index - start]) return false
+    return true
+  }
+
+  #isAmong(places: readonly number[], start: number, end: number): boolean {
+    for (let index = 0; index < places.length; index += 2)
+      if (this.#holds(start, end, this.#bytes, places[index], places[index + 1])) return true
+    return false
+  }
+
+  #isIn(seen: Set<string>, start: number, end: number): boolean {
+    let key = ''
+    for (let index = start; index < end; index++) key += String.fromCharCode(this.#bytes[index]!)
+    return seen.size === seen.add(key).size
   }
 
   #enter(at: number, values: number, depth: number): void {
@@ -160,6 +196,3 @@ class Scanner {
     return end
   }
 }
-
-/** The offset behind the msgpack value that starts at `at` in trusted bytes. */
-export const valueEnd = (bytes: Uint8Array, at: number): number => new Scanner(bytes).value(at, 0)

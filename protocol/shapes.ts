@@ -3,9 +3,19 @@ import { HubError, type ErrorCode } from './errors.ts'
 /** What a decoded msgpack value can be. */
 export type Plain = null | boolean | number | string | Uint8Array | Plain[] | { [key: string]: Plain }
 
-/** The declared form of one value: its words for the spec, and a check that returns the value typed or says where it is wrong. */
+/** Where a value is not of its form: the path from the value to the fault, such as `[0].kind`, and what should stand there. */
+export interface Fault {
+  readonly path: string
+  readonly expected: string
+}
+
+/** The declared form of one value. */
 export interface Shape<T> {
+  /** For the written spec. */
   readonly words: string
+  /** Finds the first fault. A sound value costs no memory. */
+  fault(value: unknown): Fault | undefined
+  /** The value, typed. @throws ShapeError */
   check(value: unknown, path: string): T
   /** Set where the value may be left out. */
   readonly optional?: true
@@ -32,137 +42,148 @@ export class ShapeError extends Error {
   }
 }
 
-const shape = <T>(words: string, test: (value: unknown) => boolean): Shape<T> => ({
+const shape = <T>(words: string, fault: (value: unknown) => Fault | undefined): Shape<T> => ({
   words,
+  fault,
   check(value, path) {
-    if (!test(value)) throw new ShapeError(path, words)
+    const found = fault(value)
+    if (found !== undefined) throw new ShapeError(path + found.path, found.expected)
     return value as T
   }
 })
 
+/** A value without parts. */
+const leaf = <T>(words: string, test: (value: unknown) => boolean): Shape<T> => {
+  const wrong: Fault = { path: '', expected: words }
+  return shape(words, value => (test(value) ? undefined : wrong))
+}
+
+const within = (part: string, { path, expected }: Fault): Fault => ({ path: part + path, expected })
+
 /** A whole number from 0 to 2^53 - 1. */
-export const uint = shape<number>('uint', value => Number.isSafeInteger(value) && (value as number) >= 0)
+export const uint = leaf<number>('uint', value => Number.isSafeInteger(value) && (value as number) >= 0)
 
 /** A whole number from 1 to 2^53 - 1. */
-export const positive = shape<number>('uint 1..', value => Number.isSafeInteger(value) && (value as number) >= 1)
+export const positive = leaf<number>('uint 1..', value => Number.isSafeInteger(value) && (value as number) >= 1)
 
 /** A finite number within bounds. */
 export const number = (least: number, most: number): Shape<number> =>
-  shape(`number ${least}..${most}`, value => typeof value === 'number' && value >= least && value <= most)
+  leaf(`number ${least}..${most}`, value => typeof value === 'number' && value >= least && value <= most)
 
-export const bool = shape<boolean>('bool', value => typeof value === 'boolean')
+export const bool = leaf<boolean>('bool', value => typeof value === 'boolean')
 
-/** Text of at most `maxLength` UTF-16 code units. */
+/** Text of at most `maxLength` UTF-16 code units. What UTF-8 cannot write, half a surrogate pair, is no text. */
 export const str = (maxLength: number, minLength = 0): Shape<string> =>
-  shape(
-    `str ${minLength}..${maxLength}`,
-    value => typeof value === 'string' && value.length <= maxLength && value.length >= minLength
+  leaf(`str ${minLength}..${maxLength}`, value => isText(value) && value.length <= maxLength && value.length >= minLength)
+
+/** A name that keys something: 1 to `maxLength` UTF-16 code units, none of them a control character. */
+export const key = (maxLength: number): Shape<string> =>
+  leaf(
+    `key 1..${maxLength}`,
+    value => isText(value) && value.length > 0 && value.length <= maxLength && !/[\u0000-\u001f\u007f]/.test(value)
   )
 
-/** A name that keys something: 1 to `maxLength` characters, none of them a control character. */
-export const key = (maxLength: number): Shape<string> =>
-  shape(
-    `key 1..${maxLength}`,
-    value => typeof value === 'string' && value.length > 0 && value.length <= maxLength && !/[\u0000-\u001f\u007f]/.test(value)
-  )
+/** In every engine since 2023, and in TypeScript's declarations from ES2024 on. */
+type Es2024String = string & { isWellFormed(): boolean }
+
+const isText = (value: unknown): value is string => typeof value === 'string' && (value as Es2024String).isWellFormed()
 
 export const bytes = (maxBytes: number): Shape<Uint8Array> =>
-  shape(`bin 1..${maxBytes}`, value => value instanceof Uint8Array && value.length > 0 && value.length <= maxBytes)
+  leaf(`bin 1..${maxBytes}`, value => value instanceof Uint8Array && value.length > 0 && value.length <= maxBytes)
 
 export const oneOf = <const T extends string>(...words: readonly T[]): Shape<T> =>
-  shape(words.map(word => `"${word}"`).join(' | '), value => words.includes(value as T))
+  leaf(words.map(word => `"${word}"`).join(' | '), value => words.includes(value as T))
 
 /** Any value that the scan lets through. */
-export const any = shape<Plain>('any', value => value !== undefined)
+export const any = leaf<Plain>('any', value => value !== undefined)
 
 /** Null clears the field; left out, the field stays as it is. */
-export const nullable = <T>(inner: Shape<T>): Shape<T | null> => ({
-  words: `${inner.words} or nil`,
-  check: (value, path) => (value === null ? null : inner.check(value, path))
-})
+export const nullable = <T>(inner: Shape<T>): Shape<T | null> =>
+  shape(`${inner.words} or nil`, value => (value === null ? undefined : inner.fault(value)))
 
 /** May be left out: absent in a map; nil or missing at the end of an array. */
 export const opt = <T>(inner: Shape<T>): Shape<T> & { optional: true } => ({ ...inner, optional: true })
 
-export const list = <T>(inner: Shape<T>, maxItems: number): Shape<T[]> => ({
-  words: `[${inner.words}] 0..${maxItems}`,
-  check(value, path) {
-    if (!Array.isArray(value) || value.length > maxItems) throw new ShapeError(path, this.words)
-    for (let index = 0; index < value.length; index++) inner.check(value[index], `${path}[${index}]`)
-    return value as T[]
-  }
-})
+export const list = <T>(inner: Shape<T>, maxItems: number): Shape<T[]> => {
+  const words = `[${inner.words}] 0..${maxItems}`
+  return shape(words, value => {
+    if (!Array.isArray(value) || value.length > maxItems) return { path: '', expected: words }
+    for (let index = 0; index < value.length; index++) {
+      const found = inner.fault(value[index])
+      if (found !== undefined) return within(`[${index}]`, found)
+    }
+    return undefined
+  })
+}
 
 /** A map with free keys and values of one shape. */
-export const dict = <T>(inner: Shape<T>, maxEntries: number): Shape<Record<string, T>> => ({
-  words: `{key: ${inner.words}} 0..${maxEntries}`,
-  check(value, path) {
-    const map = checkMap(value, path, this.words)
-    const entries = Object.entries(map)
-    if (entries.length > maxEntries) throw new ShapeError(path, this.words)
-    for (const [name, item] of entries) inner.check(item, `${path}.${name}`)
-    return map as Record<string, T>
-  }
-})
+export const dict = <T>(inner: Shape<T>, maxEntries: number): Shape<Record<string, T>> => {
+  const words = `{key: ${inner.words}} 0..${maxEntries}`
+  return shape(words, value => {
+    if (!isMap(value)) return { path: '', expected: words }
+    const names = Object.keys(value)
+    if (names.length > maxEntries) return { path: '', expected: words }
+    for (const name of names) {
+      const found = inner.fault(value[name])
+      if (found !== undefined) return within(`.${name}`, found)
+    }
+    return undefined
+  })
+}
 
 /** A map with named fields, and no others. */
 export const map = <const F extends Fields>(fields: F): Shape<InferFields<F>> & { readonly fields: F } => {
-  const names = Object.keys(fields)
-  return {
-    fields,
-    words: `{${names.map(name => `${name}${fields[name]!.optional === true ? '?' : ''}: ${fields[name]!.words}`).join(', ')}}`,
-    check(value, path) {
-      const found = checkMap(value, path, 'map')
-      let left = Object.keys(found).length
-      for (const name of names) {
-        const item = found[name]
-        if (item === undefined) {
-          if (fields[name]!.optional !== true) throw new ShapeError(`${path}.${name}`, fields[name]!.words)
-        } else {
-          fields[name]!.check(item, `${path}.${name}`)
-          left -= 1
-        }
+  const entries = Object.entries(fields)
+  const faultOf = (value: unknown): Fault | undefined => {
+    if (!isMap(value)) return { path: '', expected: 'map' }
+    let left = Object.keys(value).length
+    for (const [name, field] of entries) {
+      const item = value[name]
+      if (item === undefined) {
+        if (field.optional !== true) return { path: `.${name}`, expected: field.words }
+      } else {
+        const found = field.fault(item)
+        if (found !== undefined) return within(`.${name}`, found)
+        left -= 1
       }
-      if (left > 0) {
-        const stranger = Object.keys(found).find(name => !Object.hasOwn(fields, name))!
-        throw new ShapeError(`${path}.${stranger}`, 'no such field')
-      }
-      return found as InferFields<F>
     }
+    if (left === 0) return undefined
+    const stranger = Object.keys(value).find(name => !Object.hasOwn(fields, name))!
+    return { path: `.${stranger}`, expected: 'no such field' }
   }
+  return { ...shape<InferFields<F>>(`{${wordsOf(fields)}}`, faultOf), fields }
 }
 
 /** An array with a fixed place for each named field; those at the end may be optional. */
 export const tuple = <T extends readonly unknown[]>(fields: Fields): Shape<T> => {
-  const names = Object.keys(fields)
-  return {
-    words: `[${names.map(name => `${name}${fields[name]!.optional === true ? '?' : ''}: ${fields[name]!.words}`).join(', ')}]`,
-    check(value, path) {
-      if (!Array.isArray(value) || value.length > names.length) throw new ShapeError(path, `at most ${names.length} places`)
-      for (let index = 0; index < names.length; index++) {
-        const item: unknown = value[index]
-        const field = fields[names[index]!]!
-        if (item === undefined || (item === null && field.optional === true)) {
-          if (field.optional !== true) throw new ShapeError(`${path}.${names[index]}`, field.words)
-        } else field.check(item, `${path}.${names[index]}`)
-      }
-      return value as unknown as T
+  const entries = Object.entries(fields)
+  return shape(`[${wordsOf(fields)}]`, value => {
+    if (!Array.isArray(value) || value.length > entries.length)
+      return { path: '', expected: `array of at most ${entries.length}` }
+    for (let index = 0; index < entries.length; index++) {
+      const [name, field] = entries[index]!
+      const item: unknown = value[index]
+      if (field.optional === true && (item === undefined || item === null)) continue
+      if (item === undefined) return { path: `.${name}`, expected: field.words }
+      const found = field.fault(item)
+      if (found !== undefined) return within(`.${name}`, found)
     }
-  }
+    return undefined
+  })
 }
 
-function checkMap(value: unknown, path: string, words: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array)
-    throw new ShapeError(path, words)
-  return value as Record<string, unknown>
-}
+const wordsOf = (fields: Fields): string =>
+  Object.entries(fields)
+    .map(([name, { optional, words }]) => `${name}${optional === true ? '?' : ''}: ${words}`)
+    .join(', ')
 
-/** Runs a check and turns its complaint into the error of the place where it stands. */
+const isMap = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
+
+/** Checks a value, and says what is wrong with the code of the place where it stands. @throws HubError `code`, naming the field */
 export function checked<T>(code: ErrorCode, form: Shape<T>, value: unknown, path: string): T {
-  try {
-    return form.check(value, path)
-  } catch (error) {
-    if (error instanceof ShapeError) throw new HubError(code, error.message, { field: error.field })
-    throw error
-  }
+  const found = form.fault(value)
+  if (found === undefined) return value as T
+  const field = path + found.path
+  throw new HubError(code, `${field}: expected ${found.expected}`, { field })
 }
