@@ -49,6 +49,8 @@ export const epochKey = (account: string): Buffer => encode(EPOCH, [account])
 /** `'l' account 0`: what the keys of an account's runs begin with. */
 export const runPrefix = (account: string): Buffer => encode(RUN, [account])
 
+export const isRunKey = (bytes: Uint8Array, start: number): boolean => bytes[start] === RUN.charCodeAt(0)
+
 /** `prefix cursor`, the cursor in 8 bytes, most significant first. */
 export function runKey(prefix: Buffer, cursor: number): Buffer {
   const key = Buffer.allocUnsafe(prefix.length + CURSOR_BYTES)

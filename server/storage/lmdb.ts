@@ -1,16 +1,16 @@
 import { realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { open, type RootDatabase, type RootDatabaseOptionsWithPath } from 'lmdb'
 import type { Logger } from '../core/ports.ts'
 import { StoreDamage, type Batch, type LogHead, type RecordKey, type Store, type StoredRun } from '../core/store.ts'
+import { openEnvironment, type Database } from './environment.ts'
 import { flushFolder, makeFolder } from './files.ts'
 import { FLOOR, Heads } from './heads.ts'
-import { behind, epochKey, next, ownerKey, recordKey, recordParts, runKey, runPrefix } from './keys.ts'
+import { behind, epochKey, next, recordKey, recordParts, runKey, runPrefix } from './keys.ts'
+import { mendLength } from './length.ts'
 import { keySum, openRun, openValue, sealRun, sealValue } from './layout.ts'
-import { isAlive, thisProcess, type Owner } from './owner.ts'
+import { claim, inUse, release, type Owner } from './owner.ts'
 
-type Database = RootDatabase<Buffer, Buffer>
 type Write = readonly [key: Buffer, record: Buffer | undefined]
 
 export interface LmdbOptions {
@@ -35,6 +35,8 @@ export interface LmdbOptions {
 
 const EXIT_TEMPFAIL = 75
 const REMEMBERED_HEADS = 10_000
+/** MDB_PAGE_NOTFOUND, _CORRUPTED, _VERSION_MISMATCH, _INVALID, and _BAD_TXN, which the other reads of the same turn then get (lmdb.h). */
+const DAMAGE_CODES = new Set<unknown>([-30797, -30796, -30794, -30793, -30782])
 
 /** Files that this process has open. LMDB would share its environment between two stores, and their transactions would mix. */
 const opened = new Set<string>()
@@ -45,7 +47,7 @@ export class LmdbStore implements Store {
   readonly #path: string
   readonly #owner: Owner
   readonly #onFatal: (error: Error) => void
-  readonly #heads = new Heads(account => this.#loadHead(account), REMEMBERED_HEADS)
+  readonly #heads = new Heads(account => named(`the log of ${account}`, () => this.#loadHead(account)), REMEMBERED_HEADS)
   #state: 'open' | 'failed' | 'closed' = 'open'
   #lastCommit: Promise<void> = Promise.resolve()
 
@@ -60,7 +62,7 @@ export class LmdbStore implements Store {
    * Opens the file, or makes it, and claims it for this process.
    *
    * @throws Error when another process uses it, naming that one
-   * @throws StoreDamage when the claim cannot be read
+   * @throws StoreDamage when the file is cut short or is no store, or the claim of the last owner cannot be read
    */
   static async open({ path, mapSizeBytes = 2 ** 36, logger, onFatal, takeOver = false }: LmdbOptions): Promise<LmdbStore> {
     await makeFolder(dirname(path))
@@ -68,25 +70,11 @@ export class LmdbStore implements Store {
     if (opened.has(real)) throw inUse(process.pid, path)
     opened.add(real)
     try {
-      // Not in lmdb's types: newer meta pages that were not flushed are not trusted.
-      const options: RootDatabaseOptionsWithPath & { safeRestore: boolean } = {
-        path: real,
-        noSubdir: true,
-        mapSize: mapSizeBytes,
-        maxDbs: 1,
-        maxReaders: 126,
-        encoding: 'binary',
-        keyEncoding: 'binary',
-        cache: false,
-        overlappingSync: false,
-        safeRestore: true,
-        useWritemap: false,
-        remapChunks: false
-      }
-      const db: Database = open(options)
+      await mendLength(real)
+      const db = named(path, () => openEnvironment(real, mapSizeBytes))
       try {
         await flushFolder(dirname(real))
-        const owner = claim(db, path, takeOver, logger)
+        const owner = named(path, () => claim(db, path, takeOver, logger))
         return new LmdbStore(db, real, owner, onFatal ?? (error => exit(error, logger)))
       } catch (error) {
         await db.close()
@@ -105,14 +93,18 @@ export class LmdbStore implements Store {
 
   async read(account: string, after: number, maxBytes: number): Promise<StoredRun[]> {
     this.#mustBeOpen()
+    return named(`the log of ${account}`, () => this.#read(account, after, maxBytes))
+  }
+
+  #read(account: string, after: number, maxBytes: number): StoredRun[] {
     const prefix = runPrefix(account)
     const sum = keySum(prefix)
     const end = behind(prefix)
     const runs: StoredRun[] = []
     const [holding] = this.#db.getRange({ start: runKey(prefix, after + 1), end: prefix, reverse: true, limit: 1 })
-    let expected = holding === undefined ? after + 1 : Number(holding.key.readBigUInt64BE(prefix.length))
+    let expected = holding === undefined ? after + 1 : openRun(holding.value, sum, `the log of ${account} at ${after + 1}`).first
     let sizeBytes = 0
-    for (const { value } of this.#db.getRange({ start: holding?.key ?? runKey(prefix, expected), end })) {
+    for (const { value } of this.#db.getRange({ start: runKey(prefix, expected), end })) {
       const run = openRun(value, sum, `the log of ${account} at ${expected}`)
       if (run.first !== expected) throw new StoreDamage(`the log of ${account} lacks ${expected}`)
       expected = run.first + run.count
@@ -127,21 +119,24 @@ export class LmdbStore implements Store {
   get(key: RecordKey): Uint8Array | undefined {
     this.#mustBeOpen()
     const stored = recordKey(key)
-    const record = this.#db.getBinary(stored)
-    return record && openValue(record, keySum(stored), `the record ${key.join('/')}`)
+    const name = `the record ${key.join('/')}`
+    const record = named(name, () => this.#db.getBinary(stored))
+    return record && openValue(record, keySum(stored), name)
   }
 
   range(prefix: RecordKey, after: RecordKey | undefined, limit: number): [key: RecordKey, value: Uint8Array][] {
     this.#mustBeOpen()
     const first = recordKey(prefix)
     const start = after === undefined ? first : next(recordKey(after))
-    const found: [RecordKey, Uint8Array][] = []
-    const end = behind(first)
-    for (const { key, value } of this.#db.getRange({ start: Buffer.compare(start, first) < 0 ? first : start, end, limit })) {
-      const parts = recordParts(key)
-      found.push([parts, openValue(value, keySum(key), `the record ${parts.join('/')}`)])
-    }
-    return found
+    const bounds = { start: Buffer.compare(start, first) < 0 ? first : start, end: behind(first), limit }
+    return named(`the records under ${prefix.join('/')}`, () => {
+      const found: [RecordKey, Uint8Array][] = []
+      for (const { key, value } of this.#db.getRange(bounds)) {
+        const parts = recordParts(key)
+        found.push([parts, openValue(value, keySum(key), `the record ${parts.join('/')}`)])
+      }
+      return found
+    })
   }
 
   async commit(batch: Batch): Promise<void> {
@@ -159,9 +154,7 @@ export class LmdbStore implements Store {
     this.#mustBeOpen()
     this.#state = 'closed'
     await this.#lastCommit
-    this.#db.transactionSync(() => {
-      if (readOwner(this.#db)?.id === this.#owner.id) void this.#db.remove(ownerKey)
-    })
+    release(this.#db, this.#owner)
     await this.#db.close()
     opened.delete(this.#path)
   }
@@ -219,31 +212,20 @@ export class LmdbStore implements Store {
     if (record === undefined && newest === undefined) return undefined
     if (record === undefined || newest === undefined) throw new StoreDamage(`the log of ${account} is incomplete`)
     const { first, count } = openRun(newest.value, keySum(prefix), `the end of the log of ${account}`)
+    if (!this.#db.doesExist(runKey(prefix, first))) throw new StoreDamage(`the log of ${account} lacks ${first}`)
     const epoch = Buffer.from(openValue(record, keySum(key), `the epoch of ${account}`)).toString()
     return { epoch, head: first + count - 1, floor: FLOOR }
   }
 }
 
-const inUse = (pid: number, path: string, host = ''): Error =>
-  new Error(`another hub (pid ${pid}${host === '' ? '' : ` on ${host}`}) is using ${path}`)
-
-function readOwner(db: Database): Owner | undefined {
-  const record = db.getBinary(ownerKey)
-  return record && (JSON.parse(Buffer.from(openValue(record, keySum(ownerKey), 'the owner record')).toString()) as Owner)
-}
-
-/** Makes this process the owner, in a write transaction, which excludes those of other processes. */
-function claim(db: Database, path: string, takeOver: boolean, logger: Logger): Owner {
-  const owner = thisProcess()
-  db.transactionSync(() => {
-    const last = readOwner(db)
-    const isElsewhere = last !== undefined && last.host !== owner.host
-    if (last !== undefined && isAlive(last) && !(takeOver && isElsewhere))
-      throw inUse(last.pid, path, isElsewhere ? last.host : '')
-    if (last !== undefined) logger.warn({ pid: last.pid, host: last.host, path }, 'the last hub did not close its store')
-    void db.put(ownerKey, sealValue(Buffer.from(JSON.stringify(owner)), keySum(ownerKey)))
-  })
-  return owner
+/** @throws StoreDamage in place of the errors with which LMDB refuses a damaged page */
+function named<T>(name: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (!DAMAGE_CODES.has((error as { code?: unknown }).code)) throw error
+    throw new StoreDamage(`${name} cannot be read: ${(error as Error).message}`, { cause: error })
+  }
 }
 
 function exit(error: Error, logger: Logger): void {

@@ -107,7 +107,7 @@ test('the file and the memory tell the same after any sequence of calls', async 
         await rm(folder, { recursive: true })
       }
     }),
-    { numRuns: 150 }
+    { numRuns: 100 }
   )
 })
 

@@ -1,6 +1,6 @@
 import { fork, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -85,7 +85,7 @@ async function checkPairs(path: string, acked: Acked): Promise<number> {
 test('a writer killed at any moment leaves whole commits, all that were acked among them, and a store that opens at once', async context => {
   const path = await pathOf(context)
   let head = 0
-  for (let round = 0; round < 12; round++) {
+  for (let round = 0; round < 8; round++) {
     const writer = fork(WRITER, [path])
     context.defer(() => kill(writer))
     const acked = await acks(writer, Math.floor(Math.random() * 200))
@@ -179,6 +179,41 @@ for (const [what, mark, names, read] of DAMAGES)
     assert.instance(error, StoreDamage)
     assert.match((error as StoreDamage).message, names)
   })
+
+test('a file that was cut short is refused by name', async context => {
+  const path = await pathOf(context)
+  const store = await open(path)
+  for (let index = 0; index < 4; index++)
+    await store.commit({ appends: [appendOf('a', index)], writes: [{ key: [String(index)], value: new Uint8Array(2 ** 20) }] })
+  await store.close()
+  await truncate(path, 2 ** 20)
+  const error: unknown = await open(path).catch((error: unknown) => error)
+  assert.instance(error, StoreDamage)
+  assert.match((error as StoreDamage).message, 'is cut short')
+})
+
+test('of a file whose last pages are gone, each record is read as it was or refused by name', async context => {
+  const path = await pathOf(context)
+  const first = await open(path)
+  const keys = Array.from({ length: 400 }, (_, index) => String(index))
+  for (const key of keys) await first.commit({ appends: [], writes: [{ key: [key], value: bytes(key.repeat(400)) }] })
+  await first.close()
+  for (const pages of [1, 3, 20, 60]) {
+    await truncate(path, (await stat(path)).size - pages * 4_096)
+    const store = await open(path).catch((error: unknown) => error as Error)
+    if (store instanceof Error) {
+      assert.instance(store, StoreDamage)
+      continue
+    }
+    for (const key of keys)
+      try {
+        assert.is(Buffer.from(store.get([key])!).toString(), key.repeat(400))
+      } catch (error) {
+        assert.instance(error, StoreDamage)
+      }
+    await store.close()
+  }
+})
 
 test('a file grows past the space that was reserved for it', async context => {
   const path = await pathOf(context)
