@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert'
 import { HubError } from '../../protocol/index.ts'
 import { suite } from '../util/suite.ts'
 import { FakeHub } from './fake-hub.ts'
-import { open, quiet, until } from './open.ts'
+import { comeBack, open, quiet, until } from './open.ts'
 
 const test = suite('client/client', { limitMs: 10_000 })
 
@@ -66,7 +66,7 @@ test('what was sent and not answered is sent again after a reconnect, and takes 
   hub.cut()
   hub.isAnswering = true
   await until(() => client.state === 'offline')
-  clock.advance(30_000)
+  await comeBack({ client, clock })
   assert.equal(await Promise.all(puts), [{ cursor: 1 }, { cursor: 2 }])
   await client.live()
   await client.putSetting('c', 3)
@@ -152,8 +152,7 @@ test('a gap in the log ends the connection, and the next one goes on from the cu
   await until(() => client.state === 'offline')
   assert.is(codeOf(errors[0]), 'cursor-unknown')
   assert.is(client.settings.get('b'), undefined)
-  clock.advance(30_000)
-  await client.live()
+  await comeBack({ client, clock })
   assert.is(hub.all('hello')[1]!.cursor, 1)
 })
 
@@ -177,8 +176,7 @@ test('a resync drops what was read, and keeps the outbox', async context => {
   await until(() => client.state === 'offline')
   void client.putBook('b3', { title: 'new' })
   hub.isWelcoming = true
-  clock.advance(30_000)
-  await client.live()
+  await comeBack({ client, clock })
   await client.settled()
   assert.equal(client.books.keys().sort(), ['b1', 'b3'])
   assert.is(hub.log.at(-1)![7], 'b3')
@@ -194,8 +192,7 @@ test('what a resync dropped is gone from storage, in the write that stores the n
   assert.is((await storage.load('mirror\nbook')).length, 1)
   hub.restore(0)
   await until(() => client.state === 'offline')
-  clock.advance(30_000)
-  await client.live()
+  await comeBack({ client, clock })
   await client.close()
   assert.equal(await storage.load('mirror\nbook'), [])
 })
@@ -229,7 +226,7 @@ test('storage that was put back to an old copy goes on after the last number tha
   const put = second.client.putSetting('c', 3)
   await quiet()
   hub.isWelcoming = true
-  second.clock.advance(60_000)
+  await comeBack(second)
   assert.equal(await put, { cursor: 3 })
   assert.equal(
     hub.pushed.map(([number, , , key]) => [number, key]),
@@ -316,8 +313,7 @@ test('reading a view needs a connection, and says what the hub answered', async 
   const { client, clock } = await open(context, hub)
   assert.is(await client.read('books').catch((error: Error) => error.name), 'OfflineError')
   hub.isWelcoming = true
-  clock.advance(60_000)
-  await client.live()
+  await comeBack({ client, clock })
   assert.is(await refusal(client.read('book', 'b1')), 'not-found')
 })
 

@@ -30,6 +30,14 @@ export async function until(check: () => boolean): Promise<void> {
   while (!check()) await new Promise(resolve => setImmediate(resolve))
 }
 
+/** Moves the clock little by little until the client is live again. */
+export async function comeBack({ client, clock }: Pick<Opened, 'client' | 'clock'>): Promise<void> {
+  while (client.state !== 'live') {
+    clock.advance(100)
+    await quiet(3)
+  }
+}
+
 /** Lets everything run that is under way between two ends in memory. */
 export async function quiet(turns = 20): Promise<void> {
   for (let turn = 0; turn < turns; turn++) await new Promise(resolve => setImmediate(resolve))

@@ -1,0 +1,161 @@
+import * as assert from 'uvu/assert'
+import { ERRORS, LIMITS, encodeValue } from '../../protocol/index.ts'
+import { suite } from '../util/suite.ts'
+import { FakeHub } from './fake-hub.ts'
+import { comeBack, open, quiet, until } from './open.ts'
+
+const test = suite('client/session', { limitMs: 10_000 })
+
+test('a hub that restarts is come back to, not before it asked and not all at once', async context => {
+  const hub = new FakeHub()
+  const { client, clock } = await open(context, hub)
+  await client.live()
+  clock.chance = 0.5
+  hub.cut('shutting-down', 4_000)
+  await until(() => client.state === 'offline')
+  assert.ok(clock.waits.includes(4_250), String(clock.waits))
+  clock.advance(4_249)
+  assert.is(hub.dials, 1)
+  clock.advance(1)
+  await client.live()
+  assert.is(hub.dials, 2)
+})
+
+for (const code of ['device-revoked', 'unauthenticated', 'version-unsupported'] as const) {
+  test(`${code} closes the client, until it is told to try again`, async context => {
+    const hub = new FakeHub()
+    const { client, clock } = await open(context, hub)
+    await client.live()
+    const told: unknown[] = []
+    client.on('state', (state, reason) => told.push([state, reason?.code]))
+    hub.cut(code)
+    await until(() => client.state === 'closed')
+    assert.equal(told, [['closed', code]])
+    clock.advance(3_600_000)
+    assert.is(hub.dials, 1)
+    client.retry('new token')
+    await client.live()
+    assert.is(hub.all('hello')[1]!.token, 'new token')
+    assert.is(client.reason, undefined)
+  })
+}
+
+test('a close code of the hub counts without a bye, that of a proxy does not', async context => {
+  const hub = new FakeHub()
+  const ends: (() => void)[] = []
+  const dial = hub.accept.bind(hub)
+  hub.accept = connection => {
+    dial(connection)
+    ends.push(() => connection.close(ends.length === 1 ? 1008 : ERRORS.unauthenticated.close, ''))
+  }
+  const { client, clock } = await open(context, hub)
+  await client.live()
+  ends[0]!()
+  await until(() => client.state === 'offline')
+  await comeBack({ client, clock })
+  ends[1]!()
+  await until(() => client.state === 'closed')
+  assert.is(client.reason?.code, 'unauthenticated')
+})
+
+test('a client with nothing to say pings, and stays as long as it is answered', async context => {
+  const hub = new FakeHub()
+  const { client, clock } = await open(context, hub)
+  await client.live()
+  for (let count = 1; count <= 10; count++) {
+    clock.advance(LIMITS.pingIntervalMs)
+    await quiet(5)
+  }
+  assert.is(hub.all('ping').length, 10)
+  assert.is(client.state, 'live')
+})
+
+test('a hub that is silent for too long is given up', async context => {
+  const hub = new FakeHub()
+  const { client, clock } = await open(context, hub)
+  await client.live()
+  hub.isAnswering = false
+  for (let waitedMs = 0; waitedMs < LIMITS.idleTimeoutMs; waitedMs += LIMITS.pingIntervalMs) {
+    assert.is(client.state, 'live')
+    clock.advance(LIMITS.pingIntervalMs)
+    await quiet(5)
+  }
+  clock.advance(LIMITS.pingIntervalMs)
+  assert.is(client.state, 'offline')
+})
+
+test('a hub that does not answer the hello is given up', async context => {
+  const hub = new FakeHub()
+  hub.isWelcoming = false
+  const { client, clock, errors } = await open(context, hub)
+  assert.is(client.state, 'connecting')
+  clock.advance(15_000)
+  assert.is(client.state, 'offline')
+  assert.is(errors.length, 1)
+})
+
+test('a connection that cannot be made is tried again', async context => {
+  const hub = new FakeHub()
+  const { dial } = hub
+  let tries = 0
+  Object.assign(hub, {
+    dial: () => {
+      tries += 1
+      if (tries === 1) throw new Error('no network')
+      return dial()
+    }
+  })
+  const { client, clock } = await open(context, hub)
+  assert.is(client.state, 'offline')
+  await comeBack({ client, clock })
+})
+
+test('bytes that are no frame end the connection, and the next one is tried', async context => {
+  const hub = new FakeHub()
+  const { accept } = hub
+  let say = (_: Uint8Array): void => {}
+  hub.accept = connection => {
+    say = bytes => connection.send(bytes)
+    accept.call(hub, connection)
+  }
+  const { client, clock, errors } = await open(context, hub)
+  await client.live()
+  for (const bytes of [Uint8Array.of(0xc1), encodeValue([0, 1]), encodeValue([99]), new Uint8Array()]) {
+    say(bytes)
+    await until(() => client.state === 'offline')
+    await comeBack({ client, clock })
+  }
+  assert.is(errors.length, 4)
+})
+
+test('a client that comes and goes waits longer each time, until a connection has held', async context => {
+  const hub = new FakeHub()
+  const { client, clock } = await open(context, hub)
+  clock.chance = 0.999
+  const waits: number[] = []
+  for (const heldMs of [0, 0, 0, 5_000, 0]) {
+    await client.live()
+    clock.advance(heldMs)
+    hub.cut()
+    await until(() => client.state === 'offline')
+    const waitMs = Math.min(...clock.waits.filter(ms => ms > 250))
+    waits.push(Math.ceil(waitMs / 500) * 500)
+    clock.advance(waitMs)
+  }
+  assert.equal(waits, [500, 1_000, 2_000, 500, 1_000])
+})
+
+test('after `close` nothing comes any more', async context => {
+  const hub = new FakeHub()
+  const { client, clock } = await open(context, hub)
+  await client.live()
+  await client.close()
+  assert.is(client.state, 'closed')
+  assert.is(client.reason, undefined)
+  clock.advance(3_600_000)
+  client.retry()
+  assert.is(hub.dials, 1)
+  assert.match(String(await client.putSetting('a', 1).catch(String)), /closed/)
+})
+
+test.run()
