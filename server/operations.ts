@@ -5,7 +5,7 @@ import { map, opt, str, type Shape } from '../protocol/shapes.ts'
 import type { AccountDirectory } from './auth/accounts.ts'
 import { revokeDevice } from './auth/devices.ts'
 import type { Pairing } from './auth/pairing.ts'
-import type { Account, Origin } from './core/account.ts'
+import { Origin, type Account } from './core/account.ts'
 import type { BlobStore } from './core/blobs.ts'
 import type { Hub } from './core/hub.ts'
 import { bookHashes } from './files/book-hashes.ts'
@@ -28,7 +28,7 @@ const operation = <A>(form: Shape<A>, run: Operation<A>['run']): Operation<A> =>
 
 const name = str(128, 1)
 /** The operator acts without a device's token; the log names it so. */
-const OPERATOR: Origin = { device: 'hub', client: 'operator', readOnly: false }
+const OPERATOR = new Origin('hub', 'operator')
 
 const open = async ({ hub, directory }: OperatorParts, account: string): Promise<Account> => hub.ensureAccount(directory.get(account).id)
 

@@ -34,17 +34,29 @@ const STORE_AFTER_CHANGES = 1_024
 const STORE_AFTER_RECORDS = 256
 const READ_BYTES = 1_048_576
 
-/** Who an action comes from. */
-export interface Origin {
+/** Who an action comes from. Made once for each session, with its names ready to be written into the log. */
+export class Origin {
   readonly device: string
   readonly client: string
   readonly readOnly: boolean
+  readonly deviceName: Uint8Array
+  readonly clientName: Uint8Array
+
+  constructor(device: string, client: string, readOnly = false) {
+    this.device = device
+    this.client = client
+    this.readOnly = readOnly
+    this.deviceName = encodeName(device)
+    this.clientName = encodeName(client)
+  }
 }
 
 export interface Answers {
   readonly accepted: [number: number, cursor: number][]
   readonly refused: Refusal[]
 }
+
+const newClient = (): ClientRecord => ({ lastNumber: 0, answers: [] })
 
 /** Someone who waits for the answers to actions: they come once what they speak of is durable. */
 export interface Submitter {
@@ -154,10 +166,9 @@ export class Account {
    * @param confirmed the client has every answer up to this number
    */
   submit(origin: Origin, confirmed: number, actions: readonly WireAction[], submitter: Submitter): void {
-    const known = this.views.get('clients', origin.device, origin.client)
-    if (known !== undefined) confirm(known, confirmed)
     if (actions.length === 0) return
-    const record = known ?? { lastNumber: 0, answers: [] }
+    const record = this.views.edit('clients', [origin.device, origin.client], newClient)
+    confirm(record, confirmed)
     const answers = this.#answersFor(submitter)
     for (const action of actions) {
       const [number] = action
@@ -165,7 +176,6 @@ export class Account {
       if (answer.length === 3) answers.accepted.push([number, answer[2]])
       else answers.refused.push([number, answer[3], answer[4], answer[5]])
     }
-    this.views.put('clients', [origin.device, origin.client], record)
     this.#wake(this)
   }
 
@@ -182,7 +192,7 @@ export class Account {
 
   /** Appends a change that only the hub makes. Resolves with its cursor once it is durable. */
   async write<K extends 'device.put' | 'device.revoke'>(kind: K, key: string, body: ChangeBody<K>, secretHash?: Uint8Array): Promise<number> {
-    const origin = { device: key, client: '', readOnly: false }
+    const origin = new Origin(key, '')
     const note = secretHash === undefined ? 0 : { digest: 0, secretHash }
     const cursor = this.#append(origin, 0, Math.floor(this.#clock.nowMs()), kind, key, body, encodeValue(body), note)
     this.#isStoringDue = true
@@ -276,16 +286,15 @@ export class Account {
       throw new HubError('too-large', `body is over ${LIMITS.maxBodyBytes} bytes`, { field: 'body' })
     const nowMs = this.#clock.nowMs()
     const claimedMs = Math.min(atMs, Math.floor(nowMs))
-    const { device } = origin
-    const document = (book: string) => this.documents.use(book, nowMs)
-    const outcome = handleAction({ views: this.views, device, epoch: this.epoch, atMs: claimedMs, document }, kind, key, held)
+    const context = { views: this.views, documents: this.documents, device: origin.device, epoch: this.epoch, atMs: claimedMs, nowMs }
+    const outcome = handleAction(context, kind, key, held)
     const note = outcome.note === undefined ? content : { digest: content, ...outcome.note }
     const changeBytes = outcome.body === body ? bytes : encodeValue(outcome.body)
     return this.#append(origin, number, claimedMs, outcome.kind, key, outcome.body as ChangeBody<ChangeKind>, changeBytes, note)
   }
 
   #append(
-    { device, client }: Origin,
+    { device, client, deviceName, clientName }: Origin,
     number: number,
     atMs: number,
     kind: ChangeKind,
@@ -301,8 +310,8 @@ export class Account {
     this.#writer.add({
       cursor,
       timeUs,
-      device: encodeName(device),
-      client: encodeName(client),
+      device: deviceName,
+      client: clientName,
       number,
       atMs,
       kind: encodedNames.get(kind)!,
@@ -340,9 +349,8 @@ export class Account {
       fold(this.views, { cursor, timeUs, device, client, number, atMs, kind, key, body } as unknown as Change, note)
       this.#timeUs = timeUs
       if (number === 0) continue
-      const record = this.views.get('clients', device, client) ?? { lastNumber: 0, answers: [] }
-      remember(record, [number, typeof note === 'number' ? note : note.digest, cursor])
-      this.views.put('clients', [device, client], record)
+      const record = this.views.edit('clients', [device, client], newClient)
+      if (number > record.lastNumber) remember(record, [number, typeof note === 'number' ? note : note.digest, cursor])
     }
     return first + changes.length - 1
   }

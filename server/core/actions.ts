@@ -1,6 +1,7 @@
 import { type ActionBody, type ActionKind, type ChangeKind, HubError, type Plain } from '../../protocol/index.ts'
 import { markAnnotation, putAnnotation } from './documents/annotations.ts'
 import type { Document } from './documents/document.ts'
+import type { Documents } from './documents/documents.ts'
 import type { RichNote } from './fold.ts'
 import type { Views } from './views.ts'
 
@@ -11,8 +12,9 @@ export interface ActionContext {
   readonly epoch: string
   /** The client's clock, clamped to the hub's. */
   readonly atMs: number
-  /** The annotation document of a book, already loaded. */
-  document(book: string): Document
+  readonly nowMs: number
+  /** Those that the action needs are in memory. */
+  readonly documents: Documents
 }
 
 /** The change that an action asks for. */
@@ -26,8 +28,8 @@ type Handler<K extends ActionKind> = (context: ActionContext, key: string, body:
 
 /** Turns each kind of action into its change, or throws the HubError that refuses it and changes nothing. */
 const HANDLERS: { readonly [K in ActionKind]: Handler<K> } = {
-  'annotation.update': ({ document, device }, book, update) => {
-    document(book).apply(update, device)
+  'annotation.update': ({ documents, nowMs, device }, book, update) => {
+    documents.use(book, nowMs).apply(update, device)
     return { kind: 'annotation.update', body: update }
   },
   'annotation.put': (context, book, { id, ...fields }) => edit(context, book, doc => putAnnotation(doc, id, fields, context.atMs)),
@@ -47,8 +49,8 @@ export const handleAction = (context: ActionContext, kind: ActionKind, key: stri
 export const needsDocument = (kind: string): boolean => kind.startsWith('annotation.')
 
 /** A plain annotation action becomes the Yjs update that has its effect, so that plain and Yjs writers cannot lose each other's work. */
-function edit({ document, epoch }: ActionContext, book: string, change: Parameters<Document['edit']>[0]): Outcome {
-  return { kind: 'annotation.update', body: document(book).edit(change), note: { madeIn: epoch } }
+function edit({ documents, nowMs, epoch }: ActionContext, book: string, change: Parameters<Document['edit']>[0]): Outcome {
+  return { kind: 'annotation.update', body: documents.use(book, nowMs).edit(change), note: { madeIn: epoch } }
 }
 
 function known({ views }: ActionContext, book: string, kind: 'book.remove' | 'book.restore'): Outcome {

@@ -31,9 +31,7 @@ type Fold<K extends ChangeKind> = (views: Views, change: Change<K>, note: Note) 
 /** The effect of each kind of change on the records. The same changes in the same order give the same records, on every hub. */
 const FOLDS: { readonly [K in ChangeKind]: Fold<K> } = {
   'annotation.update': (views, { key, cursor }) => {
-    const record = views.get('documents', key) ?? { tail: [] }
-    record.tail.push(cursor)
-    views.put('documents', [key], record)
+    views.edit('documents', [key], () => ({ tail: [] })).tail.push(cursor)
   },
   'position.set': (views, change) => {
     const record: PositionRecord = {

@@ -15,7 +15,7 @@ import {
   type Frame,
   type Plain
 } from '../../protocol/index.ts'
-import type { Account, Answers, Follower, Origin, Submitter } from './account.ts'
+import { Origin, type Account, type Answers, type Follower, type Submitter } from './account.ts'
 import type { Clock, Logger } from './ports.ts'
 import { readPage } from './read.ts'
 import type { Store, StoredRun } from './store.ts'
@@ -190,7 +190,7 @@ export class Session implements Follower, Submitter {
     const { account, device, readOnly } = await this.#host.authenticate(token)
     if (this.#isClosed) return
     this.#cancelHelloTimer()
-    this.#member = { account, origin: { device, client, readOnly } }
+    this.#member = { account, origin: new Origin(device, client, readOnly) }
     const canContinue = cursor <= account.durableHead && (epoch === account.epoch || (epoch === '' && cursor === 0))
     this.#cursor = canContinue ? cursor : 0
     const { maxFrameBytes, maxActionsPerPush, maxUnansweredActions, maxUpdateBytes, idleTimeoutMs } = LIMITS
@@ -209,17 +209,19 @@ export class Session implements Follower, Submitter {
     this.#readOn()
   }
 
-  #push({ account, origin }: Member, { confirmed, actions }: Frame<'push'>, size: number): Promise<void> | undefined {
-    const submit = (): void => {
-      if (this.#isClosed) return
-      this.#unansweredBytes += size
-      if (this.#unansweredBytes > MAX_UNANSWERED_BYTES) this.#pause()
-      account.usedAtMs = this.#host.clock.nowMs()
-      account.submit(origin, confirmed, actions, this)
-    }
-    const loading = account.prepare(actions)
-    if (loading === undefined) return void submit()
-    return loading.then(submit)
+  #push(member: Member, frame: Frame<'push'>, size: number): Promise<void> | undefined {
+    const loading = member.account.prepare(frame.actions)
+    if (loading !== undefined) return loading.then(() => this.#submit(member, frame, size))
+    this.#submit(member, frame, size)
+    return undefined
+  }
+
+  #submit({ account, origin }: Member, { confirmed, actions }: Frame<'push'>, size: number): void {
+    if (this.#isClosed) return
+    this.#unansweredBytes += size
+    if (this.#unansweredBytes > MAX_UNANSWERED_BYTES) this.#pause()
+    account.usedAtMs = this.#host.clock.nowMs()
+    account.submit(origin, confirmed, actions, this)
   }
 
   /** Views are read as they stand, and sent once that is durable. */

@@ -41,6 +41,16 @@ export class Views {
     return bytes === undefined ? undefined : decodeRecord<T>(bytes)
   }
 
+  /** A record to change in place: it is among the changed ones from now on. `fresh` makes one when there is none. */
+  edit<T extends Table>(table: T, key: readonly string[], fresh: () => Tables[T]): Tables[T] {
+    const name = table + SEPARATOR + key.join(SEPARATOR)
+    const changed = this.#changed.get(name)
+    if (changed !== undefined) return changed.value as Tables[T]
+    const value = this.get(table, ...key) ?? fresh()
+    this.#changed.set(name, { key: [this.#account, table, ...key], value })
+    return value
+  }
+
   put<T extends Table>(table: T, key: readonly string[], value: Tables[T]): void {
     this.#changed.set(table + SEPARATOR + key.join(SEPARATOR), { key: [this.#account, table, ...key], value })
   }

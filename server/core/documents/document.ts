@@ -48,7 +48,7 @@ export class Document {
 
   /** True when enough has come since the snapshot to make the next one. */
   get isSnapshotDue(): boolean {
-    return this.#tail.length >= 256 && this.#tailBytes * 4 >= (this.#snapshot?.update.length ?? 0)
+    return this.#tail.length >= 512 && this.#tailBytes * 2 >= (this.#snapshot?.update.length ?? 0)
   }
 
   get hasTail(): boolean {
