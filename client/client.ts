@@ -40,11 +40,16 @@ export interface ConnectOptions {
  */
 export async function connect(options: ConnectOptions): Promise<Client> {
   const { storage = new MemoryStorage(), clock = systemClock, token, agent = 'lectern-client' } = options
-  const dial = options.dial ?? webSocketDial(options)
-  const events = new Emitter<ClientEvents>()
-  const replica = await Replica.load(storage, clock, events)
-  const link = new Link(replica, events, { dial, token, agent: agent.slice(0, 256), clock })
-  return new Client({ replica, link, events, storage, clock })
+  try {
+    const dial = options.dial ?? webSocketDial(options)
+    const events = new Emitter<ClientEvents>()
+    const replica = await Replica.load(storage, clock, events)
+    const link = new Link(replica, events, { dial, token, agent: agent.slice(0, 256), clock })
+    return new Client({ replica, link, events, storage, clock })
+  } catch (error) {
+    await storage.close()
+    throw error
+  }
 }
 
 interface Parts {
@@ -203,8 +208,8 @@ export class Client {
   async #close(): Promise<void> {
     const { replica, link, events, storage } = this.#parts
     this.#stopWaking()
-    await replica.store()
     link.session.close()
+    await replica.close()
     events.clear()
     for (const { answer } of replica.outbox.unanswered) answer.reject(closedError())
     await storage.close()

@@ -42,8 +42,11 @@ export interface Device {
 /** A change of one kind; also an action that the hub has not answered, as the change that it should become. */
 export interface Folded<K extends ChangeKind = ChangeKind> {
   readonly cursor: number
+  /** The hub's clock; this one's while there is no answer. */
+  readonly timeMs: number
   readonly device: string
   readonly client: string
+  /** The clock of the client that asked. */
   readonly atMs: number
   readonly kind: K
   readonly key: string
@@ -57,10 +60,10 @@ const merged = (known: object, given: object): object =>
 /** Per field, in log order; identifiers per entry. */
 export function foldBook(known: Book | undefined, change: Folded): Book {
   const base: Book = known ?? { id: change.key, identifiers: {}, removed: false, changedAtMs: 0 }
-  if (change.kind !== 'book.put') return { ...base, removed: change.kind === 'book.remove', changedAtMs: change.atMs }
+  if (change.kind !== 'book.put') return { ...base, removed: change.kind === 'book.remove', changedAtMs: change.timeMs }
   const { identifiers = {}, ...fields } = change.body as ChangeBody<'book.put'>
   const next = merged(base, fields) as Book
-  return { ...next, identifiers: merged(base.identifiers, identifiers) as Record<string, string>, changedAtMs: change.atMs }
+  return { ...next, identifiers: merged(base.identifiers, identifiers) as Record<string, string>, changedAtMs: change.timeMs }
 }
 
 /** The newest of each device wins, unless another outbox of that device made it earlier: a tab that was asleep takes no one back. */

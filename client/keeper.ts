@@ -33,6 +33,7 @@ export class Keeper {
   /** What storage did not take. */
   #failed: readonly StorageChange[] = []
   #isWipeDue = false
+  #isStopped = false
 
   constructor(options: KeeperOptions) {
     this.#options = options
@@ -40,7 +41,7 @@ export class Keeper {
 
   /** Stores within a moment. */
   schedule(delayMs = GATHER_MS): void {
-    this.#cancelTimer ??= this.#options.clock.after(delayMs, () => void this.flush())
+    if (!this.#isStopped) this.#cancelTimer ??= this.#options.clock.after(delayMs, () => void this.flush())
   }
 
   /** The next write removes all that was stored of the account before. */
@@ -56,6 +57,12 @@ export class Keeper {
     this.#cancelTimer = undefined
     this.#writing = this.#writing.then(() => this.#write())
     return this.#writing
+  }
+
+  /** Stores a last time. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    await this.flush()
   }
 
   async #write(): Promise<void> {

@@ -1,10 +1,18 @@
 import { WebSocket } from 'ws'
+import { LIMITS } from '../protocol/index.ts'
 import { connect, type Client, type ConnectOptions } from './client.ts'
 import { FileStorage } from './node/storage-file.ts'
 import type { WebSocketClass } from './ws-connection.ts'
 
 export * from './index.ts'
 export { FileStorage, StorageDamagedError } from './node/storage-file.ts'
+
+/** That of `ws`, with the protocol's bound on what it takes into memory. */
+class BoundedWebSocket extends WebSocket {
+  constructor(url: string, protocols: string[]) {
+    super(url, protocols, { maxPayload: LIMITS.maxFrameBytes, perMessageDeflate: false })
+  }
+}
 
 export interface ConnectNodeOptions extends ConnectOptions {
   /** Keeps the outbox and the mirror in this file, instead of `storage`. One process at a time. */
@@ -18,5 +26,5 @@ export interface ConnectNodeOptions extends ConnectOptions {
  */
 export async function connectNode({ file, ...options }: ConnectNodeOptions): Promise<Client> {
   const storage = file === undefined ? options.storage : await FileStorage.open(file)
-  return connect({ webSocket: WebSocket as WebSocketClass, ...options, ...(storage && { storage }) })
+  return connect({ webSocket: BoundedWebSocket as WebSocketClass, ...options, ...(storage && { storage }) })
 }

@@ -94,7 +94,10 @@ export class Outbox {
     const size = sizeOf(kind, key, plain)
     const round = replaced.reduce((most, old) => Math.max(most, old.round + 1), 0)
     const number = ++this.#lastNumber
-    const pending = this.#insert({ number, atMs: this.#clock.nowMs(), kind, key, body: plain, ...size, round }, 'saving')
+    const pending = this.#insert(
+      { number, atMs: Math.max(0, Math.floor(this.#clock.nowMs())), kind, key, body: plain, ...size, round },
+      'saving'
+    )
     for (const old of replaced) {
       this.#remove(old, this.#replaced)
       pending.answer.promise.then(old.answer.resolve, old.answer.reject)
@@ -106,9 +109,7 @@ export class Outbox {
 
   /** Resolves when every action so far is durable here. */
   save(): Promise<void> {
-    this.#saving ??= this.#write().finally(() => {
-      this.#saving = undefined
-    })
+    this.#saving ??= this.#write()
     return this.#saving
   }
 
@@ -234,6 +235,8 @@ export class Outbox {
         if (pending.stage === 'saving' && pending.number === numbers[index]) pending.stage = 'saved'
       this.#events.onSaved()
     }
+    // Here and not when the promise resolves: what comes in between must find that nobody is writing.
+    this.#saving = undefined
   }
 
   #lose(pending: Pending, error: Error): void {

@@ -55,10 +55,12 @@ export class Overlay<V> implements Table<V> {
   /** The change that the action becomes if the hub accepts it. */
   #expected({ atMs, kind, key, body }: Pending): Folded {
     const { device } = this.#mirror.state
+    const { client } = this.#outbox
     return {
       cursor: Infinity,
+      timeMs: atMs,
       device,
-      client: this.#outbox.client,
+      client,
       atMs,
       kind: kind as ChangeKind,
       key,

@@ -136,11 +136,11 @@ export class Replica {
     this.#tell()
   }
 
-  /** Resolves when all that was asked for and told so far is in storage. */
-  async store(): Promise<void> {
+  /** Resolves when all that was asked for and told is in storage. Nothing more is stored after that. */
+  async close(): Promise<void> {
     this.documents.flush()
     await this.outbox.save()
-    await this.#keeper.flush()
+    await this.#keeper.stop()
   }
 
   #changes(changes: readonly WireChange[]): void {
@@ -157,7 +157,7 @@ export class Replica {
     const { cursor: last } = this.mirror.state
     if (cursor !== last + 1) throw new HubError('cursor-unknown', `change ${cursor} came after ${last}`)
     const isOwn = client === this.outbox.client && device === this.mirror.state.device
-    const change = { cursor, timeUs, device, client, atMs, kind, key, body } as unknown as Folded
+    const change = { cursor, timeMs: timeUs / 1_000, device, client, atMs, kind, key, body } as unknown as Folded
     try {
       if (!Object.hasOwn(CHANGES, kind)) return this.mirror.skip(cursor)
       checked('bad-request', CHANGES[kind as ChangeKind].key, key, 'key')

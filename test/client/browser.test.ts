@@ -1,0 +1,116 @@
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { chromium, type Page } from 'playwright-core'
+import * as assert from 'uvu/assert'
+import { WebSocketServer } from 'ws'
+import { SUBPROTOCOL } from '../../protocol/index.ts'
+import { suite, type TestContext } from '../util/suite.ts'
+import { FakeHub } from './fake-hub.ts'
+import type { PAGE as InPage } from './page.ts'
+import { connectionOf } from './socket-connection.ts'
+
+declare const PAGE: typeof InPage
+
+const test = suite('client/browser')
+
+const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
+const ARGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking'
+]
+const MORE_ARGS = ['--disable-component-update', '--disable-sync']
+
+const sourceOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+/** One source and all that it imports, as a browser loads it. Fails on anything that only Node has. */
+async function bundle(path: string): Promise<{ code: string; inputs: string[] }> {
+  const options = { bundle: true, platform: 'browser', format: 'esm', write: false, metafile: true, logLevel: 'silent' } as const
+  const { outputFiles, metafile } = await build({ ...options, entryPoints: [sourceOf(path)] })
+  return { code: outputFiles[0]!.text, inputs: Object.keys(metafile.inputs) }
+}
+
+/** A fake hub on a real port, which serves the SDK to pages too. */
+async function serve({ defer }: TestContext): Promise<{ hub: FakeHub; origin: string }> {
+  const files = new Map([
+    ['/', '<!doctype html><title>Lectern</title><script type="module" src="/page.js"></script>'],
+    ['/page.js', (await bundle('./page.ts')).code]
+  ])
+  const server = createServer((request, response) => {
+    const file = files.get(request.url ?? '')
+    response.writeHead(file === undefined ? 404 : 200, { 'content-type': request.url === '/' ? 'text/html' : 'text/javascript' })
+    response.end(file)
+  })
+  const hub = new FakeHub()
+  const sockets = new WebSocketServer({
+    server,
+    path: '/live',
+    handleProtocols: offered => offered.has(SUBPROTOCOL) && SUBPROTOCOL
+  })
+  sockets.on('connection', socket => hub.accept(connectionOf(socket)))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  defer(() => {
+    for (const socket of sockets.clients) socket.terminate()
+    server.closeAllConnections()
+    server.close()
+  })
+  return { hub, origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
+}
+
+async function openPage({ defer }: TestContext, origin: string): Promise<Page> {
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: [...ARGS, ...MORE_ARGS] })
+  defer(() => browser.close())
+  const page = await browser.newPage()
+  await page.goto(origin)
+  return page
+}
+
+test('the SDK bundles for browsers without anything of Node', async () => {
+  const { inputs, code } = await bundle('../../client/index.ts')
+  assert.equal(
+    inputs.filter(input => /node_modules\/ws\/|client\/node/.test(input)),
+    []
+  )
+  assert.not.match(code, /["']node:/)
+})
+
+if (!existsSync(CHROMIUM) && process.env['CI'] !== 'true') {
+  process.stdout.write(`SKIPPED: the SDK in a browser: there is no Chromium at ${CHROMIUM}; set CHROMIUM to its path\n`)
+} else {
+  test('IndexedDB keeps to the storage contract in a browser', async context => {
+    const { origin } = await serve(context)
+    const page = await openPage(context, origin)
+    const [facts, failed] = await page.evaluate(() => PAGE.checkStorage())
+    assert.ok(facts > 5)
+    assert.equal(failed, [])
+  })
+
+  test('one page at a time has a storage', async context => {
+    const { origin } = await serve(context)
+    const page = await openPage(context, origin)
+    assert.is(await page.evaluate(() => PAGE.openTwice()), 'StorageTakenError')
+  })
+
+  test('a page goes live, annotates, and after a reload has it all and is caught up', async context => {
+    const { hub, origin } = await serve(context)
+    const page = await openPage(context, origin)
+    const visit = (quote: string): Promise<unknown> =>
+      page.evaluate(([url, quote]) => PAGE.visit(url, quote), [origin, quote] as const)
+    hub.tell('book.put', 'b1', { title: 'Emma' })
+    assert.equal(await visit('first'), [[], ['first'], 'Emma', 'live'])
+    await page.reload()
+    hub.tell('book.put', 'b1', { title: 'Emma, again' })
+    assert.equal(await visit('second'), [['first'], ['first', 'second'], 'Emma, again', 'live'])
+    assert.equal([hub.all('hello')[1]!.cursor, hub.log.length], [2, 4])
+  })
+}
+
+test.run()

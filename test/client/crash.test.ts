@@ -1,0 +1,100 @@
+import * as assert from 'uvu/assert'
+import { MemoryStorage, type StorageChange } from '../../client/storage.ts'
+import { suite } from '../util/suite.ts'
+import { FakeHub } from './fake-hub.ts'
+import { comeBack, open, quiet, until } from './open.ts'
+
+const test = suite('client after a crash', { limitMs: 30_000 })
+
+/** Remembers every write, so that a crash between any two can be played. */
+class RecordingStorage extends MemoryStorage {
+  readonly writes: (readonly StorageChange[])[] = []
+
+  override write(changes: readonly StorageChange[]): Promise<void> {
+    this.writes.push(changes)
+    return super.write(changes)
+  }
+
+  /** Storage as it was after so many writes. */
+  async after(count: number): Promise<MemoryStorage> {
+    const storage = new MemoryStorage()
+    for (const changes of this.writes.slice(0, count)) await storage.write(changes)
+    return storage
+  }
+}
+
+/** Takes no more after a while. */
+class FullStorage extends MemoryStorage {
+  isFull = false
+
+  override write(changes: readonly StorageChange[]): Promise<void> {
+    return this.isFull ? Promise.reject(new Error('the disk is full')) : super.write(changes)
+  }
+}
+
+test('after a crash between any two writes a client reads whole states only, and loses and doubles nothing', async context => {
+  const hub = new FakeHub()
+  const storage = new RecordingStorage()
+  const { client, clock } = await open(context, hub, { storage })
+  const notes = await client.annotations('b1')
+  const restart = { at: 0 }
+  for (let round = 0; round < 8; round++) {
+    hub.tell('book.put', 'b1', { title: `title ${round}` })
+    hub.tell('setting.put', 'round', { value: round })
+    void client.putBook('b1', { tags: [`tag ${round}`] })
+    notes.put({ id: 'a', note: `note ${round}` })
+    await quiet(round)
+    clock.advance(100)
+    if (round === 4) {
+      await client.settled()
+      await client.live()
+      hub.restore(hub.log.length)
+      restart.at = storage.writes.length
+      await comeBack({ client, clock })
+    }
+  }
+  await client.settled()
+  await client.close()
+  const whole = [...hub.log]
+  assert.ok(storage.writes.length > 15)
+  for (let count = restart.at + 1; count <= storage.writes.length; count++) {
+    hub.isWelcoming = false
+    const again = await open(context, hub, { storage: await storage.after(count) })
+    const title = again.client.books.get('b1')?.title
+    assert.is(title?.replace('title ', ''), again.client.settings.get('round')?.toString(), `after ${count} writes`)
+    const stored = await again.client.annotations('b1')
+    const note = stored.get('a')?.note
+    hub.isWelcoming = true
+    await comeBack(again)
+    await again.client.settled()
+    assert.equal(hub.log, whole, `after ${count} writes`)
+    await until(() => stored.get('a')?.note === 'note 7')
+    assert.ok(note === undefined || note.startsWith('note '))
+    assert.is(again.client.books.get('b1')?.title, 'title 7')
+    await again.client.close()
+  }
+})
+
+test('an action that storage does not take is not sent, rejects, and leaves no trace', async context => {
+  const hub = new FakeHub()
+  const storage = new FullStorage()
+  const { client, clock } = await open(context, hub, { storage })
+  await client.live()
+  const notes = await client.annotations('b1')
+  storage.isFull = true
+  const refused: string[] = []
+  client.on('refused', ({ kind }) => refused.push(kind))
+  const put = client.putSetting('a', 1)
+  notes.put({ id: 'a', note: 'n' })
+  assert.match(String(await put.catch(String)), /disk is full/)
+  await until(() => refused.length === 2)
+  assert.equal([client.settings.get('a'), notes.list(), hub.pushed.length], [undefined, [], 0])
+  storage.isFull = false
+  hub.tell('setting.put', 'b', { value: 2 })
+  clock.advance(10_000)
+  await client.putSetting('a', 3)
+  await client.close()
+  assert.is((await storage.load('mirror\nsetting\n')).length, 2)
+})
+
+test.run()

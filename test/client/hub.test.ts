@@ -1,0 +1,141 @@
+import * as assert from 'uvu/assert'
+import { connect, type Client } from '../../client/index.ts'
+import type { ClientStorage } from '../../client/storage.ts'
+import { coreHub, type CoreHub } from '../util/core-hub.ts'
+import { pair, type PairEnd } from '../util/pair.ts'
+import { suite, type TestContext } from '../util/suite.ts'
+import { until } from './open.ts'
+
+const test = suite('client with the real core', { limitMs: 20_000 })
+
+interface Reader {
+  readonly client: Client
+  /** Loses the connection. */
+  cut(): void
+}
+
+async function read({ defer }: TestContext, core: CoreHub, token: string, storage?: ClientStorage): Promise<Reader> {
+  let end: PairEnd | undefined
+  const dial = (): PairEnd => {
+    const [near, far] = pair()
+    core.hub.accept(far)
+    end = far
+    return near
+  }
+  const client = await connect({ url: 'http://hub', token, dial, ...(storage && { storage }) })
+  defer(() => client.close())
+  return { client, cut: () => end?.close(1012, '') }
+}
+
+test('two devices converge, live and after both were offline', async context => {
+  const core = coreHub()
+  const { devices } = await core.account('phone', 'laptop')
+  const phone = await read(context, core, devices['phone']!.token)
+  const laptop = await read(context, core, devices['laptop']!.token)
+  await Promise.all([phone.client.live(), laptop.client.live()])
+  const [left, right] = [await phone.client.annotations('b1'), await laptop.client.annotations('b1')]
+  const id = left.put({ kind: 'note', note: 'one two' })
+  await phone.client.putBook('b1', { title: 'Emma' })
+  await phone.client.setPosition('b1', { progression: 0.5 })
+  await until(() => right.get(id)?.note === 'one two' && laptop.client.positions('b1').newest?.progression === 0.5)
+  phone.cut()
+  laptop.cut()
+  await until(() => phone.client.state === 'offline' && laptop.client.state === 'offline')
+  left.put({ id, note: 'zero one two' })
+  right.put({ id, note: 'one two three' })
+  void laptop.client.putBook('b1', { tags: ['read'] })
+  phone.client.retry()
+  laptop.client.retry()
+  await Promise.all([phone.client.settled(), laptop.client.settled()])
+  await until(() => left.get(id)?.note === 'zero one two three' && right.get(id)?.note === 'zero one two three')
+  await until(() => phone.client.books.get('b1')?.tags?.[0] === 'read')
+  assert.equal(left.list(), right.list())
+  assert.equal(
+    phone.client.devices
+      .values()
+      .map(({ name }) => name)
+      .sort(),
+    ['laptop', 'phone']
+  )
+})
+
+test('a plain client and a Yjs client see the same annotations', async context => {
+  const core = coreHub()
+  const { devices } = await core.account('phone', 'reader')
+  const phone = await read(context, core, devices['phone']!.token)
+  const reader = await read(context, core, devices['reader']!.token)
+  const notes = await phone.client.annotations('b1')
+  await reader.client.submit('annotation.put', 'b1', { id: 'a', quote: 'q', note: 'plain' })
+  await until(() => notes.get('a')?.note === 'plain')
+  notes.put({ id: 'a', note: 'plain and more', color: 'red' })
+  notes.put({ id: 'b', quote: 'yjs' })
+  await phone.client.settled()
+  await reader.client.submit('annotation.remove', 'b1', { id: 'b' })
+  await until(() => notes.get('b')?.removedAtMs !== undefined)
+  const view = (await reader.client.read('annotations', 'b1')) as [string, Record<string, unknown>][]
+  assert.equal(
+    view.map(([key, fields]) => ({ id: key, ...fields })),
+    notes.list({ removed: true }).map(annotation => ({ ...annotation }))
+  )
+})
+
+test('a revoked device is closed with the reason', async context => {
+  const core = coreHub()
+  const { account, devices } = await core.account('phone', 'laptop')
+  const { client } = await read(context, core, devices['phone']!.token)
+  await client.live()
+  await account.write('device.revoke', devices['phone']!.device, {})
+  await until(() => client.state === 'closed')
+  assert.is(client.reason?.code, 'device-revoked')
+})
+
+test('a token that is none closes the client with the reason', async context => {
+  const core = coreHub()
+  await core.account('phone')
+  const { client } = await read(context, core, 'no such token')
+  await until(() => client.state === 'closed')
+  assert.is(client.reason?.code, 'unauthenticated')
+})
+
+test('two devices that came to use one Yjs client id lose nothing', async context => {
+  const core = coreHub()
+  const { devices } = await core.account('phone', 'laptop')
+  const phone = await read(context, core, devices['phone']!.token)
+  const laptop = await read(context, core, devices['laptop']!.token)
+  const [left, right] = [await phone.client.annotations('b1'), await laptop.client.annotations('b1')]
+  right.doc.clientID = left.doc.clientID
+  left.put({ id: 'left', note: 'of the phone' })
+  right.put({ id: 'right', note: 'of the laptop' })
+  await Promise.all([phone.client.settled(), laptop.client.settled()])
+  right.put({ id: 'right', note: 'of the laptop, too' })
+  await laptop.client.settled()
+  await until(() => left.get('right')?.note === 'of the laptop, too' && right.get('left')?.note === 'of the phone')
+  assert.equal(left.list(), right.list())
+  assert.is.not(left.doc.clientID, right.doc.clientID)
+})
+
+test('many actions that were made offline take effect once each, in order', async context => {
+  const core = coreHub()
+  const { devices } = await core.account('phone')
+  const phone = await read(context, core, devices['phone']!.token)
+  await phone.client.live()
+  phone.cut()
+  await until(() => phone.client.state === 'offline')
+  const cursors = Promise.all(
+    Array.from({ length: 6_000 }, (_, index) => phone.client.setPosition('b1', { progression: index / 6_000 }))
+  )
+  for (let count = 0; count < 5; count++) {
+    phone.client.retry()
+    await until(() => phone.client.state === 'live')
+    phone.cut()
+    await until(() => phone.client.state === 'offline')
+  }
+  phone.client.retry()
+  const all = (await cursors).map(({ cursor }) => cursor)
+  assert.equal(
+    all,
+    Array.from({ length: 6_000 }, (_, index) => all[0]! + index)
+  )
+})
+
+test.run()
