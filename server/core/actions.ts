@@ -28,11 +28,12 @@ type Handler<K extends ActionKind> = (context: ActionContext, key: string, body:
 
 /** Turns each kind of action into its change, or throws the HubError that refuses it and changes nothing. */
 const HANDLERS: { readonly [K in ActionKind]: Handler<K> } = {
-  'annotation.update': ({ documents, nowMs, device }, book, update) => {
-    documents.use(book, nowMs).apply(update, device)
-    return { kind: 'annotation.update', body: update }
-  },
-  'annotation.put': (context, book, { id, ...fields }) => edit(context, book, doc => putAnnotation(doc, id, fields, context.atMs)),
+  'annotation.update': ({ documents, nowMs, device }, book, update) => ({
+    kind: 'annotation.update',
+    body: documents.use(book, nowMs).apply(update, device)
+  }),
+  'annotation.put': (context, book, { id, ...fields }) =>
+    edit(context, book, doc => putAnnotation(doc, id, fields, context.atMs)),
   'annotation.remove': (context, book, { id }) => edit(context, book, doc => markAnnotation(doc, id, context.atMs)),
   'annotation.restore': (context, book, { id }) => edit(context, book, doc => markAnnotation(doc, id, undefined)),
   'position.set': (_, _book, body) => ({ kind: 'position.set', body: body as Plain }),

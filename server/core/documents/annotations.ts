@@ -1,8 +1,11 @@
 import * as Y from 'yjs'
-import { ANNOTATION_DOCUMENT, HubError, LIMITS, key as keyShape, type ActionBody, type Plain } from '../../../protocol/index.ts'
+import { ANNOTATION_DOCUMENT, HubError, LIMITS, key, type ActionBody, type Plain } from '../../../protocol/index.ts'
 
 const { root, textField, removedField } = ANNOTATION_DOCUMENT
 const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
+const idShape = key(128)
+/** A view's page is a frame, a list and an entry deep already. */
+const MAX_DEPTH = LIMITS.maxDepth - 3
 
 /** The plain form of an annotation. */
 export type PlainAnnotation = { [field: string]: Plain }
@@ -13,8 +16,8 @@ type PutFields = Omit<ActionBody<'annotation.put'>, 'id'>
 export function listAnnotations(doc: Y.Doc): [id: string, annotation: PlainAnnotation][] {
   const found: [string, PlainAnnotation][] = []
   for (const [id, entry] of doc.getMap(root)) {
-    if (!isKey(id, 128)) continue
-    const plain = toPlain(entry instanceof Y.Map ? entry.toJSON() : entry, 1)
+    if (idShape.fault(id) !== undefined) continue
+    const plain = toPlain(entry, 1)
     if (isMap(plain)) found.push([id, plain])
   }
   return found.sort(([left], [right]) => (left < right ? -1 : 1))
@@ -22,31 +25,33 @@ export function listAnnotations(doc: Y.Doc): [id: string, annotation: PlainAnnot
 
 /** Makes an annotation, or changes the fields that are given; nil clears one. A note is changed where it differs, so that others' typing in it stays. */
 export function putAnnotation(doc: Y.Doc, id: string, fields: PutFields, atMs: number): void {
-  const annotations = doc.getMap(root)
-  let entry = annotations.get(id)
-  if (!(entry instanceof Y.Map)) {
-    const fresh = new Y.Map<unknown>()
-    if (isMap(entry)) for (const [name, value] of Object.entries(entry)) fresh.set(name, value)
-    fresh.set('createdAtMs', atMs)
-    annotations.set(id, fresh)
-    entry = fresh
+  let entry = openEntry(doc, id)
+  if (entry === undefined) {
+    entry = doc.getMap(root).set(id, new Y.Map<unknown>())
+    entry.set('createdAtMs', atMs)
   }
-  const map = entry as Y.Map<unknown>
   for (const [name, value] of Object.entries(fields)) {
-    if (name === textField) putText(map, value as string | null)
-    else if (value === null) map.delete(name)
-    else map.set(name, value)
+    if (name === textField) putText(entry, value as string | null)
+    else if (value === null) entry.delete(name)
+    else entry.set(name, value)
   }
-  map.set('updatedAtMs', atMs)
+  entry.set('updatedAtMs', atMs)
 }
 
 /** Sets or takes away the mark; the content stays.
  * @throws HubError `not-found` */
 export function markAnnotation(doc: Y.Doc, id: string, removedAtMs: number | undefined): void {
-  const entry = doc.getMap(root).get(id)
-  if (!(entry instanceof Y.Map)) throw new HubError('not-found', `there is no annotation ${id} in this book`, { field: 'body.id' })
+  const entry = openEntry(doc, id)
+  if (entry === undefined) throw new HubError('not-found', `there is no annotation ${id} in this book`, { field: 'body.id' })
   if (removedAtMs === undefined) entry.delete(removedField)
   else entry.set(removedField, removedAtMs)
+}
+
+/** An annotation's fields, to be changed one by one. A Yjs client may have written them as one plain object, which becomes a map of fields. */
+function openEntry(doc: Y.Doc, id: string): Y.Map<unknown> | undefined {
+  const entry = doc.getMap(root).get(id)
+  if (entry instanceof Y.Map) return entry as Y.Map<unknown>
+  return isMap(entry) ? doc.getMap(root).set(id, new Y.Map<unknown>(Object.entries(entry))) : undefined
 }
 
 function putText(map: Y.Map<unknown>, next: string | null): void {
@@ -57,36 +62,47 @@ function putText(map: Y.Map<unknown>, next: string | null): void {
   let start = 0
   while (start < last.length && start < next.length && last[start] === next[start]) start += 1
   let tail = 0
-  while (tail < last.length - start && tail < next.length - start && last[last.length - 1 - tail] === next[next.length - 1 - tail]) tail += 1
+  if (isHighSurrogate(last, start - 1)) start -= 1
+  while (
+    tail < last.length - start &&
+    tail < next.length - start &&
+    last[last.length - 1 - tail] === next[next.length - 1 - tail]
+  )
+    tail += 1
+  if (tail > 0 && isHighSurrogate(last, last.length - 1 - tail)) tail -= 1
   if (last.length > start + tail) known.delete(start, last.length - start - tail)
   if (next.length > start + tail) known.insert(start, next.slice(start, next.length - tail))
 }
 
+/** Half of a pair, which Yjs cannot part: it would make two unknown characters of it. */
+const isHighSurrogate = (text: string, index: number): boolean => (text.charCodeAt(index) & 0xfc00) === 0xd800
+
 /** The value as a frame can carry it, or undefined. Yjs clients may write anything. */
 function toPlain(value: unknown, depth: number): Plain | undefined {
   if (value === null || typeof value === 'boolean' || value instanceof Uint8Array) return value
+  if (value instanceof Y.Text && !(value instanceof Y.XmlText)) return toPlain(value.toString(), depth)
   if (typeof value === 'string') return value.replaceAll(/\p{Surrogate}/gu, '\ufffd')
   if (typeof value === 'number') return Number.isFinite(value) ? value : undefined
-  if (typeof value !== 'object' || depth > LIMITS.maxDepth - 6) return undefined
-  if (Array.isArray(value)) return value.map(item => toPlain(item, depth + 1) ?? null)
-  const entries = Object.entries(value).filter(([name]) => isKey(name, LIMITS.maxMapKeyBytes / 3))
+  if (depth > MAX_DEPTH) return undefined
+  const items: unknown = value instanceof Y.Array ? value.toArray() : value
+  if (Array.isArray(items)) return items.map(item => toPlain(item, depth + 1) ?? null)
+  const entries =
+    value instanceof Y.Map ? [...(value as Y.Map<unknown>).entries()] : isMap(value) ? Object.entries(value) : undefined
+  if (entries === undefined) return undefined
   const plain: PlainAnnotation = {}
-  for (const [name, item] of entries.slice(0, LIMITS.maxMapEntries)) {
+  for (const [name, item] of entries.filter(([name]) => isMapKey(name)).slice(0, LIMITS.maxMapEntries)) {
     const held = toPlain(item, depth + 1)
     if (held !== undefined) plain[name] = held
   }
   return plain
 }
 
-function isKey(name: string, maxLength: number): boolean {
-  if (FORBIDDEN_KEYS.has(name)) return false
-  try {
-    keyShape(maxLength).check(name, '')
-    return !/\p{Surrogate}/u.test(name)
-  } catch {
-    return false
-  }
-}
+const isMapKey = (name: string): boolean =>
+  !FORBIDDEN_KEYS.has(name) && Buffer.byteLength(name) <= LIMITS.maxMapKeyBytes && !/\p{Surrogate}/u.test(name)
 
 const isMap = (value: unknown): value is PlainAnnotation =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
+  typeof value === 'object' &&
+  value !== null &&
+  !Array.isArray(value) &&
+  !(value instanceof Uint8Array) &&
+  !(value instanceof Y.AbstractType)

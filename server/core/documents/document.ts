@@ -57,13 +57,17 @@ export class Document {
 
   /**
    * Applies an untrusted Yjs v1 update of `device`.
+   * @returns what it brings that the document did not have: the update itself, as a rule
    * @throws HubError `bad-update`, `update-gap`, `foreign-client`, `document-too-large`
    */
-  apply(update: Uint8Array, device: string): void {
+  apply(update: Uint8Array, device: string): Uint8Array {
     this.#room(update.length)
-    const ends = inspectUpdate(update, { doc: this.#doc, ownerOf: client => this.#owners.get(client) }, device)
+    const { ends, repeats } = inspectUpdate(update, { doc: this.#doc, ownerOf: client => this.#owners.get(client) }, device)
+    let fresh = update
     try {
-      Y.applyUpdate(this.#doc, update)
+      // Yjs takes known edits on trust: a struct that claims to go on from one in another place would stand elsewhere after a restart.
+      if (repeats) fresh = Y.diffUpdate(update, Y.encodeStateVector(this.#doc))
+      Y.applyUpdate(this.#doc, fresh)
     } catch {
       this.#doc = this.#build()
       throw new HubError('bad-update', 'the Yjs update cannot be applied')
@@ -73,7 +77,8 @@ export class Document {
       throw new HubError('update-gap')
     }
     for (const client of ends.keys()) this.#own(client, device)
-    this.#keep(update)
+    this.#keep(fresh)
+    return fresh
   }
 
   /**
@@ -133,7 +138,8 @@ export class Document {
   }
 
   #room(bytes: number): void {
-    if ((this.#snapshot?.update.length ?? 0) + this.#tailBytes + bytes > LIMITS.maxDocumentBytes) throw new HubError('document-too-large')
+    if ((this.#snapshot?.update.length ?? 0) + this.#tailBytes + bytes > LIMITS.maxDocumentBytes)
+      throw new HubError('document-too-large')
   }
 
   #keep(update: Uint8Array): void {
@@ -163,7 +169,11 @@ function reloads(update: Uint8Array, doc: Y.Doc): boolean {
     const scratch = new Y.Doc()
     Y.applyUpdate(scratch, update)
     const again = Y.encodeStateAsUpdate(scratch)
-    return scratch.store.pendingStructs === null && equal(Y.encodeStateVector(scratch), Y.encodeStateVector(doc)) && equal(again, update)
+    return (
+      scratch.store.pendingStructs === null &&
+      equal(Y.encodeStateVector(scratch), Y.encodeStateVector(doc)) &&
+      equal(again, update)
+    )
   } catch {
     return false
   }

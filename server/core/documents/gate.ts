@@ -1,8 +1,12 @@
 import * as Y from 'yjs'
 import { HubError, LIMITS } from '../../../protocol/index.ts'
 
-/** What an accepted update brings: for each Yjs client in it, the clock that it ends at. */
-export type UpdateEnds = ReadonlyMap<number, number>
+export interface Inspected {
+  /** For each Yjs client in the update, the clock that it ends at. */
+  readonly ends: ReadonlyMap<number, number>
+  /** It holds edits that the document has already. */
+  readonly repeats: boolean
+}
 
 /** What the gate must know of the document that an update is for. */
 export interface GateDocument {
@@ -20,10 +24,14 @@ const refuse = (why: string): HubError => new HubError('bad-update', `the Yjs up
  * @param device whose Yjs clients the new edits must be
  * @throws HubError `bad-update`, `update-gap`, `foreign-client`
  */
-export function inspectUpdate(update: Uint8Array, { doc, ownerOf }: GateDocument, device: string): UpdateEnds {
+export function inspectUpdate(update: Uint8Array, { doc, ownerOf }: GateDocument, device: string): Inspected {
   const { structs, ds } = decode(update)
   if (structs.length > LIMITS.maxUpdateStructs) throw refuse(`has over ${LIMITS.maxUpdateStructs} structs`)
+  let spansLeft: number = LIMITS.maxUpdateStructs
+  for (const spans of ds.clients.values())
+    if ((spansLeft -= spans.length) < 0) throw refuse(`deletes over ${LIMITS.maxUpdateStructs} spans`)
   const ends = new Map<number, number>()
+  let repeats = false
   for (const struct of structs) {
     const { client, clock } = struct.id
     const end = ends.get(client)
@@ -31,6 +39,7 @@ export function inspectUpdate(update: Uint8Array, { doc, ownerOf }: GateDocument
     if (struct instanceof Y.Skip || clock > (end ?? known)) throw new HubError('update-gap')
     if (end !== undefined && clock !== end) throw refuse('repeats a clock')
     if (!(struct.length > 0 && struct.length <= LIMITS.maxUpdateSpan)) throw refuse(`spans over ${LIMITS.maxUpdateSpan} at once`)
+    if (clock < known) repeats = true
     ends.set(client, clock + struct.length)
     if (ends.size > LIMITS.maxUpdateClients) throw refuse(`names over ${LIMITS.maxUpdateClients} clients`)
   }
@@ -44,20 +53,38 @@ export function inspectUpdate(update: Uint8Array, { doc, ownerOf }: GateDocument
     if (!(struct instanceof Y.Item)) continue
     if (struct.content instanceof Y.ContentDoc) throw refuse('holds a subdocument')
     const { origin, rightOrigin, parent } = struct as { origin: Y.ID | null; rightOrigin: Y.ID | null; parent: unknown }
-    for (const id of [origin, rightOrigin, parent]) if (id instanceof Y.ID && !isKnown(id)) throw new HubError('update-gap')
+    for (const id of [origin, rightOrigin, parent]) {
+      if (!(id instanceof Y.ID)) continue
+      if (id.client === struct.id.client && id.clock >= struct.id.clock) throw refuse('builds on what comes after')
+      if (!isKnown(id)) throw new HubError('update-gap')
+    }
   }
   for (const [client, spans] of ds.clients)
     for (const { clock, len } of spans) {
       if (!(len > 0)) throw refuse('deletes nothing')
       if (!isKnown({ client, clock: clock + len - 1 })) throw new HubError('update-gap')
     }
-  return ends
+  return { ends, repeats }
 }
 
+/** Keeps the bytes that it reads, to tell where the update ended. */
+class Reader extends Y.UpdateDecoderV1 {
+  static last: Reader | undefined
+
+  constructor(bytes: ConstructorParameters<typeof Y.UpdateDecoderV1>[0]) {
+    super(bytes)
+    Reader.last = this
+  }
+}
+
+/** An update of format version 2 begins like an empty one of version 1: it is known by what follows. */
 function decode(update: Uint8Array): ReturnType<typeof Y.decodeUpdate> {
+  let decoded: ReturnType<typeof Y.decodeUpdate>
   try {
-    return Y.decodeUpdate(update)
+    decoded = Y.decodeUpdateV2(update, Reader)
   } catch {
     throw refuse('cannot be decoded as version 1')
   }
+  if (Reader.last!.restDecoder.pos !== update.length) throw refuse('goes on behind its end; only version 1 is taken')
+  return decoded
 }

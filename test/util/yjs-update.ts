@@ -1,0 +1,116 @@
+import * as Y from 'yjs'
+import { ANNOTATION_DOCUMENT } from '../../protocol/index.ts'
+
+/** Where an edit of a Yjs client stands. */
+export type Id = readonly [client: number, clock: number]
+
+const encoder = new TextEncoder()
+
+/** A whole number as Yjs writes it: seven bits a byte, the least first. */
+export function varUint(value: number): number[] {
+  const bytes: number[] = []
+  for (; value > 127; value = Math.floor(value / 128)) bytes.push((value % 128) | 128)
+  return [...bytes, value]
+}
+
+const varString = (text: string): number[] => {
+  const bytes = encoder.encode(text)
+  return [...varUint(bytes.length), ...bytes]
+}
+
+const id = ([client, clock]: Id): number[] => [...varUint(client), ...varUint(clock)]
+
+/** A struct that holds nothing but its place. */
+export const gcStruct = (length: number): number[] => [0, ...varUint(length)]
+
+/** A hole between structs. */
+export const skipStruct = (length: number): number[] => [10, ...varUint(length)]
+
+export interface ItemPlace {
+  readonly origin?: Id
+  readonly rightOrigin?: Id
+  /** The name of a root type, or the edit that made the type; only written where there is no origin. */
+  readonly parent?: string | Id
+  readonly key?: string
+}
+
+function item(
+  contentRef: number,
+  content: number[],
+  { origin, rightOrigin, parent = ANNOTATION_DOCUMENT.root, key }: ItemPlace
+): number[] {
+  const isPlaced = origin !== undefined || rightOrigin !== undefined
+  const info =
+    contentRef |
+    (origin === undefined ? 0 : 128) |
+    (rightOrigin === undefined ? 0 : 64) |
+    (isPlaced || key === undefined ? 0 : 32)
+  const place = isPlaced ? [] : typeof parent === 'string' ? [1, ...varString(parent)] : [0, ...id(parent)]
+  return [
+    info,
+    ...(origin === undefined ? [] : id(origin)),
+    ...(rightOrigin === undefined ? [] : id(rightOrigin)),
+    ...place,
+    ...(isPlaced || key === undefined ? [] : varString(key)),
+    ...content
+  ]
+}
+
+export const textStruct = (text: string, place: ItemPlace): number[] => item(4, varString(text), place)
+export const mapStruct = (place: ItemPlace): number[] => item(7, varUint(1), place)
+export const textTypeStruct = (place: ItemPlace): number[] => item(7, varUint(2), place)
+export const subdocumentStruct = (place: ItemPlace): number[] => item(9, [...varString('guid'), 118, 0], place)
+
+interface UpdateParts {
+  /** For each client: the clock of its first struct, and the structs. */
+  readonly structs?: readonly (readonly [client: number, clock: number, structs: readonly number[][]])[]
+  readonly deletes?: readonly (readonly [client: number, spans: readonly (readonly [clock: number, length: number])[]])[]
+}
+
+/** A Yjs v1 update, byte by byte: also one that Yjs itself would not write. */
+export function rawUpdate({ structs = [], deletes = [] }: UpdateParts): Uint8Array {
+  const bytes: number[] = varUint(structs.length)
+  const add = (more: readonly number[]): void => {
+    for (const byte of more) bytes.push(byte)
+  }
+  for (const [client, clock, list] of structs) {
+    add(varUint(list.length))
+    add(varUint(client))
+    add(varUint(clock))
+    for (const struct of list) add(struct)
+  }
+  add(varUint(deletes.length))
+  for (const [client, spans] of deletes) {
+    add(varUint(client))
+    add(varUint(spans.length))
+    for (const [clock, length] of spans) {
+      add(varUint(clock))
+      add(varUint(length))
+    }
+  }
+  return Uint8Array.from(bytes)
+}
+
+/** What a change of a document adds, as one update. */
+export function updateOf(doc: Y.Doc, change: (annotations: Y.Map<unknown>) => void): Uint8Array {
+  const before = Y.encodeStateVector(doc)
+  let made: Uint8Array | undefined
+  const note = (update: Uint8Array): void => void (made = update)
+  doc.on('update', note)
+  doc.transact(() => change(doc.getMap(ANNOTATION_DOCUMENT.root)))
+  doc.off('update', note)
+  return made ?? Y.encodeStateAsUpdate(doc, before)
+}
+
+/** A client's document, whose Yjs client id the test chooses. */
+export function docOf(clientID: number, update?: Uint8Array): Y.Doc {
+  const doc = new Y.Doc()
+  doc.clientID = clientID
+  if (update !== undefined) Y.applyUpdate(doc, update)
+  return doc
+}
+
+/** An annotation with a note, as a Yjs client makes it. */
+export function noteOf(text: string, fields: Record<string, unknown> = {}): Y.Map<unknown> {
+  return new Y.Map<unknown>([...Object.entries(fields), [ANNOTATION_DOCUMENT.textField, new Y.Text(text)]])
+}
