@@ -85,7 +85,7 @@ export const FRAMES = {
   read: frame(
     'client',
     3,
-    { id: uint, view: oneOf(...viewNames), key: str(512), after: str(512) },
+    { id: uint, view: oneOf(...viewNames), key: key(128, 0), after: key(512, 0) },
     'Asks for a page of a view: what follows `after`, which is empty at first. The answer is `view` or `failed` with the same id.'
   ),
   ping: frame('client', 4, { nonce: uint }, 'Keeps the connection open. The answer is `pong`.'),

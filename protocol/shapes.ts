@@ -76,11 +76,11 @@ export const bool = leaf<boolean>('bool', value => typeof value === 'boolean')
 export const str = (maxLength: number, minLength = 0): Shape<string> =>
   leaf(`str ${minLength}..${maxLength}`, value => isText(value) && value.length <= maxLength && value.length >= minLength)
 
-/** A name that keys something: 1 to `maxLength` UTF-16 code units, none of them a control character. */
-export const key = (maxLength: number): Shape<string> =>
+/** A name that keys something: `minLength` to `maxLength` UTF-16 code units, none of them a control character. */
+export const key = (maxLength: number, minLength = 1): Shape<string> =>
   leaf(
-    `key 1..${maxLength}`,
-    value => isText(value) && value.length > 0 && value.length <= maxLength && !/[\u0000-\u001f\u007f]/.test(value)
+    `key ${minLength}..${maxLength}`,
+    value => isText(value) && value.length >= minLength && value.length <= maxLength && !/[\u0000-\u001f\u007f]/.test(value)
   )
 
 /** In every engine since 2023, and in TypeScript's declarations from ES2024 on. */
