@@ -145,7 +145,7 @@ export class Client {
     try {
       return this.#parts.replica.submit(kind, key, body).answer.promise
     } catch (error) {
-      return Promise.reject(error as HubError)
+      return Promise.reject(error)
     }
   }
 

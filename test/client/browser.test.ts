@@ -38,7 +38,7 @@ async function bundle(path: string): Promise<{ code: string; inputs: string[] }>
 }
 
 /** A fake hub on a real port, which serves the SDK to pages too. */
-async function serve({ defer }: TestContext): Promise<{ hub: FakeHub; origin: string }> {
+async function serve(context: TestContext): Promise<{ hub: FakeHub; origin: string }> {
   const files = new Map([
     ['/', '<!doctype html><title>Lectern</title><script type="module" src="/page.js"></script>'],
     ['/page.js', (await bundle('./page.ts')).code]
@@ -57,7 +57,7 @@ async function serve({ defer }: TestContext): Promise<{ hub: FakeHub; origin: st
   sockets.on('connection', socket => hub.accept(connectionOf(socket)))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  defer(() => {
+  context.defer(() => {
     for (const socket of sockets.clients) socket.terminate()
     server.closeAllConnections()
     server.close()
@@ -65,9 +65,9 @@ async function serve({ defer }: TestContext): Promise<{ hub: FakeHub; origin: st
   return { hub, origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
 }
 
-async function openPage({ defer }: TestContext, origin: string): Promise<Page> {
+async function openPage(context: TestContext, origin: string): Promise<Page> {
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: [...ARGS, ...MORE_ARGS] })
-  defer(() => browser.close())
+  context.defer(() => browser.close())
   const page = await browser.newPage()
   await page.goto(origin)
   return page

@@ -1,10 +1,23 @@
 import * as assert from 'uvu/assert'
 import { HubError } from '../../protocol/index.ts'
+import { MemoryStorage, type StorageChange } from '../../client/storage.ts'
 import { suite } from '../util/suite.ts'
 import { FakeHub } from './fake-hub.ts'
 import { comeBack, open, quiet, until } from './open.ts'
 
 const test = suite('client/client', { limitMs: 10_000 })
+
+/** Takes its time with actions, for as long as a test wants. */
+class SlowStorage extends MemoryStorage {
+  isSlow = true
+  readonly waiting: (() => void)[] = []
+
+  override async write(changes: readonly StorageChange[]): Promise<void> {
+    if (this.isSlow && changes.some(([key]) => key.startsWith('outbox\naction')))
+      await new Promise<void>(go => this.waiting.push(go))
+    return super.write(changes)
+  }
+}
 
 const codeOf = (error: unknown): string => (error instanceof HubError ? error.code : String(error))
 const refusal = (promise: Promise<unknown>): Promise<string> => promise.then(() => 'accepted', codeOf)
@@ -78,6 +91,68 @@ test('what was sent and not answered is sent again after a reconnect, and takes 
       [3, 'c']
     ]
   )
+})
+
+test('what was lost on the way to the hub is sent again, in order', async context => {
+  const hub = new FakeHub()
+  const { client, clock } = await open(context, hub)
+  await client.live()
+  hub.isDeaf = true
+  const puts = [client.putSetting('a', 1), client.putSetting('b', 2)]
+  await until(() => hub.pushed.length === 2)
+  hub.cut()
+  hub.isDeaf = false
+  await until(() => client.state === 'offline')
+  puts.push(client.putSetting('c', 3))
+  await comeBack({ client, clock })
+  assert.equal(await Promise.all(puts), [{ cursor: 1 }, { cursor: 2 }, { cursor: 3 }])
+  assert.equal(
+    hub.pushed.map(([number]) => number),
+    [1, 2, 1, 2, 3]
+  )
+})
+
+test('an action is not sent before it is stored', async context => {
+  const hub = new FakeHub()
+  const storage = new SlowStorage()
+  const { client } = await open(context, hub, { storage })
+  await client.live()
+  const put = client.putSetting('a', 1)
+  await until(() => storage.waiting.length > 0)
+  await quiet()
+  assert.equal(hub.pushed, [])
+  storage.isSlow = false
+  for (const go of storage.waiting) go()
+  assert.equal(await put, { cursor: 1 })
+})
+
+test('an effect stays from the ack until its change comes, and across a restart in between', async context => {
+  const hub = new FakeHub()
+  const first = await open(context, hub)
+  await first.client.live()
+  hub.isTelling = false
+  await first.client.putBook('b1', { title: 'Emma' })
+  assert.is(first.client.books.get('b1')?.title, 'Emma')
+  assert.is(first.client.unanswered, 0)
+  await first.client.close()
+  hub.isWelcoming = false
+  const { client } = await open(context, hub, { storage: first.storage })
+  assert.is(client.books.get('b1')?.title, 'Emma')
+})
+
+test("another device's later change wins over an action whose own change came before its ack", async context => {
+  const hub = new FakeHub()
+  hub.isAnswering = false
+  const { client, clock } = await open(context, hub)
+  await client.live()
+  void client.putBook('b1', { title: 'mine' })
+  await until(() => hub.log.length === 1)
+  hub.tell('book.put', 'b1', { title: 'theirs' })
+  hub.cut()
+  hub.isDeaf = true
+  await until(() => client.state === 'offline')
+  await comeBack({ client, clock })
+  assert.is(client.books.get('b1')?.title, 'theirs')
 })
 
 test('`confirmed` rises only to the last number before the first that has no answer', async context => {

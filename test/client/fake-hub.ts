@@ -36,6 +36,10 @@ export class FakeHub {
   refuses: (action: WireAction) => ErrorCode | undefined = () => undefined
   /** While false, actions are taken but neither answered nor told: the network ate it. */
   isAnswering = true
+  /** While false, changes are not told; answers are. */
+  isTelling = true
+  /** While true, pushes are lost on the way. */
+  isDeaf = false
   /** While false, nobody gets in: connections are taken and stay silent. */
   isWelcoming = true
   /** How often somebody connected. */
@@ -142,6 +146,7 @@ export class FakeHub {
   }
 
   #push(seat: Seat, { actions }: Frame<'push'>): void {
+    if (this.isDeaf) return
     const accepted: [number, number][] = []
     const refused: [number, string, string, string][] = []
     const answers = this.#answersOf(seat)
@@ -171,7 +176,7 @@ export class FakeHub {
   #append(device: string, client: string, number: number, atMs: number, kind: string, key: string, body: Plain): void {
     const change: WireChange = [this.log.length + 1, (this.log.length + 1) * 1_000, device, client, number, atMs, kind, key, body]
     this.log.push(change)
-    if (this.isAnswering) this.say('changes', { changes: [change] })
+    if (this.isAnswering && this.isTelling) this.say('changes', { changes: [change] })
   }
 
   #read(seat: Seat, { id, view, key, after }: Frame<'read'>): void {

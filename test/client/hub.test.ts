@@ -14,7 +14,7 @@ interface Reader {
   cut(): void
 }
 
-async function read({ defer }: TestContext, core: CoreHub, token: string, storage?: ClientStorage): Promise<Reader> {
+async function read(context: TestContext, core: CoreHub, token: string, storage?: ClientStorage): Promise<Reader> {
   let end: PairEnd | undefined
   const dial = (): PairEnd => {
     const [near, far] = pair()
@@ -23,7 +23,7 @@ async function read({ defer }: TestContext, core: CoreHub, token: string, storag
     return near
   }
   const client = await connect({ url: 'http://hub', token, dial, ...(storage && { storage }) })
-  defer(() => client.close())
+  context.defer(() => client.close())
   return { client, cut: () => end?.close(1012, '') }
 }
 

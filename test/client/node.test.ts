@@ -21,7 +21,7 @@ interface Served {
   readonly sockets: WebSocketServer
 }
 
-async function serve({ defer }: TestContext): Promise<Served> {
+async function serve(context: TestContext): Promise<Served> {
   const hub = new FakeHub()
   const server = createServer()
   const sockets = new WebSocketServer({
@@ -32,16 +32,16 @@ async function serve({ defer }: TestContext): Promise<Served> {
   sockets.on('connection', socket => hub.accept(connectionOf(socket)))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  defer(() => {
+  context.defer(() => {
     for (const socket of sockets.clients) socket.terminate()
     server.close()
   })
   return { hub, sockets, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hub/` }
 }
 
-function fileFor({ defer }: TestContext): string {
+function fileFor(context: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'lectern-client-'))
-  defer(() => rmSync(folder, { recursive: true, force: true }))
+  context.defer(() => rmSync(folder, { recursive: true, force: true }))
   return join(folder, 'state')
 }
 

@@ -14,14 +14,18 @@ export interface Opened {
 
 /** A client of a fake hub, on a clock that the test moves. It is closed with the test. */
 export async function open(
-  { defer }: TestContext,
+  context: TestContext,
   hub: FakeHub,
-  { token = 'phone', clock = new ManualClock(), storage = new MemoryStorage() as ClientStorage } = {}
+  {
+    token = 'phone',
+    clock = new ManualClock(),
+    storage = new MemoryStorage()
+  }: { token?: string; clock?: ManualClock; storage?: ClientStorage } = {}
 ): Promise<Opened> {
   const client = await connect({ url: 'http://hub', token, storage, clock, dial: hub.dial })
   const errors: Error[] = []
   client.on('error', error => errors.push(error))
-  defer(() => client.close())
+  context.defer(() => client.close())
   return { client, clock, storage, errors }
 }
 

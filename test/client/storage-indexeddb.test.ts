@@ -6,8 +6,11 @@ import { suite } from '../util/suite.ts'
 
 const test = suite('client/storage-indexeddb')
 
-const platformOf = (more: object = {}): IndexedDbPlatform =>
-  ({ indexedDB: new IDBFactory(), IDBKeyRange, ...more }) as unknown as IndexedDbPlatform
+const platformOf = (more: Partial<IndexedDbPlatform> = {}): IndexedDbPlatform => ({
+  indexedDB: new IDBFactory(),
+  IDBKeyRange,
+  ...more
+})
 
 for (const { fact, check } of STORAGE_FACTS) {
   test(`IndexedDB: ${fact}`, () => {

@@ -2,7 +2,7 @@ import type { ClientStorage } from '../../client/storage.ts'
 
 /** Where a contract's storage comes from. Every fact opens names of its own. */
 export interface StoragePlace {
-  open(name: string): Promise<ClientStorage>
+  readonly open: (name: string) => Promise<ClientStorage>
   /** False where nothing outlives the storage. */
   readonly isLasting: boolean
 }
@@ -10,7 +10,7 @@ export interface StoragePlace {
 /** One thing that every storage keeps to. Throws when it does not. */
 export interface StorageFact {
   readonly fact: string
-  check(place: StoragePlace): Promise<void>
+  readonly check: (place: StoragePlace) => Promise<void>
 }
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)

@@ -8,7 +8,7 @@ export class PairEnd implements Connection {
   readonly sent: Uint8Array[] = []
   /** Why the connection ended, as this end was told. */
   closed: CloseReason | undefined
-  #other!: PairEnd
+  #other: PairEnd | undefined
   #events: ConnectionEvents | undefined
   #inbox: ((events: ConnectionEvents) => void)[] = []
   #isEnding = false
@@ -26,7 +26,8 @@ export class PairEnd implements Connection {
   send(bytes: Uint8Array): void {
     if (this.#isEnding) return
     this.sent.push(bytes)
-    this.#other.#receive(events => events.onFrame(bytes))
+    const other = this.#other!
+    other.#receive(events => events.onFrame(bytes))
   }
 
   pause(): void {}
@@ -36,7 +37,8 @@ export class PairEnd implements Connection {
   close(code: number, text: string): void {
     if (this.#isEnding) return
     this.#end({ code, text })
-    this.#other.#end({ code, text })
+    const other = this.#other!
+    other.#end({ code, text })
   }
 
   #end(reason: CloseReason): void {

@@ -20,9 +20,9 @@ const errorOf = (promise: Promise<unknown>): Promise<string> =>
     (error: Error) => error.name
   )
 
-function folder({ defer }: TestContext): string {
+function folder(context: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), 'lectern-storage-'))
-  defer(() => rmSync(path, { recursive: true, force: true }))
+  context.defer(() => rmSync(path, { recursive: true, force: true }))
   return path
 }
 
