@@ -50,7 +50,7 @@ async function runRound(row: Row, { seconds, folder }: HarnessOptions): Promise<
   // The leftovers of the round before are not to be collected in this one.
   globalThis.gc?.()
   try {
-    return await row.run({ seconds, folder: own })
+    return await row.run({ seconds, folder: own, shared: folder })
   } finally {
     rmSync(own, { recursive: true, force: true })
   }

@@ -6,10 +6,10 @@ import { parseArgs } from 'node:util'
 import { runWorkload, type WorkloadResult } from './harness.ts'
 import { describeMachine } from './machine.ts'
 import { figure, machineLines, workloadLines } from './report.ts'
-import { pinLoad } from './server-process.ts'
+import { pinLoad, profileServers } from './server-process.ts'
 import { WORKLOADS } from './workloads/index.ts'
 
-const USAGE = `npm run bench -- [workload …] [--rounds N] [--seconds S] [--json FILE]
+const USAGE = `npm run bench -- [workload …] [--rounds N] [--seconds S] [--json FILE] [--profile FOLDER]
 
 A name stands for all workloads that begin with it. Without one, all run:
 ${WORKLOADS.map(({ name, text }) => `  ${name.padEnd(22)} ${text}`).join('\n')}`
@@ -20,6 +20,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '4' },
     json: { type: 'string' },
+    profile: { type: 'string' },
     help: { type: 'boolean', default: false }
   }
 })
@@ -38,9 +39,10 @@ mkdirSync(folder, { recursive: true })
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 process.on('SIGINT', () => process.exit(130))
 
+if (values.profile !== undefined) profileServers(values.profile)
 const isPinned = pinLoad(cpus().length)
 const machine = describeMachine(folder)
-print([...machineLines(machine, isPinned), `${rounds} rounds of ${seconds} s after 1 s to warm up`])
+print([...machineLines(machine, isPinned), `${rounds} rounds of ${seconds} s after a warm-up`])
 
 const results: WorkloadResult[] = []
 for (const workload of chosen) {

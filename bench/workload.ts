@@ -13,6 +13,8 @@ export interface RoundOptions {
   readonly seconds: number
   /** An empty folder on the measured disk, removed after the round. */
   readonly folder: string
+  /** A folder on the same disk that stays until the whole run is over. */
+  readonly shared: string
 }
 
 /** Figures by metric name; one may be missing. */

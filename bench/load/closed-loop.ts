@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AccountDevices, Device, OnSettled } from './device.ts'
 
-const WARM_UP_MS = 1_000
+/** Long enough that the server runs compiled code: what it costs on its first day is not what it costs. */
+export const WARM_UP_SECONDS = 4
 const STALLED_AFTER_MS = 10_000
 
 /** What happened between the two edges of the timed part. */
@@ -46,7 +47,7 @@ export class ClosedLoop {
     const devices = accounts.flat()
     this.#isRunning = true
     for (const pusher of pushers) pusher.push(options.window)
-    await sleep(WARM_UP_MS)
+    await sleep(WARM_UP_SECONDS * 1_000)
     const before = edge(devices, options)
     await sleep(options.seconds * 1_000)
     const after = edge(devices, options)

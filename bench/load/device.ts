@@ -1,6 +1,9 @@
 /** Messages `first` to `first + count - 1` of a device, masked and ready to write. Numbers start at 1. */
 export type Messages = (first: number, count: number) => Uint8Array
 
+/** Of a device that only listens. */
+export const silent: Messages = () => new Uint8Array(0)
+
 /** Hears of pushes that are no longer in flight. */
 export type OnSettled = (device: Device, count: number) => void
 

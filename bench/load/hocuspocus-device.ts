@@ -1,6 +1,6 @@
 import { parseUpdateMeta } from 'yjs'
 import type { DeviceUpdates } from './annotation-updates.ts'
-import type { Device, Messages, OnSettled } from './device.ts'
+import { silent, type Device, type Messages, type OnSettled } from './device.ts'
 import { hocuspocusUpdates, varBytes } from './update-pushes.ts'
 import { maskedMessage, WireSocket } from './wire-socket.ts'
 
@@ -43,7 +43,7 @@ export class HocuspocusDevice implements Device {
     onSettled: OnSettled
   ): Promise<HocuspocusDevice> {
     const name = varBytes(Buffer.from(document))
-    const messages = own === undefined ? () => Buffer.alloc(0) : hocuspocusUpdates(own, document)
+    const messages = own === undefined ? silent : hocuspocusUpdates(own, document)
     const device = new HocuspocusDevice(name.length, messages, others, onSettled)
     device.#socket = await WireSocket.open({ port, path: '/' }, (buffer, start, end) => device.#receive(buffer, start, end))
     const synced = new Promise<void>(resolve => (device.#synced = resolve))

@@ -1,4 +1,4 @@
-import { encodeFrame, encodeValue } from '../../protocol/index.ts'
+import { encodeFrame, type ActionBody, type Plain } from '../../protocol/index.ts'
 import type { Messages } from './device.ts'
 import { headerBytes, maskedMessage, patchUint32 } from './wire-socket.ts'
 
@@ -10,11 +10,12 @@ const PROGRESSION_MARK = 0.123456789012345
 /** A page turn: the body that every workload without Yjs pushes. 76 bytes; the last one is the sender's place among its devices. */
 const body = (device: number) => ({
   progression: PROGRESSION_MARK,
-  locators: { cfi: 'epubcfi(/6/14!/4/2/16,/1:0)' },
+  locators: { cfi: 'epubcfi(/6/14!/4/16/1:0)' },
   extra: { device }
 })
 
-export const POSITION_BODY_BYTES = encodeValue(body(0)).length
+/** A page turn of an app that knows no more than how far the reader is. */
+const progress = { progression: PROGRESSION_MARK }
 
 /**
  * Pushes of one action each, made by copying one frame and changing its numbers.
@@ -22,11 +23,21 @@ export const POSITION_BODY_BYTES = encodeValue(body(0)).length
  * @param device the sender's place among the devices of its account, which relays need to tell whose push came; 127 at most
  * @param window how many pushes may be in flight: older ones are confirmed, as a client that keeps its answers would
  */
-export function positionPushes(device: number, window: number): Messages {
-  const payload = encodeFrame('push', {
+export const positionPushes = (device: number, window: number): Messages => pushesOf(push(body(device)), window)
+
+/** Pushes whose changes take about 100 bytes of the log. */
+export const progressPushes = (window: number): Messages => pushesOf(push(progress), window)
+
+const push = (position: ActionBody<'position.set'>): Uint8Array =>
+  encodeFrame('push', {
     confirmed: CONFIRMED_MARK,
-    actions: [[NUMBER_MARK, Date.now(), 'position.set', 'moby-dick', body(device)]]
+    actions: [[NUMBER_MARK, Date.now(), 'position.set', 'moby-dick', position as Plain]]
   })
+
+/** The frame that carries one page turn. */
+export const POSITION_PUSH_BYTES = push(body(0)).length
+
+function pushesOf(payload: Uint8Array, window: number): Messages {
   const message = maskedMessage(payload)
   const header = headerBytes(payload.length)
   const bytes = Buffer.from(payload)

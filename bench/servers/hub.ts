@@ -12,7 +12,7 @@ const ignore = (): void => undefined
 const hub = await serveHub(loadConfig({}, { dataFolder: folder, port: '0' }), {
   debug: ignore,
   info: ignore,
-  warn: complain,
+  warn: ignore,
   error: complain
 })
 
@@ -28,4 +28,12 @@ const tokens = await Promise.all(
     return own
   })
 )
-ready({ port: Number(new URL(hub.url).port), path: '/live', tokens })
+ready(
+  { port: Number(new URL(hub.url).port), path: '/live', tokens },
+  {
+    async close() {
+      await hub.close()
+      return {}
+    }
+  }
+)

@@ -5,6 +5,7 @@ import { config, ready } from './answer.ts'
 /** Bare LMDB, no sockets: values are put and flushed, so many at a time, or so many a second. */
 const { folder, valueBytes } = config as { folder: string; valueBytes: number }
 const WARM_UP_MS = 1_000
+const WARM_UP_PUTS = 20_000
 
 // As the hub's store: a put that resolves is on the disk.
 const db = open<Buffer, number>({ path: folder, encoding: 'binary', keyEncoding: 'uint32', overlappingSync: false })
@@ -39,6 +40,7 @@ async function saturate({ inFlight, seconds }: { inFlight: number; seconds: numb
 
 /** One put after each interval, and how long each took. */
 async function pace({ intervalMs, seconds }: { intervalMs: number; seconds: number }): Promise<object> {
+  for (let done = 0; done < WARM_UP_PUTS; done += 100) await Promise.all(Array.from({ length: 100 }, put))
   const latenciesMs: number[] = []
   const underWay = new Set<Promise<void>>()
   const timer = setInterval(() => {
@@ -49,8 +51,6 @@ async function pace({ intervalMs, seconds }: { intervalMs: number; seconds: numb
     })
     underWay.add(one)
   }, intervalMs)
-  await sleep(WARM_UP_MS)
-  latenciesMs.length = 0
   await sleep(seconds * 1_000)
   clearInterval(timer)
   await Promise.all(underWay)

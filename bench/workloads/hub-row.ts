@@ -9,3 +9,9 @@ export interface HubReady {
 
 export const startHub = (folder: string, accounts: number, devices: number): Promise<ServerProcess<HubReady>> =>
   ServerProcess.start<HubReady>('hub.ts', { folder, accounts, devices })
+
+/** Ends the hub as `npm start` would, for a store that is opened again. */
+export async function stopHub(server: ServerProcess<HubReady>): Promise<void> {
+  await server.ask({ ask: 'close' })
+  await server.stop()
+}

@@ -1,4 +1,16 @@
 import type { Workload } from '../workload.ts'
+import { catchUpWorkload } from './catch-up.ts'
+import { durablePushWorkload } from './durable-push.ts'
+import { idleMemoryWorkload } from './idle-memory.ts'
+import { latencyWorkload } from './latency.ts'
 import { annotationWorkload, positionWorkload, SHAPES } from './live.ts'
 
-export const WORKLOADS: readonly Workload[] = [...SHAPES.map(positionWorkload), ...SHAPES.map(annotationWorkload)]
+export const WORKLOADS: readonly Workload[] = [
+  ...SHAPES.map(positionWorkload),
+  ...SHAPES.map(annotationWorkload),
+  latencyWorkload,
+  catchUpWorkload,
+  durablePushWorkload(1),
+  durablePushWorkload(100),
+  idleMemoryWorkload
+]

@@ -1,6 +1,6 @@
 import { annotationUpdates, type DeviceUpdates } from '../load/annotation-updates.ts'
-import { ClosedLoop, type LoopResult } from '../load/closed-loop.ts'
-import type { AccountDevices, Messages, OnSettled } from '../load/device.ts'
+import { ClosedLoop, WARM_UP_SECONDS, type LoopResult } from '../load/closed-loop.ts'
+import { silent, type AccountDevices, type Messages, type OnSettled } from '../load/device.ts'
 import { HocuspocusDevice } from '../load/hocuspocus-device.ts'
 import { HubDevice } from '../load/hub-device.ts'
 import { positionPushes } from '../load/position-pushes.ts'
@@ -95,8 +95,6 @@ function sample({ seconds, pushes, deliveries, serverCpuUs, loadCpuUs }: LoopRes
   }
 }
 
-const silent: Messages = () => Buffer.alloc(0)
-
 /** Opens the devices of every account, one account after the other. */
 async function openAll<T>({ accounts, devices }: Shape, open: (account: number, device: number) => Promise<T>): Promise<T[][]> {
   const all: T[][] = []
@@ -163,7 +161,7 @@ function updatesOf(shape: Shape, seconds: number): DeviceUpdates[][] {
   const known = made.get(shape)
   if (known !== undefined) return known
   const pushers = shape.accounts * shape.pushers
-  const count = Math.ceil((shape.maxPushesPerSecond * (seconds + 2)) / pushers)
+  const count = Math.ceil((shape.maxPushesPerSecond * (seconds + WARM_UP_SECONDS)) / pushers)
   const updates = Array.from({ length: shape.accounts }, (_, account) =>
     Array.from({ length: shape.pushers }, (_, device) => annotationUpdates(account * shape.pushers + device, count))
   )
