@@ -58,7 +58,9 @@ function item(
 
 export const textStruct = (text: string, place: ItemPlace): number[] => item(4, varString(text), place)
 export const mapStruct = (place: ItemPlace): number[] => item(7, varUint(1), place)
-export const textTypeStruct = (place: ItemPlace): number[] => item(7, varUint(2), place)
+/** Plain values, whole numbers up to 63, that stand one behind the other. */
+export const valuesStruct = (values: readonly number[], place: ItemPlace): number[] =>
+  item(8, [...varUint(values.length), ...values.flatMap(value => [125, value])], place)
 export const subdocumentStruct = (place: ItemPlace): number[] => item(9, [...varString('guid'), 118, 0], place)
 
 interface UpdateParts {
@@ -105,8 +107,8 @@ export function updateOf(doc: Y.Doc, change: (annotations: Y.Map<unknown>) => vo
 /** A client's document, whose Yjs client id the test chooses. */
 export function docOf(clientID: number, update?: Uint8Array): Y.Doc {
   const doc = new Y.Doc()
-  doc.clientID = clientID
   if (update !== undefined) Y.applyUpdate(doc, update)
+  doc.clientID = clientID
   return doc
 }
 

@@ -84,7 +84,7 @@ export class Document {
   /**
    * Lets the hub change the document for a client without Yjs.
    * @returns the change as a Yjs v1 update
-   * @throws HubError `document-too-large`, and what `change` throws
+   * @throws HubError `document-too-large`, `bad-update`, and what `change` throws
    */
   edit(change: (doc: Y.Doc) => void): Uint8Array {
     this.#room(LIMITS.maxBodyBytes)
@@ -98,7 +98,8 @@ export class Document {
       this.#doc.transact(() => change(this.#doc))
     } catch (error) {
       this.#doc = this.#build()
-      throw error
+      if (error instanceof HubError) throw error
+      throw new HubError('bad-update', 'Yjs cannot change the document in this way')
     } finally {
       this.#doc.off('update', note)
     }
@@ -130,10 +131,9 @@ export class Document {
 
   #build(): Y.Doc {
     const doc = new Y.Doc()
-    doc.transact(() => {
-      if (this.#snapshot !== undefined) Y.applyUpdate(doc, this.#snapshot.update)
-      for (const update of this.#tail) Y.applyUpdate(doc, update)
-    })
+    if (this.#snapshot !== undefined) Y.applyUpdate(doc, this.#snapshot.update)
+    // One by one, as they came: what an update finds collected already decides what becomes of it.
+    for (const update of this.#tail) Y.applyUpdate(doc, update)
     return doc
   }
 
@@ -163,21 +163,17 @@ export class Document {
 
 const EMPTY_UPDATE = Y.encodeStateAsUpdate(new Y.Doc())
 
-/** True when a new document made of `update` holds what `doc` holds. */
+/**
+ * True when a new document made of `update` holds what `doc` holds. Their bytes may differ: what was deleted bit by bit lies in pieces in memory,
+ * and is read again as one.
+ */
 function reloads(update: Uint8Array, doc: Y.Doc): boolean {
   try {
     const scratch = new Y.Doc()
     Y.applyUpdate(scratch, update)
-    const again = Y.encodeStateAsUpdate(scratch)
-    return (
-      scratch.store.pendingStructs === null &&
-      equal(Y.encodeStateVector(scratch), Y.encodeStateVector(doc)) &&
-      equal(again, update)
-    )
+    const { pendingStructs, pendingDs } = scratch.store
+    return pendingStructs === null && pendingDs === null && Y.equalSnapshots(Y.snapshot(scratch), Y.snapshot(doc))
   } catch {
     return false
   }
 }
-
-const equal = (left: Uint8Array, right: Uint8Array): boolean =>
-  left.length === right.length && left.every((byte, index) => byte === right[index])

@@ -3,7 +3,7 @@ import * as Y from 'yjs'
 import { ANNOTATION_DOCUMENT, encodeValue, LIMITS, scan } from '../../../../protocol/index.ts'
 import { listAnnotations, markAnnotation, putAnnotation } from '../../../../server/core/documents/annotations.ts'
 import { suite } from '../../../util/suite.ts'
-import { docOf, noteOf, updateOf } from '../../../util/yjs-update.ts'
+import { docOf, mapStruct, noteOf, rawUpdate, updateOf } from '../../../util/yjs-update.ts'
 
 const test = suite('server/core/documents/annotations')
 
@@ -133,7 +133,7 @@ test('what a Yjs client put where an annotation should be is left out, and a put
 
 test('types within an annotation are listed as what they hold, and those without a plain form are left out', () => {
   const doc = docOf(1)
-  const inner = new Y.Map<unknown>([['list', Y.Array.from<unknown>([1, new Y.Text('t'), new Y.XmlElement('x')])]])
+  const inner = new Y.Map<unknown>([['list', Y.Array.from<number | object>([1, new Y.Text('t'), new Y.XmlElement('x')])]])
   doc.getMap(root).set(
     'a',
     new Y.Map<unknown>([
@@ -162,11 +162,9 @@ test('ids and keys that a frame cannot carry are left out', () => {
 })
 
 test('whatever nests without end is cut where a frame ends, and costs no stack', () => {
-  const doc = docOf(1)
-  let inner = new Y.Map<unknown>()
-  doc.getMap(root).set('a', inner)
-  for (let depth = 0; depth < 9_000; depth++) inner = inner.set('x', new Y.Map<unknown>())
-  const page = listAnnotations(docOf(2, Y.encodeStateAsUpdate(doc)))
+  const maps = Array.from({ length: 9_999 }, (_, clock) => mapStruct({ parent: clock === 0 ? root : [1, clock - 1], key: 'x' }))
+  const page = listAnnotations(docOf(2, rawUpdate({ structs: [[1, 0, maps]] })))
+  assert.is(page.length, 1)
   scan(encodeValue([20, 1, 1, page, '']), LIMITS.maxFrameBytes)
 })
 
