@@ -1,18 +1,10 @@
-import { WebSocket } from 'ws'
-import { LIMITS } from '../protocol/index.ts'
 import { connect, type Client, type ConnectOptions } from './client.ts'
+import { BoundedWebSocket } from './node/bounded-web-socket.ts'
 import { FileStorage } from './node/storage-file.ts'
 import type { WebSocketClass } from './ws-connection.ts'
 
 export * from './index.ts'
 export { FileStorage, StorageDamagedError } from './node/storage-file.ts'
-
-/** That of `ws`, with the protocol's bound on what it takes into memory. */
-class BoundedWebSocket extends WebSocket {
-  constructor(url: string, protocols: string[]) {
-    super(url, protocols, { maxPayload: LIMITS.maxFrameBytes, perMessageDeflate: false })
-  }
-}
 
 export interface ConnectNodeOptions extends ConnectOptions {
   /** Keeps the outbox and the mirror in this file, instead of `storage`. One process at a time. */

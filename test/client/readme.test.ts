@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import * as assert from 'uvu/assert'
+import { connectNode } from '../../client/node.ts'
+import { HubProcess } from '../util/hub-process.ts'
+import { suite } from '../util/suite.ts'
+import { until } from './open.ts'
+
+const test = suite('client/README')
+
+const readme = readFileSync(new URL('../../client/README.md', import.meta.url), 'utf8')
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** The README's first program, but for where it keeps its file and finds the hub. */
+const program = (url: string, file: string): string =>
+  /```ts\n([^]*?)```/.exec(readme)![1]!.replace('http://127.0.0.1:4747', url).replace("'reader.lectern'", JSON.stringify(file))
+
+test('the first program of the README does on a real hub what it says', async context => {
+  const folder = mkdtempSync(join(tmpdir(), 'lectern-readme-'))
+  context.defer(() => rmSync(folder, { recursive: true, force: true }))
+  const hub = new HubProcess()
+  context.defer(() => hub.drop())
+  await hub.start()
+  await hub.operate('account.add', { account: 'jane' })
+  const { token } = await hub.pair('jane', 'desk')
+  const file = join(folder, 'reader.lectern')
+  const args = ['--import', 'tsx', '--input-type=module', '-e', program(hub.url, file)]
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    env: { ...process.env, LECTERN_TOKEN: token, FORCE_COLOR: '0' },
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
+  let output = ''
+  child.stdout.on('data', chunk => (output += chunk))
+  child.stderr.on('data', chunk => (output += chunk))
+  const [code] = (await once(child, 'close')) as [number]
+  assert.is(code, 0, output)
+  assert.match(output, /live\n/)
+  assert.match(output, /quote: 'handsome, clever, and rich'/)
+  assert.ok(existsSync(file))
+
+  const reader = await hub.pair('jane', 'reader')
+  const client = await connectNode({ url: hub.url, token: reader.token, file })
+  context.defer(() => client.close())
+  await until(() => client.state === 'live')
+  await client.settled()
+  assert.is(client.books.get('emma')?.title, 'Emma')
+  const notes = await client.annotations('emma')
+  assert.is(notes.list()[0]?.note, 'The first words.')
+  assert.is(((await client.read('annotations', 'emma')) as unknown[]).length, 1)
+})
+
+test('every export for apps is one that the README or a type of it names', async () => {
+  const names = Object.keys(await import('../../client/node.ts'))
+  const unnamed = names.filter(name => !readme.includes(name))
+  assert.equal(unnamed, [])
+})
+
+test.run()
