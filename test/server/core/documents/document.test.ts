@@ -1,0 +1,168 @@
+import * as assert from 'uvu/assert'
+import * as Y from 'yjs'
+import { ANNOTATION_DOCUMENT, LIMITS } from '../../../../protocol/index.ts'
+import { listAnnotations, markAnnotation, putAnnotation } from '../../../../server/core/documents/annotations.ts'
+import { Document } from '../../../../server/core/documents/document.ts'
+import { LoggedDocument, refusalOf, stateOf } from '../../../util/document-trace.ts'
+import { suite } from '../../../util/suite.ts'
+import { docOf, mapStruct, noteOf, rawUpdate, textStruct, updateOf } from '../../../util/yjs-update.ts'
+
+const test = suite('server/core/documents/document')
+
+const put = (id: string, note: string) => (doc: Y.Doc) => putAnnotation(doc, id, { note }, 1)
+const clientsOf = (update: Uint8Array): number[] => [...Y.parseUpdateMeta(update).to.keys()]
+
+test('an edit of the hub comes back as an update that others can apply', () => {
+  const logged = new LoggedDocument()
+  const reader = docOf(5)
+  Y.applyUpdate(reader, logged.edit(put('a', 'one')))
+  Y.applyUpdate(reader, logged.edit(put('a', 'two')))
+  assert.equal(listAnnotations(reader), [['a', { createdAtMs: 1, note: 'two', updatedAtMs: 1 }]])
+})
+
+test('an edit that throws leaves no trace, and the next one is whole', () => {
+  const logged = new LoggedDocument()
+  logged.edit(put('a', 'one'))
+  const before = stateOf(logged.document)
+  const code = refusalOf(() =>
+    logged.edit(doc => {
+      putAnnotation(doc, 'b', { note: 'half' }, 1)
+      markAnnotation(doc, 'missing', 1)
+    })
+  )
+  assert.is(code, 'not-found')
+  assert.equal(stateOf(logged.document), before)
+  logged.edit(put('c', 'next'))
+  assert.equal(stateOf(logged.rebuilt()), stateOf(logged.document))
+})
+
+test('an edit on which Yjs itself fails is refused, and not the end of the account', () => {
+  const logged = new LoggedDocument()
+  const deep = Array.from({ length: 9_000 }, (_, clock) =>
+    mapStruct(clock === 0 ? { key: 'a' } : { parent: [1, clock - 1], key: clock === 1 ? 'color' : 'x' })
+  )
+  logged.apply(rawUpdate({ structs: [[1, 0, deep]] }), 'one')
+  assert.is(
+    refusalOf(() => logged.edit(doc => putAnnotation(doc, 'a', { color: 'red' }, 1))),
+    'bad-update'
+  )
+  logged.edit(doc => putAnnotation(doc, 'a', { note: 'n' }, 1))
+  assert.is(listAnnotations(logged.document.doc)[0]![1]['note'], 'n')
+})
+
+test('an edit that changes nothing is an update that changes nothing', () => {
+  const logged = new LoggedDocument()
+  const update = logged.edit(() => undefined)
+  const doc = docOf(1)
+  Y.applyUpdate(doc, update)
+  assert.equal(Y.encodeStateAsUpdate(doc), Y.encodeStateAsUpdate(new Y.Doc()))
+})
+
+test('the hub edits under one Yjs client for the whole life of a document, restarts and snapshots included', () => {
+  const logged = new LoggedDocument()
+  const [client] = clientsOf(logged.edit(put('a', 'one')))
+  assert.equal(clientsOf(logged.edit(put('b', 'two'))), [client])
+  assert.equal(clientsOf(logged.rebuilt().edit(put('c', 'three'))), [client])
+  const snapshot = logged.document.takeSnapshot()!
+  assert.equal(clientsOf(new Document('epoch', snapshot, []).edit(put('c', 'three'))), [client])
+})
+
+test('under another epoch the hub edits under another Yjs client: the log may lack edits that devices have', () => {
+  const logged = new LoggedDocument()
+  const [client] = clientsOf(logged.edit(put('a', 'one')))
+  const restored = new Document('other', undefined, logged.log)
+  assert.not.equal(clientsOf(restored.edit(put('b', 'two'))), [client])
+  assert.is(listAnnotations(restored.doc).length, 2)
+})
+
+test('a Yjs client belongs to the device that used it first, after a restart and in a snapshot too', () => {
+  const logged = new LoggedDocument()
+  const one = docOf(11)
+  logged.apply(
+    updateOf(one, annotations => annotations.set('a', noteOf('one'))),
+    'one'
+  )
+  const next = updateOf(one, annotations => annotations.set('b', noteOf('two')))
+  const early = logged.log.slice()
+  for (const document of [
+    logged.document,
+    logged.rebuilt(),
+    new Document('epoch', new Document('epoch', undefined, early).takeSnapshot(), [])
+  ]) {
+    assert.is(
+      refusalOf(() => document.apply(next, 'two')),
+      'foreign-client'
+    )
+    document.apply(next, 'one')
+  }
+})
+
+test('a snapshot is due after many updates that weigh something beside it, and takes their place', () => {
+  const logged = new LoggedDocument()
+  let updates = 0
+  for (; !logged.document.isSnapshotDue; updates++) logged.edit(put(`a${updates % 7}`, `note ${updates}`))
+  assert.ok(updates >= 256 && updates < 5_000)
+  assert.ok(logged.document.hasTail)
+  const snapshot = logged.document.takeSnapshot()!
+  assert.not(logged.document.hasTail || logged.document.isSnapshotDue)
+  assert.equal(stateOf(new Document('epoch', snapshot, [])), stateOf(logged.document))
+})
+
+test('a document in which annotations were changed and then deleted can be made a snapshot of', () => {
+  const logged = new LoggedDocument()
+  const one = docOf(11)
+  for (const color of ['red', 'green', 'blue']) {
+    logged.apply(
+      updateOf(one, annotations => annotations.set(color, noteOf('n', { color }))),
+      'one'
+    )
+    for (const style of ['a', 'b', 'c'])
+      logged.apply(
+        updateOf(one, annotations => (annotations.get(color) as Y.Map<unknown>).set('style', style)),
+        'one'
+      )
+    logged.apply(
+      updateOf(one, annotations => annotations.delete(color)),
+      'one'
+    )
+  }
+  const snapshot = logged.document.takeSnapshot()
+  assert.ok(snapshot)
+  assert.equal(stateOf(new Document('epoch', snapshot, [])), stateOf(logged.document))
+})
+
+test('a document over the limit takes no more, from devices or from the hub, and what it holds stays', () => {
+  const logged = new LoggedDocument()
+  const letters = 'x'.repeat(700_000)
+  let code
+  for (let clock = 0; code === undefined; clock += letters.length) {
+    const update = rawUpdate({ structs: [[11, clock, [textStruct(letters, clock === 0 ? {} : { origin: [11, clock - 1] })]]] })
+    code = refusalOf(() => logged.apply(update, 'one'))
+  }
+  assert.is(code, 'document-too-large')
+  assert.is(logged.log.length, Math.floor(LIMITS.maxDocumentBytes / 700_020))
+  logged.apply(rawUpdate({ structs: [[12, 0, [textStruct('x'.repeat(650_000), {})]]] }), 'one')
+  assert.is(
+    refusalOf(() => logged.edit(put('a', 'n'))),
+    'document-too-large'
+  )
+  assert.equal(Y.encodeStateVector(logged.rebuilt().doc), Y.encodeStateVector(logged.document.doc))
+})
+
+test('a refusal costs a document that Yjs broke half-way its memory only: it is built again from what was kept', () => {
+  const logged = new LoggedDocument()
+  logged.edit(put('a', 'kept'))
+  logged.document.takeSnapshot()
+  logged.log.length = 0
+  logged.edit(put('b', 'kept too'))
+  const cyclic = rawUpdate({
+    structs: [
+      [12, 0, [textStruct('x', { origin: [13, 0] })]],
+      [13, 0, [textStruct('y', { origin: [12, 0] })]]
+    ]
+  })
+  assert.is(logged.refuse(cyclic, 'one'), 'update-gap')
+  assert.equal([...logged.document.doc.getMap(ANNOTATION_DOCUMENT.root).keys()].sort(), ['a', 'b'])
+})
+
+test.run()
