@@ -1,0 +1,91 @@
+import { checked, decodeValue, encodeValue, HubError, key } from '../../protocol/index.ts'
+import { newId } from '../core/ids.ts'
+import type { Clock, RandomBytes } from '../core/ports.ts'
+import type { RecordKey, Store } from '../core/store.ts'
+import type { Passwords } from './passwords.ts'
+
+/** An account as the hub's directory knows it. */
+export interface AccountEntry {
+  readonly name: string
+  readonly id: string
+  /** Empty when no password was set: then only pairing lets a device in. */
+  readonly passwordHash: string
+  readonly createdAtMs: number
+}
+
+/** Records of no account stand under the empty name. */
+const TABLE = ['', 'accounts'] as const
+const PAGE = 1_000
+
+/** Who has an account: names, and passwords' hashes. Kept beside the logs, because no device of an account may read it. */
+export class AccountDirectory {
+  readonly #store: Store
+  readonly #passwords: Passwords
+  readonly #clock: Clock
+  readonly #randomBytes: RandomBytes
+
+  constructor(store: Store, passwords: Passwords, clock: Clock, randomBytes: RandomBytes) {
+    this.#store = store
+    this.#passwords = passwords
+    this.#clock = clock
+    this.#randomBytes = randomBytes
+  }
+
+  /**
+   * Adds an account.
+   * @throws HubError `already-exists`, `bad-request`
+   */
+  async add(name: string, password?: string): Promise<AccountEntry> {
+    const folded = foldName(name)
+    const passwordHash = password === undefined ? '' : await this.#passwords.hash(password)
+    if (this.find(folded) !== undefined)
+      throw new HubError('already-exists', `there is an account ${folded} already`, { field: 'name' })
+    return this.#keep({ name: folded, id: newId(this.#randomBytes), passwordHash, createdAtMs: Math.floor(this.#clock.nowMs()) })
+  }
+
+  find(name: string): AccountEntry | undefined {
+    const bytes = this.#store.get([...TABLE, foldName(name)])
+    return bytes === undefined ? undefined : (decodeValue(bytes) as unknown as AccountEntry)
+  }
+
+  /** @throws HubError `not-found` */
+  get(name: string): AccountEntry {
+    const entry = this.find(name)
+    if (entry === undefined) throw new HubError('not-found', `there is no account ${name}`, { field: 'account' })
+    return entry
+  }
+
+  /** Every account, by name. */
+  list(): AccountEntry[] {
+    const entries: AccountEntry[] = []
+    let after: RecordKey | undefined
+    for (;;) {
+      const page = this.#store.range(TABLE, after, PAGE)
+      for (const [, bytes] of page) entries.push(decodeValue(bytes) as unknown as AccountEntry)
+      if (page.length < PAGE) return entries
+      after = page.at(-1)![0]
+    }
+  }
+
+  /** @throws HubError `not-found`, `bad-request` */
+  async setPassword(name: string, password: string): Promise<void> {
+    await this.#keep({ ...this.get(name), passwordHash: await this.#passwords.hash(password) })
+  }
+
+  /** The account that the name and password belong to; undefined when they do not. Takes as long either way. */
+  async signIn(name: string, password: string): Promise<AccountEntry | undefined> {
+    const entry = this.find(name)
+    const hash = entry === undefined || entry.passwordHash === '' ? undefined : entry.passwordHash
+    return (await this.#passwords.verify(hash, password)) ? entry : undefined
+  }
+
+  async #keep(entry: AccountEntry): Promise<AccountEntry> {
+    await this.#store.commit({ appends: [], writes: [{ key: [...TABLE, entry.name], value: encodeValue({ ...entry }) }] })
+    return entry
+  }
+}
+
+/** Names that look the same are the same. */
+function foldName(name: string): string {
+  return checked('bad-request', key(128), name.normalize('NFC').trim().toLowerCase(), 'name')
+}

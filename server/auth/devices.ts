@@ -1,0 +1,52 @@
+import { checked, HubError, key, str } from '../../protocol/index.ts'
+import type { Account } from '../core/account.ts'
+import type { Authenticate } from '../core/hub.ts'
+import { newId } from '../core/ids.ts'
+import type { RandomBytes } from '../core/ports.ts'
+import { issueToken, matches, parseToken } from './tokens.ts'
+
+/** How a device presents itself. */
+export interface DeviceDescription {
+  readonly name: string
+  /** The app's name and version. */
+  readonly app: string
+  readonly readOnly?: boolean
+}
+
+/**
+ * Registers a device of an account. Resolves once that is durable.
+ * @returns its id, and its token, which is shown this once
+ * @throws HubError `bad-request` with the field
+ */
+export async function registerDevice(
+  account: Account,
+  { name, app, readOnly = false }: DeviceDescription,
+  randomBytes: RandomBytes
+): Promise<{ device: string; token: string }> {
+  checked('bad-request', key(256), name, 'name')
+  checked('bad-request', str(256), app, 'app')
+  const device = newId(randomBytes)
+  const { token, secretHash } = issueToken(account.id, device, randomBytes)
+  await account.write('device.put', device, { name, app, readOnly }, secretHash)
+  return { device, token }
+}
+
+/**
+ * Cuts a device off for ever: its live sessions end at once, and its token is good for nothing. Resolves once that is durable.
+ * @throws HubError `not-found`
+ */
+export async function revokeDevice(account: Account, device: string): Promise<void> {
+  if (account.views.get('devices', device) === undefined) throw new HubError('not-found', `there is no device ${device}`)
+  await account.write('device.revoke', device, {})
+}
+
+/** Finds out whose token it is. A token of no account, of no device and with a wrong secret are told apart by nothing. */
+export const authenticateToken: Authenticate = async (token, open) => {
+  const parsed = parseToken(token)
+  const account = parsed && (await open(parsed.account))
+  const device = parsed && account?.views.get('devices', parsed.device)
+  if (parsed === undefined || account === undefined || device === undefined || !matches(parsed.secret, device.secretHash))
+    throw new HubError('unauthenticated')
+  if (device.revoked) throw new HubError('device-revoked')
+  return { account, device: parsed.device, readOnly: device.readOnly }
+}
