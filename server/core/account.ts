@@ -9,6 +9,7 @@ import {
   isActionKind,
   LIMITS,
   RunWriter,
+  scan,
   type ActionBody,
   type ActionKind,
   type ChangeBody,
@@ -56,6 +57,20 @@ export interface Answers {
   readonly refused: Refusal[]
 }
 
+/**
+ * A body that came by another way than a frame, as it would be had it come in one: its change goes out in frames.
+ * @throws HubError `bad-action`
+ */
+function asSent(kind: string, key: string, body: Plain): Plain {
+  const bytes = encodeValue([1, 0, [[1, 0, kind, key, body]]])
+  try {
+    scan(bytes)
+  } catch (error) {
+    throw new HubError('bad-action', `no frame can carry this: ${(error as Error).message}`, { field: 'body' })
+  }
+  return (decodeValue(bytes) as [1, 0, [[1, 0, string, string, Plain]]])[2][0][4]
+}
+
 const newClient = (): ClientRecord => ({ lastNumber: 0, answers: [] })
 
 /** Someone who waits for the answers to actions: they come once what they speak of is durable. */
@@ -79,7 +94,9 @@ export interface Staged {
   readonly whenDurable: (() => void)[]
 }
 
-const encodedNames = new Map<string, Uint8Array>(Object.keys({ ...ACTIONS, 'device.put': 0, 'device.revoke': 0 }).map(kind => [kind, encodeName(kind)]))
+const encodedNames = new Map<string, Uint8Array>(
+  Object.keys({ ...ACTIONS, 'device.put': 0, 'device.revoke': 0 }).map(kind => [kind, encodeName(kind)])
+)
 
 /**
  * One account in memory: its log's head, its records and documents, and those who follow it.
@@ -129,7 +146,7 @@ export class Account {
    */
   static async open(id: string, log: LogHead, store: Store, clock: Clock, wake: (account: Account) => void): Promise<Account> {
     const account = new Account(id, log, store, clock, wake)
-    for (let cursor = account.#foldedTo; cursor < log.head; ) {
+    for (let cursor = account.#foldedTo; cursor < log.head;) {
       const runs = await store.read(id, cursor, READ_BYTES)
       for (const stored of runs) cursor = account.#foldRun(stored, cursor)
       if (runs.length === 0) throw new Error(`the log of ${id} ends at ${cursor}, before its head`)
@@ -185,18 +202,25 @@ export class Account {
    * @throws HubError the refusal
    */
   async perform(origin: Origin, kind: string, key: string, body: Plain): Promise<number> {
-    const cursor = this.#change(origin, 0, this.#clock.nowMs(), kind, key, body, encodeValue(body), 0)
+    const held = asSent(kind, key, body)
+    const cursor = this.#change(origin, 0, this.#clock.nowMs(), kind, key, held, encodeValue(held), 0)
     await this.settled()
     return cursor
   }
 
   /** Appends a change that only the hub makes. Resolves with its cursor once it is durable. */
-  async write<K extends 'device.put' | 'device.revoke'>(kind: K, key: string, body: ChangeBody<K>, secretHash?: Uint8Array): Promise<number> {
+  async write<K extends 'device.put' | 'device.revoke'>(
+    kind: K,
+    key: string,
+    body: ChangeBody<K>,
+    secretHash?: Uint8Array
+  ): Promise<number> {
     const origin = new Origin(key, '')
     const note = secretHash === undefined ? 0 : { digest: 0, secretHash }
     const cursor = this.#append(origin, 0, Math.floor(this.#clock.nowMs()), kind, key, body, encodeValue(body), note)
     this.#isStoringDue = true
-    if (kind === 'device.revoke') for (const follower of this.followers) if (follower.device === key) follower.end('device-revoked')
+    if (kind === 'device.revoke')
+      for (const follower of this.followers) if (follower.device === key) follower.end('device-revoked')
     await this.settled()
     return cursor
   }
@@ -245,7 +269,8 @@ export class Account {
 
   /** Tells everyone concerned about what became durable. */
   announce({ runs, answers, whenDurable }: Staged): void {
-    for (const { frame, first, count } of runs) for (const follower of this.followers) follower.deliver(frame, first, first + count - 1)
+    for (const { frame, first, count } of runs)
+      for (const follower of this.followers) follower.deliver(frame, first, first + count - 1)
     for (const [submitter, given] of answers) submitter.answered(given)
     for (const task of whenDurable) task()
   }
@@ -277,7 +302,16 @@ export class Account {
   }
 
   /** Checks one action and appends its change. */
-  #change(origin: Origin, number: number, atMs: number, kind: string, key: string, body: Plain, bytes: Uint8Array, content: number): number {
+  #change(
+    origin: Origin,
+    number: number,
+    atMs: number,
+    kind: string,
+    key: string,
+    body: Plain,
+    bytes: Uint8Array,
+    content: number
+  ): number {
     if (origin.readOnly) throw new HubError('forbidden', 'this device may only read')
     if (!isActionKind(kind)) throw new HubError('unknown-action', `there is no action ${kind}`, { field: 'kind' })
     checked('bad-action', ACTIONS[kind].key, key, 'key')
@@ -286,7 +320,14 @@ export class Account {
       throw new HubError('too-large', `body is over ${LIMITS.maxBodyBytes} bytes`, { field: 'body' })
     const nowMs = this.#clock.nowMs()
     const claimedMs = Math.min(atMs, Math.floor(nowMs))
-    const context = { views: this.views, documents: this.documents, device: origin.device, epoch: this.epoch, atMs: claimedMs, nowMs }
+    const context = {
+      views: this.views,
+      documents: this.documents,
+      device: origin.device,
+      epoch: this.epoch,
+      atMs: claimedMs,
+      nowMs
+    }
     const outcome = handleAction(context, kind, key, held)
     const note = outcome.note === undefined ? content : { digest: content, ...outcome.note }
     const changeBytes = outcome.body === body ? bytes : encodeValue(outcome.body)

@@ -1,4 +1,4 @@
-import { type ActionBody, type ActionKind, type ChangeKind, HubError, type Plain } from '../../protocol/index.ts'
+import { type ActionBody, type ActionKind, type ChangeKind, HubError, LIMITS, type Plain } from '../../protocol/index.ts'
 import { markAnnotation, putAnnotation } from './documents/annotations.ts'
 import type { Document } from './documents/document.ts'
 import type { Documents } from './documents/documents.ts'
@@ -37,7 +37,12 @@ const HANDLERS: { readonly [K in ActionKind]: Handler<K> } = {
   'annotation.remove': (context, book, { id }) => edit(context, book, doc => markAnnotation(doc, id, context.atMs)),
   'annotation.restore': (context, book, { id }) => edit(context, book, doc => markAnnotation(doc, id, undefined)),
   'position.set': (_, _book, body) => ({ kind: 'position.set', body: body as Plain }),
-  'book.put': (_, _book, body) => ({ kind: 'book.put', body: body as Plain }),
+  'book.put': ({ views }, book, body) => {
+    const identifiers = { ...views.get('books', book)?.identifiers, ...body.identifiers }
+    if (Object.values(identifiers).filter(value => value !== null).length > LIMITS.maxMapEntries)
+      throw new HubError('too-large', `a book has at most ${LIMITS.maxMapEntries} identifiers`, { field: 'body.identifiers' })
+    return { kind: 'book.put', body: body as Plain }
+  },
   'book.remove': (context, book) => known(context, book, 'book.remove'),
   'book.restore': (context, book) => known(context, book, 'book.restore'),
   'setting.put': (_, _name, body) => ({ kind: 'setting.put', body })

@@ -53,7 +53,12 @@ const FOLDS: { readonly [K in ChangeKind]: Fold<K> } = {
     const known = views.get('devices', key)
     const secretHash = (typeof note === 'number' ? undefined : note.secretHash) ?? known?.secretHash
     if (secretHash === undefined) throw new Error(`device ${key} came without a secret`)
-    views.put('devices', [key], { ...body, secretHash, revoked: known?.revoked ?? false, registeredAtUs: known?.registeredAtUs ?? timeUs })
+    views.put('devices', [key], {
+      ...body,
+      secretHash,
+      revoked: known?.revoked ?? false,
+      registeredAtUs: known?.registeredAtUs ?? timeUs
+    })
   },
   'device.revoke': (views, { key }) => {
     const known = views.get('devices', key)

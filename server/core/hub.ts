@@ -36,7 +36,8 @@ export class Hub {
   readonly #committer: Committer
   readonly #accounts = new Map<string, Promise<Account | undefined>>()
   readonly #sessions = new Set<Session>()
-  readonly #readings: Session[] = []
+  /** Those that hold a document, by age. */
+  readonly #readings = new Set<Session>()
   readonly #host: SessionHost
   #cancelSweep: () => void
   #isClosing = false
@@ -51,6 +52,7 @@ export class Hub {
       logger,
       authenticate: token => parts.authenticate(token, account => this.account(account)),
       holdsReading: session => this.#holdReading(session),
+      endsReading: session => this.#readings.delete(session),
       closed: session => this.#sessions.delete(session),
       failed: (account, error) => this.#forget(account, error)
     }
@@ -71,15 +73,7 @@ export class Hub {
 
   /** An account, brought into memory; undefined when there is none. */
   account(id: string): Promise<Account | undefined> {
-    let account = this.#accounts.get(id)
-    if (account === undefined) {
-      account = this.#open(id)
-      this.#accounts.set(id, account)
-      account.then(
-        opened => opened ?? this.#accounts.delete(id),
-        () => this.#accounts.delete(id)
-      )
-    }
+    const account = this.#accounts.get(id) ?? this.#keep(id, this.#open(id))
     void account.then(
       opened => opened && (opened.usedAtMs = this.#parts.clock.nowMs()),
       () => undefined
@@ -91,10 +85,12 @@ export class Hub {
   async ensureAccount(id: string): Promise<Account> {
     const known = await this.account(id)
     if (known !== undefined) return known
+    // Someone else may have been as quick; one account must not be in memory twice.
+    if (this.#accounts.has(id)) return this.ensureAccount(id)
     const { store, clock, randomBytes } = this.#parts
     const log = { epoch: newId(randomBytes), head: 0, floor: 1 }
     const opening = Account.open(id, log, store, clock, this.#committer.wake)
-    this.#accounts.set(id, opening)
+    void this.#keep(id, opening)
     return opening
   }
 
@@ -117,6 +113,16 @@ export class Hub {
     return log && Account.open(id, log, store, clock, this.#committer.wake)
   }
 
+  /** Remembers an account that is being opened, unless there is none or it cannot be. */
+  #keep(id: string, opening: Promise<Account | undefined>): Promise<Account | undefined> {
+    const leave = (): void => {
+      if (this.#accounts.get(id) === opening) this.#accounts.delete(id)
+    }
+    this.#accounts.set(id, opening)
+    opening.then(opened => opened ?? leave(), leave)
+    return opening
+  }
+
   /** Clients of a hub that goes away come back spread out. */
   #comeBack(): { retryAfterMs: number } {
     const [high, low] = this.#parts.randomBytes(2)
@@ -125,8 +131,10 @@ export class Hub {
   }
 
   #holdReading(session: Session): void {
-    this.#readings.push(session)
-    if (this.#readings.length > MAX_READINGS) this.#readings.shift()!.dropReading()
+    this.#readings.delete(session)
+    this.#readings.add(session)
+    const [oldest] = this.#readings
+    if (this.#readings.size > MAX_READINGS) oldest!.dropReading()
   }
 
   /** An account in memory that may differ from its log is left, and loaded again when next needed. */
@@ -134,7 +142,7 @@ export class Hub {
     this.#parts.logger.error({ err: error, account: account.id }, 'an account is loaded again')
     account.distrust()
     for (const follower of account.followers) follower.end('internal')
-    this.#accounts.set(
+    void this.#keep(
       account.id,
       account.settled().then(() => this.#open(account.id))
     )
@@ -143,7 +151,12 @@ export class Hub {
   #sweep(): void {
     this.#cancelSweep = this.#parts.clock.setTimer(SWEEP_INTERVAL_MS, () => this.#sweep())
     const nowMs = this.#parts.clock.nowMs()
-    for (const [id, opening] of this.#accounts) void opening.then(account => account && this.#tidy(id, account, nowMs))
+    for (const [id, opening] of this.#accounts) {
+      opening.then(
+        account => account && this.#tidy(id, account, nowMs),
+        () => undefined
+      )
+    }
   }
 
   #tidy(id: string, account: Account, nowMs: number): void {

@@ -7,6 +7,7 @@ const LENGTH = 12
 export function newId(randomBytes: RandomBytes): string {
   let id = ''
   while (id.length < LENGTH)
-    for (const byte of randomBytes(LENGTH)) if (byte < ALPHABET.length * 4 && id.length < LENGTH) id += ALPHABET[byte % ALPHABET.length]
+    for (const byte of randomBytes(LENGTH))
+      if (byte < ALPHABET.length * 4 && id.length < LENGTH) id += ALPHABET[byte % ALPHABET.length]
   return id
 }

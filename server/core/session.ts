@@ -17,7 +17,7 @@ import {
 } from '../../protocol/index.ts'
 import { Origin, type Account, type Answers, type Follower, type Submitter } from './account.ts'
 import type { Clock, Logger } from './ports.ts'
-import { readPage } from './read.ts'
+import { checkPlace, readPage } from './read.ts'
 import type { Store, StoredRun } from './store.ts'
 
 /** What a session may hold unsent before it stops sending and reads on from the log later. */
@@ -27,6 +27,12 @@ const MAX_UNANSWERED_BYTES = 1_048_576
 const SLOW_AFTER_MS = 10_000
 const MAX_REFUSED_IN_A_ROW = 1_000
 const DOCUMENT_PART_BYTES = 262_144
+/** More answers than this, which may come with long reasons, are parted into several frames. */
+const ANSWERS_PER_FRAME = 250
+const ACCEPTED_PER_FRAME = 10_000
+
+/** A document without any edit, as a Yjs v1 update. */
+const EMPTY_UPDATE = Uint8Array.of(0, 0)
 
 /** What sessions need of the hub that they belong to. */
 export interface SessionHost {
@@ -37,6 +43,8 @@ export interface SessionHost {
   authenticate(token: string): Promise<{ account: Account; device: string; readOnly: boolean }>
   /** The session starts to hold a document for reading in parts; another one may have to let go of its own. */
   holdsReading(session: Session): void
+  /** It holds none any more. */
+  endsReading(session: Session): void
   closed(session: Session): void
   /** Something threw that should not have: the account in memory can no longer be trusted to equal its log. */
   failed(account: Account, error: unknown): void
@@ -102,16 +110,22 @@ export class Session implements Follower, Submitter {
   }
 
   answered({ accepted, refused }: Answers): void {
-    this.#send('acked', { accepted, refused })
+    if (refused.length <= ANSWERS_PER_FRAME && accepted.length <= ACCEPTED_PER_FRAME) this.#send('acked', { accepted, refused })
+    else
+      for (let at = 0; at < Math.max(accepted.length, refused.length); at += ANSWERS_PER_FRAME) {
+        const end = at + ANSWERS_PER_FRAME
+        this.#send('acked', { accepted: accepted.slice(at, end), refused: refused.slice(at, end) })
+      }
     this.#refusedInARow = accepted.length > 0 ? 0 : this.#refusedInARow + refused.length
     if (this.#refusedInARow > MAX_REFUSED_IN_A_ROW) return this.end('too-many-refused', { retryAfterMs: 60_000 })
     this.#unansweredBytes = 0
-    if (this.#isPaused && !this.#isBusy) this.#resume()
+    if (this.#isPaused) this.#goOn()
   }
 
   /** Lets go of a document that is being read in parts; the reader starts again. */
   dropReading(): void {
     this.#reading = undefined
+    this.#host.endsReading(this)
   }
 
   /** Says why, and closes. */
@@ -124,12 +138,20 @@ export class Session implements Follower, Submitter {
 
   #receive(bytes: Uint8Array): void {
     if (this.#isClosed) return
-    if (this.#isBusy) {
-      this.#queue.push(bytes)
-      this.#queuedBytes += bytes.length
-      if (this.#queuedBytes > 2 * MAX_UNANSWERED_BYTES) this.end('overloaded')
-      return
-    }
+    if (this.#queue.length === 0 && !this.#isHeld) return this.#take(bytes)
+    this.#queue.push(bytes)
+    this.#queuedBytes += bytes.length
+    if (this.#queuedBytes > 2 * MAX_UNANSWERED_BYTES) return this.end('overloaded')
+    this.#pause()
+    this.#watchSlowness()
+  }
+
+  /** Nothing more is taken now: a frame waits for the disk, or what was sent has not left. Who does not listen is not talked to. */
+  get #isHeld(): boolean {
+    return this.#isBusy || this.#connection.bufferedBytes >= HIGH_WATER_BYTES
+  }
+
+  #take(bytes: Uint8Array): void {
     try {
       const later = this.#handle(bytes)
       if (later !== undefined) this.#waitFor(later)
@@ -142,16 +164,23 @@ export class Session implements Follower, Submitter {
   #waitFor(later: Promise<void>): void {
     this.#isBusy = true
     this.#pause()
-    const next = (): void => {
-      this.#isBusy = false
-      while (this.#queue.length > 0 && !this.#isBusy && !this.#isClosed) {
-        const bytes = this.#queue.shift()!
-        this.#queuedBytes -= bytes.length
-        this.#receive(bytes)
-      }
-      if (!this.#isBusy) this.#resume()
+    later.then(
+      () => {
+        this.#isBusy = false
+        this.#goOn()
+      },
+      (error: unknown) => this.#fault(error)
+    )
+  }
+
+  /** Takes what queued, and listens again, as far as nothing holds it up. */
+  #goOn(): void {
+    while (this.#queue.length > 0 && !this.#isHeld && !this.#isClosed) {
+      const bytes = this.#queue.shift()!
+      this.#queuedBytes -= bytes.length
+      this.#take(bytes)
     }
-    later.then(next, (error: unknown) => this.#fault(error))
+    if (!this.#isHeld && this.#unansweredBytes <= MAX_UNANSWERED_BYTES) this.#resume()
   }
 
   #handle(bytes: Uint8Array): Promise<void> | undefined {
@@ -189,6 +218,8 @@ export class Session implements Follower, Submitter {
     }
     const { account, device, readOnly } = await this.#host.authenticate(token)
     if (this.#isClosed) return
+    // It may have been revoked since its token was looked at; from here on it is among those whom that ends.
+    if (account.views.get('devices', device)?.revoked === true) throw new HubError('device-revoked')
     this.#cancelHelloTimer()
     this.#member = { account, origin: new Origin(device, client, readOnly) }
     const canContinue = cursor <= account.durableHead && (epoch === account.epoch || (epoch === '' && cursor === 0))
@@ -226,11 +257,14 @@ export class Session implements Follower, Submitter {
 
   /** Views are read as they stand, and sent once that is durable. */
   async #read({ account }: Member, { id, view, key, after }: Frame<'read'>): Promise<void> {
-    const cursor = account.head
-    let page: { value: Plain; next: string } | HubError
+    let page: { value: Plain; next: string; cursor: number } | HubError
     try {
-      if (view === 'annotations' || view === 'document') await account.documents.load([key])
-      page = view === 'document' ? this.#documentPart(account, key, after) : readPage(account, view, key, after)
+      checkPlace(key, after)
+      if ((view === 'annotations' || view === 'document') && account.documents.isKnown(key)) await account.documents.load([key])
+      page =
+        view === 'document'
+          ? this.#documentPart(account, key, after)
+          : { ...readPage(account, view, key, after), cursor: account.head }
     } catch (error) {
       if (!(error instanceof HubError)) throw error
       page = error
@@ -238,22 +272,23 @@ export class Session implements Follower, Submitter {
     const answer = page
     await account.settled()
     if (answer instanceof HubError) this.#send('failed', { id, code: answer.code, message: answer.message, field: answer.field })
-    else this.#send('view', { id, cursor: view === 'document' ? (this.#reading?.cursor ?? cursor) : cursor, ...answer })
-    if (answer instanceof HubError || answer.next === '') this.#reading = undefined
+    else this.#send('view', { id, ...answer })
+    if (view === 'document' && (answer instanceof HubError || answer.next === '')) this.dropReading()
   }
 
-  #documentPart(account: Account, book: string, after: string): { value: Plain; next: string } {
+  #documentPart(account: Account, book: string, after: string): { value: Plain; next: string; cursor: number } {
     if (after === '') {
-      const bytes = account.documents.use(book, this.#host.clock.nowMs()).encode()
+      const isKnown = account.documents.isKnown(book)
+      const bytes = isKnown ? account.documents.use(book, this.#host.clock.nowMs()).encode() : EMPTY_UPDATE
       this.#reading = { book, cursor: account.head, bytes }
-      this.#host.holdsReading(this)
+      if (bytes.length > DOCUMENT_PART_BYTES) this.#host.holdsReading(this)
     }
     const reading = this.#reading
     const start = Number(after)
     if (reading === undefined || reading.book !== book || !Number.isInteger(start) || start < 0 || start > reading.bytes.length)
       throw new HubError('bad-request', 'no reading of this document is under way there; start again', { field: 'after' })
     const end = start + DOCUMENT_PART_BYTES
-    return { value: reading.bytes.slice(start, end), next: end < reading.bytes.length ? String(end) : '' }
+    return { value: reading.bytes.slice(start, end), next: end < reading.bytes.length ? String(end) : '', cursor: reading.cursor }
   }
 
   /** Reads on from the log until the session is at the head, or has as much unsent as it may. */
@@ -261,10 +296,7 @@ export class Session implements Follower, Submitter {
     if (this.#isReadingOn || this.#isClosed || this.#member === undefined) return
     this.#isReadingOn = true
     this.#copyLog(this.#member.account).then(
-      () => {
-        this.#isReadingOn = false
-        this.#watchSlowness()
-      },
+      () => this.#watchSlowness(),
       (error: unknown) => this.#fault(error)
     )
   }
@@ -277,6 +309,8 @@ export class Session implements Follower, Submitter {
       const last = runs.at(-1)!
       this.#cursor = last.first + last.count - 1
     }
+    // In the same breath: a change that comes between this look at the head and the end of the reading would be told to no one.
+    this.#isReadingOn = false
   }
 
   /** A session that stays behind with what it was sent undrained is closed; it comes back and catches up. */
@@ -285,7 +319,7 @@ export class Session implements Follower, Submitter {
     if (this.#isClosed || this.#cancelSlowTimer !== undefined || bufferedBytes < HIGH_WATER_BYTES) return
     this.#cancelSlowTimer = this.#host.clock.setTimer(SLOW_AFTER_MS, () => {
       this.#cancelSlowTimer = undefined
-      if (this.#connection.bufferedBytes < bufferedBytes) this.#watchSlowness()
+      if (this.#connection.bufferedBytes < bufferedBytes) this.#drained()
       else this.end('slow', { retryAfterMs: 1_000 })
     })
   }
@@ -294,6 +328,7 @@ export class Session implements Follower, Submitter {
     this.#cancelSlowTimer?.()
     this.#cancelSlowTimer = undefined
     this.#readOn()
+    this.#goOn()
   }
 
   #fault(error: unknown): void {
@@ -315,7 +350,7 @@ export class Session implements Follower, Submitter {
     this.#cancelHelloTimer()
     this.#cancelSlowTimer?.()
     this.#queue.length = 0
-    this.#reading = undefined
+    this.dropReading()
     this.#member?.account.followers.delete(this)
     this.#host.closed(this)
   }
@@ -332,7 +367,10 @@ export class Session implements Follower, Submitter {
     this.#connection.resume()
   }
 
-  #send<K extends 'welcome' | 'acked' | 'resync' | 'view' | 'failed' | 'bye' | 'pong'>(kind: K, fields: Parameters<typeof encodeFrame<K>>[1]): void {
+  #send<K extends 'welcome' | 'acked' | 'resync' | 'view' | 'failed' | 'bye' | 'pong'>(
+    kind: K,
+    fields: Parameters<typeof encodeFrame<K>>[1]
+  ): void {
     if (!this.#isClosed) this.#connection.send(encodeFrame(kind, fields))
   }
 }

@@ -28,6 +28,11 @@ export class Documents {
     return this.#loaded.size
   }
 
+  /** True when anything was ever written into the document. */
+  isKnown(book: string): boolean {
+    return this.#views.get('documents', book) !== undefined
+  }
+
   isLoaded(book: string): boolean {
     return this.#loaded.has(book)
   }
@@ -68,6 +73,8 @@ export class Documents {
    */
   unloadIdle(beforeMs: number): boolean {
     let any = false
+    // Who loads several waits for all of them before the first is used.
+    if (this.#loading.size > 0) return false
     for (const [book, document] of this.#loaded) {
       if (document.usedAtMs >= beforeMs) continue
       if (document.hasTail) any = this.#snapshot(book) || any
@@ -94,6 +101,7 @@ export class Documents {
   async #readTail(cursors: readonly number[]): Promise<TailUpdate[]> {
     const tail: TailUpdate[] = []
     while (tail.length < cursors.length) {
+      const found = tail.length
       for (const { run, notes } of await this.#store.read(this.#account, cursors[tail.length]! - 1, READ_BYTES)) {
         const hubNotes = decodeValue(notes) as unknown as Note[]
         for (const [index, value] of decodeValues(run).entries()) {
@@ -104,6 +112,7 @@ export class Documents {
           tail.push({ update: body as Uint8Array, owner: madeIn === undefined ? device : hubOwner(madeIn) })
         }
       }
+      if (tail.length === found) throw new Error(`the log of ${this.#account} lacks the change ${cursors[found]}`)
     }
     return tail
   }
