@@ -74,4 +74,4 @@ export function decodeFrame(bytes: Uint8Array, from: 'client' | 'hub'): Frame {
 }
 
 /** Builds the values that stand one behind the other in trusted bytes, such as the changes of a stored run. */
-export const decodeValues = (bytes: Uint8Array): Plain[] => (unpackr.unpackMultiple(bytes) ?? []) as Plain[]
+export const decodeValues = (bytes: Uint8Array): Plain[] => (bytes.length === 0 ? [] : (unpackr.unpackMultiple(bytes) as Plain[]))

@@ -88,7 +88,7 @@ export class RunWriter {
     this.#count += 1
   }
 
-  /** The run and its frame, sharing memory that is never written again; the writer is empty afterwards. */
+  /** The run and its frame, sharing memory that is never written again; the writer is empty afterwards. There MUST be a change in it. */
   take(): { run: Uint8Array; frame: Uint8Array; count: number } {
     const { count } = this
     const frame = this.#bytes.subarray(0, this.#length)
