@@ -18,7 +18,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'client/': ['client/', 'protocol/', 'yjs', 'y-protocols', 'lib0'],
   'client/node.ts': ['client/', 'ws', 'node:'],
   'client/node/': ['client/', 'protocol/', 'ws', 'node:'],
-  'client/demo/': ['client/', 'protocol/', 'yjs', 'yauzl', 'node:'],
+  'client/demo/': ['client/', 'protocol/', 'ws', 'yauzl', 'node:'],
   'bench/': ['bench/', 'client/', 'server/', 'protocol/', 'yjs', 'lib0', 'lmdb', 'ws', 'pino', '@hocuspocus', 'node:']
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Annotations, ChangeEvent, Client } from '../node.ts'
 import { connectNode } from '../node.ts'
-import { CuttableDevice } from './cuttable.ts'
+import { Cable } from './cable.ts'
 import { DemoHub } from './hub.ts'
 import { readPassages, type Passage } from './passages.ts'
 import { short, type Report } from './report.ts'
@@ -14,7 +14,9 @@ const KILLS = 3
 
 /** A device with the book open, and every change that it was told of. */
 interface Reader {
-  readonly device: CuttableDevice
+  readonly name: string
+  readonly client: Client
+  readonly cable: Cable
   readonly notes: Annotations
   readonly log: ChangeEvent[]
 }
@@ -31,11 +33,11 @@ export async function tellBookStory(epub: string, report: Report): Promise<void>
     const phone = await openReader(hub, 'phone', book)
     const desk = await openReader(hub, 'desk', book)
     await readTogether(phone, desk, book, passages.slice(0, LIVE_PASSAGES), report)
-    await readApart(phone, desk, book, passages.slice(LIVE_PASSAGES), report)
+    await readApart(phone, desk, passages.slice(LIVE_PASSAGES), report)
     await removeAndRestore(phone, desk, report)
     await killTheHub(hub, phone, desk, book, report)
     await keepOthersOut(hub, phone, desk, book, report)
-    await Promise.all([phone.device.client.close(), desk.device.client.close()])
+    await Promise.all([phone.client.close(), desk.client.close()])
   } finally {
     await hub.drop()
   }
@@ -43,17 +45,26 @@ export async function tellBookStory(epub: string, report: Report): Promise<void>
 
 async function openReader(hub: DemoHub, name: string, book: string): Promise<Reader> {
   const { token } = await hub.pair(ACCOUNT, name)
-  const device = await CuttableDevice.connect(name, { url: hub.url, token, file: join(hub.folder, `${name}.journal`) })
+  const cable = new Cable()
+  const client = await connectNode({ url: hub.url, token, file: join(hub.folder, `${name}.journal`), webSocket: cable.webSocket })
   const log: ChangeEvent[] = []
-  device.client.on('change', change => log.push(change))
-  return { device, notes: await device.client.annotations(book), log }
+  client.on('change', change => log.push(change))
+  await client.live()
+  return { name, client, cable, log, notes: await client.annotations(book) }
+}
+
+/** Plugs the cable in again, and waits until the device has caught up. */
+async function mend({ cable, client }: Reader): Promise<void> {
+  cable.isCut = false
+  client.retry()
+  await client.live()
 }
 
 /** Waits until something is so, looking again at every change. */
 async function until(reader: Reader, isSo: () => boolean): Promise<void> {
   while (!isSo())
     await new Promise<void>(resolve => {
-      const stops = [reader.notes.on('change', () => settle()), reader.device.client.on('change', () => settle())]
+      const stops = [reader.notes.on('change', () => settle()), reader.client.on('change', () => settle())]
       const settle = (): void => {
         for (const stop of stops) stop()
         resolve()
@@ -71,15 +82,15 @@ async function readTogether(
   const delays: number[] = []
   for (const [index, passage] of passages.entries()) {
     const startedMs = performance.now()
-    void phone.device.client.setPosition(book, { progression: (index + 1) / passages.length, locators: { href: passage.href } })
+    void phone.client.setPosition(book, { progression: (index + 1) / passages.length, locators: { href: passage.href } })
     const id = highlight(phone, passage)
     await until(desk, () => desk.notes.get(id) !== undefined)
     delays.push(performance.now() - startedMs)
     report.step('phone', `marks ${short(passage.text)}`)
     report.step('desk', `shows it after ${delays.at(-1)!.toFixed(1)} ms`)
   }
-  await phone.device.client.settled()
-  const furthest = (): number | undefined => desk.device.client.positions(book).furthest?.progression
+  await phone.client.settled()
+  const furthest = (): number | undefined => desk.client.positions(book).furthest?.progression
   await until(desk, () => furthest() === 1)
   report.step('desk', `knows that the phone is at ${Math.round(furthest()! * 100)} %`)
 }
@@ -87,40 +98,43 @@ async function readTogether(
 const highlight = ({ notes }: Reader, { text, href }: Passage, note = ''): string =>
   notes.put({ kind: 'highlight', color: 'yellow', quote: text, locators: { href }, ...(note && { note }) })
 
-async function readApart(phone: Reader, desk: Reader, book: string, passages: readonly Passage[], report: Report): Promise<void> {
+async function readApart(phone: Reader, desk: Reader, passages: readonly Passage[], report: Report): Promise<void> {
   const shared = desk.notes.list()[0]!.id
-  phone.notes.put({ id: shared, note: 'A line to come back to.' })
-  await until(desk, () => desk.notes.get(shared)?.note !== undefined)
-  desk.device.cut()
+  const note = 'A line to come back to.'
+  phone.notes.put({ id: shared, note })
+  await until(desk, () => desk.notes.get(shared)?.note === note)
+  desk.cable.cut()
   report.step('desk', 'is cut off')
   const before = desk.log.length
   const seenByPhone = phone.log.length
-  for (const [index, passage] of passages.entries()) highlight(index % 2 === 0 ? phone : desk, passage)
+  for (const [index, passage] of passages.entries()) {
+    highlight(index % 2 === 0 ? phone : desk, passage)
+    await new Promise(resolve => setImmediate(resolve))
+  }
   phone.notes.note(shared).insert(0, 'Phone: ')
   desk.notes.note(shared).insert(desk.notes.note(shared).length, ' Desk: yes.')
   desk.notes.put({ id: shared, color: 'blue' })
-  await phone.device.client.settled()
+  await phone.client.settled()
   const missed = phone.log.length - seenByPhone
   report.step('desk', `marks ${AWAY_PASSAGES} passages offline; the phone makes ${missed} changes meanwhile`)
-  await desk.device.mend()
-  await desk.device.client.settled()
+  await mend(desk)
+  await desk.client.settled()
   await meet(phone, desk)
   const caughtUp = desk.log.slice(before).filter(({ isOwn }) => !isOwn).length
   report.step('desk', `is back, and reads ${short(desk.notes.get(shared)!.note!)} in ${desk.notes.get(shared)!.color!}`)
   report.promise('5 catch-up', caughtUp === missed, `${caughtUp} of ${missed} missed changes, each once`)
   const merged = desk.notes.get(shared)!
-  const isMerged = merged.note === 'Phone: A line to come back to. Desk: yes.' && merged.color === 'blue'
+  const isMerged = merged.note === `Phone: ${note} Desk: yes.` && merged.color === 'blue'
   report.promise(
     '4 convergence',
     isMerged && isEqual(phone, desk),
     `${desk.notes.list().length} annotations equal on both; both edits of one note kept`
   )
-  await equalHub(phone.device.client, phone.notes, book)
 }
 
 /** Waits until both devices have seen the same. */
 async function meet(phone: Reader, desk: Reader): Promise<void> {
-  await Promise.all([phone.device.client.settled(), desk.device.client.settled()])
+  await Promise.all([phone.client.settled(), desk.client.settled()])
   await until(phone, () => isEqual(phone, desk) || phone.log.at(-1)?.cursor === desk.log.at(-1)?.cursor)
   await until(desk, () => phone.log.at(-1)?.cursor === desk.log.at(-1)?.cursor)
 }
@@ -140,15 +154,15 @@ async function equalHub(client: Client, notes: Annotations, book: string): Promi
 
 async function removeAndRestore(phone: Reader, desk: Reader, report: Report): Promise<void> {
   const { id, quote } = phone.notes.list()[0]!
-  desk.device.cut()
+  desk.cable.cut()
   phone.notes.remove(id)
-  await phone.device.client.settled()
+  await phone.client.settled()
   desk.notes.put({ id, color: 'green' })
-  await desk.device.mend()
+  await mend(desk)
   await meet(phone, desk)
   const staysRemoved = phone.notes.get(id)?.removedAtMs !== undefined && desk.notes.get(id)?.removedAtMs !== undefined
   phone.notes.restore(id)
-  await phone.device.client.settled()
+  await phone.client.settled()
   await until(desk, () => desk.notes.get(id)?.removedAtMs === undefined)
   const restored = desk.notes.get(id)!
   const isWhole = restored.quote === quote && restored.color === 'green'
@@ -160,13 +174,13 @@ async function killTheHub(hub: DemoHub, phone: Reader, desk: Reader, book: strin
   const acked = new Map<string, number>()
   for (let kill = 1; kill <= KILLS; kill++) {
     const answers: Promise<void>[] = []
-    for (let index = 0; index < BURST; index++)
-      for (const { device } of [phone, desk]) {
-        const name = `${device.name}-${kill}-${index}`
-        const answer = device.client.putSetting(name, index).then(({ cursor }) => void acked.set(name, cursor))
-        answers.push(answer)
-        if (index % 8 === 0) await Promise.race([answer, new Promise(resolve => setImmediate(resolve))])
+    for (let index = 0; index < BURST; index++) {
+      for (const { client, name: who } of [phone, desk]) {
+        const name = `${who}-${kill}-${index}`
+        answers.push(client.putSetting(name, index).then(({ cursor }) => void acked.set(name, cursor)))
       }
+      if (index < BURST / 2) await answers[index]
+    }
     const ackedBefore = [...acked]
     await hub.kill()
     report.step(
@@ -174,12 +188,12 @@ async function killTheHub(hub: DemoHub, phone: Reader, desk: Reader, book: strin
       `killed with -9 in mid-write: ${ackedBefore.length} acked so far, ${answers.length * kill - ackedBefore.length} not`
     )
     await hub.start()
-    await Promise.all([phone.device.mend(), desk.device.mend()])
+    await Promise.all([mend(phone), mend(desk)])
     await Promise.all(answers)
   }
   await meet(phone, desk)
   const observer = await openReader(hub, 'observer', book)
-  const settings = new Map((await observer.device.client.read('settings')) as [string, object][])
+  const settings = new Map((await observer.client.read('settings')) as [string, object][])
   const lost = [...acked.keys()].filter(name => !settings.has(name))
   report.promise('1 durable', lost.length === 0, `${acked.size} acked actions, ${lost.length} lost in ${KILLS} kills`)
   const places = observer.log.filter(({ kind, key }) => kind === 'setting.put' && acked.has(key))
@@ -196,13 +210,13 @@ async function killTheHub(hub: DemoHub, phone: Reader, desk: Reader, book: strin
   const isSame = [phone, desk].every(({ log }) =>
     log.every(change => byCursor.get(change.cursor) === `${change.device} ${change.kind} ${change.key}`)
   )
-  const isHubEqual = (await equalHub(phone.device.client, phone.notes, book)) && isEqual(phone, desk)
+  const isHubEqual = (await equalHub(phone.client, phone.notes, book)) && isEqual(phone, desk)
   report.promise(
     '3 one order',
     isOrdered && isSame && isHubEqual,
     `${observer.log.length} changes, the same on 3 devices, no gap and no double`
   )
-  await observer.device.client.close()
+  await observer.client.close()
 }
 
 async function keepOthersOut(hub: DemoHub, phone: Reader, desk: Reader, book: string, report: Report): Promise<void> {
@@ -215,12 +229,11 @@ async function keepOthersOut(hub: DemoHub, phone: Reader, desk: Reader, book: st
   const foreign = ((await spy.read('annotations', book)) as unknown[]).length + ((await spy.read('books')) as unknown[]).length
   await spy.close()
   const cutOff = new Promise<string | undefined>(resolve => {
-    desk.device.client.on('state', (state, reason) => state === 'closed' && resolve(reason?.code))
+    desk.client.on('state', (state, reason) => state === 'closed' && resolve(reason?.code))
   })
-  await hub.run('device', 'revoke', ACCOUNT, desk.device.client.device)
+  await hub.run('device', 'revoke', ACCOUNT, desk.client.device)
   const reason = await cutOff
   phone.notes.close()
-  const isIsolated =
-    foreign === 0 && seen.every(({ device }) => device !== phone.device.client.device) && reason === 'device-revoked'
+  const isIsolated = foreign === 0 && seen.every(({ device }) => device !== phone.client.device) && reason === 'device-revoked'
   report.promise('7 isolation', isIsolated, `another account saw ${foreign} of it; a revoked device was cut off as ${reason}`)
 }
