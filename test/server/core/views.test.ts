@@ -1,0 +1,85 @@
+import * as assert from 'uvu/assert'
+import { Views } from '../../../server/core/views.ts'
+import { MemoryStore } from '../../../server/storage/memory.ts'
+import { Random } from '../../util/random.ts'
+import { suite } from '../../util/suite.ts'
+
+const test = suite('server/core/views')
+
+const setting = (value: number) => ({ value, cursor: value, changedAtUs: 0 })
+const store = async (views: Views, to: MemoryStore): Promise<void> => {
+  await to.commit({ appends: [], writes: views.takeWrites() })
+  views.stored()
+}
+
+test('a record is read as it was put last: not stored, on its way to the store, and stored', async () => {
+  const memory = new MemoryStore()
+  const views = new Views(memory, 'a')
+  views.put('settings', ['x'], setting(1))
+  assert.is(views.changedCount, 1)
+  assert.equal(views.get('settings', 'x'), setting(1))
+  const writes = views.takeWrites()
+  assert.equal(views.get('settings', 'x'), setting(1))
+  views.put('settings', ['x'], setting(2))
+  await memory.commit({ appends: [], writes })
+  views.stored()
+  assert.equal([views.get('settings', 'x'), new Views(memory, 'a').get('settings', 'x')], [setting(2), setting(1)])
+  await store(views, memory)
+  assert.equal([views.changedCount, new Views(memory, 'a').get('settings', 'x')], [0, setting(2)])
+})
+
+test('what changes in place after it was handed over is stored with the next commit', async () => {
+  const memory = new MemoryStore()
+  const views = new Views(memory, 'a')
+  const fresh = () => ({ tail: [] })
+  views.edit('documents', ['b'], fresh).tail.push(1)
+  const writes = views.takeWrites()
+  views.edit('documents', ['b'], fresh).tail.push(2)
+  await memory.commit({ appends: [], writes })
+  views.stored()
+  assert.equal([views.get('documents', 'b'), new Views(memory, 'a').get('documents', 'b')], [{ tail: [1, 2] }, { tail: [1] }])
+  await store(views, memory)
+  assert.equal(new Views(memory, 'a').get('documents', 'b'), { tail: [1, 2] })
+})
+
+test('accounts, tables and keys that begin alike keep apart', () => {
+  const views = new Views(new MemoryStore(), 'a')
+  const other = new Views(new MemoryStore(), 'a2')
+  views.put('positions', ['b', 'd'], { fields: {}, client: '', atMs: 0, cursor: 1, changedAtUs: 0 })
+  assert.is(views.get('positions', 'b'), undefined)
+  assert.is(other.get('positions', 'b', 'd'), undefined)
+  assert.equal(
+    ['b', 'b ', ''].map(book => views.range('positions', [book], '', 9).map(([key]) => key)),
+    [['d'], [], []]
+  )
+})
+
+test('pages of a range hold each record once and in the order of code points, wherever the records are', async () => {
+  const random = new Random(5)
+  for (let round = 0; round < 60; round++) {
+    const memory = new MemoryStore()
+    const views = new Views(memory, 'a')
+    const model = new Map<string, number>()
+    for (let step = 0; step < 80; step++) {
+      const key =
+        random.pick(['a', 'b', 'é', '書', '\uffee', '😀', 'aa', 'A', ' ', 'a0']) +
+        random.pick(['', 'x', '😀', '\uffee', String(random.below(9))])
+      model.set(key, step)
+      views.put('settings', [key], setting(step))
+      if (random.chance(0.05)) await store(views, memory)
+    }
+    if (random.chance(0.5)) views.takeWrites()
+    const limit = 1 + random.below(7)
+    const read: [string, number][] = []
+    for (let after = ''; ;) {
+      const page = views.range('settings', [], after, limit)
+      read.push(...page.map(([key, { cursor }]): [string, number] => [key, cursor]))
+      if (page.length < limit) break
+      after = page.at(-1)![0]
+    }
+    const byCodePoint = [...model].sort(([left], [right]) => Buffer.compare(Buffer.from(left), Buffer.from(right)))
+    assert.equal(read, byCodePoint)
+  }
+})
+
+test.run()
