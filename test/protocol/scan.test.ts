@@ -224,7 +224,7 @@ test('what is built from accepted bytes leaves every prototype as it was', () =>
   accepts(bytes)
   const built = decodeValue(bytes) as object
   assert.is(Object.getPrototypeOf(built), Object.prototype)
-  assert.is(String({}), '[object Object]')
+  assert.equal(Object.getOwnPropertyDescriptor(Object.prototype, 'toString')?.enumerable, false)
   assert.equal(Object.keys(Object.prototype), [])
 })
 
