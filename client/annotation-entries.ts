@@ -1,5 +1,5 @@
 import * as Y from 'yjs'
-import { ANNOTATION_DOCUMENT, type ActionBody, type Plain } from '../protocol/index.ts'
+import { ANNOTATION_DOCUMENT, textDifference, type ActionBody, type Plain } from '../protocol/index.ts'
 
 const { root, textField, removedField } = ANNOTATION_DOCUMENT
 
@@ -101,27 +101,15 @@ function writeField(entry: Y.Map<unknown>, name: string, value: Plain): boolean 
 }
 
 /**
- * Changes a text only where it differs, so that others' typing in the rest of it stays. Halves of a surrogate pair stay together.
+ * Changes a text only where it differs, so that others' typing in the rest of it stays.
  *
  * @returns whether anything changed
  */
 export function writeText(text: Y.Text, next: string): boolean {
-  const last = text.toJSON()
-  const most = Math.min(last.length, next.length)
-  let start = 0
-  while (start < most && last[start] === next[start]) start += 1
-  if (start > 0 && isHighSurrogate(last, start - 1)) start -= 1
-  let tail = 0
-  while (tail < most - start && last[last.length - 1 - tail] === next[next.length - 1 - tail]) tail += 1
-  if (tail > 0 && (isHighSurrogate(last, last.length - tail - 1) || isHighSurrogate(next, next.length - tail - 1))) tail -= 1
-  if (last.length > start + tail) text.delete(start, last.length - start - tail)
-  if (next.length > start + tail) text.insert(start, next.slice(start, next.length - tail))
-  return last !== next
-}
-
-function isHighSurrogate(text: string, at: number): boolean {
-  const unit = text.charCodeAt(at)
-  return unit >= 0xd800 && unit < 0xdc00
+  const { start, deleted, inserted } = textDifference(text.toJSON(), next)
+  if (deleted > 0) text.delete(start, deleted)
+  if (inserted !== '') text.insert(start, inserted)
+  return deleted > 0 || inserted !== ''
 }
 
 function isEqual(left: unknown, right: unknown): boolean {

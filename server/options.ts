@@ -61,6 +61,13 @@ export const OPTIONS = {
   maxSessions: option('LECTERN_MAX_SESSIONS', '--max-sessions <count>', '10000', 'Live connections at once, over all accounts.', whole(1, 1_000_000)),
   mapSizeGiB: option('LECTERN_MAP_SIZE_GIB', '--map-size-gib <count>', '64', 'The most that the store may grow to, in GiB.', whole(1, 16_384)),
   firstAccount: option('LECTERN_FIRST_ACCOUNT', '--first-account <name>', 'reader', 'The account made when there is none.', text),
+  takeOver: option(
+    'LECTERN_TAKE_OVER',
+    '--take-over <yes|no>',
+    'no',
+    'Open a store whose last hub ran on another host and did not end well. Only when that hub is surely gone.',
+    value => oneOf('yes', 'no')(value) === 'yes'
+  ),
   logLevel: option('LECTERN_LOG_LEVEL', '--log-level <level>', 'info', 'debug, info, warn or error.', oneOf('debug', 'info', 'warn', 'error'))
 } as const
 

@@ -1,9 +1,10 @@
 import * as Y from 'yjs'
-import { ANNOTATION_DOCUMENT, HubError, LIMITS, key, type ActionBody, type Plain } from '../../../protocol/index.ts'
+import { ANNOTATION_DOCUMENT, HubError, LIMITS, key, textDifference, type ActionBody, type Plain } from '../../../protocol/index.ts'
 
 const { root, textField, removedField } = ANNOTATION_DOCUMENT
 const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
 const idShape = key(128)
+const utf8 = new TextEncoder()
 /** A view's page is a frame, a list and an entry deep already. */
 const MAX_DEPTH = LIMITS.maxDepth - 3
 
@@ -27,11 +28,12 @@ export function listAnnotations(doc: Y.Doc): [id: string, annotation: PlainAnnot
 export function putAnnotation(doc: Y.Doc, id: string, fields: PutFields, atMs: number): void {
   let entry = openEntry(doc, id)
   if (entry === undefined) {
-    entry = doc.getMap(root).set(id, new Y.Map<unknown>())
+    // With its note from the start: two devices that each made the text later would lose one of the two.
+    entry = doc.getMap(root).set(id, new Y.Map<unknown>([[textField, new Y.Text()]]))
     entry.set('createdAtMs', atMs)
   }
   for (const [name, value] of Object.entries(fields)) {
-    if (name === textField) putText(entry, value as string | null)
+    if (name === textField) putText(entry, (value as string | null) ?? '')
     else if (value === null) entry.delete(name)
     else entry.set(name, value)
   }
@@ -54,28 +56,13 @@ function openEntry(doc: Y.Doc, id: string): Y.Map<unknown> | undefined {
   return isMap(entry) ? doc.getMap(root).set(id, new Y.Map<unknown>(Object.entries(entry))) : undefined
 }
 
-function putText(map: Y.Map<unknown>, next: string | null): void {
-  const known = map.get(textField)
-  if (next === null) return map.delete(textField)
-  if (!(known instanceof Y.Text)) return void map.set(textField, new Y.Text(next))
-  const last = known.toString()
-  let start = 0
-  while (start < last.length && start < next.length && last[start] === next[start]) start += 1
-  let tail = 0
-  if (isHighSurrogate(last, start - 1)) start -= 1
-  while (
-    tail < last.length - start &&
-    tail < next.length - start &&
-    last[last.length - 1 - tail] === next[next.length - 1 - tail]
-  )
-    tail += 1
-  if (tail > 0 && isHighSurrogate(last, last.length - 1 - tail)) tail -= 1
-  if (last.length > start + tail) known.delete(start, last.length - start - tail)
-  if (next.length > start + tail) known.insert(start, next.slice(start, next.length - tail))
+function putText(entry: Y.Map<unknown>, next: string): void {
+  const text = entry.get(textField)
+  if (!(text instanceof Y.Text)) return void entry.set(textField, new Y.Text(next))
+  const { start, deleted, inserted } = textDifference(text.toString(), next)
+  if (deleted > 0) text.delete(start, deleted)
+  if (inserted !== '') text.insert(start, inserted)
 }
-
-/** Half of a pair, which Yjs cannot part: it would make two unknown characters of it. */
-const isHighSurrogate = (text: string, index: number): boolean => (text.charCodeAt(index) & 0xfc00) === 0xd800
 
 /** The value as a frame can carry it, or undefined. Yjs clients may write anything. */
 function toPlain(value: unknown, depth: number): Plain | undefined {
@@ -98,7 +85,7 @@ function toPlain(value: unknown, depth: number): Plain | undefined {
 }
 
 const isMapKey = (name: string): boolean =>
-  !FORBIDDEN_KEYS.has(name) && Buffer.byteLength(name) <= LIMITS.maxMapKeyBytes && !/\p{Surrogate}/u.test(name)
+  !FORBIDDEN_KEYS.has(name) && utf8.encode(name).length <= LIMITS.maxMapKeyBytes && !/\p{Surrogate}/u.test(name)
 
 const isMap = (value: unknown): value is PlainAnnotation =>
   typeof value === 'object' &&

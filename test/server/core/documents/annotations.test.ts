@@ -25,11 +25,11 @@ test('a put makes an annotation, changes the fields that it gives, and leaves th
   ])
 })
 
-test('nil clears a field, the note too', () => {
+test('nil clears a field, and leaves an empty note, into which others may be typing', () => {
   const doc = docOf(1)
   putAnnotation(doc, 'a', { quote: 'q', note: 'n', locators: { cfi: 'x', page: null } }, 10)
   putAnnotation(doc, 'a', { quote: null, note: null, locators: null, chapter: null }, 20)
-  assert.equal(listAnnotations(doc), [['a', { createdAtMs: 10, updatedAtMs: 20 }]])
+  assert.equal(listAnnotations(doc), [['a', { createdAtMs: 10, updatedAtMs: 20, note: '' }]])
 })
 
 test('a changed note keeps what another is typing in it', () => {
