@@ -35,7 +35,11 @@ export function controlListener(parts: OperatorParts, logger: Logger): RequestLi
  * @returns undefined when none runs
  * @throws HubError what the operation refused
  */
-export async function callControl(dataFolder: string, name: OperationName, given: unknown): Promise<{ result: Plain } | undefined> {
+export async function callControl(
+  dataFolder: string,
+  name: OperationName,
+  given: unknown
+): Promise<{ result: Plain } | undefined> {
   let text
   try {
     text = await post(join(dataFolder, CONTROL_SOCKET), `/${name}`, JSON.stringify(given))

@@ -43,7 +43,12 @@ export interface ServingHub extends OpenHub {
 /** Opens the store in the data folder, and the hub on it. One process at a time can. */
 export async function openHub(config: Config, logger: Logger): Promise<OpenHub> {
   await mkdir(config.dataFolder, { recursive: true, mode: 0o700 })
-  const store = await LmdbStore.open({ path: join(config.dataFolder, 'store'), mapSizeBytes: config.mapSizeGiB * 2 ** 30, takeOver: config.takeOver, logger })
+  const store = await LmdbStore.open({
+    path: join(config.dataFolder, 'store'),
+    mapSizeBytes: config.mapSizeGiB * 2 ** 30,
+    takeOver: config.takeOver,
+    logger
+  })
   const blobs = await DiskBlobStore.open(join(config.dataFolder, 'files'))
   const random = (count: number): Uint8Array => randomBytes(count)
   const directory = new AccountDirectory(store, createPasswords(), systemClock, random)
@@ -118,7 +123,8 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
   }
 }
 
-const urlHost = (host: string): string => (host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host)
+const urlHost = (host: string): string =>
+  host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
 
 const listen = (server: Server, where: { path: string } | { host: string; port: number }): Promise<void> =>
   new Promise((resolve, reject) => {

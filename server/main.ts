@@ -36,7 +36,10 @@ const configFrom = (command: Command): Config => {
 }
 
 const createLogger = ({ logLevel }: Config): Logger =>
-  pino({ level: logLevel, base: null, redact: ['token', 'password', 'code', 'headers.authorization'] }, pino.destination({ dest: 2, sync: true }))
+  pino(
+    { level: logLevel, base: null, redact: ['token', 'password', 'code', 'headers.authorization'] },
+    pino.destination({ dest: 2, sync: true })
+  )
 
 async function serve(config: Config): Promise<void> {
   process.umask(0o077)
@@ -68,7 +71,7 @@ async function serve(config: Config): Promise<void> {
     lines.push(`Sign in the first device of "${name}" with the pairing code ${code}, good once and for ${minutes} minutes.`)
     break
   }
-  lines.push(`For another code: npm run lectern -- device pair ${accounts[0]!.name}`)
+  lines.push(`For another code: npx lectern device pair ${accounts[0]!.name}`)
   process.stdout.write(`${lines.join('\n')}\n`)
 }
 
@@ -92,13 +95,14 @@ const print = (result: Plain): void => {
   }
 }
 
-const show = (name: string, value: Plain): string => (name.endsWith('AtMs') ? new Date(value as number).toISOString() : String(value))
+const show = (name: string, value: Plain): string =>
+  name.endsWith('AtMs') ? new Date(value as number).toISOString() : String(value)
 
 const operator = (parent: Command, usage: string, description: string): Command =>
   withOptions(parent.command(usage).description(description), ['dataFolder', 'mapSizeGiB'])
 
-withOptions(program.command('serve').description('Run the hub.'), Object.keys(OPTIONS) as (keyof typeof OPTIONS)[]).action((_, command) =>
-  serve(configFrom(command))
+withOptions(program.command('serve').description('Run the hub.'), Object.keys(OPTIONS) as (keyof typeof OPTIONS)[]).action(
+  (_, command) => serve(configFrom(command))
 )
 
 const account = program.command('account').description('Who has a library here.')
@@ -108,7 +112,9 @@ operator(account, 'add <name>', 'Add an account. Its devices sign in by pairing 
     const given = password === true ? await askPassword(process.stdin, process.stderr, 'Password: ') : undefined
     print(await run(configFrom(command), 'account.add', { account: name, ...(given && { password: given }) }))
   })
-operator(account, 'list', 'List the accounts.').action(async (_, command) => print(await run(configFrom(command), 'account.list', {})))
+operator(account, 'list', 'List the accounts.').action(async (_, command) =>
+  print(await run(configFrom(command), 'account.list', {}))
+)
 operator(account, 'passwd <name>', 'Set the password: typed, or piped in.').action(async (name: string, _, command: Command) => {
   const password = await askPassword(process.stdin, process.stderr, 'New password: ')
   if (password === undefined) throw new HubError('bad-request', 'no password was given')
@@ -128,7 +134,9 @@ operator(device, 'pair <account>', 'Make a one-time code with which a new device
   async (name: string, _, command: Command) => print(await run(configFrom(command), 'device.pair', { account: name }))
 )
 
-operator(program, 'stats', 'What the hub holds just now.').action(async (_, command) => print(await run(configFrom(command), 'stats', {})))
+operator(program, 'stats', 'What the hub holds just now.').action(async (_, command) =>
+  print(await run(configFrom(command), 'stats', {}))
+)
 
 operator(program, 'import <file>', 'Put an EPUB into a library: its metadata, cover, hashes and bytes.')
   .option('--account <name>', 'Whose library; needed when there are several accounts.')
@@ -139,12 +147,16 @@ operator(program, 'import <file>', 'Put an EPUB into a library: its metadata, co
 
 program
   .command('demo')
-  .description('Show two devices sharing a book, through cuts and kills. Takes an EPUB, or --trace and a trace of concurrent typing.')
+  .description(
+    'Show two devices sharing a book, through cuts and kills. Takes an EPUB, or --trace and a trace of concurrent typing.'
+  )
   .argument('[files...]')
   .option('--trace', 'Replay a trace of two people typing one note.')
   .action((files: string[], { trace }: { trace?: true }) => {
     const main = fileURLToPath(new URL('../client/demo/main.ts', import.meta.url))
-    const child = spawn(process.execPath, [...process.execArgv, main, ...(trace ? ['--trace'] : []), ...files], { stdio: 'inherit' })
+    const child = spawn(process.execPath, [...process.execArgv, main, ...(trace ? ['--trace'] : []), ...files], {
+      stdio: 'inherit'
+    })
     child.once('exit', code => process.exit(code ?? 1))
   })
 

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { pair, type SignedIn } from '../node.ts'
 
 const MAIN = fileURLToPath(new URL('../../server/main.ts', import.meta.url))
 
@@ -59,15 +60,9 @@ export class DemoHub {
   }
 
   /** Signs a new device in with a one-time code. */
-  async pair(account: string, name: string): Promise<{ device: string; token: string }> {
+  async pair(account: string, name: string): Promise<SignedIn> {
     const code = /code=(\S+)/.exec(await this.run('device', 'pair', account))![1]!
-    const response = await fetch(`${this.url}/api/v1/pair`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ code, name, app: 'lectern demo' })
-    })
-    if (!response.ok) throw new Error(`pairing failed: ${await response.text()}`)
-    return (await response.json()) as { device: string; token: string }
+    return pair({ url: this.url, code, name, app: 'lectern demo' })
   }
 
   async drop(): Promise<void> {

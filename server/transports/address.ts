@@ -18,7 +18,8 @@ export function createAddressOf(trusted: readonly string[]): AddressOf {
     if (prefix === undefined) proxies.addAddress(network, family)
     else proxies.addSubnet(network, Number(prefix), family)
   }
-  const isTrusted = (address: string): boolean => isIP(address) !== 0 && proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+  const isTrusted = (address: string): boolean =>
+    isIP(address) !== 0 && proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
   return request => {
     let address = plain(request.socket.remoteAddress ?? 'unknown')
     const forwarded = [request.headers['x-forwarded-for'] ?? []].flat().join(',').split(',')

@@ -31,7 +31,12 @@ export function createHttpApp(
   const app: HttpApp = new Hono<HttpEnv>()
   app.use(secureHeaders())
   if (allowedOrigins.length > 0) app.use(cors({ origin: [...allowedOrigins], maxAge: 86_400 }))
-  app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: () => problem(new HubError('too-large', `the body is over ${MAX_BODY_BYTES} bytes`)) }))
+  app.use(
+    bodyLimit({
+      maxSize: MAX_BODY_BYTES,
+      onError: () => problem(new HubError('too-large', `the body is over ${MAX_BODY_BYTES} bytes`))
+    })
+  )
   app.use(async (context, next) => {
     context.set('address', addressOf(context.env.incoming))
     await next()
@@ -50,7 +55,14 @@ export function problem({ code, message, field, retryAfterMs }: HubError): Respo
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
   if (retryAfterMs !== undefined) headers['retry-after'] = String(Math.ceil(retryAfterMs / 1_000))
   const status = ERRORS[code].http as ContentfulStatusCode
-  const body = { type: 'about:blank', title: ERRORS[code].text, status, code, detail: message, ...(field === '' ? {} : { field }) }
+  const body = {
+    type: 'about:blank',
+    title: ERRORS[code].text,
+    status,
+    code,
+    detail: message,
+    ...(field === '' ? {} : { field })
+  }
   return new Response(JSON.stringify(body), { status, headers })
 }
 

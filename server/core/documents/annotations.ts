@@ -1,5 +1,13 @@
 import * as Y from 'yjs'
-import { ANNOTATION_DOCUMENT, HubError, LIMITS, key, textDifference, type ActionBody, type Plain } from '../../../protocol/index.ts'
+import {
+  ANNOTATION_DOCUMENT,
+  HubError,
+  LIMITS,
+  key,
+  textDifference,
+  type ActionBody,
+  type Plain
+} from '../../../protocol/index.ts'
 
 const { root, textField, removedField } = ANNOTATION_DOCUMENT
 const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
