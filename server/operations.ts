@@ -30,7 +30,8 @@ const name = str(128, 1)
 /** The operator acts without a device's token; the log names it so. */
 const OPERATOR = new Origin('hub', 'operator')
 
-const open = async ({ hub, directory }: OperatorParts, account: string): Promise<Account> => hub.ensureAccount(directory.get(account).id)
+const open = async ({ hub, directory }: OperatorParts, account: string): Promise<Account> =>
+  hub.ensureAccount(directory.get(account).id)
 
 /** Everything that an operator can have done, in a running hub or, when none runs, in the store itself. */
 export const OPERATIONS = {
@@ -52,22 +53,22 @@ export const OPERATIONS = {
   }),
   'device.list': operation(map({ account: name }), async (parts, { account }) => {
     const { views } = await open(parts, account)
-    return views
-      .range('devices', [], '', 10_000)
-      .map(([device, { name, app, readOnly, revoked, registeredAtUs }]) => ({
-        device,
-        name,
-        app,
-        readOnly,
-        revoked,
-        registeredAtMs: Math.floor(registeredAtUs / 1_000)
-      }))
+    return views.range('devices', [], '', 10_000).map(([device, { name, app, readOnly, revoked, registeredAtUs }]) => ({
+      device,
+      name,
+      app,
+      readOnly,
+      revoked,
+      registeredAtMs: Math.floor(registeredAtUs / 1_000)
+    }))
   }),
   'device.revoke': operation(map({ account: name, device: name }), async (parts, { account, device }) => {
     await revokeDevice(await open(parts, account), device)
     return {}
   }),
-  'device.pair': operation(map({ account: name }), ({ directory, pairing }, { account }) => pairing.open(directory.get(account).id)),
+  'device.pair': operation(map({ account: name }), ({ directory, pairing }, { account }) =>
+    pairing.open(directory.get(account).id)
+  ),
   stats: operation(map({}), ({ hub, directory }) => ({ sessions: hub.sessionCount, accounts: directory.list().length })),
   import: operation(map({ account: name, path: str(4_096, 1) }), importBook)
 } as const
@@ -89,7 +90,10 @@ export async function operate(parts: OperatorParts, operationName: OperationName
  * Reads an EPUB, keeps its bytes and its cover, and puts the book. The id comes from the content, so that a second import of the same file, on whatever
  * machine, is the same book; what a person has changed of it since stays.
  */
-async function importBook(parts: OperatorParts, { account: accountName, path }: { account: string; path: string }): Promise<Plain> {
+async function importBook(
+  parts: OperatorParts,
+  { account: accountName, path }: { account: string; path: string }
+): Promise<Plain> {
   const account = await open(parts, accountName)
   const { cover, fields } = await readEpub(path)
   const { identifiers = {}, ...metadata } = fields
@@ -116,5 +120,6 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 
 /** Only a running hub can pair: the code lives in its memory. */
 export function assertRunning(operationName: OperationName): void {
-  if (operationName === 'device.pair') throw new HubError('not-found', 'no hub runs here; start it first, since pairing needs one that runs')
+  if (operationName === 'device.pair')
+    throw new HubError('not-found', 'no hub runs here; start it first, since pairing needs one that runs')
 }

@@ -27,7 +27,8 @@ const whole =
   (least: number, most: number) =>
   (value: string): number => {
     const number = Number(value)
-    if (!/^\d+$/.test(value) || number < least || number > most) throw new RangeError(`expected a whole number from ${least} to ${most}`)
+    if (!/^\d+$/.test(value) || number < least || number > most)
+      throw new RangeError(`expected a whole number from ${least} to ${most}`)
     return number
   }
 
@@ -43,7 +44,13 @@ export const OPTIONS = {
   dataFolder: option('LECTERN_DATA_FOLDER', '--data <folder>', './data', 'Where everything is kept.', text),
   host: option('LECTERN_HOST', '--host <address>', '127.0.0.1', 'The address to listen on; 0.0.0.0 for all of them.', text),
   port: option('LECTERN_PORT', '--port <port>', '4747', 'The port to listen on; 0 for any free one.', whole(0, 65_535)),
-  publicUrl: option('LECTERN_PUBLIC_URL', '--public-url <url>', '', 'The address that devices use, when a proxy stands in front.', text),
+  publicUrl: option(
+    'LECTERN_PUBLIC_URL',
+    '--public-url <url>',
+    '',
+    'The address that devices use, when a proxy stands in front.',
+    text
+  ),
   allowedOrigins: option(
     'LECTERN_ALLOWED_ORIGINS',
     '--allowed-origins <list>',
@@ -58,17 +65,35 @@ export const OPTIONS = {
     'Addresses and networks whose X-Forwarded-For is believed, such as 127.0.0.1 or 10.0.0.0/8.',
     list
   ),
-  maxSessions: option('LECTERN_MAX_SESSIONS', '--max-sessions <count>', '10000', 'Live connections at once, over all accounts.', whole(1, 1_000_000)),
-  mapSizeGiB: option('LECTERN_MAP_SIZE_GIB', '--map-size-gib <count>', '64', 'The most that the store may grow to, in GiB.', whole(1, 16_384)),
+  maxSessions: option(
+    'LECTERN_MAX_SESSIONS',
+    '--max-sessions <count>',
+    '10000',
+    'Live connections at once, over all accounts.',
+    whole(1, 1_000_000)
+  ),
+  mapSizeGiB: option(
+    'LECTERN_MAP_SIZE_GIB',
+    '--map-size-gib <count>',
+    '64',
+    'The most that the store may grow to, in GiB.',
+    whole(1, 16_384)
+  ),
   firstAccount: option('LECTERN_FIRST_ACCOUNT', '--first-account <name>', 'reader', 'The account made when there is none.', text),
   takeOver: option(
     'LECTERN_TAKE_OVER',
-    '--take-over <yes|no>',
+    '--take-over <yes-or-no>',
     'no',
     'Open a store whose last hub ran on another host and did not end well. Only when that hub is surely gone.',
     value => oneOf('yes', 'no')(value) === 'yes'
   ),
-  logLevel: option('LECTERN_LOG_LEVEL', '--log-level <level>', 'info', 'debug, info, warn or error.', oneOf('debug', 'info', 'warn', 'error'))
+  logLevel: option(
+    'LECTERN_LOG_LEVEL',
+    '--log-level <level>',
+    'info',
+    'debug, info, warn or error.',
+    oneOf('debug', 'info', 'warn', 'error')
+  )
 } as const
 
 export type Config = { readonly [K in keyof typeof OPTIONS]: ReturnType<(typeof OPTIONS)[K]['parse']> }
@@ -78,13 +103,18 @@ export type Config = { readonly [K in keyof typeof OPTIONS]: ReturnType<(typeof 
  * @param flags by option name, as typed
  * @throws RangeError naming the option
  */
-export function loadConfig(env: Readonly<Record<string, string | undefined>>, flags: Readonly<Record<string, string | undefined>> = {}): Config {
+export function loadConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Record<string, string | undefined>> = {}
+): Config {
   const entries = Object.entries(OPTIONS).map(([name, row]) => {
     const typed = flags[name] ?? env[row.env] ?? row.default
     try {
       return [name, row.parse(typed)]
     } catch (error) {
-      throw new RangeError(`${row.flag.split(' ')[0]} or ${row.env}: ${(error as Error).message}, not "${typed}"`, { cause: error })
+      throw new RangeError(`${row.flag.split(' ')[0]} or ${row.env}: ${(error as Error).message}, not "${typed}"`, {
+        cause: error
+      })
     }
   })
   return Object.fromEntries(entries) as Config

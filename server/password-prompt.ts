@@ -4,7 +4,11 @@ import type { ReadStream } from 'node:tty'
  * A password from the person at the terminal, who does not see it, or the first line of what is piped in.
  * @returns undefined when it is left empty
  */
-export async function askPassword(input: ReadStream, output: NodeJS.WritableStream, question: string): Promise<string | undefined> {
+export async function askPassword(
+  input: ReadStream,
+  output: NodeJS.WritableStream,
+  question: string
+): Promise<string | undefined> {
   if (!input.isTTY) {
     let text = ''
     for await (const chunk of input as AsyncIterable<Buffer>) text += chunk.toString()

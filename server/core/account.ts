@@ -10,6 +10,7 @@ import {
   LIMITS,
   RunWriter,
   scan,
+  scan,
   type ActionBody,
   type ActionKind,
   type ChangeBody,

@@ -226,7 +226,7 @@ export class Session implements Follower, Submitter {
     this.#cursor = canContinue ? cursor : 0
     const { maxFrameBytes, maxActionsPerPush, maxUnansweredActions, maxUpdateBytes, idleTimeoutMs } = LIMITS
     this.#send('welcome', {
-      version: PROTOCOL_VERSION,
+      version,
       account: account.id,
       device,
       epoch: account.epoch,

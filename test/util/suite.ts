@@ -3,7 +3,7 @@ import { suite as uvuSuite } from 'uvu'
 /** What a test body gets. */
 export interface TestContext {
   /** Runs when the test ends, however it ends; last deferred, first run. */
-  defer(cleanup: () => unknown): void
+  readonly defer: (cleanup: () => unknown) => void
 }
 
 export interface Suite {
