@@ -40,8 +40,18 @@ function run(file: string): Promise<Outcome> {
       const failed = Math.max(ran - passed, code === 0 && ran > 0 ? 0 : 1)
       const skipped = output.split('\n').filter(line => line.startsWith('SKIPPED: ')).length
       const seconds = ((performance.now() - started) / 1_000).toFixed(1)
-      process.stdout.write(`${failed > 0 ? 'FAIL' : 'ok  '} ${relative(root, join(folder, file))}  ${passed} of ${ran}  ${seconds} s\n`)
-      const notable = failed > 0 ? output : output.split('\n').filter(line => /^(SKIPPED|FIGURE): /.test(line)).join('\n')
+      process.stdout.write(
+        `${failed > 0 ? 'FAIL' : 'ok  '} ${relative(root, join(folder, file))}  ${passed} of ${ran}  ${seconds} s\n`
+      )
+      // A stack trace may quote a whole compiled file.
+      output = output.replace(/^(.{1000}).*$/gm, '$1…')
+      const notable =
+        failed > 0
+          ? output
+          : output
+              .split('\n')
+              .filter(line => /^(SKIPPED|FIGURE): /.test(line))
+              .join('\n')
       if (notable !== '') process.stdout.write(`${notable.trimEnd()}\n`)
       resolve({ passed: ran - failed < 0 ? passed : Math.min(passed, ran), failed, skipped })
     })

@@ -10,7 +10,6 @@ import {
   LIMITS,
   RunWriter,
   scan,
-  scan,
   type ActionBody,
   type ActionKind,
   type ChangeBody,
