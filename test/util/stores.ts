@@ -5,7 +5,7 @@ import { MemoryStore } from '../../server/storage/memory.ts'
 export class HeldStore implements Store {
   readonly inner: MemoryStore
   /** What was committed, in order. */
-  readonly batches: Batch[] = []
+  readonly batches: Batch[]
   reads = 0
   #isHoldingCommits = false
   #isHoldingReads = false
@@ -15,8 +15,9 @@ export class HeldStore implements Store {
   /** While set, every read fails with it. */
   readError: Error | undefined
 
-  constructor(inner = new MemoryStore()) {
+  constructor(inner = new MemoryStore(), batches: Batch[] = []) {
     this.inner = inner
+    this.batches = batches
   }
 
   /** Commits that wait. */
