@@ -367,7 +367,7 @@ export class Account {
   #closeRun(): void {
     if (this.#writer.count === 0) return
     const { run, frame, count } = this.#writer.take()
-    this.#staged.runs.push({ first: this.#head - count + 1, count, run, frame, notes: encodeValue(this.#notes as Plain[]) })
+    this.#staged.runs.push({ first: this.#head - count + 1, count, run, frame, notes: encodeValue(this.#notes) })
     this.#notes = []
   }
 

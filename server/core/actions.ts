@@ -36,12 +36,12 @@ const HANDLERS: { readonly [K in ActionKind]: Handler<K> } = {
     edit(context, book, doc => putAnnotation(doc, id, fields, context.atMs)),
   'annotation.remove': (context, book, { id }) => edit(context, book, doc => markAnnotation(doc, id, context.atMs)),
   'annotation.restore': (context, book, { id }) => edit(context, book, doc => markAnnotation(doc, id, undefined)),
-  'position.set': (_, _book, body) => ({ kind: 'position.set', body: body as Plain }),
+  'position.set': (_, _book, body) => ({ kind: 'position.set', body }),
   'book.put': ({ views }, book, body) => {
     const identifiers = { ...views.get('books', book)?.identifiers, ...body.identifiers }
     if (Object.values(identifiers).filter(value => value !== null).length > LIMITS.maxMapEntries)
       throw new HubError('too-large', `a book has at most ${LIMITS.maxMapEntries} identifiers`, { field: 'body.identifiers' })
-    return { kind: 'book.put', body: body as Plain }
+    return { kind: 'book.put', body }
   },
   'book.remove': (context, book) => known(context, book, 'book.remove'),
   'book.restore': (context, book) => known(context, book, 'book.restore'),

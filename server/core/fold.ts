@@ -82,7 +82,7 @@ const positionReplaces = (next: PositionRecord, last: PositionRecord | undefined
 function mergeBook(known: BookRecord | undefined, { body, cursor, timeUs }: Change<'book.put'>): BookRecord {
   const { identifiers, ...given } = body
   return {
-    fields: merge(known?.fields ?? {}, given) as BookRecord['fields'],
+    fields: merge(known?.fields ?? {}, given),
     identifiers: merge(known?.identifiers ?? {}, identifiers ?? {}) as Record<string, string>,
     removed: known?.removed ?? false,
     cursor,

@@ -99,7 +99,7 @@ export class Hub {
     this.#isClosing = true
     this.#cancelSweep()
     for (const session of this.#sessions) session.end(code, this.#comeBack())
-    for (const opening of [...this.#accounts.values()]) {
+    for (const opening of this.#accounts.values()) {
       const account = await opening.catch(() => undefined)
       if (account === undefined) continue
       account.storeRecords()

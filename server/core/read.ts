@@ -69,11 +69,20 @@ export function readPage(account: Account, view: ListView, key: string, after: s
   return { value, next: entries.length === PAGE_ENTRIES ? entries.at(-1)![0] : '' }
 }
 
-const publicBook = ({ fields, identifiers, removed, cursor, changedAtUs }: BookRecord): Plain =>
-  ({ ...fields, identifiers: { ...identifiers }, removed, cursor, changedAtUs }) as Plain
+const publicBook = ({ fields, identifiers, removed, cursor, changedAtUs }: BookRecord): Plain => ({
+  ...fields,
+  identifiers: { ...identifiers },
+  removed,
+  cursor,
+  changedAtUs
+})
 
-const publicPosition = ({ fields, atMs, cursor, changedAtUs }: PositionRecord): Plain =>
-  ({ ...fields, atMs, cursor, changedAtUs }) as Plain
+const publicPosition = ({ fields, atMs, cursor, changedAtUs }: PositionRecord): Plain => ({
+  ...fields,
+  atMs,
+  cursor,
+  changedAtUs
+})
 
 const publicDevice = ({ name, app, readOnly, revoked, registeredAtUs }: DeviceRecord): Plain => ({
   name,

@@ -201,14 +201,14 @@ export class Session implements Follower, Submitter {
         throw new HubError('out-of-place', 'hello was said already')
       case 'push':
         return this.#push(member, frame, size)
-      case 'ack':
-        return undefined
       case 'read':
         return this.#read(member, frame)
       case 'ping':
         this.#send('pong', { nonce: frame.nonce, timeMs: Math.floor(this.#host.clock.nowMs()) })
-        return undefined
+        break
+      case 'ack':
     }
+    return undefined
   }
 
   async #hello({ version, token, client, epoch, cursor }: Frame<'hello'>): Promise<void> {

@@ -38,7 +38,7 @@ export class Views {
     const entry = this.#changed.get(name) ?? this.#storing.get(name)
     if (entry !== undefined) return entry.value as Tables[T]
     const bytes = this.#store.get([this.#account, table, ...key])
-    return bytes === undefined ? undefined : decodeRecord<T>(bytes)
+    return bytes === undefined ? undefined : (decodeValue(bytes) as unknown as Tables[T])
   }
 
   /** A record to change in place: it is among the changed ones from now on. `fresh` makes one when there is none. */
@@ -60,7 +60,7 @@ export class Views {
     const start = [this.#account, table, ...prefix]
     const found = new Map<string, Tables[T]>()
     for (const [key, bytes] of this.#store.range(start, after === '' ? undefined : [...start, after], limit))
-      found.set(key.slice(start.length).join(SEPARATOR), decodeRecord<T>(bytes))
+      found.set(key.slice(start.length).join(SEPARATOR), decodeValue(bytes) as unknown as Tables[T])
     const begin = [table, ...prefix, ''].join(SEPARATOR)
     for (const entries of [this.#storing, this.#changed])
       for (const [name, entry] of entries) {
@@ -82,8 +82,6 @@ export class Views {
     this.#storing = new Map()
   }
 }
-
-const decodeRecord = <T extends Table>(bytes: Uint8Array): Tables[T] => decodeValue(bytes) as unknown as Tables[T]
 
 /** Orders texts by code point, which is the order of their UTF-8 bytes and so the store's. */
 function compareText(left: string, right: string): number {

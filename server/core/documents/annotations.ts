@@ -67,7 +67,7 @@ function openEntry(doc: Y.Doc, id: string): Y.Map<unknown> | undefined {
 function putText(entry: Y.Map<unknown>, next: string): void {
   const text = entry.get(textField)
   if (!(text instanceof Y.Text)) return void entry.set(textField, new Y.Text(next))
-  const { start, deleted, inserted } = textDifference(text.toString(), next)
+  const { start, deleted, inserted } = textDifference(text.toJSON(), next)
   if (deleted > 0) text.delete(start, deleted)
   if (inserted !== '') text.insert(start, inserted)
 }
@@ -75,7 +75,7 @@ function putText(entry: Y.Map<unknown>, next: string): void {
 /** The value as a frame can carry it, or undefined. Yjs clients may write anything. */
 function toPlain(value: unknown, depth: number): Plain | undefined {
   if (value === null || typeof value === 'boolean' || value instanceof Uint8Array) return value
-  if (value instanceof Y.Text && !(value instanceof Y.XmlText)) return toPlain(value.toString(), depth)
+  if (value instanceof Y.Text && !(value instanceof Y.XmlText)) return toPlain(value.toJSON(), depth)
   if (typeof value === 'string') return value.replaceAll(/\p{Surrogate}/gu, '\ufffd')
   if (typeof value === 'number') return Number.isFinite(value) ? value : undefined
   if (depth > MAX_DEPTH) return undefined

@@ -12,7 +12,7 @@ export interface Inspected {
 export interface GateDocument {
   readonly doc: Y.Doc
   /** The device that a Yjs client id belongs to; undefined while it is free. */
-  ownerOf(yjsClient: number): string | undefined
+  readonly ownerOf: (yjsClient: number) => string | undefined
 }
 
 const refuse = (why: string): HubError => new HubError('bad-update', `the Yjs update ${why}`)

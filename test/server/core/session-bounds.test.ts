@@ -19,7 +19,7 @@ const turns = async (count: number): Promise<void> => {
 
 async function scene(
   store = new HeldStore()
-): Promise<CoreHub & { store: HeldStore; writer: TestClient; reader: TestClient; head(): number; token: string }> {
+): Promise<CoreHub & { store: HeldStore; writer: TestClient; reader: TestClient; head: () => number; token: string }> {
   const hub = coreHub({ store })
   const { account, devices } = await hub.account('phone', 'reader')
   const [writer, reader] = [hub.connect(), hub.connect()]

@@ -39,8 +39,8 @@ test('a changed note keeps what another is typing in it', () => {
   noteIn(writer, 'a').insert(13, ' jumps')
   putAnnotation(hub, 'a', { note: 'The quick brown fox' }, 2)
   sync(hub, writer)
-  assert.is(noteIn(hub, 'a').toString(), 'The quick brown fox jumps')
-  assert.is(noteIn(writer, 'a').toString(), 'The quick brown fox jumps')
+  assert.is(noteIn(hub, 'a').toJSON(), 'The quick brown fox jumps')
+  assert.is(noteIn(writer, 'a').toJSON(), 'The quick brown fox jumps')
 })
 
 for (const [last, next] of [
@@ -60,8 +60,8 @@ for (const [last, next] of [
     const doc = docOf(1)
     putAnnotation(doc, 'a', { note: last }, 1)
     putAnnotation(doc, 'a', { note: next }, 2)
-    assert.is(noteIn(doc, 'a').toString(), next)
-    assert.is(noteIn(docOf(2, Y.encodeStateAsUpdate(doc)), 'a').toString(), next)
+    assert.is(noteIn(doc, 'a').toJSON(), next)
+    assert.is(noteIn(docOf(2, Y.encodeStateAsUpdate(doc)), 'a').toJSON(), next)
   })
 
 test('a removed annotation keeps its content, is listed as removed, and a restore takes the mark away', () => {

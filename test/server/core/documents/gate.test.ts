@@ -40,7 +40,7 @@ function shared(): { document: LoggedDocument; one: Y.Doc; two: Y.Doc } {
 
 const clockOf = (doc: Y.Doc, client: number): number => Y.getState(doc.store, client)
 /** Updates that device `one` sends and that must be refused, by what is wrong with them. */
-const REFUSED: Record<string, { code: ErrorCode; make(one: Y.Doc, clock: number): Uint8Array }> = {
+const REFUSED: Record<string, { code: ErrorCode; make: (one: Y.Doc, clock: number) => Uint8Array }> = {
   'bytes of version 2': { code: 'bad-update', make: one => Y.encodeStateAsUpdateV2(one) },
   'version 2 of an empty document': { code: 'bad-update', make: () => Y.encodeStateAsUpdateV2(new Y.Doc()) },
   'bytes behind the end': {
