@@ -11,6 +11,11 @@ if (files.length === 0) {
   process.stderr.write('usage: npm run demo -- BOOK.epub …\n       npm run demo -- --trace TRACE.json.gz\n')
   process.exit(2)
 }
-for (const file of files) await (isTrace ? tellTraceStory(file, report) : tellBookStory(file, report))
+try {
+  for (const file of files) await (isTrace ? tellTraceStory(file, report) : tellBookStory(file, report))
+} catch (error) {
+  process.stderr.write(`demo: ${(error as Error).message}\n`)
+  process.exit(1)
+}
 report.say(report.isGood ? '\nEvery promise shown was kept.' : '\nA promise was broken.')
 process.exit(report.isGood ? 0 : 1)
