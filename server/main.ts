@@ -107,7 +107,7 @@ withOptions(program.command('serve').description('Run the hub.'), Object.keys(OP
 
 const account = program.command('account').description('Who has a library here.')
 operator(account, 'add <name>', 'Add an account. Its devices sign in by pairing and, if it has one, with its password.')
-  .option('--password', 'Set a password: typed, or piped in.')
+  .addOption(new CommandOption('--password', 'Set a password: typed, or piped in.').env('LECTERN_PASSWORD_ASKED'))
   .action(async (name: string, { password }: { password?: true }, command: Command) => {
     const given = password === true ? await askPassword(process.stdin, process.stderr, 'Password: ') : undefined
     print(await run(configFrom(command), 'account.add', { account: name, ...(given && { password: given }) }))
@@ -139,7 +139,9 @@ operator(program, 'stats', 'What the hub holds just now.').action(async (_, comm
 )
 
 operator(program, 'import <file>', 'Put an EPUB into a library: its metadata, cover, hashes and bytes.')
-  .option('--account <name>', 'Whose library; needed when there are several accounts.')
+  .addOption(
+    new CommandOption('--account <name>', 'Whose library; needed when there are several accounts.').env('LECTERN_ACCOUNT')
+  )
   .action(async (file: string, { account: given }: { account?: string }, command: Command) => {
     const config = configFrom(command)
     print(await run(config, 'import', { account: given ?? (await onlyAccount(config)), path: resolve(file) }))
@@ -151,7 +153,7 @@ program
     'Show two devices sharing a book, through cuts and kills. Takes an EPUB, or --trace and a trace of concurrent typing.'
   )
   .argument('[files...]')
-  .option('--trace', 'Replay a trace of two people typing one note.')
+  .addOption(new CommandOption('--trace', 'Replay a trace of two people typing one note.').env('LECTERN_DEMO_TRACE'))
   .action((files: string[], { trace }: { trace?: true }) => {
     const main = fileURLToPath(new URL('../client/demo/main.ts', import.meta.url))
     const child = spawn(process.execPath, [...process.execArgv, main, ...(trace ? ['--trace'] : []), ...files], {
