@@ -50,6 +50,18 @@ test('an edit on which Yjs itself fails is refused, and not the end of the accou
   assert.is(listAnnotations(logged.document.doc)[0]![1]['note'], 'n')
 })
 
+test('an update on which Yjs fails half-way is refused, and leaves no trace', () => {
+  const logged = new LoggedDocument()
+  const deep = Array.from({ length: 9_000 }, (_, clock) =>
+    mapStruct(clock === 0 ? { key: 'a' } : { parent: [1, clock - 1], key: 'x' })
+  )
+  logged.apply(rawUpdate({ structs: [[1, 0, deep]] }), 'one')
+  const half = rawUpdate({ structs: [[1, 9_000, [mapStruct({ key: 'b' })]]], deletes: [[1, [[0, 1]]]] })
+  assert.is(logged.refuse(half, 'one'), 'bad-update')
+  logged.edit(put('b', 'next'))
+  assert.equal(listAnnotations(logged.document.doc).map(([id]) => id), ['a', 'b']) // prettier-ignore
+})
+
 test('an edit that changes nothing is an update that changes nothing', () => {
   const logged = new LoggedDocument()
   const update = logged.edit(() => undefined)
