@@ -8,12 +8,15 @@ const NOT_AN_EDIT = Symbol('not an edit')
 /** Updates that are joined into one when more than this many have gathered. */
 const MOST_PARTS = 64
 
+/** Edits of one turn are sent as one action until they are this long: an import of a thousand annotations stays within what one update may hold. */
+const EDIT_BYTES = 16_384
+
 export interface BookDocumentOptions {
   /** What the hub holds, as far as is known here. */
   readonly updates: readonly Uint8Array[]
   /** The edits that the hub has not answered. */
   readonly pending: () => Iterable<Uint8Array>
-  /** Takes the edits of one turn, as one update. */
+  /** Takes the edits of one turn: as one update, or several when they are many. */
   readonly onEdit: (update: Uint8Array) => void
   readonly onError: (error: Error) => void
 }
@@ -52,7 +55,12 @@ export class BookDocument extends Emitter<{ change: []; replaced: [] }> {
   /** Hands over the edits of this turn now instead of at its end. */
   flush(): void {
     const edits = this.#edits.splice(0)
-    if (edits.length > 0) this.#options.onEdit(edits.length === 1 ? edits[0]! : Y.mergeUpdates(edits))
+    for (let start = 0; start < edits.length;) {
+      let end = start
+      for (let bytes = 0; end < edits.length && bytes < EDIT_BYTES; end++) bytes += edits[end]!.length
+      this.#options.onEdit(end - start === 1 ? edits[start]! : Y.mergeUpdates(edits.slice(start, end)))
+      start = end
+    }
   }
 
   /** Puts the document together anew, without what was refused meanwhile. */

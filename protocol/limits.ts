@@ -27,8 +27,8 @@ export const LIMITS = {
   maxUpdateBytes: 786_432,
   /** Yjs clients that one update may name. */
   maxUpdateClients: 64,
-  /** Structs that one Yjs update may hold. */
-  maxUpdateStructs: 10_000,
+  /** Structs that one Yjs update may hold, and spans that it may delete. What conflicts costs their square to order. */
+  maxUpdateStructs: 2_000,
   /** Characters that one struct of a Yjs update may span. */
   maxUpdateSpan: 1_000_000,
   /** A book's annotation document, as one Yjs update. */

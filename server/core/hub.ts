@@ -8,6 +8,8 @@ import type { Store } from './store.ts'
 
 const SWEEP_INTERVAL_MS = 15_000
 const DOCUMENT_IDLE_MS = 60_000
+/** With more than this many in memory, an account's documents leave sooner. */
+const MANY_DOCUMENTS = 100
 const ACCOUNT_IDLE_MS = 300_000
 /** Documents that sessions may hold at once while they are read in parts. */
 const MAX_READINGS = 16
@@ -161,7 +163,8 @@ export class Hub {
 
   #tidy(id: string, account: Account, nowMs: number): void {
     if (!account.isSettled) return
-    if (account.documents.unloadIdle(nowMs - DOCUMENT_IDLE_MS)) account.storeRecords()
+    const idleMs = account.documents.size > MANY_DOCUMENTS ? DOCUMENT_IDLE_MS / 10 : DOCUMENT_IDLE_MS
+    if (account.documents.unloadIdle(nowMs - idleMs)) account.storeRecords()
     else if (account.followers.size === 0 && nowMs - account.usedAtMs > ACCOUNT_IDLE_MS) {
       if (account.views.changedCount > 0) account.storeRecords()
       else this.#accounts.delete(id)

@@ -48,7 +48,9 @@ export class Document {
 
   /** True when enough has come since the snapshot to make the next one. */
   get isSnapshotDue(): boolean {
-    return this.#tail.length >= 512 && this.#tailBytes * 2 >= (this.#snapshot?.update.length ?? 0)
+    const isLong = this.#tail.length >= 512 && this.#tailBytes * 2 >= (this.#snapshot?.update.length ?? 0)
+    // Edits take room until a snapshot shows what is left of them.
+    return isLong || this.#tailBytes >= LIMITS.maxDocumentBytes / 4
   }
 
   get hasTail(): boolean {

@@ -1,9 +1,11 @@
-import { decodeValue, decodeValues, type WireChange } from '../../../protocol/index.ts'
+import { decodeValue, decodeValues, HubError, type WireChange } from '../../../protocol/index.ts'
 import type { Note } from '../fold.ts'
 import type { Store } from '../store.ts'
 import type { Views } from '../views.ts'
 import { Document, hubOwner, type TailUpdate } from './document.ts'
 
+/** Documents of one account that may be in memory at once. Those that no one uses leave after a while. */
+const MAX_LOADED = 500
 /** Bytes of the log read at once while a document is loaded. */
 const READ_BYTES = 262_144
 
@@ -24,6 +26,7 @@ export class Documents {
     this.#views = views
   }
 
+  /** How many are in memory. */
   get size(): number {
     return this.#loaded.size
   }
@@ -46,12 +49,17 @@ export class Documents {
     return document
   }
 
-  /** Brings the documents of these books into memory. */
+  /**
+   * Brings the documents of these books into memory.
+   * @throws HubError `overloaded` when too many are there
+   */
   async load(books: Iterable<string>): Promise<void> {
     for (const book of books) {
       if (this.#loaded.has(book)) continue
       let loading = this.#loading.get(book)
       if (loading === undefined) {
+        if (this.#loaded.size + this.#loading.size >= MAX_LOADED)
+          throw new HubError('overloaded', `the annotations of ${MAX_LOADED} books are in use`, { retryAfterMs: 10_000 })
         loading = this.#load(book).finally(() => this.#loading.delete(book))
         this.#loading.set(book, loading)
       }

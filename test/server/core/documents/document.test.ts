@@ -10,6 +10,12 @@ import { docOf, mapStruct, noteOf, rawUpdate, textStruct, updateOf } from '../..
 const test = suite('server/core/documents/document')
 
 const put = (id: string, note: string) => (doc: Y.Doc) => putAnnotation(doc, id, { note }, 1)
+/** More structs of client 1 than one update may hold. */
+function applyInParts(logged: LoggedDocument, structs: ReturnType<typeof mapStruct>[]): void {
+  for (let start = 0; start < structs.length; start += LIMITS.maxUpdateStructs)
+    logged.apply(rawUpdate({ structs: [[1, start, structs.slice(start, start + LIMITS.maxUpdateStructs)]] }), 'one')
+}
+
 const clientsOf = (update: Uint8Array): number[] => [...Y.parseUpdateMeta(update).to.keys()]
 
 test('an edit of the hub comes back as an update that others can apply', () => {
@@ -41,7 +47,7 @@ test('an edit on which Yjs itself fails is refused, and not the end of the accou
   const deep = Array.from({ length: 9_000 }, (_, clock) =>
     mapStruct(clock === 0 ? { key: 'a' } : { parent: [1, clock - 1], key: clock === 1 ? 'color' : 'x' })
   )
-  logged.apply(rawUpdate({ structs: [[1, 0, deep]] }), 'one')
+  applyInParts(logged, deep)
   assert.is(
     refusalOf(() => logged.edit(doc => putAnnotation(doc, 'a', { color: 'red' }, 1))),
     'bad-update'
@@ -55,7 +61,7 @@ test('an update on which Yjs fails half-way is refused, and leaves no trace', ()
   const deep = Array.from({ length: 9_000 }, (_, clock) =>
     mapStruct(clock === 0 ? { key: 'a' } : { parent: [1, clock - 1], key: 'x' })
   )
-  logged.apply(rawUpdate({ structs: [[1, 0, deep]] }), 'one')
+  applyInParts(logged, deep)
   const half = rawUpdate({ structs: [[1, 9_000, [mapStruct({ key: 'b' })]]], deletes: [[1, [[0, 1]]]] })
   assert.is(logged.refuse(half, 'one'), 'bad-update')
   logged.edit(put('b', 'next'))
