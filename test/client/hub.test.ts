@@ -138,4 +138,18 @@ test('many actions that were made offline take effect once each, in order', asyn
   )
 })
 
+test('a thousand annotations made in one turn all arrive', async context => {
+  const core = coreHub()
+  const { devices } = await core.account('phone', 'laptop')
+  const phone = await read(context, core, devices['phone']!.token)
+  const laptop = await read(context, core, devices['laptop']!.token)
+  await Promise.all([phone.client.live(), laptop.client.live()])
+  const [left, right] = [await phone.client.annotations('b1'), await laptop.client.annotations('b1')]
+  for (let index = 0; index < 1_000; index++)
+    left.put({ kind: 'highlight', quote: `quote ${index}`, color: 'red', note: `note ${index}` })
+  await phone.client.settled()
+  await until(() => right.list().length === 1_000)
+  assert.equal(right.list(), left.list())
+})
+
 test.run()
