@@ -1,5 +1,6 @@
 import {
   ACTIONS,
+  CHANGES,
   checked,
   decodeValue,
   decodeValues,
@@ -14,9 +15,7 @@ import {
   type ActionKind,
   type ChangeBody,
   type ChangeKind,
-  type ErrorCode,
   type Plain,
-  type Refusal,
   type WireAction,
   type WireChange
 } from '../../protocol/index.ts'
@@ -25,37 +24,19 @@ import { confirm, judge, refusalOf, remember } from './answers.ts'
 import { digest } from './digest.ts'
 import { Documents } from './documents/documents.ts'
 import { fold, type Change, type Note, type RichNote } from './fold.ts'
+import { Origin } from './origin.ts'
 import type { Clock } from './ports.ts'
 import type { Answer, ClientRecord } from './records.ts'
 import type { Append, LogHead, RecordWrite, Store, StoredRun } from './store.ts'
+import { Turn, type Submitter } from './turn.ts'
 import { Views } from './views.ts'
 
 /** Records are stored after this many changes, or this many records, since the last time. */
 const STORE_AFTER_CHANGES = 1_024
 const STORE_AFTER_RECORDS = 256
 const READ_BYTES = 1_048_576
-
-/** Who an action comes from. Made once for each session, with its names ready to be written into the log. */
-export class Origin {
-  readonly device: string
-  readonly client: string
-  readonly readOnly: boolean
-  readonly deviceName: Uint8Array
-  readonly clientName: Uint8Array
-
-  constructor(device: string, client: string, readOnly = false) {
-    this.device = device
-    this.client = client
-    this.readOnly = readOnly
-    this.deviceName = encodeName(device)
-    this.clientName = encodeName(client)
-  }
-}
-
-export interface Answers {
-  readonly accepted: [number: number, cursor: number][]
-  readonly refused: Refusal[]
-}
+/** Updates of one push on which Yjs may fail: each costs building the document anew. */
+const MAX_BAD_UPDATES = 10
 
 /**
  * A body that came by another way than a frame, as it would be had it come in one: its change goes out in frames.
@@ -73,30 +54,26 @@ function asSent(kind: string, key: string, body: Plain): Plain {
 
 const newClient = (): ClientRecord => ({ lastNumber: 0, answers: [] })
 
-/** Someone who waits for the answers to actions: they come once what they speak of is durable. */
-export interface Submitter {
-  answered(answers: Answers): void
-}
-
 /** Someone who is told of every new change, in order, once it is durable. */
 export interface Follower {
   readonly device: string
   /** One run: the `changes` frame that holds it, and the cursors of its first and last change. */
   deliver(frame: Uint8Array, first: number, last: number): void
   /** Ends its connection, naming the reason. */
-  end(code: ErrorCode): void
+  end(reason: HubError): void
 }
 
-/** What one turn has gathered. */
-export interface Staged {
-  readonly runs: (StoredRun & { readonly frame: Uint8Array })[]
-  readonly answers: Map<Submitter, Answers>
-  readonly whenDurable: (() => void)[]
-}
+const encodedNames = new Map<string, Uint8Array>(Object.keys({ ...ACTIONS, ...CHANGES }).map(kind => [kind, encodeName(kind)]))
 
-const encodedNames = new Map<string, Uint8Array>(
-  Object.keys({ ...ACTIONS, 'device.put': 0, 'device.revoke': 0 }).map(kind => [kind, encodeName(kind)])
-)
+/** What an account needs of the hub that it belongs to. */
+export interface AccountHost {
+  readonly store: Store
+  readonly clock: Clock
+  /** There is something to commit. */
+  wake(account: Account): void
+  /** Something threw half-way that should not have: the account in memory may differ from its log, and MUST be opened anew. */
+  broken(account: Account, error: unknown): void
+}
 
 /**
  * One account in memory: its log's head, its records and documents, and those who follow it.
@@ -113,41 +90,36 @@ export class Account {
   /** The newest change that is on disk: the one up to which followers may read. */
   durableHead: number
   usedAtMs: number
-  readonly #clock: Clock
-  readonly #wake: (account: Account) => void
+  readonly #host: AccountHost
   #head: number
   #timeUs: number
   #foldedTo: number
-  #writer = new RunWriter()
-  #notes: Note[] = []
-  #staged: Staged = { runs: [], answers: new Map(), whenDurable: [] }
+  readonly #writer = new RunWriter()
+  #turn: Turn
   #isStoringDue = false
-  #isDistrusted = false
+  #isBroken = false
   #commitsUnderWay = 0
 
-  private constructor(id: string, log: LogHead, store: Store, clock: Clock, wake: (account: Account) => void) {
+  private constructor(id: string, log: LogHead, host: AccountHost) {
     this.id = id
     this.epoch = log.epoch
-    this.#clock = clock
-    this.#wake = wake
-    this.views = new Views(store, id)
-    this.documents = new Documents(id, log.epoch, store, this.views)
+    this.#host = host
+    this.views = new Views(host.store, id)
+    this.documents = new Documents(id, log.epoch, host.store, this.views)
     const folded = this.views.get('fold')
     this.#foldedTo = folded?.foldedTo ?? 0
     this.#timeUs = folded?.timeUs ?? 0
     this.#head = log.head
+    this.#turn = new Turn(this.#writer, log.head)
     this.durableHead = log.head
-    this.usedAtMs = clock.nowMs()
+    this.usedAtMs = host.clock.nowMs()
   }
 
-  /**
-   * Brings an account into memory: its stored records, and what its log holds beyond them.
-   * @param wake is called when there is something to commit
-   */
-  static async open(id: string, log: LogHead, store: Store, clock: Clock, wake: (account: Account) => void): Promise<Account> {
-    const account = new Account(id, log, store, clock, wake)
+  /** Brings an account into memory: its stored records, and what its log holds beyond them. */
+  static async open(id: string, log: LogHead, host: AccountHost): Promise<Account> {
+    const account = new Account(id, log, host)
     for (let cursor = account.#foldedTo; cursor < log.head;) {
-      const runs = await store.read(id, cursor, READ_BYTES)
+      const runs = await host.store.read(id, cursor, READ_BYTES)
       for (const stored of runs) cursor = account.#foldRun(stored, cursor)
       if (runs.length === 0) throw new Error(`the log of ${id} ends at ${cursor}, before its head`)
     }
@@ -161,8 +133,7 @@ export class Account {
 
   /** True when nothing is gathered, on its way to the store, or kept from it. */
   get isSettled(): boolean {
-    const { runs, answers, whenDurable } = this.#staged
-    return this.#commitsUnderWay + this.#writer.count + runs.length + answers.size + whenDurable.length === 0
+    return this.#commitsUnderWay === 0 && this.#turn.isEmpty
   }
 
   /** The number that a client has reached; 0 for one that the hub never saw. */
@@ -170,40 +141,64 @@ export class Account {
     return this.views.get('clients', device, client)?.lastNumber ?? 0
   }
 
-  /** Loads the documents that these actions need; undefined when they are all in memory. */
-  prepare(actions: readonly WireAction[]): Promise<void> | undefined {
-    let missing: Set<string> | undefined
-    for (const [, , kind, key] of actions)
-      if (needsDocument(kind) && !this.documents.isLoaded(key)) missing = (missing ?? new Set()).add(key)
-    return missing && this.documents.load(missing)
+  /** True when the documents that these actions need are all in memory. */
+  hasDocuments(actions: readonly WireAction[]): boolean {
+    for (const [, , kind, key] of actions) if (needsDocument(kind) && !this.documents.isLoaded(key)) return false
+    return true
   }
 
   /**
-   * Lets numbered actions of a client take effect, each at most once and each by itself. Their documents MUST be in memory (`prepare`).
+   * Brings the documents that these actions need into memory.
+   * @throws HubError `overloaded` when there is no room for them
+   */
+  async loadDocuments(actions: readonly WireAction[]): Promise<void> {
+    const books = new Set(actions.filter(([, , kind]) => needsDocument(kind)).map(([, , , key]) => key))
+    if (!this.documents.hasRoomFor(books.size)) {
+      await this.settled()
+      if (this.documents.makeRoom(this.durableHead)) this.storeRecords()
+    }
+    await this.documents.load(books)
+  }
+
+  /** The client has every answer up to this number. */
+  confirm({ device, client }: Origin, confirmed: number): void {
+    if (this.views.get('clients', device, client) !== undefined)
+      confirm(this.views.edit('clients', [device, client], newClient), confirmed)
+  }
+
+  /**
+   * Lets numbered actions of a client take effect, each at most once and each by itself. Their documents MUST be in memory.
    * @param confirmed the client has every answer up to this number
+   * @throws HubError `too-many-refused` when Yjs failed on many of them: the rest was not looked at; `internal`
    */
   submit(origin: Origin, confirmed: number, actions: readonly WireAction[], submitter: Submitter): void {
-    if (actions.length === 0) return
-    const record = this.views.edit('clients', [origin.device, origin.client], newClient)
-    confirm(record, confirmed)
-    const answers = this.#answersFor(submitter)
-    for (const action of actions) {
-      const [number] = action
-      const answer = this.#take(origin, record, action)
-      if (answer.length === 3) answers.accepted.push([number, answer[2]])
-      else answers.refused.push([number, answer[3], answer[4], answer[5]])
-    }
-    this.#wake(this)
+    this.#guard(() => {
+      const record = this.views.edit('clients', [origin.device, origin.client], newClient)
+      confirm(record, confirmed)
+      const answers = this.#turn.answersFor(submitter)
+      this.#host.wake(this)
+      let strikes = 0
+      for (const action of actions) {
+        const [number] = action
+        const answer = this.#take(origin, record, action)
+        if (answer.length === 3) answers.accepted.push([number, answer[2]])
+        else {
+          answers.refused.push([number, answer[3], answer[4], answer[5]])
+          if (answer[3] === 'bad-update' && ++strikes > MAX_BAD_UPDATES)
+            throw new HubError('too-many-refused', '', { retryAfterMs: 60_000 })
+        }
+      }
+    })
   }
 
   /**
-   * Lets one action take effect that has no number, such as an operator's. Its document MUST be in memory (`prepare`).
+   * Lets one action take effect that has no number, such as an operator's. Its document MUST be in memory.
    * @returns its cursor, once it is durable
    * @throws HubError the refusal
    */
   async perform(origin: Origin, kind: string, key: string, body: Plain): Promise<number> {
     const held = asSent(kind, key, body)
-    const cursor = this.#change(origin, 0, this.#clock.nowMs(), kind, key, held, encodeValue(held), 0)
+    const cursor = this.#guard(() => this.#change(origin, 0, this.#host.clock.nowMs(), kind, key, held, encodeValue(held), 0))
     await this.settled()
     return cursor
   }
@@ -215,12 +210,12 @@ export class Account {
     body: ChangeBody<K>,
     secretHash?: Uint8Array
   ): Promise<number> {
-    const origin = new Origin(key, '')
     const note = secretHash === undefined ? 0 : { digest: 0, secretHash }
-    const cursor = this.#append(origin, 0, Math.floor(this.#clock.nowMs()), kind, key, body, encodeValue(body), note)
+    const atMs = Math.floor(this.#host.clock.nowMs())
+    const cursor = this.#guard(() => this.#append(new Origin(key, ''), 0, atMs, kind, key, body, encodeValue(body), note))
     this.#isStoringDue = true
     if (kind === 'device.revoke')
-      for (const follower of this.followers) if (follower.device === key) follower.end('device-revoked')
+      for (const follower of this.followers) if (follower.device === key) follower.end(new HubError('device-revoked'))
     await this.settled()
     return cursor
   }
@@ -232,35 +227,30 @@ export class Account {
 
   /** Runs `task` once everything submitted so far is durable. */
   whenDurable(task: () => void): void {
-    this.#staged.whenDurable.push(task)
-    this.#wake(this)
+    this.#turn.whenDurable.push(task)
+    this.#host.wake(this)
   }
 
   /** Asks for the records to be stored with the next commit. */
   storeRecords(): void {
     this.#isStoringDue = true
-    this.#wake(this)
-  }
-
-  /** From now on only the log of this account is stored: its memory may differ from it. */
-  distrust(): void {
-    this.#isDistrusted = true
+    this.#host.wake(this)
   }
 
   /** Hands over what was gathered, for one commit. */
-  takeStaged(): { append: Append | undefined; writes: RecordWrite[]; staged: Staged } {
-    this.#closeRun()
-    if (!this.#isDistrusted && this.documents.snapshotDue()) this.#isStoringDue = true
-    const staged = this.#staged
-    this.#staged = { runs: [], answers: new Map(), whenDurable: [] }
-    const { runs } = staged
-    const append = runs.length === 0 ? undefined : { account: this.id, epoch: this.epoch, after: runs[0]!.first - 1, runs }
+  takeTurn(): { append: Append | undefined; writes: RecordWrite[]; turn: Turn } {
+    if (!this.#isBroken && this.documents.snapshotDue()) this.#isStoringDue = true
+    const turn = this.#turn
+    turn.close()
+    this.#turn = new Turn(this.#writer, this.#head)
     this.#commitsUnderWay += 1
-    return { append, writes: this.#takeWrites(), staged }
+    const { runs } = turn
+    const append = runs.length === 0 ? undefined : { account: this.id, epoch: this.epoch, after: runs[0]!.first - 1, runs }
+    return { append, writes: this.#takeWrites(), turn }
   }
 
   /** What was handed over is durable. */
-  committed({ runs }: Staged): void {
+  committed({ runs }: Turn): void {
     this.#commitsUnderWay -= 1
     this.views.stored()
     const last = runs.at(-1)
@@ -268,17 +258,24 @@ export class Account {
   }
 
   /** Tells everyone concerned about what became durable. */
-  announce({ runs, answers, whenDurable }: Staged): void {
+  announce({ runs, answers, whenDurable }: Turn): void {
     for (const { frame, first, count } of runs)
       for (const follower of this.followers) follower.deliver(frame, first, first + count - 1)
     for (const [submitter, given] of answers) submitter.answered(given)
     for (const task of whenDurable) task()
   }
 
-  #answersFor(submitter: Submitter): Answers {
-    let answers = this.#staged.answers.get(submitter)
-    if (answers === undefined) this.#staged.answers.set(submitter, (answers = { accepted: [], refused: [] }))
-    return answers
+  /** Lets work take effect. If it fails half-way, only the log of this account is stored from then on, and nothing more taken. */
+  #guard<T>(work: () => T): T {
+    if (this.#isBroken) throw new HubError('internal', '', { retryAfterMs: 1_000 })
+    try {
+      return work()
+    } catch (error) {
+      if (error instanceof HubError) throw error
+      this.#isBroken = true
+      this.#host.broken(this, error)
+      throw new HubError('internal', '', { retryAfterMs: 1_000 })
+    }
   }
 
   #take(origin: Origin, record: ClientRecord, [number, atMs, kind, key, body]: WireAction): Answer {
@@ -318,7 +315,7 @@ export class Account {
     const held = checked<ActionBody<ActionKind>>('bad-action', ACTIONS[kind].body, body, 'body')
     if (kind !== 'annotation.update' && bytes.length > LIMITS.maxBodyBytes)
       throw new HubError('too-large', `body is over ${LIMITS.maxBodyBytes} bytes`, { field: 'body' })
-    const nowMs = this.#clock.nowMs()
+    const nowMs = this.#host.clock.nowMs()
     const claimedMs = Math.min(atMs, Math.floor(nowMs))
     const context = {
       views: this.views,
@@ -344,11 +341,12 @@ export class Account {
     bytes: Uint8Array,
     note: number | RichNote
   ): number {
-    const cursor = ++this.#head
-    const timeUs = Math.max(this.#timeUs + 1, Math.floor(this.#clock.nowMs() * 1_000))
-    this.#timeUs = timeUs
+    const cursor = this.#head + 1
+    const timeUs = Math.max(this.#timeUs + 1, Math.floor(this.#host.clock.nowMs() * 1_000))
     fold(this.views, { cursor, timeUs, device, client, number, atMs, kind, key, body }, note)
-    this.#writer.add({
+    this.#head = cursor
+    this.#timeUs = timeUs
+    const parts = {
       cursor,
       timeUs,
       device: deviceName,
@@ -358,23 +356,15 @@ export class Account {
       kind: encodedNames.get(kind)!,
       key: encodeName(key),
       body: bytes
-    })
-    this.#notes.push(note)
-    if (this.#writer.byteLength >= LIMITS.changesFrameBytes) this.#closeRun()
+    }
+    this.#turn.add(parts, note)
     return cursor
-  }
-
-  #closeRun(): void {
-    if (this.#writer.count === 0) return
-    const { run, frame, count } = this.#writer.take()
-    this.#staged.runs.push({ first: this.#head - count + 1, count, run, frame, notes: encodeValue(this.#notes) })
-    this.#notes = []
   }
 
   #takeWrites(): RecordWrite[] {
     const isDue =
       this.#isStoringDue || this.#head - this.#foldedTo >= STORE_AFTER_CHANGES || this.views.changedCount >= STORE_AFTER_RECORDS
-    if (!isDue || this.#isDistrusted) return []
+    if (!isDue || this.#isBroken) return []
     this.#isStoringDue = false
     this.#foldedTo = this.#head
     this.views.put('fold', [], { foldedTo: this.#head, timeUs: this.#timeUs })

@@ -1,11 +1,12 @@
-import type { Account, Staged } from './account.ts'
+import type { Account } from './account.ts'
 import type { Clock } from './ports.ts'
 import type { Append, RecordWrite, Store } from './store.ts'
+import type { Turn } from './turn.ts'
 
 interface Group {
   readonly appends: Append[]
   readonly writes: RecordWrite[]
-  readonly members: { readonly account: Account; readonly staged: Staged }[]
+  readonly members: { readonly account: Account; readonly turn: Turn }[]
 }
 
 /**
@@ -41,7 +42,7 @@ export class Committer {
     let commit = this.#commit(group)
     for (;;) {
       await commit
-      for (const { account, staged } of group.members) account.committed(staged)
+      for (const { account, turn } of group.members) account.committed(turn)
       const durable = group
       // The disk works on the next group while this one is announced.
       const hasMore = this.#waiting.size > 0
@@ -49,7 +50,7 @@ export class Committer {
         group = this.#gather()
         commit = this.#commit(group)
       }
-      for (const { account, staged } of durable.members) account.announce(staged)
+      for (const { account, turn } of durable.members) account.announce(turn)
       if (!hasMore) break
     }
     this.#isRunning = false
@@ -60,10 +61,10 @@ export class Committer {
   #gather(): Group {
     const group: Group = { appends: [], writes: [], members: [] }
     for (const account of this.#waiting) {
-      const { append, writes, staged } = account.takeStaged()
+      const { append, writes, turn } = account.takeTurn()
       if (append !== undefined) group.appends.push(append)
       for (const write of writes) group.writes.push(write)
-      group.members.push({ account, staged })
+      group.members.push({ account, turn })
     }
     this.#waiting.clear()
     return group

@@ -1,6 +1,7 @@
-import type { Connection, ErrorCode } from '../../protocol/index.ts'
-import { Account } from './account.ts'
+import { HubError, type Connection } from '../../protocol/index.ts'
+import { Account, type AccountHost } from './account.ts'
 import { Committer } from './committer.ts'
+import { DocumentReadings } from './document-reading.ts'
 import { newId } from './ids.ts'
 import type { Clock, Logger, RandomBytes } from './ports.ts'
 import { Session, type SessionHost } from './session.ts'
@@ -11,8 +12,6 @@ const DOCUMENT_IDLE_MS = 60_000
 /** With more than this many in memory, an account's documents leave sooner. */
 const MANY_DOCUMENTS = 100
 const ACCOUNT_IDLE_MS = 300_000
-/** Documents that sessions may hold at once while they are read in parts. */
-const MAX_READINGS = 16
 
 /** Who a token stands for. @throws HubError `unauthenticated`, `device-revoked` */
 export type Authenticate = (
@@ -35,28 +34,26 @@ export interface HubParts {
 /** The hub itself: its accounts in memory, and the sessions that follow them. */
 export class Hub {
   readonly #parts: HubParts
-  readonly #committer: Committer
   readonly #accounts = new Map<string, Promise<Account | undefined>>()
   readonly #sessions = new Set<Session>()
   /** Those that hold a document, by age. */
-  readonly #readings = new Set<Session>()
-  readonly #host: SessionHost
+  readonly #accountHost: AccountHost
+  readonly #sessionHost: SessionHost
   #cancelSweep: () => void
   #isClosing = false
 
   constructor(parts: HubParts) {
     const { store, clock, logger } = parts
     this.#parts = parts
-    this.#committer = new Committer(store, clock, parts.onFailure)
-    this.#host = {
+    const committer = new Committer(store, clock, parts.onFailure)
+    this.#accountHost = { store, clock, wake: committer.wake, broken: (account, error) => this.#forget(account, error) }
+    this.#sessionHost = {
       store,
       clock,
       logger,
+      readings: new DocumentReadings(),
       authenticate: token => parts.authenticate(token, account => this.account(account)),
-      holdsReading: session => this.#holdReading(session),
-      endsReading: session => this.#readings.delete(session),
-      closed: session => this.#sessions.delete(session),
-      failed: (account, error) => this.#forget(account, error)
+      closed: session => this.#sessions.delete(session)
     }
     this.#cancelSweep = clock.setTimer(SWEEP_INTERVAL_MS, () => this.#sweep())
   }
@@ -67,9 +64,9 @@ export class Hub {
 
   /** Takes a new connection of someone not yet known. */
   accept(connection: Connection): void {
-    const session = new Session(connection, this.#host)
-    if (this.#isClosing) return session.end('shutting-down', this.#comeBack())
-    if (this.#sessions.size >= this.#parts.maxSessions) return session.end('overloaded', this.#comeBack())
+    const session = new Session(connection, this.#sessionHost)
+    if (this.#isClosing) return session.end(new HubError('shutting-down', '', this.#comeBack()))
+    if (this.#sessions.size >= this.#parts.maxSessions) return session.end(new HubError('overloaded', '', this.#comeBack()))
     this.#sessions.add(session)
   }
 
@@ -89,30 +86,31 @@ export class Hub {
     if (known !== undefined) return known
     // Someone else may have been as quick; one account must not be in memory twice.
     if (this.#accounts.has(id)) return this.ensureAccount(id)
-    const { store, clock, randomBytes } = this.#parts
+    const { randomBytes } = this.#parts
     const log = { epoch: newId(randomBytes), head: 0, floor: 1 }
-    const opening = Account.open(id, log, store, clock, this.#committer.wake)
+    const opening = Account.open(id, log, this.#accountHost)
     void this.#keep(id, opening)
     return opening
   }
 
   /** Ends every session, waits for what was submitted, and stores all records, so that the next start has nothing to fold. */
-  async close(code: ErrorCode = 'shutting-down'): Promise<void> {
+  async close(): Promise<void> {
     this.#isClosing = true
     this.#cancelSweep()
-    for (const session of this.#sessions) session.end(code, this.#comeBack())
-    for (const opening of this.#accounts.values()) {
-      const account = await opening.catch(() => undefined)
-      if (account === undefined) continue
-      account.storeRecords()
-      await account.settled()
-    }
+    for (const session of this.#sessions) session.end(new HubError('shutting-down', '', this.#comeBack()))
+    const accounts = await Promise.all(Array.from(this.#accounts.values(), opening => opening.catch(() => undefined)))
+    // All in one group: one flush, however many there are.
+    await Promise.all(
+      accounts.map(account => {
+        account?.storeRecords()
+        return account?.settled()
+      })
+    )
   }
 
   async #open(id: string): Promise<Account | undefined> {
-    const { store, clock } = this.#parts
-    const log = await store.head(id)
-    return log && Account.open(id, log, store, clock, this.#committer.wake)
+    const log = await this.#parts.store.head(id)
+    return log && Account.open(id, log, this.#accountHost)
   }
 
   /** Remembers an account that is being opened, unless there is none or it cannot be. */
@@ -132,18 +130,10 @@ export class Hub {
     return { retryAfterMs: Math.floor((((high! << 8) | low!) / 65_536) * spreadMs) }
   }
 
-  #holdReading(session: Session): void {
-    this.#readings.delete(session)
-    this.#readings.add(session)
-    const [oldest] = this.#readings
-    if (this.#readings.size > MAX_READINGS) oldest!.dropReading()
-  }
-
   /** An account in memory that may differ from its log is left, and loaded again when next needed. */
   #forget(account: Account, error: unknown): void {
     this.#parts.logger.error({ err: error, account: account.id }, 'an account is loaded again')
-    account.distrust()
-    for (const follower of account.followers) follower.end('internal')
+    for (const follower of account.followers) follower.end(new HubError('internal', '', this.#comeBack()))
     void this.#keep(
       account.id,
       account.settled().then(() => this.#open(account.id))
@@ -155,19 +145,19 @@ export class Hub {
     const nowMs = this.#parts.clock.nowMs()
     for (const [id, opening] of this.#accounts) {
       opening.then(
-        account => account && this.#tidy(id, account, nowMs),
+        account => account && this.#tidy(account, nowMs) && this.#accounts.get(id) === opening && this.#accounts.delete(id),
         () => undefined
       )
     }
   }
 
-  #tidy(id: string, account: Account, nowMs: number): void {
-    if (!account.isSettled) return
+  /** Lets go of what an account does not use. True when the account itself can go. */
+  #tidy(account: Account, nowMs: number): boolean {
+    if (!account.isSettled) return false
     const idleMs = account.documents.size > MANY_DOCUMENTS ? DOCUMENT_IDLE_MS / 10 : DOCUMENT_IDLE_MS
-    if (account.documents.unloadIdle(nowMs - idleMs)) account.storeRecords()
-    else if (account.followers.size === 0 && nowMs - account.usedAtMs > ACCOUNT_IDLE_MS) {
-      if (account.views.changedCount > 0) account.storeRecords()
-      else this.#accounts.delete(id)
-    }
+    const hasNews = account.documents.unloadIdle(nowMs - idleMs)
+    const isIdle = account.followers.size === 0 && nowMs - account.usedAtMs > ACCOUNT_IDLE_MS
+    if (hasNews || (isIdle && account.views.changedCount > 0)) account.storeRecords()
+    return isIdle && account.isSettled
   }
 }

@@ -20,17 +20,17 @@ export interface Page {
 type ListView = Exclude<ViewName, 'document'>
 
 /** How each list view is read, from the records as they stand. The book's document MUST be in memory for `annotations`. */
-const VIEW_READERS: { readonly [V in ListView]: (account: Account, key: string, after: string) => [string, Plain][] } = {
+const VIEW_READERS: {
+  readonly [V in ListView]: (account: Account, key: string, after: string, nowMs: number) => [string, Plain][]
+} = {
   books: ({ views }, _, after) => views.range('books', [], after, PAGE_ENTRIES).map(([id, book]) => [id, publicBook(book)]),
   book: ({ views }, id, after) => {
     const book = views.get('books', id)
     if (book === undefined) throw new HubError('not-found', `there is no book ${id}`, { field: 'key' })
     return after === '' ? [[id, publicBook(book)]] : []
   },
-  annotations: ({ documents, usedAtMs }, book, after) =>
-    documents.isKnown(book)
-      ? listAnnotations(documents.use(book, usedAtMs).doc).filter(([id]) => after === '' || id > after)
-      : [],
+  annotations: ({ documents }, book, after, nowMs) =>
+    documents.isKnown(book) ? listAnnotations(documents.use(book, nowMs).doc).filter(([id]) => after === '' || id > after) : [],
   positions: ({ views }, book, after) =>
     views.range('positions', [book], after, PAGE_ENTRIES).map(([device, position]) => [device, publicPosition(position)]),
   settings: ({ views }, _, after) =>
@@ -54,9 +54,9 @@ export function checkPlace(key: string, after: string): void {
  * Reads a page of a list view, as the records stand now: show it only once they are durable.
  * @throws HubError `not-found`, `bad-request`
  */
-export function readPage(account: Account, view: ListView, key: string, after: string): Page {
+export function readPage(account: Account, view: ListView, key: string, after: string, nowMs: number): Page {
   checkPlace(key, after)
-  const entries = VIEW_READERS[view](account, key, after)
+  const entries = VIEW_READERS[view](account, key, after, nowMs)
   const value: [string, Plain][] = []
   let bytes = 0
   for (const entry of entries) {

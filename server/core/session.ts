@@ -1,5 +1,4 @@
 import {
-  changesFrame,
   decodeFrame,
   encodeFrame,
   ERRORS,
@@ -7,67 +6,52 @@ import {
   LIMITS,
   MIN_PROTOCOL_VERSION,
   PROTOCOL_VERSION,
-  valueEnd,
   type ClientFrame,
   type CloseReason,
   type Connection,
-  type ErrorCode,
   type Frame,
-  type Plain
+  type Plain,
+  type WireAction
 } from '../../protocol/index.ts'
-import { Origin, type Account, type Answers, type Follower, type Submitter } from './account.ts'
+import type { Account, Follower } from './account.ts'
+import type { DocumentReadings } from './document-reading.ts'
+import { HIGH_WATER_BYTES, LogReader } from './log-reader.ts'
+import { Origin } from './origin.ts'
 import type { Clock, Logger } from './ports.ts'
 import { checkPlace, readPage } from './read.ts'
-import type { Store, StoredRun } from './store.ts'
+import type { Store } from './store.ts'
+import type { Answers, Submitter } from './turn.ts'
 
-/** What a session may hold unsent before it stops sending and reads on from the log later. */
-const HIGH_WATER_BYTES = 262_144
 /** What a session may have asked for and not been answered before it stops listening. */
 const MAX_UNANSWERED_BYTES = 1_048_576
-const SLOW_AFTER_MS = 10_000
 const MAX_REFUSED_IN_A_ROW = 1_000
-const DOCUMENT_PART_BYTES = 262_144
 /** More answers than this, which may come with long reasons, are parted into several frames. */
 const ANSWERS_PER_FRAME = 250
-const ACCEPTED_PER_FRAME = 10_000
-
-/** A document without any edit, as a Yjs v1 update. */
-const EMPTY_UPDATE = Uint8Array.of(0, 0)
+const BOOKS_PER_PART = 50
 
 /** What sessions need of the hub that they belong to. */
 export interface SessionHost {
   readonly store: Store
   readonly clock: Clock
   readonly logger: Logger
+  readonly readings: DocumentReadings
   /** Who a token stands for. @throws HubError `unauthenticated`, `device-revoked` */
   authenticate(token: string): Promise<{ account: Account; device: string; readOnly: boolean }>
-  /** The session starts to hold a document for reading in parts; another one may have to let go of its own. */
-  holdsReading(session: Session): void
-  /** It holds none any more. */
-  endsReading(session: Session): void
   closed(session: Session): void
-  /** Something threw that should not have: the account in memory can no longer be trusted to equal its log. */
-  failed(account: Account, error: unknown): void
 }
 
 /** Who a session speaks for, once it has said hello. */
 interface Member {
   readonly account: Account
   readonly origin: Origin
+  readonly log: LogReader
 }
 
-/**
- * One device on one live connection: a reader of its account's log, with a cursor.
- *
- * At the head it is handed each new run as it becomes durable. Behind the head, because it has just come or does not drain, it reads on from the
- * log at its own pace until it is there. So nothing is queued for it, and it misses nothing.
- */
+/** One device on one live connection: it reads its account's log, asks for actions and for views, and is told what became of them. */
 export class Session implements Follower, Submitter {
   readonly #connection: Connection
   readonly #host: SessionHost
   #member: Member | undefined
-  #cursor = 0
-  #isReadingOn = false
   #isClosed = false
   /** A frame waits for the disk; those behind it queue. */
   #isBusy = false
@@ -77,15 +61,12 @@ export class Session implements Follower, Submitter {
   #unansweredBytes = 0
   #isPaused = false
   #refusedInARow = 0
-  #cancelHelloTimer: () => void
-  #cancelSlowTimer: (() => void) | undefined
-  /** A document that is being read in parts: every part is of the same state. */
-  #reading: { readonly book: string; readonly cursor: number; readonly bytes: Uint8Array } | undefined
+  readonly #cancelHelloTimer: () => void
 
   constructor(connection: Connection, host: SessionHost) {
     this.#connection = connection
     this.#host = host
-    this.#cancelHelloTimer = host.clock.setTimer(LIMITS.helloTimeoutMs, () => this.end('hello-timeout'))
+    this.#cancelHelloTimer = host.clock.setTimer(LIMITS.helloTimeoutMs, () => this.end(new HubError('hello-timeout')))
     connection.listen({
       onFrame: bytes => this.#receive(bytes),
       onDrain: () => this.#drained(),
@@ -102,36 +83,25 @@ export class Session implements Follower, Submitter {
   }
 
   deliver(frame: Uint8Array, first: number, last: number): void {
-    const isNext = this.#cursor === first - 1 && !this.#isReadingOn
-    if (isNext && frame.length <= LIMITS.maxFrameBytes && this.#connection.bufferedBytes < HIGH_WATER_BYTES) {
-      this.#cursor = last
-      this.#connection.send(frame)
-    } else this.#readOn()
+    this.#member?.log.deliver(frame, first, last)
   }
 
   answered({ accepted, refused }: Answers): void {
-    if (refused.length <= ANSWERS_PER_FRAME && accepted.length <= ACCEPTED_PER_FRAME) this.#send('acked', { accepted, refused })
-    else
-      for (let at = 0; at < Math.max(accepted.length, refused.length); at += ANSWERS_PER_FRAME) {
-        const end = at + ANSWERS_PER_FRAME
-        this.#send('acked', { accepted: accepted.slice(at, end), refused: refused.slice(at, end) })
-      }
+    for (let at = 0; at < Math.max(accepted.length, refused.length); at += ANSWERS_PER_FRAME) {
+      const end = at + ANSWERS_PER_FRAME
+      this.#send('acked', { accepted: accepted.slice(at, end), refused: refused.slice(at, end) })
+    }
     this.#refusedInARow = accepted.length > 0 ? 0 : this.#refusedInARow + refused.length
-    if (this.#refusedInARow > MAX_REFUSED_IN_A_ROW) return this.end('too-many-refused', { retryAfterMs: 60_000 })
+    if (this.#refusedInARow > MAX_REFUSED_IN_A_ROW)
+      return this.end(new HubError('too-many-refused', '', { retryAfterMs: 60_000 }))
     this.#unansweredBytes = 0
     if (this.#isPaused) this.#goOn()
   }
 
-  /** Lets go of a document that is being read in parts; the reader starts again. */
-  dropReading(): void {
-    this.#reading = undefined
-    this.#host.endsReading(this)
-  }
-
   /** Says why, and closes. */
-  end(code: ErrorCode, { message = ERRORS[code].text, retryAfterMs }: { message?: string; retryAfterMs?: number } = {}): void {
+  end({ code, message, retryAfterMs }: HubError): void {
     if (this.#isClosed) return
-    this.#send('bye', { code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) })
+    this.#send('bye', { code, message, ...(retryAfterMs !== undefined && { retryAfterMs }) })
     this.#connection.close(ERRORS[code].close === 0 ? ERRORS['bad-frame'].close : ERRORS[code].close, code)
     this.#leave()
   }
@@ -141,9 +111,9 @@ export class Session implements Follower, Submitter {
     if (this.#queue.length === 0 && !this.#isHeld) return this.#take(bytes)
     this.#queue.push(bytes)
     this.#queuedBytes += bytes.length
-    if (this.#queuedBytes > 2 * MAX_UNANSWERED_BYTES) return this.end('overloaded')
+    if (this.#queuedBytes > 2 * MAX_UNANSWERED_BYTES) return this.end(new HubError('overloaded'))
     this.#pause()
-    this.#watchSlowness()
+    this.#member?.log.watchSlowness()
   }
 
   /** Nothing more is taken now: a frame waits for the disk, or what was sent has not left. Who does not listen is not talked to. */
@@ -211,7 +181,7 @@ export class Session implements Follower, Submitter {
     return undefined
   }
 
-  async #hello({ version, token, client, epoch, cursor }: Frame<'hello'>): Promise<void> {
+  async #hello({ version, token, client, epoch, cursor, agent }: Frame<'hello'>): Promise<void> {
     if (version < MIN_PROTOCOL_VERSION || version > PROTOCOL_VERSION) {
       const spoken = `${MIN_PROTOCOL_VERSION} to ${PROTOCOL_VERSION}`
       throw new HubError('version-unsupported', `the hub speaks versions ${spoken}, not ${version}`)
@@ -221,9 +191,18 @@ export class Session implements Follower, Submitter {
     // It may have been revoked since its token was looked at; from here on it is among those whom that ends.
     if (account.views.get('devices', device)?.revoked === true) throw new HubError('device-revoked')
     this.#cancelHelloTimer()
-    this.#member = { account, origin: new Origin(device, client, readOnly) }
+    this.#host.logger.info({ account: account.id, device, agent, remote: this.remote }, 'signed in')
     const canContinue = cursor <= account.durableHead && (epoch === account.epoch || (epoch === '' && cursor === 0))
-    this.#cursor = canContinue ? cursor : 0
+    const log = new LogReader({
+      connection: this.#connection,
+      store: this.#host.store,
+      clock: this.#host.clock,
+      account,
+      cursor: canContinue ? cursor : 0,
+      onFault: error => this.#fault(error),
+      onSlow: () => this.end(new HubError('slow', '', { retryAfterMs: 1_000 }))
+    })
+    this.#member = { account, origin: new Origin(device, client, readOnly), log }
     const { maxFrameBytes, maxActionsPerPush, maxUnansweredActions, maxUpdateBytes, idleTimeoutMs } = LIMITS
     this.#send('welcome', {
       version,
@@ -237,34 +216,39 @@ export class Session implements Follower, Submitter {
     })
     if (!canContinue) this.#send('resync', { code: 'cursor-unknown', epoch: account.epoch, cursor: 0 })
     account.followers.add(this)
-    this.#readOn()
+    log.readOn()
   }
 
-  #push(member: Member, frame: Frame<'push'>, size: number): Promise<void> | undefined {
-    const loading = member.account.prepare(frame.actions)
-    if (loading !== undefined) return loading.then(() => this.#submit(member, frame, size))
-    this.#submit(member, frame, size)
-    return undefined
-  }
-
-  #submit({ account, origin }: Member, { confirmed, actions }: Frame<'push'>, size: number): void {
-    if (this.#isClosed) return
+  #push({ account, origin }: Member, { confirmed, actions }: Frame<'push'>, size: number): Promise<void> | undefined {
+    account.usedAtMs = this.#host.clock.nowMs()
+    if (actions.length === 0) return void account.confirm(origin, confirmed)
     this.#unansweredBytes += size
     if (this.#unansweredBytes > MAX_UNANSWERED_BYTES) this.#pause()
-    account.usedAtMs = this.#host.clock.nowMs()
-    account.submit(origin, confirmed, actions, this)
+    if (account.hasDocuments(actions)) return void account.submit(origin, confirmed, actions, this)
+    return this.#submitInParts(account, origin, confirmed, actions)
+  }
+
+  /** Actions on many books are submitted as their documents come into memory. */
+  async #submitInParts(account: Account, origin: Origin, confirmed: number, actions: Frame<'push'>['actions']): Promise<void> {
+    for (const part of partsOf(actions)) {
+      await account.loadDocuments(part)
+      if (this.#isClosed) return
+      account.submit(origin, confirmed, part, this)
+    }
   }
 
   /** Views are read as they stand, and sent once that is durable. */
   async #read({ account }: Member, { id, view, key, after }: Frame<'read'>): Promise<void> {
+    const nowMs = this.#host.clock.nowMs()
     let page: { value: Plain; next: string; cursor: number } | HubError
     try {
       checkPlace(key, after)
       if ((view === 'annotations' || view === 'document') && account.documents.isKnown(key)) await account.documents.load([key])
+      if (this.#isClosed) return
       page =
         view === 'document'
-          ? this.#documentPart(account, key, after)
-          : { ...readPage(account, view, key, after), cursor: account.head }
+          ? this.#host.readings.next(this, account, key, after, nowMs)
+          : { ...readPage(account, view, key, after, nowMs), cursor: account.head }
     } catch (error) {
       if (!(error instanceof HubError)) throw error
       page = error
@@ -273,70 +257,17 @@ export class Session implements Follower, Submitter {
     await account.settled()
     if (answer instanceof HubError) this.#send('failed', { id, code: answer.code, message: answer.message, field: answer.field })
     else this.#send('view', { id, ...answer })
-    if (view === 'document' && (answer instanceof HubError || answer.next === '')) this.dropReading()
-  }
-
-  #documentPart(account: Account, book: string, after: string): { value: Plain; next: string; cursor: number } {
-    if (after === '') {
-      const isKnown = account.documents.isKnown(book)
-      const bytes = isKnown ? account.documents.use(book, this.#host.clock.nowMs()).encode() : EMPTY_UPDATE
-      this.#reading = { book, cursor: account.head, bytes }
-      if (bytes.length > DOCUMENT_PART_BYTES) this.#host.holdsReading(this)
-    }
-    const reading = this.#reading
-    const start = Number(after)
-    if (reading === undefined || reading.book !== book || !Number.isInteger(start) || start < 0 || start > reading.bytes.length)
-      throw new HubError('bad-request', 'no reading of this document is under way there; start again', { field: 'after' })
-    const end = start + DOCUMENT_PART_BYTES
-    return { value: reading.bytes.slice(start, end), next: end < reading.bytes.length ? String(end) : '', cursor: reading.cursor }
-  }
-
-  /** Reads on from the log until the session is at the head, or has as much unsent as it may. */
-  #readOn(): void {
-    if (this.#isReadingOn || this.#isClosed || this.#member === undefined) return
-    this.#isReadingOn = true
-    this.#copyLog(this.#member.account).then(
-      () => this.#watchSlowness(),
-      (error: unknown) => this.#fault(error)
-    )
-  }
-
-  async #copyLog(account: Account): Promise<void> {
-    while (this.#cursor < account.durableHead && !this.#isClosed && this.#connection.bufferedBytes < HIGH_WATER_BYTES) {
-      const runs = await this.#host.store.read(account.id, this.#cursor, LIMITS.changesFrameBytes)
-      if (this.#isClosed) return
-      for (const [parts, count] of gatherFrames(runs, this.#cursor)) this.#connection.send(changesFrame(parts, count))
-      const last = runs.at(-1)!
-      this.#cursor = last.first + last.count - 1
-    }
-    // In the same breath: a change that comes between this look at the head and the end of the reading would be told to no one.
-    this.#isReadingOn = false
-  }
-
-  /** A session that stays behind with what it was sent undrained is closed; it comes back and catches up. */
-  #watchSlowness(): void {
-    const { bufferedBytes } = this.#connection
-    if (this.#isClosed || this.#cancelSlowTimer !== undefined || bufferedBytes < HIGH_WATER_BYTES) return
-    this.#cancelSlowTimer = this.#host.clock.setTimer(SLOW_AFTER_MS, () => {
-      this.#cancelSlowTimer = undefined
-      if (this.#connection.bufferedBytes < bufferedBytes) this.#drained()
-      else this.end('slow', { retryAfterMs: 1_000 })
-    })
   }
 
   #drained(): void {
-    this.#cancelSlowTimer?.()
-    this.#cancelSlowTimer = undefined
-    this.#readOn()
+    this.#member?.log.drained()
     this.#goOn()
   }
 
   #fault(error: unknown): void {
-    if (error instanceof HubError) return this.end(error.code, { message: error.message, ...retryAfter(error) })
-    const account = this.#member?.account
-    this.#host.logger.error({ err: error, account: account?.id, device: this.device }, 'a session failed')
-    this.end('internal', { retryAfterMs: 1_000 })
-    if (account !== undefined) this.#host.failed(account, error)
+    if (error instanceof HubError) return this.end(error)
+    this.#host.logger.error({ err: error, account: this.#member?.account.id, device: this.device }, 'a session failed')
+    this.end(new HubError('internal', '', { retryAfterMs: 1_000 }))
   }
 
   #gone(reason: CloseReason): void {
@@ -348,9 +279,9 @@ export class Session implements Follower, Submitter {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#cancelHelloTimer()
-    this.#cancelSlowTimer?.()
     this.#queue.length = 0
-    this.dropReading()
+    this.#host.readings.drop(this)
+    this.#member?.log.close()
     this.#member?.account.followers.delete(this)
     this.#host.closed(this)
   }
@@ -375,25 +306,19 @@ export class Session implements Follower, Submitter {
   }
 }
 
-/** Stored runs as the parts of frames: small ones share a frame, and what the reader has seen already is left out. */
-function gatherFrames(runs: readonly StoredRun[], cursor: number): [parts: Uint8Array[], count: number][] {
-  const frames: [Uint8Array[], number][] = []
-  let bytes = Infinity
-  for (const { first, count, run } of runs) {
-    const seen = Math.max(0, cursor - first + 1)
-    let start = 0
-    for (let index = 0; index < seen; index++) start = valueEnd(run, start)
-    const rest = run.subarray(start)
-    if (bytes + rest.length > LIMITS.changesFrameBytes) {
-      frames.push([[], 0])
-      bytes = 0
+/** Actions in order, in parts of which none names more books than can be brought into memory at once. */
+function* partsOf(actions: readonly WireAction[]): Generator<WireAction[]> {
+  const books = new Set<string>()
+  let part: WireAction[] = []
+  for (const action of actions) {
+    books.add(action[3])
+    if (books.size > BOOKS_PER_PART) {
+      yield part
+      part = []
+      books.clear()
+      books.add(action[3])
     }
-    const frame = frames.at(-1)!
-    frame[0].push(rest)
-    frame[1] += count - seen
-    bytes += rest.length
+    part.push(action)
   }
-  return frames
+  yield part
 }
-
-const retryAfter = ({ retryAfterMs }: HubError): { retryAfterMs?: number } => (retryAfterMs === undefined ? {} : { retryAfterMs })

@@ -28,6 +28,8 @@ export class Document {
   /** Everything since the snapshot; what the document is rebuilt from when Yjs fails half-way. */
   readonly #tail: Uint8Array[] = []
   #tailBytes = 0
+  /** How long the tail was when no snapshot could be made of it. */
+  #triedAt = 0
   usedAtMs = 0
 
   constructor(epoch: string, snapshot: SnapshotRecord | undefined, tail: readonly TailUpdate[]) {
@@ -46,11 +48,16 @@ export class Document {
     return this.#doc
   }
 
-  /** True when enough has come since the snapshot to make the next one. */
+  /** What it takes, as encoded. */
+  get heldBytes(): number {
+    return (this.#snapshot?.update.length ?? 0) + this.#tailBytes
+  }
+
+  /** True when enough has come since the snapshot, or since one that failed, to make the next one. */
   get isSnapshotDue(): boolean {
-    const isLong = this.#tail.length >= 512 && this.#tailBytes * 2 >= (this.#snapshot?.update.length ?? 0)
+    const isLong = this.#tail.length - this.#triedAt >= 512 && this.#tailBytes * 2 >= (this.#snapshot?.update.length ?? 0)
     // Edits take room until a snapshot shows what is left of them.
-    return isLong || this.#tailBytes >= LIMITS.maxDocumentBytes / 4
+    return isLong || (this.#triedAt === 0 && this.#tailBytes >= LIMITS.maxDocumentBytes / 4)
   }
 
   get hasTail(): boolean {
@@ -99,7 +106,8 @@ export class Document {
     try {
       this.#doc.transact(() => change(this.#doc))
     } catch (error) {
-      this.#doc = this.#build()
+      const isUnchanged = error instanceof HubError && made === undefined
+      if (!isUnchanged) this.#doc = this.#build()
       if (error instanceof HubError) throw error
       throw new HubError('bad-update', 'Yjs cannot change the document in this way')
     } finally {
@@ -119,7 +127,9 @@ export class Document {
   /** Makes a snapshot that was loaded again and found equal; undefined when Yjs does not give back what it was given, and the tail must stay. */
   takeSnapshot(): SnapshotRecord | undefined {
     const update = this.encode()
+    this.#triedAt = this.#tail.length
     if (!reloads(update, this.#doc)) return undefined
+    this.#triedAt = 0
     this.#snapshot = { update, owners: [...this.#owners] }
     this.#tail.length = 0
     this.#tailBytes = 0
@@ -140,8 +150,7 @@ export class Document {
   }
 
   #room(bytes: number): void {
-    if ((this.#snapshot?.update.length ?? 0) + this.#tailBytes + bytes > LIMITS.maxDocumentBytes)
-      throw new HubError('document-too-large')
+    if (this.heldBytes + bytes > LIMITS.maxDocumentBytes) throw new HubError('document-too-large')
   }
 
   #keep(update: Uint8Array): void {

@@ -4,8 +4,9 @@ import type { Store } from '../store.ts'
 import type { Views } from '../views.ts'
 import { Document, hubOwner, type TailUpdate } from './document.ts'
 
-/** Documents of one account that may be in memory at once. Those that no one uses leave after a while. */
+/** What one account's documents may take in memory at once: so many, and so many bytes as encoded. */
 const MAX_LOADED = 500
+const MAX_LOADED_BYTES = 16_777_216
 /** Bytes of the log read at once while a document is loaded. */
 const READ_BYTES = 262_144
 
@@ -75,6 +76,28 @@ export class Documents {
     return any
   }
 
+  /** True when so many more may be brought into memory. */
+  hasRoomFor(count: number): boolean {
+    let bytes = 0
+    for (const document of this.#loaded.values()) bytes += document.heldBytes
+    return this.#loaded.size + this.#loading.size + count <= MAX_LOADED && bytes <= MAX_LOADED_BYTES
+  }
+
+  /**
+   * Drops the documents that were not used for longest, until half of the room is free. Those with changes beyond `durableHead` stay: they could not be
+   * loaded again yet.
+   * @returns true when there are snapshots to store
+   */
+  makeRoom(durableHead: number): boolean {
+    let any = false
+    const idlest = [...this.#loaded].sort(([, left], [, right]) => left.usedAtMs - right.usedAtMs)
+    for (const [book, document] of idlest) {
+      if (this.hasRoomFor(MAX_LOADED / 2)) break
+      if ((this.#views.get('documents', book)?.tail.at(-1) ?? 0) <= durableHead) any = this.#unload(book, document) || any
+    }
+    return any
+  }
+
   /**
    * Drops documents that no one used since `beforeMs`, after a snapshot of what has changed. The account MUST have nothing on its way to the store.
    * @returns true when there are snapshots to store
@@ -83,12 +106,14 @@ export class Documents {
     let any = false
     // Who loads several waits for all of them before the first is used.
     if (this.#loading.size > 0) return false
-    for (const [book, document] of this.#loaded) {
-      if (document.usedAtMs >= beforeMs) continue
-      if (document.hasTail) any = this.#snapshot(book) || any
-      document.destroy()
-      this.#loaded.delete(book)
-    }
+    for (const [book, document] of this.#loaded) if (document.usedAtMs < beforeMs) any = this.#unload(book, document) || any
+    return any
+  }
+
+  #unload(book: string, document: Document): boolean {
+    const any = document.hasTail && this.#snapshot(book)
+    document.destroy()
+    this.#loaded.delete(book)
     return any
   }
 

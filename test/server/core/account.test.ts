@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert'
 import { LIMITS, type Plain } from '../../../protocol/index.ts'
 import { registerDevice } from '../../../server/auth/devices.ts'
-import { Origin } from '../../../server/core/account.ts'
+import { Origin } from '../../../server/core/origin.ts'
 import { coreHub, type CoreHub, type TestAction, type TestClient } from '../../util/core-hub.ts'
 import { refusalOf } from '../../util/document-trace.ts'
 import { HeldStore } from '../../util/stores.ts'

@@ -1,6 +1,8 @@
 import * as assert from 'uvu/assert'
-import type { Account, Staged } from '../../../server/core/account.ts'
+import { RunWriter } from '../../../protocol/index.ts'
+import type { Account } from '../../../server/core/account.ts'
 import { Committer } from '../../../server/core/committer.ts'
+import { Turn } from '../../../server/core/turn.ts'
 import { coreHub, ManualClock } from '../../util/core-hub.ts'
 import { HeldStore } from '../../util/stores.ts'
 import { suite } from '../../util/suite.ts'
@@ -12,13 +14,16 @@ const turn = (): Promise<void> => new Promise(resolve => void setImmediate(resol
 /** What a committer asks of an account, and in which order. */
 function member(name: string, log: string[]): Account {
   let taken = 0
-  const staged = (): Staged => ({ runs: [], answers: new Map(), whenDurable: [] })
   return {
-    takeStaged() {
+    takeTurn() {
       taken += 1
       log.push(`${name} gives ${taken}`)
       const run = { first: taken, count: 1, run: Uint8Array.of(taken), notes: Uint8Array.of(0) }
-      return { append: { account: name, epoch: 'e', after: taken - 1, runs: [run] }, writes: [], staged: staged() }
+      return {
+        append: { account: name, epoch: 'e', after: taken - 1, runs: [run] },
+        writes: [],
+        turn: new Turn(new RunWriter(), 0)
+      }
     },
     committed: () => void log.push(`${name} committed`),
     announce: () => void log.push(`${name} announced`)

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
 import { revokeDevice } from '../../../server/auth/devices.ts'
-import { Origin } from '../../../server/core/account.ts'
+import { Origin } from '../../../server/core/origin.ts'
 import { coreHub } from '../../util/core-hub.ts'
 import { HeldStore } from '../../util/stores.ts'
 import { suite } from '../../util/suite.ts'

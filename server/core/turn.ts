@@ -1,0 +1,59 @@
+import { encodeValue, LIMITS, type ChangeParts, type Plain, type Refusal, type RunWriter } from '../../protocol/index.ts'
+import type { Note } from './fold.ts'
+import type { StoredRun } from './store.ts'
+
+/** The answers to some actions. */
+export interface Answers {
+  readonly accepted: [number: number, cursor: number][]
+  readonly refused: Refusal[]
+}
+
+/** Someone who waits for the answers to actions: they come once what they speak of is durable. */
+export interface Submitter {
+  answered(answers: Answers): void
+}
+
+/** A run, with the frame that it goes out in. */
+export type FramedRun = StoredRun & { readonly frame: Uint8Array }
+
+/** What one account gathers in one turn, for one commit: changes in runs, and those who wait for it to be durable. */
+export class Turn {
+  readonly runs: FramedRun[] = []
+  readonly answers = new Map<Submitter, Answers>()
+  readonly whenDurable: (() => void)[] = []
+  readonly #writer: RunWriter
+  #notes: Note[] = []
+  #head: number
+
+  /** @param writer empty, and used by one turn at a time */
+  constructor(writer: RunWriter, head: number) {
+    this.#writer = writer
+    this.#head = head
+  }
+
+  get isEmpty(): boolean {
+    return this.#writer.count + this.runs.length + this.answers.size + this.whenDurable.length === 0
+  }
+
+  /** Where the answers for `submitter` are gathered. */
+  answersFor(submitter: Submitter): Answers {
+    let answers = this.answers.get(submitter)
+    if (answers === undefined) this.answers.set(submitter, (answers = { accepted: [], refused: [] }))
+    return answers
+  }
+
+  add(change: ChangeParts, note: Note): void {
+    this.#writer.add(change)
+    this.#notes.push(note)
+    this.#head = change.cursor
+    if (this.#writer.byteLength >= LIMITS.changesFrameBytes) this.close()
+  }
+
+  /** Ends the run that is being written. */
+  close(): void {
+    if (this.#writer.count === 0) return
+    const { run, frame, count } = this.#writer.take()
+    this.runs.push({ first: this.#head - count + 1, count, run, frame, notes: encodeValue(this.#notes as Plain[]) })
+    this.#notes = []
+  }
+}
