@@ -42,6 +42,15 @@ test('an edit that throws leaves no trace, and the next one is whole', () => {
   assert.equal(stateOf(logged.rebuilt()), stateOf(logged.document))
 })
 
+test('an edit that is refused before it changed anything does not cost building the document anew', () => {
+  const logged = new LoggedDocument()
+  logged.edit(put('a', 'one'))
+  const { doc } = logged.document
+  const code = refusalOf(() => logged.edit(doc => markAnnotation(doc, 'missing', 1)))
+  assert.is(code, 'not-found')
+  assert.is(logged.document.doc, doc)
+})
+
 test('an edit on which Yjs itself fails is refused, and not the end of the account', () => {
   const logged = new LoggedDocument()
   const deep = Array.from({ length: 9_000 }, (_, clock) =>
