@@ -6,6 +6,7 @@ export const MAX_KEY_BYTES = 1_900
 /** What a key leads to; its first byte. */
 const OWNER = 'o'
 const EPOCH = 'e'
+const JOURNAL = 'j'
 const RUN = 'l'
 const RECORD = 'r'
 
@@ -59,6 +60,15 @@ export function runKey(prefix: Buffer, cursor: number): Buffer {
   key.writeUInt32BE(cursor % 2 ** 32, prefix.length + 4)
   return key
 }
+
+/** `'j'`: what the keys of all journal records begin with. */
+export const journalPrefix: Buffer = encode(JOURNAL, [])
+
+/** `'j' number`, the number in 8 bytes, most significant first. */
+export const journalKey = (number: number): Buffer => runKey(journalPrefix, number)
+
+export const journalNumber = (key: Buffer): number =>
+  key.readUInt32BE(journalPrefix.length) * 2 ** 32 + key.readUInt32BE(journalPrefix.length + 4)
 
 /** The end, not itself included, of the keys that begin with `prefix`. */
 export const behind = (prefix: Buffer): Buffer => Buffer.concat([prefix, BEYOND])

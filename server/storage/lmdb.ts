@@ -2,16 +2,29 @@ import { realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { Logger } from '../core/ports.ts'
-import { StoreDamage, type Batch, type LogHead, type RecordKey, type Store, type StoredRun } from '../core/store.ts'
+import {
+  StoreDamage,
+  type Batch,
+  type LogHead,
+  type RecordKey,
+  type RecordWrite,
+  type Store,
+  type StoredRun
+} from '../core/store.ts'
+import { Background } from './background.ts'
 import { openEnvironment, type Database } from './environment.ts'
 import { flushFolder, makeFolder } from './files.ts'
-import { FLOOR, Heads } from './heads.ts'
-import { behind, epochKey, next, recordKey, recordParts, runKey, runPrefix } from './keys.ts'
+import { behind, next, recordKey, recordParts } from './keys.ts'
 import { mendLength } from './length.ts'
-import { keySum, openRun, openValue, sealRun, sealValue } from './layout.ts'
+import { keySum, openValue, sealValue } from './layout.ts'
+import { LOG_LIMITS, Logs, type LogLimits, type Put, type Step } from './logs.ts'
 import { claim, inUse, release, type Owner } from './owner.ts'
 
-type Write = readonly [key: Buffer, record: Buffer | undefined]
+/** When runs move from the journal into segments. */
+export interface StoreLimits extends LogLimits {
+  /** After this long without a commit the journal is emptied. */
+  readonly idleMs: number
+}
 
 export interface LmdbOptions {
   /** The database file; beside it stands `<path>-lock`. Missing folders are made. */
@@ -31,10 +44,14 @@ export interface LmdbOptions {
   readonly onFatal?: (error: Error) => void
   /** Takes the store from an owner on another host, which cannot be seen from here. Only when that one is gone for good. */
   readonly takeOver?: boolean
+  /** For tests. */
+  readonly limits?: Partial<StoreLimits>
 }
 
+const LIMITS: StoreLimits = { ...LOG_LIMITS, idleMs: 60_000 }
+
 const EXIT_TEMPFAIL = 75
-const REMEMBERED_HEADS = 10_000
+const MOVE_PAUSE_MS = 50
 /** MDB_PAGE_NOTFOUND, _CORRUPTED, _VERSION_MISMATCH, _INVALID, and _BAD_TXN, which the other reads of the same turn then get (lmdb.h). */
 const DAMAGE_CODES = new Set<unknown>([-30797, -30796, -30794, -30793, -30782])
 
@@ -47,12 +64,22 @@ export class LmdbStore implements Store {
   readonly #path: string
   readonly #owner: Owner
   readonly #onFatal: (error: Error) => void
-  readonly #heads = new Heads(account => named(`the log of ${account}`, () => this.#loadHead(account)), REMEMBERED_HEADS)
+  readonly #logs: Logs
+  readonly #background: Background
   #state: 'open' | 'failed' | 'closed' = 'open'
   #lastCommit: Promise<void> = Promise.resolve()
 
-  private constructor(db: Database, path: string, owner: Owner, onFatal: (error: Error) => void) {
+  private constructor(
+    db: Database,
+    path: string,
+    owner: Owner,
+    onFatal: (error: Error) => void,
+    { idleMs, ...limits }: StoreLimits
+  ) {
     this.#db = db
+    this.#logs = new Logs(db, limits)
+    this.#background = new Background(idleMs, MOVE_PAUSE_MS, () => this.#move())
+    if (!this.#logs.isAtRest) this.#background.busy()
     this.#path = path
     this.#owner = owner
     this.#onFatal = onFatal
@@ -62,9 +89,16 @@ export class LmdbStore implements Store {
    * Opens the file, or makes it, and claims it for this process.
    *
    * @throws Error when another process uses it, naming that one
-   * @throws StoreDamage when the file is cut short or is no store, or the claim of the last owner cannot be read
+   * @throws StoreDamage when the file is cut short or is no store, or the claim of the last owner or the journal cannot be read
    */
-  static async open({ path, mapSizeBytes = 2 ** 36, logger, onFatal, takeOver = false }: LmdbOptions): Promise<LmdbStore> {
+  static async open({
+    path,
+    mapSizeBytes = 2 ** 36,
+    logger,
+    onFatal,
+    takeOver = false,
+    limits
+  }: LmdbOptions): Promise<LmdbStore> {
     await makeFolder(dirname(path))
     const real = join(realpathSync(dirname(path)), basename(path))
     if (opened.has(real)) throw inUse(process.pid, path)
@@ -75,7 +109,10 @@ export class LmdbStore implements Store {
       try {
         await flushFolder(dirname(real))
         const owner = named(path, () => claim(db, path, takeOver, logger))
-        return new LmdbStore(db, real, owner, onFatal ?? (error => exit(error, logger)))
+        return named(
+          path,
+          () => new LmdbStore(db, real, owner, onFatal ?? (error => exit(error, logger)), { ...LIMITS, ...limits })
+        )
       } catch (error) {
         await db.close()
         throw error
@@ -88,32 +125,12 @@ export class LmdbStore implements Store {
 
   async head(account: string): Promise<LogHead | undefined> {
     this.#mustBeOpen()
-    return this.#heads.durable(account)
+    return named(`the log of ${account}`, () => this.#logs.head(account))
   }
 
   async read(account: string, after: number, maxBytes: number): Promise<StoredRun[]> {
     this.#mustBeOpen()
-    return named(`the log of ${account}`, () => this.#read(account, after, maxBytes))
-  }
-
-  #read(account: string, after: number, maxBytes: number): StoredRun[] {
-    const prefix = runPrefix(account)
-    const sum = keySum(prefix)
-    const end = behind(prefix)
-    const runs: StoredRun[] = []
-    const [holding] = this.#db.getRange({ start: runKey(prefix, after + 1), end: prefix, reverse: true, limit: 1 })
-    let expected = holding === undefined ? after + 1 : openRun(holding.value, sum, `the log of ${account} at ${after + 1}`).first
-    let sizeBytes = 0
-    for (const { value } of this.#db.getRange({ start: runKey(prefix, expected), end })) {
-      const run = openRun(value, sum, `the log of ${account} at ${expected}`)
-      if (run.first !== expected) throw new StoreDamage(`the log of ${account} lacks ${expected}`)
-      expected = run.first + run.count
-      if (expected <= after + 1) continue
-      runs.push(run)
-      sizeBytes += run.run.length
-      if (sizeBytes >= maxBytes) break
-    }
-    return runs
+    return named(`the log of ${account}`, () => this.#logs.read(account, after, maxBytes))
   }
 
   get(key: RecordKey): Uint8Array | undefined {
@@ -139,20 +156,20 @@ export class LmdbStore implements Store {
     })
   }
 
-  async commit(batch: Batch): Promise<void> {
+  async commit({ appends, writes }: Batch): Promise<void> {
     this.#mustBeOpen()
-    const planned = this.#heads.plan(batch.appends)
-    const writes = this.#encode(batch)
-    if (writes.length === 0) return
-    this.#heads.begin(planned)
-    this.#lastCommit = this.#write(writes, planned)
-    return this.#lastCommit
+    if (appends.length === 0 && writes.length === 0) return
+    const step = named('the logs', () => this.#logs.plan(appends))
+    const records = writes.map(encode)
+    this.#background.busy()
+    return this.#begin(step, records)
   }
 
   async close(): Promise<void> {
     if (this.#state === 'closed') return
     this.#mustBeOpen()
     this.#state = 'closed'
+    this.#background.stop()
     await this.#lastCommit
     release(this.#db, this.#owner)
     await this.#db.close()
@@ -163,36 +180,35 @@ export class LmdbStore implements Store {
     if (this.#state !== 'open') throw new Error(`the store ${this.#path} is ${this.#state}`)
   }
 
-  /** Everything that could throw about a batch, before its first put. */
-  #encode({ appends, writes }: Batch): Write[] {
-    const encoded: Write[] = []
-    for (const { account, epoch, after, runs } of appends) {
-      if (after === 0) {
-        const key = epochKey(account)
-        encoded.push([key, sealValue(Buffer.from(epoch), keySum(key))])
-      }
-      const prefix = runPrefix(account)
-      const sum = keySum(prefix)
-      for (const run of runs) encoded.push([runKey(prefix, run.first), sealRun(run, sum)])
-    }
-    for (const { key, value } of writes) {
-      const stored = recordKey(key)
-      encoded.push([stored, value && sealValue(value, keySum(stored))])
-    }
-    return encoded
+  /** Moves a slice of the journal into segments; false when there is nothing left to move. */
+  async #move(): Promise<boolean> {
+    if (this.#state !== 'open') return false
+    const step = this.#logs.plan([], true)
+    if (step.puts.length > 0) await this.#begin(step, [])
+    return !this.#logs.isAtRest
+  }
+
+  #begin(step: Step, records: readonly Put[]): Promise<void> {
+    this.#lastCommit = this.#write(step, records)
+    return this.#lastCommit
   }
 
   /** What lmdb-js was given it keeps, whatever throws later: so nothing may, and if it does, this process must not go on. */
-  async #write(writes: readonly Write[], planned: ReadonlyMap<string, LogHead>): Promise<void> {
+  async #write(step: Step, records: readonly Put[]): Promise<void> {
+    const earlier = this.#lastCommit
     try {
       let flushed: Promise<boolean> | undefined
       // Puts of one turn of the event loop are one transaction; all of them get its promise.
-      for (const [key, record] of writes) flushed = record === undefined ? this.#db.remove(key) : this.#db.put(key, record)
+      for (const puts of [step.puts, records])
+        for (const [key, record] of puts) flushed = record === undefined ? this.#db.remove(key) : this.#db.put(key, record)
+      this.#logs.begin(step)
       await flushed
     } catch (error) {
       return this.#fail(error as Error & { commitError?: Promise<never> })
     }
-    this.#heads.settle(planned)
+    // Of a turn with very many puts, lmdb-js settles the first commit last.
+    await earlier
+    this.#logs.settle(step)
   }
 
   async #fail(error: Error & { commitError?: Promise<never> }): Promise<never> {
@@ -203,19 +219,11 @@ export class LmdbStore implements Store {
     if (isFirst) this.#onFatal((await Promise.race([reason, setImmediate()])) ?? error)
     return new Promise(() => {})
   }
+}
 
-  #loadHead(account: string): LogHead | undefined {
-    const key = epochKey(account)
-    const record = this.#db.getBinary(key)
-    const prefix = runPrefix(account)
-    const [newest] = this.#db.getRange({ start: behind(prefix), end: prefix, reverse: true, limit: 1 })
-    if (record === undefined && newest === undefined) return undefined
-    if (record === undefined || newest === undefined) throw new StoreDamage(`the log of ${account} is incomplete`)
-    const { first, count } = openRun(newest.value, keySum(prefix), `the end of the log of ${account}`)
-    if (!this.#db.doesExist(runKey(prefix, first))) throw new StoreDamage(`the log of ${account} lacks ${first}`)
-    const epoch = Buffer.from(openValue(record, keySum(key), `the epoch of ${account}`)).toString()
-    return { epoch, head: first + count - 1, floor: FLOOR }
-  }
+function encode({ key, value }: RecordWrite): Put {
+  const stored = recordKey(key)
+  return [stored, value && sealValue(value, keySum(stored))]
 }
 
 /** @throws StoreDamage in place of the errors with which LMDB refuses a damaged page */

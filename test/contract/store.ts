@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert'
+import { decodeValue, encodeValue } from '../../protocol/index.ts'
 import { StoreConflict, type Append, type RecordKey, type Store, type StoredRun } from '../../server/core/store.ts'
 import { suite, type Suite, type TestContext } from '../util/suite.ts'
 
@@ -10,11 +11,19 @@ export interface OpenedStore {
   readonly drop: () => Promise<void>
 }
 
-/** A run whose bytes tell where it stands. */
+/** More changes than this have no note each: no test could hold as many. */
+const MOST_NOTES = 1_000
+
+/** A run whose bytes and notes tell where it stands. */
 export function runAt(first: number, count = 1, sizeBytes = 24): StoredRun {
   const run = new Uint8Array(sizeBytes).fill(first % 251)
   run.set(new TextEncoder().encode(`${first}+${count}`))
-  return { first, count, run, notes: new TextEncoder().encode(`notes of ${first}`) }
+  return {
+    first,
+    count,
+    run,
+    notes: Uint8Array.from(encodeValue(Array.from({ length: Math.min(count, MOST_NOTES) }, (_, index) => first + index)))
+  }
 }
 
 /** One append of runs with the given numbers of changes. */
@@ -32,7 +41,14 @@ export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text
 
 /** Compares bytes, not their kind of array. */
 export const plain = (runs: readonly StoredRun[]): unknown[] =>
-  runs.map(({ first, count, run, notes }) => [first, count, Buffer.from(run).toString('hex'), Buffer.from(notes).toString()])
+  runs.map(({ first, count, run, notes }) => [first, count, Buffer.from(run).toString('hex'), Buffer.from(notes).toString('hex')])
+
+/** Runs as one, so that it does not matter which of them a store has joined. */
+export function joined(runs: readonly StoredRun[]): unknown[] {
+  const count = runs.reduce((sum, run) => sum + run.count, 0)
+  const notes = runs.flatMap(run => decodeValue(run.notes) as unknown as number[])
+  return [runs[0]?.first, count, Buffer.concat(runs.map(({ run }) => run)).toString('hex'), notes]
+}
 
 const textOf = (value: Uint8Array | undefined): string | undefined => value && Buffer.from(value).toString()
 const listOf = (found: [RecordKey, Uint8Array][]): string[] => found.map(([key, value]) => `${key.join('/')}=${textOf(value)}`)

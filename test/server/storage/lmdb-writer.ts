@@ -1,4 +1,4 @@
-import { LmdbStore } from '../../../server/storage/lmdb.ts'
+import { LmdbStore, type StoreLimits } from '../../../server/storage/lmdb.ts'
 import { appendOf, bytes } from '../../contract/store.ts'
 
 /** Sent when a commit has resolved; the first one, 0, when the store is open. */
@@ -12,9 +12,9 @@ const MANY = 1_500
  * A process that commits pairs for as long as it lives: what is in the logs `left` and `right`, in their records and in `many` is equal
  * behind every commit. Speaks through its IPC channel; run by lmdb.test.ts.
  */
-async function writePairs(path: string): Promise<void> {
+async function writePairs(path: string, limits: Partial<StoreLimits>): Promise<void> {
   const logger = { debug() {}, info() {}, warn() {}, error: (_: object, message: string) => console.error(message) }
-  const store = await LmdbStore.open({ path, mapSizeBytes: 2 ** 30, logger })
+  const store = await LmdbStore.open({ path, mapSizeBytes: 2 ** 30, logger, limits })
   const say = (acked: Acked): void => void process.send?.(acked)
   process.once('disconnect', () => process.exit())
   let head = (await store.head('left'))?.head ?? 0
@@ -34,4 +34,4 @@ async function writePairs(path: string): Promise<void> {
   await Promise.all(Array.from({ length: UNDER_WAY }, next))
 }
 
-await writePairs(process.argv[2]!)
+await writePairs(process.argv[2]!, JSON.parse(process.argv[3] ?? '{}') as Partial<StoreLimits>)
