@@ -61,15 +61,11 @@ async function serve(config: Config): Promise<void> {
   const lines = [`Lectern listens on ${hub.url}`, `Everything is kept in ${resolve(config.dataFolder)}`]
   const accounts = hub.directory.list()
   if (accounts.length === 0) accounts.push(await hub.directory.add(config.firstAccount))
-  const hasDevice = await Promise.all(
-    accounts.map(async ({ id }) => ((await hub.hub.account(id))?.views.range('devices', [], '', 1).length ?? 0) > 0)
-  )
-  for (const [index, { name, id }] of accounts.entries()) {
-    if (hasDevice[index] === true) continue
-    const { code, expiresAtMs } = hub.pairing.open(id)
+  const [only] = accounts
+  if (accounts.length === 1 && (await hub.hub.ensureAccount(only!.id)).views.range('devices', [], '', 1).length === 0) {
+    const { code, expiresAtMs } = hub.pairing.open(only!.id)
     const minutes = Math.round((expiresAtMs - Date.now()) / 60_000)
-    lines.push(`Sign in the first device of "${name}" with the pairing code ${code}, good once and for ${minutes} minutes.`)
-    break
+    lines.push(`Sign in the first device of "${only!.name}" with the pairing code ${code}, good once and for ${minutes} minutes.`)
   }
   lines.push(`For another code: npx lectern device pair ${accounts[0]!.name}`)
   process.stdout.write(`${lines.join('\n')}\n`)

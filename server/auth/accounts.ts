@@ -23,6 +23,7 @@ export class AccountDirectory {
   readonly #passwords: Passwords
   readonly #clock: Clock
   readonly #randomBytes: RandomBytes
+  readonly #adding = new Set<string>()
 
   constructor(store: Store, passwords: Passwords, clock: Clock, randomBytes: RandomBytes) {
     this.#store = store
@@ -37,10 +38,16 @@ export class AccountDirectory {
    */
   async add(name: string, password?: string): Promise<AccountEntry> {
     const folded = foldName(name)
-    const passwordHash = password === undefined ? '' : await this.#passwords.hash(password)
-    if (this.find(folded) !== undefined)
+    if (this.#adding.has(folded) || this.find(folded) !== undefined)
       throw new HubError('already-exists', `there is an account ${folded} already`, { field: 'name' })
-    return this.#keep({ name: folded, id: newId(this.#randomBytes), passwordHash, createdAtMs: Math.floor(this.#clock.nowMs()) })
+    this.#adding.add(folded)
+    try {
+      const passwordHash = password === undefined ? '' : await this.#passwords.hash(password)
+      const createdAtMs = Math.floor(this.#clock.nowMs())
+      return await this.#keep({ name: folded, id: newId(this.#randomBytes), passwordHash, createdAtMs })
+    } finally {
+      this.#adding.delete(folded)
+    }
   }
 
   find(name: string): AccountEntry | undefined {

@@ -1,15 +1,14 @@
-import { checked, HubError, key, str } from '../../protocol/index.ts'
+import { checked, HubError, key, map, str, type InferFields } from '../../protocol/index.ts'
 import type { Account } from '../core/account.ts'
 import type { Authenticate } from '../core/hub.ts'
 import { newId } from '../core/ids.ts'
 import type { RandomBytes } from '../core/ports.ts'
 import { issueToken, matches, parseToken } from './tokens.ts'
 
-/** How a device presents itself. */
-export interface DeviceDescription {
-  readonly name: string
-  /** The app's name and version. */
-  readonly app: string
+/** How a device presents itself: `app` is the app's name and version. */
+export const deviceDescription = { name: key(256), app: str(256) } as const
+
+export interface DeviceDescription extends InferFields<typeof deviceDescription> {
   readonly readOnly?: boolean
 }
 
@@ -23,8 +22,7 @@ export async function registerDevice(
   { name, app, readOnly = false }: DeviceDescription,
   randomBytes: RandomBytes
 ): Promise<{ device: string; token: string }> {
-  checked('bad-request', key(256), name, 'name')
-  checked('bad-request', str(256), app, 'app')
+  checked('bad-request', map(deviceDescription), { name, app }, 'device')
   const device = newId(randomBytes)
   const { token, secretHash } = issueToken(account.id, device, randomBytes)
   await account.write('device.put', device, { name, app, readOnly }, secretHash)

@@ -59,7 +59,7 @@ export interface DocumentRecord {
 export interface SnapshotRecord {
   /** The document as one Yjs v1 update. */
   readonly update: Uint8Array
-  /** Which device each Yjs client id belongs to; the empty name is the hub's own. */
+  /** Which device each Yjs client id belongs to; `@` and an epoch stand for the hub itself. */
   readonly owners: readonly (readonly [yjsClient: number, device: string])[]
 }
 

@@ -1,6 +1,6 @@
 import { HubError, checked, map, str, type Infer } from '../../protocol/index.ts'
 import type { AccountDirectory } from '../auth/accounts.ts'
-import { registerDevice } from '../auth/devices.ts'
+import { deviceDescription, registerDevice, type DeviceDescription } from '../auth/devices.ts'
 import type { Pairing } from '../auth/pairing.ts'
 import type { SignInLimits } from '../auth/sign-in-limits.ts'
 import type { Hub } from '../core/hub.ts'
@@ -15,15 +15,15 @@ export interface SignInParts {
   readonly randomBytes: RandomBytes
 }
 
-const pairBody = map({ code: str(64, 1), name: str(256, 1), app: str(256) })
-const signInBody = map({ account: str(128, 1), password: str(256, 1), name: str(256, 1), app: str(256) })
+const pairBody = map({ code: str(64, 1), ...deviceDescription })
+const signInBody = map({ account: str(128, 1), password: str(256, 1), ...deviceDescription })
 
 /**
  * How a device gets its token: `POST /api/v1/pair {code, name, app}` with a one-time code, and
  * `POST /api/v1/sign-in {account, password, name, app}` with a password. Both answer `{account, device, token}`.
  */
 export function mountSignIn(app: HttpApp, { hub, directory, pairing, limits, randomBytes }: SignInParts): void {
-  const register = async (account: string | undefined, { name, app }: { name: string; app: string }) => {
+  const register = async (account: string | undefined, { name, app }: DeviceDescription) => {
     if (account === undefined) throw new HubError('unauthenticated', 'the code or the password is not valid')
     return { account, ...(await registerDevice(await hub.ensureAccount(account), { name, app }, randomBytes)) }
   }
