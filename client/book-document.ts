@@ -17,7 +17,7 @@ export interface BookDocumentOptions {
   /** The edits that the hub has not answered. */
   readonly pending: () => Iterable<Uint8Array>
   /** Takes the edits of one turn: as one update, or several when they are many. */
-  readonly onEdit: (update: Uint8Array) => void
+  readonly onEdit: (updates: readonly Uint8Array[]) => void
   readonly onError: (error: Error) => void
 }
 
@@ -55,12 +55,14 @@ export class BookDocument extends Emitter<{ change: []; replaced: [] }> {
   /** Hands over the edits of this turn now instead of at its end. */
   flush(): void {
     const edits = this.#edits.splice(0)
+    const updates: Uint8Array[] = []
     for (let start = 0; start < edits.length;) {
       let end = start
       for (let bytes = 0; end < edits.length && bytes < EDIT_BYTES; end++) bytes += edits[end]!.length
-      this.#options.onEdit(end - start === 1 ? edits[start]! : Y.mergeUpdates(edits.slice(start, end)))
+      updates.push(end - start === 1 ? edits[start]! : Y.mergeUpdates(edits.slice(start, end)))
       start = end
     }
+    if (updates.length > 0) this.#options.onEdit(updates)
   }
 
   /** Puts the document together anew, without what was refused meanwhile. */
@@ -68,9 +70,7 @@ export class BookDocument extends Emitter<{ change: []; replaced: [] }> {
     this.flush()
     const old = this.#doc
     this.#doc = this.#build()
-    this.emit('replaced')
-    this.emit('change')
-    old.destroy()
+    this.#tellOfAnother(old)
   }
 
   /** The hub's log begins anew: only the unanswered edits stay. */
@@ -88,9 +88,9 @@ export class BookDocument extends Emitter<{ change: []; replaced: [] }> {
    * Makes the edits in `refused` again, under another Yjs client id.
    *
    * @param forget called when the document still shows them; afterwards `pending` MUST be without them
-   * @returns them as one update
+   * @param take gets them as one update, before anyone hears of the new document
    */
-  reissue(forget: () => void): Uint8Array {
+  reissue(forget: () => void, take: (update: Uint8Array) => void): void {
     const old = this.#doc
     const wanted = new Y.Doc()
     Y.applyUpdate(wanted, Y.encodeStateAsUpdate(old))
@@ -98,10 +98,8 @@ export class BookDocument extends Emitter<{ change: []; replaced: [] }> {
     this.#doc = this.#build()
     const before = Y.encodeStateVector(this.#doc)
     this.#doc.transact(() => copyAnnotations(wanted, this.#doc), NOT_AN_EDIT)
-    this.emit('replaced')
-    this.emit('change')
-    old.destroy()
-    return Y.encodeStateAsUpdate(this.#doc, before)
+    take(Y.encodeStateAsUpdate(this.#doc, before))
+    this.#tellOfAnother(old)
   }
 
   destroy(): void {
@@ -124,11 +122,18 @@ export class BookDocument extends Emitter<{ change: []; replaced: [] }> {
     return doc
   }
 
+  #tellOfAnother(old: Y.Doc): void {
+    old.destroy()
+    this.emit('replaced')
+    this.emit('change')
+  }
+
   #apply(doc: Y.Doc, update: Uint8Array): void {
     try {
       Y.applyUpdate(doc, update, NOT_AN_EDIT)
     } catch (error) {
-      this.#options.onError(error as Error)
+      // Later: whoever hears of it finds the document whole.
+      queueMicrotask(() => this.#options.onError(error as Error))
     }
   }
 

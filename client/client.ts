@@ -181,6 +181,7 @@ export class Client {
 
   /** Opens a book's annotations, from storage. Every handle should be closed. */
   async annotations(book: string): Promise<Annotations> {
+    if (this.#closing !== undefined) throw closedError()
     const { replica, clock } = this.#parts
     const document = await replica.documents.open(book)
     return new Annotations(book, document, clock, () => replica.documents.release(book))

@@ -16,7 +16,7 @@ export interface DocumentsOptions {
   /** The hub's document of a book, as one update. */
   readonly read: (book: string) => Promise<Uint8Array>
   /** Takes the edits of one turn. */
-  readonly submit: (book: string, update: Uint8Array) => void
+  readonly submit: (book: string, updates: readonly Uint8Array[]) => void
   readonly onRefused: (pending: Pending, error: HubError) => void
   readonly onError: (error: Error) => void
 }
@@ -44,6 +44,8 @@ export class Documents {
   readonly #healing = new Set<string>()
   /** Actions whose edits were made again by another. */
   readonly #superseded = new WeakSet<Pending>()
+  readonly #cancelHeals = new Set<() => void>()
+  #isClosed = false
   #writes: StorageChange[] = []
 
   constructor(options: DocumentsOptions) {
@@ -97,26 +99,34 @@ export class Documents {
     return this.#writes.splice(0)
   }
 
-  /** Deals with a refused `annotation.update`: mends what can be mended, and undoes the rest. */
-  refused(pending: Pending, error: HubError): void {
-    const canMend = pending.round < MOST_ROUNDS && !this.#superseded.has(pending)
-    if (canMend && (error.code === 'update-gap' || error.code === 'foreign-client')) {
-      pending.stage = 'held'
-      void (error.code === 'update-gap' ? this.#heal(pending.key) : this.#reissue(pending))
-    } else this.#undo([pending], error)
+  /** Hands over all edits, and mends nothing any more. */
+  close(): void {
+    this.flush()
+    this.#isClosed = true
+    for (const cancel of this.#cancelHeals) cancel()
   }
 
-  /** Forgets actions and shows the document without them. */
+  /** Deals with refused `annotation.update`s: mends what can be mended, and undoes the rest. */
+  refused(refusals: readonly (readonly [pending: Pending, error: HubError])[]): void {
+    const lost = refusals.filter(([pending, { code }]) => {
+      const canMend = pending.round < MOST_ROUNDS && !this.#superseded.has(pending)
+      if (!canMend || (code !== 'update-gap' && code !== 'foreign-client')) return true
+      pending.stage = 'held'
+      void (code === 'update-gap' ? this.#heal(pending.key) : this.#reissue(pending))
+      return false
+    })
+    this.#undo(lost)
+  }
+
+  /** Shows the document without what was forgotten. */
   undone(book: string): void {
     this.#open.get(book)?.now?.rebuild()
   }
 
-  #undo(all: readonly Pending[], error: HubError): void {
-    for (const pending of all) {
-      this.#options.outbox.refuse(pending, error)
-      this.#options.onRefused(pending, error)
-    }
-    for (const book of new Set(all.map(({ key }) => key))) this.undone(book)
+  #undo(all: readonly (readonly [pending: Pending, error: HubError])[]): void {
+    for (const [pending, error] of all) this.#options.outbox.refuse(pending, error)
+    for (const book of new Set(all.map(([{ key }]) => key))) this.undone(book)
+    for (const [pending, error] of all) this.#options.onRefused(pending, error)
   }
 
   /** The hub lacks edits that ours build on: sends all that it lacks as one action, which takes the place of those that it could not use. */
@@ -131,15 +141,18 @@ export class Documents {
         const stuck = this.#updatesOf(book).filter(({ stage }) => stage === 'held' || stage === 'saved')
         const refused = stuck.filter(({ stage }) => stage === 'held')
         if (refused.length === 0) return
-        if (document.hasGap) this.#undo(refused, new HubError('update-gap'))
+        if (document.hasGap) this.#undo(refused.map(pending => [pending, new HubError('update-gap')]))
         else this.#replace(book, stuck, document.lacking(held))
       })
     } catch (error) {
-      this.#options.onError(error as Error)
+      if (this.#isClosed) return
       // Without a connection there is nothing to do: what was held is sent again by the next, and refused again.
-      this.#options.clock.after(HEAL_RETRY_MS, () => {
+      const cancel = this.#options.clock.after(HEAL_RETRY_MS, () => {
+        this.#cancelHeals.delete(cancel)
         if (this.#updatesOf(book).some(({ stage }) => stage === 'held')) void this.#heal(book)
       })
+      this.#cancelHeals.add(cancel)
+      this.#options.onError(error as Error)
     } finally {
       this.#healing.delete(book)
     }
@@ -154,13 +167,13 @@ export class Documents {
         if (pending.stage !== 'held' || this.#options.outbox.get(pending.number) !== pending) return
         const clients = yjsClientsOf(pending)
         const stuck = this.#updatesOf(book).filter(other => [...yjsClientsOf(other)].some(client => clients.has(client)))
-        const update = document.reissue(() => {
+        const forget = (): void => {
           for (const other of stuck) this.#superseded.add(other)
-        })
-        this.#replace(book, stuck, update)
+        }
+        document.reissue(forget, update => this.#replace(book, stuck, update))
       })
     } catch (error) {
-      this.#undo([pending], error instanceof HubError ? error : new HubError('foreign-client'))
+      if (!this.#isClosed) this.#undo([[pending, error instanceof HubError ? error : new HubError('foreign-client')]])
     }
   }
 
@@ -168,14 +181,14 @@ export class Documents {
     try {
       this.#options.outbox.add('annotation.update', book, update, stuck)
     } catch (error) {
-      this.#undo(stuck, error as HubError)
+      this.#undo(stuck.map(pending => [pending, error as HubError]))
     }
   }
 
   async #using(book: string, use: (document: BookDocument) => void): Promise<void> {
     const document = await this.open(book)
     try {
-      use(document)
+      if (!this.#isClosed) use(document)
     } finally {
       this.release(book)
     }
@@ -199,7 +212,7 @@ export class Documents {
         Array.from(outbox.about('annotation', book))
           .filter(pending => pending.kind === 'annotation.update' && !this.#superseded.has(pending))
           .map(({ body }) => body as Uint8Array),
-      onEdit: update => submit(book, update),
+      onEdit: updates => submit(book, updates),
       onError
     })
     open.now = document

@@ -78,8 +78,8 @@ export class Keeper {
       if (this.#failed === changes) this.#failed = []
       onKept(batch.cursor)
     } catch (error) {
-      onError(error as Error)
       this.schedule(RETRY_MS)
+      onError(error as Error)
     }
   }
 }

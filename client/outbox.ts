@@ -228,7 +228,8 @@ export class Outbox {
         await this.#storage.write([...removals(replaced), this.#clientRecord(), ...records])
       } catch (error) {
         this.#replaced.push(...replaced)
-        for (const pending of batch) this.#lose(pending, error as Error)
+        for (const pending of batch) this.refuse(pending, error as Error)
+        for (const pending of batch) this.#events.onLost(pending, error as Error)
         continue
       }
       for (const [index, pending] of batch.entries())
@@ -237,11 +238,6 @@ export class Outbox {
     }
     // Here and not when the promise resolves: what comes in between must find that nobody is writing.
     this.#saving = undefined
-  }
-
-  #lose(pending: Pending, error: Error): void {
-    this.refuse(pending, error)
-    this.#events.onLost(pending, error)
   }
 
   #clientRecord(): StorageChange {

@@ -46,9 +46,12 @@ export class Replica {
   #port: ReplicaPort = { push() {}, kept() {}, readDocument: () => Promise.reject(new OfflineError()) }
   /** Tables and keys that look different since the last `#tell`. */
   readonly #touched = new Map<string, [event: TouchEvent, key: string]>()
+  /** Single events since then, in order. */
+  #news: (() => void)[] = []
   /** True between a `welcome` that does not fit our cursor and the `resync` that must follow. */
   #isResyncDue = false
   #head = 0
+  #isClosed = false
 
   private constructor(mirror: Mirror, outbox: Outbox, storage: ClientStorage, clock: Clock, events: Emitter<ClientEvents>) {
     this.mirror = mirror
@@ -72,7 +75,7 @@ export class Replica {
       clock,
       stored: () => this.#keeper.flush(),
       read: book => this.#port.readDocument(book),
-      submit: (book, update) => this.#edited(book, update),
+      submit: (book, updates) => this.#edited(book, updates),
       onRefused,
       onError
     })
@@ -130,15 +133,19 @@ export class Replica {
 
   /** @throws HubError or Error when the frame does not fit what came before */
   receive(frame: HubFrame): void {
-    if (frame.kind === 'changes') this.#changes(frame.changes)
-    else if (frame.kind === 'acked') this.#acked(frame)
-    else if (frame.kind === 'resync') this.#resync(frame)
-    this.#tell()
+    try {
+      if (frame.kind === 'changes') this.#changes(frame.changes)
+      else if (frame.kind === 'acked') this.#acked(frame)
+      else if (frame.kind === 'resync') this.#resync(frame)
+    } finally {
+      this.#tell()
+    }
   }
 
   /** Resolves when all that was asked for and told is in storage. Nothing more is stored after that. */
   async close(): Promise<void> {
-    this.documents.flush()
+    this.documents.close()
+    this.#isClosed = true
     await this.outbox.save()
     await this.#keeper.stop()
   }
@@ -170,11 +177,12 @@ export class Replica {
         const table = this.mirror.fold(change)
         if (table !== undefined) this.#touch(table, key)
       }
-      this.#events.emit('change', { cursor, timeMs: timeUs / 1_000, device, kind: kind as ChangeKind, key, isOwn })
+      const news = { cursor, timeMs: timeUs / 1_000, device, kind: kind as ChangeKind, key, isOwn }
+      this.#news.push(() => this.#events.emit('change', news))
     } catch (error) {
       // A newer hub may say what this version cannot read. Stopping here would stop for ever.
       this.mirror.skip(cursor)
-      this.#events.emit('error', error as Error)
+      this.#news.push(() => this.#events.emit('error', error as Error))
     } finally {
       if (isOwn) this.outbox.accept(number, cursor)
     }
@@ -182,23 +190,26 @@ export class Replica {
 
   #acked({ accepted, refused }: Frame<'acked'>): void {
     for (const [number, cursor] of accepted) this.outbox.accept(number, cursor)
-    for (const refusal of refused) this.#refusal(refusal)
+    const edits: [Pending, HubError][] = []
+    for (const refusal of refused) this.#refusal(refusal, edits)
     this.outbox.settle(this.mirror.state.cursor)
     this.#keeper.schedule()
+    this.documents.refused(edits)
     this.#port.push()
   }
 
-  #refusal([number, code, message, field]: Refusal): void {
+  /** @param edits takes refused edits of documents */
+  #refusal([number, code, message, field]: Refusal, edits: [Pending, HubError][]): void {
     const pending = this.outbox.get(number)
     if (pending === undefined || pending.stage !== 'sent') return
     const error = new HubError(isErrorCode(code) ? code : 'internal', message, { field })
     if (error.code === 'already-done') this.outbox.accept(number, 0, this.#head)
     else if (error.code === 'action-conflict' && pending.round === 0)
       this.outbox.add(pending.kind, pending.key, pending.body, [pending])
-    else if (pending.kind === 'annotation.update') this.documents.refused(pending, error)
+    else if (pending.kind === 'annotation.update') edits.push([pending, error])
     else {
       this.outbox.refuse(pending, error)
-      this.#refused(pending, error)
+      this.#note(pending, error)
     }
   }
 
@@ -207,27 +218,34 @@ export class Replica {
     for (const event of ['book', 'position', 'setting', 'device'] as const)
       for (const key of this.mirror.tables[event].keys()) this.#touch(event, key)
     this.mirror.restart(epoch, cursor)
-    this.documents.restart()
     this.outbox.restart(this.#head)
     this.#keeper.wipe()
+    this.documents.restart()
   }
 
   /** The edits of one turn of a Y.Doc. */
-  #edited(book: string, update: Uint8Array): void {
+  #edited(book: string, updates: readonly Uint8Array[]): void {
+    if (this.#isClosed) return
     try {
-      this.submit('annotation.update', book, update)
+      for (const update of updates) this.outbox.add('annotation.update', book, update)
     } catch (error) {
-      this.#events.emit('error', error as Error)
       this.documents.undone(book)
+      this.#news.push(() => this.#events.emit('error', error as Error))
     }
+    this.#touch('annotations', book)
+    this.#tell()
   }
 
   #refused(pending: Pending, error: Error): void {
+    this.#note(pending, error)
+    this.#tell()
+  }
+
+  #note(pending: Pending, error: Error): void {
     const { number, kind, key } = pending
     this.#touchAction(pending)
     this.#keeper.schedule()
-    this.#events.emit('refused', { number, kind, key }, error)
-    this.#tell()
+    this.#news.push(() => this.#events.emit('refused', { number, kind, key }, error))
   }
 
   #touchAction({ kind, key }: Pending): void {
@@ -239,9 +257,11 @@ export class Replica {
     this.#touched.set(`${event}\n${key}`, [event, key])
   }
 
+  /** Calls the listeners: MUST come last. */
   #tell(): void {
     const touched = [...this.#touched.values()]
     this.#touched.clear()
+    for (const tell of this.#news.splice(0)) tell()
     for (const [event, key] of touched) this.#events.emit(event, key)
   }
 }

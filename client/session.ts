@@ -132,32 +132,32 @@ export class Session {
     try {
       connection = this.#options.dial()
     } catch (error) {
-      this.#owner.onError(error as Error)
-      return this.#wait()
+      this.#wait()
+      return this.#owner.onError(error as Error)
     }
     this.#connection = connection
     this.#bye = undefined
     this.#isProbing = false
     const isCurrent = (): boolean => this.#connection === connection
     connection.listen({
-      onFrame: bytes => isCurrent() && this.#received(bytes),
+      onFrame: bytes => isCurrent() && this.#received(bytes, isCurrent),
       onDrain: () => isCurrent() && this.#owner.onDrain(),
       onClose: reason => isCurrent() && this.#lost(reason)
     })
     this.#cancelTimer = this.#clock.after(WELCOME_TIMEOUT_MS, () =>
       this.#fault(new HubError('hello-timeout', 'the hub did not answer the hello'))
     )
-    this.#enter('connecting')
     this.send('hello', { version: PROTOCOL_VERSION, token: this.#token, agent: this.#options.agent, ...this.#owner.hello() })
+    this.#enter('connecting')
   }
 
-  #received(bytes: Uint8Array): void {
+  #received(bytes: Uint8Array, isCurrent: () => boolean): void {
     this.#silentTicks = 0
     this.#isProbing = false
     try {
       this.#handle(decodeFrame(bytes, 'hub'))
     } catch (error) {
-      this.#fault(error as Error)
+      if (isCurrent()) this.#fault(error as Error)
     }
   }
 
@@ -170,17 +170,18 @@ export class Session {
       if (this.#welcome !== undefined) throw new HubError('out-of-place', 'a second welcome')
       if (frame.version !== PROTOCOL_VERSION) return this.close(new HubError('version-unsupported'))
       this.#welcome = frame
-      this.#enter('catching-up')
       this.#heartbeat()
+      this.#enter('catching-up')
+      if (this.#welcome !== frame) return
     } else if (this.#welcome === undefined) throw new HubError('out-of-place', `${frame.kind} before welcome`)
     this.#owner.onFrame(frame)
   }
 
   /** The other end does not keep to the protocol, or is silent. What was read so far stays; the rest is asked for again. */
   #fault(error: Error): void {
-    this.#owner.onError(error)
     this.#disconnect(4400, error.message)
     this.#wait()
+    this.#owner.onError(error)
   }
 
   #lost(reason: CloseReason): void {
@@ -239,6 +240,7 @@ export class Session {
     })
   }
 
+  /** Whoever hears of it may close the session or start it anew: MUST come last, or be looked behind. */
   #enter(state: State): void {
     if (this.#state === state) return
     this.#state = state

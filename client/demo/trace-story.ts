@@ -57,7 +57,7 @@ export async function tellTraceStory(path: string, report: Report): Promise<void
     for (const { name, notes } of typists)
       report.promise(
         `4 ${name}`,
-        notes.note(NOTE).toString() === endContent,
+        notes.note(NOTE).toJSON() === endContent,
         `ends with the trace's ${endContent.length} characters`
       )
     report.promise('4 hub', inHub === endContent, `ends with the trace's ${endContent.length} characters`)

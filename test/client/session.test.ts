@@ -162,4 +162,76 @@ test('after `close` nothing comes any more', async context => {
   assert.match(outcome, /closed/)
 })
 
+for (const state of ['offline', 'connecting', 'catching-up', 'live'] as const) {
+  test(`a client that is closed by who hears that it is ${state} stays closed, and all hear so in the same order`, async context => {
+    const hub = new FakeHub()
+    const { client, clock } = await open(context, hub)
+    if (state === 'connecting' || state === 'offline') {
+      await client.live()
+      hub.cut()
+    }
+    const heard: string[] = []
+    client.on('state', now => void (now === state && client.close()))
+    client.on('state', now => heard.push(now))
+    while (client.state !== 'closed') {
+      await quiet(3)
+      clock.advance(100)
+    }
+    const { dials } = hub
+    for (let minutes = 0; minutes < 60; minutes++) {
+      clock.advance(60_000)
+      await quiet(2)
+    }
+    assert.is(client.state, 'closed')
+    assert.is(hub.dials, dials)
+    assert.equal(heard.slice(-2), [state, 'closed'])
+    assert.equal(clock.waits, [])
+  })
+}
+
+test('a client that is closed by who hears of an error stays closed', async context => {
+  const hub = new FakeHub()
+  const { client, clock } = await open(context, hub)
+  await client.live()
+  client.on('error', () => void client.close())
+  hub.say('changes', { changes: [[9, 9, 'other', 'x', 0, 0, 'setting.put', 'b', { value: 2 }]] })
+  await until(() => client.state === 'closed')
+  for (let minutes = 0; minutes < 60; minutes++) {
+    clock.advance(60_000)
+    await quiet(2)
+  }
+  assert.equal([client.state, hub.dials, clock.waits.length], ['closed', 1, 0])
+})
+
+test('a client that is closed by who hears that no connection could be made stays closed', async context => {
+  const hub = new FakeHub()
+  Object.assign(hub, {
+    dial: () => {
+      throw new Error('no network')
+    }
+  })
+  const { client, clock } = await open(context, hub)
+  client.on('error', () => void client.close())
+  for (let tries = 0; tries < 100; tries++) {
+    clock.advance(1_000)
+    await quiet(2)
+  }
+  assert.equal([client.state, clock.waits.length], ['closed', 0])
+})
+
+test('what a closed client is still asked for is neither stored nor read', async context => {
+  const hub = new FakeHub()
+  const { client, storage } = await open(context, hub)
+  const notes = await client.annotations('b1')
+  await client.close()
+  notes.doc.getMap('annotations').set('late', 1)
+  await quiet(3)
+  assert.equal(await storage.load('outbox\naction'), [])
+  const outcome = await client.annotations('b1').then(
+    () => 'opened',
+    (error: Error) => error.message
+  )
+  assert.match(outcome, /closed/)
+})
+
 test.run()
