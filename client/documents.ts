@@ -5,6 +5,7 @@ import type { Clock } from './clock.ts'
 import { DOCUMENT_PREFIX } from './keeper.ts'
 import type { Outbox } from './outbox.ts'
 import type { Pending } from './pending.ts'
+import { splitUpdate } from './split-update.ts'
 import type { ClientStorage, StorageChange } from './storage.ts'
 
 export interface DocumentsOptions {
@@ -179,7 +180,7 @@ export class Documents {
 
   #replace(book: string, stuck: readonly Pending[], update: Uint8Array): void {
     try {
-      this.#options.outbox.add('annotation.update', book, update, stuck)
+      this.#options.outbox.addAll('annotation.update', book, splitUpdate(update), stuck)
     } catch (error) {
       this.#undo(stuck.map(pending => [pending, error as HubError]))
     }

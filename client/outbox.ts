@@ -89,22 +89,27 @@ export class Outbox {
    * @throws HubError `unknown-action`, `bad-action`, `too-large`
    */
   add(kind: ActionKind, key: string, body: unknown, replaced: readonly Pending[] = []): Pending {
-    const plain = copied(body)
-    checkAction(kind, key, plain)
-    const size = sizeOf(kind, key, plain)
+    return this.addAll(kind, key, [body], replaced)[0]!
+  }
+
+  /** Takes several of one kind, or none if one cannot be taken. @see add */
+  addAll(kind: ActionKind, key: string, bodies: readonly unknown[], replaced: readonly Pending[] = []): Pending[] {
+    const plains = bodies.map(copied)
+    for (const body of plains) checkAction(kind, key, body)
     const round = replaced.reduce((most, old) => Math.max(most, old.round + 1), 0)
-    const number = ++this.#lastNumber
-    const pending = this.#insert(
-      { number, atMs: Math.max(0, Math.floor(this.#clock.nowMs())), kind, key, body: plain, ...size, round },
-      'saving'
-    )
+    const atMs = Math.max(0, Math.floor(this.#clock.nowMs()))
+    const added = plains.map(body => {
+      const number = ++this.#lastNumber
+      return this.#insert({ number, atMs, kind, key, body, ...sizeOf(kind, key, body), round }, 'saving')
+    })
     for (const old of replaced) {
       this.#remove(old, this.#replaced)
-      pending.answer.promise.then(old.answer.resolve, old.answer.reject)
+      const answers = Promise.all(added.map(({ answer }) => answer.promise))
+      answers.then(acks => old.answer.resolve(acks.at(-1)!), old.answer.reject)
     }
-    this.#unsaved.push(pending)
+    this.#unsaved.push(...added)
     void this.save()
-    return pending
+    return added
   }
 
   /** Resolves when every action so far is durable here. */

@@ -23,6 +23,7 @@ import { Mirror } from './mirror.ts'
 import { Outbox } from './outbox.ts'
 import type { Pending } from './pending.ts'
 import { OfflineError } from './reader.ts'
+import { splitUpdate } from './split-update.ts'
 import type { ClientStorage } from './storage.ts'
 
 type TouchEvent = 'book' | 'annotations' | 'position' | 'setting' | 'device'
@@ -227,7 +228,7 @@ export class Replica {
   #edited(book: string, updates: readonly Uint8Array[]): void {
     if (this.#isClosed) return
     try {
-      for (const update of updates) this.outbox.add('annotation.update', book, update)
+      this.outbox.addAll('annotation.update', book, updates.flatMap(splitUpdate))
     } catch (error) {
       this.documents.undone(book)
       this.#news.push(() => this.#events.emit('error', error as Error))

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { HubError } from '../../protocol/index.ts'
+import { HubError, LIMITS } from '../../protocol/index.ts'
 import { suite } from '../util/suite.ts'
 import { FakeHub } from './fake-hub.ts'
 import { comeBack, open, quiet, until } from './open.ts'
@@ -174,6 +174,23 @@ test('a hub that lost edits is sent all that it lacks', async context => {
   notes.put({ id: 'd', quote: 'fourth' })
   await client.settled()
   assert.is(hub.document('b1').getMap('annotations').size, 4)
+})
+
+test('a hub that lost more than one update may hold is sent it in several', async context => {
+  const hub = new FakeHub()
+  const { client } = await open(context, hub)
+  const notes = await client.annotations('b1')
+  notes.put({ id: 'a', note: 'first' })
+  await client.settled()
+  for (let count = 0; count < 3_000; count++) notes.note('a').insert(count % 2, 'x')
+  await client.settled()
+  hub.log = hub.log.map(change => change.with(8, new Uint8Array(2)) as unknown as typeof change)
+  notes.put({ id: 'b', quote: 'second' })
+  await client.settled()
+  const healed = hub.log.slice(-3).map(change => Y.decodeUpdate(change[8] as Uint8Array).structs.length)
+  assert.ok(healed.every(count => count <= LIMITS.maxUpdateStructs))
+  assert.equal([hub.document('b1').getMap('annotations').size, client.unanswered], [2, 0])
+  assert.is((hub.document('b1').getMap('annotations').get('a') as Y.Map<Y.Text>).get('note')?.length, 3_005)
 })
 
 test('edits under a Yjs client id of another device are made again under a new one', async context => {

@@ -152,4 +152,18 @@ test('a thousand annotations made in one turn all arrive', async context => {
   assert.equal(right.list(), left.list())
 })
 
+test('an import in one transaction arrives, whatever one update may hold', async context => {
+  const core = coreHub()
+  const { devices } = await core.account('phone', 'laptop')
+  const phone = await read(context, core, devices['phone']!.token)
+  const laptop = await read(context, core, devices['laptop']!.token)
+  const [left, right] = [await phone.client.annotations('b1'), await laptop.client.annotations('b1')]
+  left.doc.transact(() => {
+    for (let index = 0; index < 1_500; index++) left.put({ quote: `quote ${index}`, color: 'red', note: `note ${index}` })
+  })
+  await phone.client.settled()
+  await until(() => right.list().length === 1_500)
+  assert.equal(right.list(), left.list())
+})
+
 test.run()

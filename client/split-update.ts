@@ -1,0 +1,143 @@
+import * as Y from 'yjs'
+import { HubError, LIMITS } from '../protocol/index.ts'
+
+type Decoded = ReturnType<typeof Y.decodeUpdate>
+type Struct = Decoded['structs'][number]
+type Spans = Decoded['ds']['clients']
+
+/** What one Yjs client brings, and how far it has been taken. */
+interface Queue {
+  readonly client: number
+  readonly structs: Struct[]
+  taken: number
+}
+
+/** Room for the counts and ids around the structs. */
+const HEAD_BYTES = LIMITS.maxUpdateClients * 20
+
+/**
+ * Cuts a Yjs update that is over the limits into several that are within them. Applied in order they are the whole, and each builds only on those
+ * before it. What is deleted comes last.
+ *
+ * @throws HubError `too-large` when a single edit is over the limits
+ */
+export function splitUpdate(update: Uint8Array): Uint8Array[] {
+  const { structs, ds } = Y.decodeUpdate(update)
+  const spans = [...ds.clients.values()].reduce((sum, { length }) => sum + length, 0)
+  const clients = new Set(structs.map(({ id }) => id.client)).size
+  const isWithin =
+    update.length <= LIMITS.maxUpdateBytes &&
+    clients <= LIMITS.maxUpdateClients &&
+    structs.length <= LIMITS.maxUpdateStructs &&
+    spans <= LIMITS.maxUpdateStructs
+  if (isWithin) return [update]
+  const parts = partsOf(structs)
+  // What builds on edits that are neither here nor at the hub cannot be put in order: it is for the hub to say so.
+  if (parts === undefined) return [update]
+  return [...parts.map(part => encode(part, new Map())), ...spanParts(ds.clients).map(part => encode([], part))]
+}
+
+/** Takes from each client what is possible, again and again, so that everything comes after what it builds on. */
+function partsOf(structs: readonly Struct[]): Queue[][] | undefined {
+  const queues = new Map<number, Queue>()
+  for (const struct of structs) {
+    const { client } = struct.id
+    const queue = queues.get(client) ?? { client, structs: [], taken: 0 }
+    queues.set(client, queue)
+    queue.structs.push(struct)
+  }
+  const isTaken = ({ client, clock }: Y.ID): boolean => {
+    const queue = queues.get(client)
+    const next = queue?.structs[queue.taken]
+    return next === undefined || clock < next.id.clock
+  }
+  const parts: Queue[][] = []
+  for (let left = structs.length; left > 0;) {
+    const part = takePart(queues, isTaken)
+    if (part.length === 0) return undefined
+    parts.push(part)
+    for (const { structs: taken } of part) left -= taken.length
+  }
+  return parts
+}
+
+function takePart(queues: Map<number, Queue>, isTaken: (id: Y.ID) => boolean): Queue[] {
+  const part = new Map<number, Queue>()
+  let structsLeft: number = LIMITS.maxUpdateStructs
+  let bytesLeft = LIMITS.maxUpdateBytes - HEAD_BYTES
+  for (let hasMoved = true; hasMoved && structsLeft > 0;) {
+    hasMoved = false
+    for (const queue of queues.values()) {
+      if (!part.has(queue.client) && part.size === LIMITS.maxUpdateClients) continue
+      for (; structsLeft > 0 && queue.taken < queue.structs.length; queue.taken += 1) {
+        const struct = queue.structs[queue.taken]!
+        if (struct instanceof Y.Skip) return []
+        if (!dependenciesOf(struct).every(isTaken)) break
+        const bytes = sizeOf(struct)
+        if (bytes > bytesLeft) return [...part.values()]
+        bytesLeft -= bytes
+        structsLeft -= 1
+        hasMoved = true
+        const taken = part.get(queue.client) ?? { client: queue.client, structs: [], taken: 0 }
+        part.set(queue.client, taken)
+        taken.structs.push(struct)
+      }
+      if (queue.taken === queue.structs.length) queues.delete(queue.client)
+    }
+  }
+  return [...part.values()]
+}
+
+/** The edits that one names: those beside it, and the type that it stands in. */
+function dependenciesOf(struct: Struct): Y.ID[] {
+  if (!(struct instanceof Y.Item)) return []
+  const { origin, rightOrigin, parent } = struct as { origin: Y.ID | null; rightOrigin: Y.ID | null; parent: unknown }
+  return [origin, rightOrigin, parent].filter(id => id instanceof Y.ID)
+}
+
+/** @throws HubError `too-large` for what no update can hold */
+function sizeOf(struct: Struct): number {
+  const encoder = new Y.UpdateEncoderV1()
+  struct.write(encoder, 0)
+  const { length } = encoder.toUint8Array()
+  if (length > LIMITS.maxUpdateBytes - HEAD_BYTES || struct.length > LIMITS.maxUpdateSpan)
+    throw new HubError('too-large', 'one edit of the document is over what an update may hold', { field: 'body' })
+  return length
+}
+
+function spanParts(clients: Spans): Spans[] {
+  const parts: Spans[] = []
+  let left = 0
+  for (const [client, spans] of clients) {
+    for (let start = 0; start < spans.length;) {
+      if (left === 0) left = parts.push(new Map()) && LIMITS.maxUpdateStructs
+      const taken = spans.slice(start, start + left)
+      parts.at(-1)!.set(client, taken)
+      start += taken.length
+      left -= taken.length
+    }
+  }
+  return parts
+}
+
+/** The Yjs update format, version 1. */
+function encode(queues: readonly Queue[], deleted: Spans): Uint8Array {
+  const encoder = new Y.UpdateEncoderV1()
+  encoder.writeLen(queues.length)
+  for (const { client, structs } of queues) {
+    encoder.writeLen(structs.length)
+    encoder.writeClient(client)
+    encoder.writeLen(structs[0]!.id.clock)
+    for (const struct of structs) struct.write(encoder, 0)
+  }
+  encoder.writeLen(deleted.size)
+  for (const [client, spans] of deleted) {
+    encoder.writeClient(client)
+    encoder.writeLen(spans.length)
+    for (const { clock, len } of spans) {
+      encoder.writeDsClock(clock)
+      encoder.writeDsLen(len)
+    }
+  }
+  return encoder.toUint8Array()
+}

@@ -1,0 +1,133 @@
+import * as assert from 'uvu/assert'
+import * as fc from 'fast-check'
+import * as Y from 'yjs'
+import { splitUpdate } from '../../client/split-update.ts'
+import { HubError, LIMITS } from '../../protocol/index.ts'
+import { inspectUpdate } from '../../server/core/documents/gate.ts'
+import { suite } from '../util/suite.ts'
+
+const test = suite('client/split-update')
+
+/** Applies the parts to what the hub holds, each through its gate, and says how many there were. */
+function takeIn(hub: Y.Doc, update: Uint8Array): number {
+  const parts = splitUpdate(update)
+  for (const part of parts) {
+    assert.ok(part.length <= LIMITS.maxUpdateBytes)
+    inspectUpdate(part, { doc: hub, ownerOf: () => undefined }, 'device')
+    Y.applyUpdate(hub, part)
+    assert.is(hub.store.pendingStructs, null)
+    assert.is(hub.store.pendingDs, null)
+  }
+  return parts.length
+}
+
+const copyOf = (doc: Y.Doc): Y.Doc => {
+  const copy = new Y.Doc()
+  Y.applyUpdate(copy, Y.encodeStateAsUpdate(doc))
+  return copy
+}
+
+const isSame = (left: Y.Doc, right: Y.Doc): boolean => Y.equalSnapshots(Y.snapshot(left), Y.snapshot(right))
+
+const edit = fc.record({
+  author: fc.nat({ max: 4 }),
+  act: fc.constantFrom('type', 'type', 'set', 'note', 'cut', 'drop', 'sync'),
+  at: fc.nat({ max: 9_999 }),
+  length: fc.integer({ min: 1, max: 40 })
+})
+
+/** Many small edits of several authors, each of whom builds on what the others did. */
+function play(authors: Y.Doc[], { author, act, at, length }: typeof edit extends fc.Arbitrary<infer E> ? E : never): void {
+  const doc = authors[author]!
+  const text = doc.getText('t')
+  const map = doc.getMap('annotations')
+  const note = map.get(String(at % 20))
+  if (act === 'type')
+    for (let count = 0; count < length; count++)
+      text.insert((at * (count + 1)) % (text.length + 1), 'abcd'.slice(0, 1 + (at % 4)))
+  else if (act === 'set') for (let count = 0; count < length; count++) map.set(String((at + count) % 20), count)
+  else if (act === 'note' && note instanceof Y.Text) note.insert(at % (note.length + 1), 'note')
+  else if (act === 'note') map.set(String(at % 20), new Y.Text('note'))
+  else if (act === 'cut')
+    for (let count = 0; count < length && text.length > 0; count++) text.delete((at * (count + 1)) % text.length, 1)
+  else if (act === 'drop') map.delete(String(at % 20))
+  else for (const other of authors) Y.applyUpdate(doc, Y.encodeStateAsUpdate(other, Y.encodeStateVector(doc)))
+}
+
+test('the parts of an update, applied in order, are the whole; each is within the limits and taken by the hub', () => {
+  let split = 0
+  fc.assert(
+    fc.property(fc.array(edit, { minLength: 100, maxLength: 600, size: 'max' }), fc.nat({ max: 300 }), (edits, held) => {
+      const authors = Array.from({ length: 5 }, () => new Y.Doc())
+      for (const one of edits.slice(0, held)) play(authors, one)
+      for (const other of authors) Y.applyUpdate(authors[0]!, Y.encodeStateAsUpdate(other))
+      const hub = copyOf(authors[0]!)
+      for (const one of edits.slice(held)) play(authors, one)
+      for (const other of authors) Y.applyUpdate(authors[0]!, Y.encodeStateAsUpdate(other))
+      const update = Y.encodeStateAsUpdate(authors[0]!, Y.encodeStateVector(hub))
+      if (takeIn(hub, update) > 1) split += 1
+      assert.ok(isSame(hub, authors[0]!))
+      assert.equal(hub.getText('t').toJSON(), authors[0]!.getText('t').toJSON())
+      assert.equal(hub.getMap('annotations').toJSON(), authors[0]!.getMap('annotations').toJSON())
+    }),
+    { numRuns: 12, seed: 7, endOnFailure: true }
+  )
+  assert.ok(split > 3, `only ${split} were split`)
+})
+
+test('an update within the limits stays as it is', () => {
+  const doc = new Y.Doc()
+  doc.getText('t').insert(0, 'hello')
+  const update = Y.encodeStateAsUpdate(doc)
+  assert.equal(splitUpdate(update), [update])
+})
+
+test('an update of more Yjs clients than one may name is cut', () => {
+  const doc = new Y.Doc()
+  for (let count = 0; count < 200; count++) {
+    doc.clientID = 1_000 + ((count * 7) % 200)
+    doc.getText('t').insert(count, 'x')
+  }
+  const hub = new Y.Doc()
+  assert.ok(takeIn(hub, Y.encodeStateAsUpdate(doc)) >= 4)
+  assert.ok(isSame(hub, doc))
+})
+
+test('an update of more bytes than one may hold is cut', () => {
+  const doc = new Y.Doc()
+  for (let count = 0; count < 40; count++) doc.getMap('annotations').set(String(count), 'x'.repeat(50_000))
+  const hub = new Y.Doc()
+  assert.is(takeIn(hub, Y.encodeStateAsUpdate(doc)), 3)
+  assert.ok(isSame(hub, doc))
+})
+
+test('an update that deletes in more places than one may is cut', () => {
+  const doc = new Y.Doc()
+  doc.getText('t').insert(0, 'ab'.repeat(5_000))
+  const hub = copyOf(doc)
+  doc.transact(() => {
+    for (let count = 0; count < 5_000; count++) doc.getText('t').delete(count, 1)
+  })
+  assert.is(takeIn(hub, Y.encodeStateAsUpdate(doc, Y.encodeStateVector(hub))), 3)
+  assert.ok(isSame(hub, doc))
+})
+
+test('one edit that no update can hold is refused', () => {
+  const doc = new Y.Doc()
+  doc.getText('t').insert(0, 'x'.repeat(LIMITS.maxUpdateBytes))
+  assert.throws(
+    () => splitUpdate(Y.encodeStateAsUpdate(doc)),
+    (error: unknown) => error instanceof HubError && error.code === 'too-large'
+  )
+})
+
+test('what builds on edits that are missing stays whole, for the hub to refuse', () => {
+  const doc = new Y.Doc()
+  const updates: Uint8Array[] = []
+  doc.on('update', update => updates.push(update))
+  for (let count = 0; count < 3_000; count++) doc.getText('t').insert(0, 'x')
+  const merged = Y.mergeUpdates(updates.filter((_, index) => index !== 10))
+  assert.equal(splitUpdate(merged), [merged])
+})
+
+test.run()
