@@ -105,7 +105,7 @@ export class Link {
   #push(): void {
     const { outbox } = this.#replica
     const limits = this.session.welcome?.limits
-    if (limits === undefined) return
+    if (limits === undefined || !this.#replica.canPush) return
     while (this.session.bufferedBytes < HIGH_WATER_BYTES) {
       const actions = outbox.take(limits)
       if (actions.length === 0) return

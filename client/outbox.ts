@@ -178,9 +178,9 @@ export class Outbox {
       if (pending.stage === 'done' && pending.doneAt <= cursor) this.#remove(pending, this.#settled)
   }
 
-  /** Another log begins: cursors of the old one say nothing, its acked actions are at or below `head`. */
-  restart(head: number): void {
-    for (const pending of this.#pending.values()) if (pending.stage === 'done') pending.doneAt = head
+  /** Another log begins, which may lack what the old one held: all whose effect has not been seen is sent again. */
+  restart(): void {
+    for (const pending of this.#pending.values()) if (pending.stage === 'done') pending.stage = 'saved'
   }
 
   /** Removals of what is forgotten, for the write that stores the mirror. */

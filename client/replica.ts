@@ -104,6 +104,11 @@ export class Replica {
     return { client: this.outbox.client, epoch, cursor }
   }
 
+  /** False while the log that it read is not the hub's: what waits is sent after the `resync`, in its order. */
+  get canPush(): boolean {
+    return !this.#isResyncDue
+  }
+
   /** How far it has read; below every head while the log that it read is not the hub's. */
   get cursor(): number {
     return this.#isResyncDue ? -1 : this.mirror.state.cursor
@@ -219,9 +224,10 @@ export class Replica {
     for (const event of ['book', 'position', 'setting', 'device'] as const)
       for (const key of this.mirror.tables[event].keys()) this.#touch(event, key)
     this.mirror.restart(epoch, cursor)
-    this.outbox.restart(this.#head)
+    this.outbox.restart()
     this.#keeper.wipe()
     this.documents.restart()
+    this.#port.push()
   }
 
   /** The edits of one turn of a Y.Doc. */

@@ -272,6 +272,39 @@ test('what a resync dropped is gone from storage, in the write that stores the n
   assert.equal(await storage.load('mirror\nbook'), [])
 })
 
+test('what a restored hub has answered but not told is sent again, in its order', async context => {
+  const hub = new FakeHub()
+  const { client, clock } = await open(context, hub)
+  await client.live()
+  await client.putSetting('seen', 1)
+  hub.isTelling = false
+  const { cursor } = await client.putSetting('answered', 2)
+  assert.is(cursor, 2)
+  const notes = await client.annotations('b1')
+  notes.put({ id: 'a', quote: 'q' })
+  await client.settled()
+  hub.isTelling = true
+  hub.isWelcoming = false
+  hub.restore(1)
+  await until(() => client.state === 'offline')
+  const later = client.putSetting('later', 3)
+  assert.equal([client.settings.get('answered'), client.settings.get('later')], [2, 3])
+  hub.isWelcoming = true
+  await comeBack({ client, clock })
+  await later
+  await client.settled()
+  assert.equal(
+    hub.log.map(([, , , , number, , , key]) => [number, key]),
+    [
+      [1, 'seen'],
+      [2, 'answered'],
+      [3, 'b1'],
+      [4, 'later']
+    ]
+  )
+  assert.equal([client.settings.get('answered'), notes.list().length, client.unanswered], [2, 1, 0])
+})
+
 test('a restarted client goes on from the cursor that it has stored', async context => {
   const hub = new FakeHub()
   const first = await open(context, hub)
