@@ -4,18 +4,17 @@ import type { ClientStorage, StorageChange } from './storage.ts'
 
 export const DOCUMENT_PREFIX = 'document\n'
 
-/** What is to be stored now: taken out of the mirror and the documents in one go, with the cursor that goes with it. */
+/** What is to be stored now: taken out of the mirror and the documents in one go. */
 export interface Batch {
   readonly changes: readonly StorageChange[]
-  readonly cursor: number
+  /** The changes are durable, and with them all that was taken before. */
+  readonly onKept: () => void
 }
 
 export interface KeeperOptions {
   readonly storage: ClientStorage
   readonly clock: Clock
   readonly take: () => Batch
-  /** Everything up to `cursor` is durable here. */
-  readonly onKept: (cursor: number) => void
   readonly onError: (error: Error) => void
 }
 
@@ -66,7 +65,7 @@ export class Keeper {
   }
 
   async #write(): Promise<void> {
-    const { storage, take, onKept, onError } = this.#options
+    const { storage, take, onError } = this.#options
     let changes: StorageChange[] = []
     try {
       if (this.#isWipeDue) changes = [...(await keysOf(storage, MIRROR_PREFIX)), ...(await keysOf(storage, DOCUMENT_PREFIX))]
@@ -76,7 +75,7 @@ export class Keeper {
       this.#failed = changes
       await storage.write(changes)
       if (this.#failed === changes) this.#failed = []
-      onKept(batch.cursor)
+      batch.onKept()
     } catch (error) {
       this.schedule(RETRY_MS)
       onError(error as Error)

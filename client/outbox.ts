@@ -25,10 +25,12 @@ export class Outbox {
   readonly #byKey = new Map<string, Set<Pending>>()
   #lastNumber: number
   #unsaved: Pending[] = []
-  /** Records to remove in the same write that stores what took their place. */
-  #replaced: string[] = []
-  /** Records to remove together with the mirror's next write, which holds their effect. */
-  #settled: string[] = []
+  /** Numbers whose records go in the same write that stores what took their place. */
+  #replaced: number[] = []
+  /** Numbers whose records go with the mirror's next write, which holds their effect. */
+  readonly #settled: number[] = []
+  /** Numbers of what is forgotten, for as long as storage remembers. */
+  readonly #remembered = new Set<number>()
   #saving: Promise<void> | undefined
   #events: OutboxEvents = { onSaved() {}, onLost() {} }
 
@@ -60,10 +62,11 @@ export class Outbox {
     this.#events = events
   }
 
-  /** The highest number up to which every action has its answer. */
+  /** The highest number up to which every answer is stored: a crash does not bring back the action. */
   get confirmed(): number {
-    for (const { number, stage } of this.#pending.values()) if (stage !== 'done') return number - 1
-    return this.#lastNumber
+    let first = this.#pending.keys().next().value ?? this.#lastNumber + 1
+    for (const number of this.#remembered) first = Math.min(first, number)
+    return first - 1
   }
 
   /** Every action without an answer, by rising number. */
@@ -121,7 +124,7 @@ export class Outbox {
   /** The next actions to send, in order, as far as the limits of one frame allow; they count as sent. */
   take(limits: { maxFrameBytes: number; maxActionsPerPush: number; maxUnansweredActions: number }): WireAction[] {
     const actions: WireAction[] = []
-    const lastAllowed = this.confirmed + Math.min(limits.maxUnansweredActions, LIMITS.maxUnansweredActions)
+    const lastAllowed = this.#answered + Math.min(limits.maxUnansweredActions, LIMITS.maxUnansweredActions)
     const maxBytes = Math.min(limits.maxFrameBytes, LIMITS.maxFrameBytes)
     let bytes = 64
     let nodes = 8
@@ -183,9 +186,20 @@ export class Outbox {
     for (const pending of this.#pending.values()) if (pending.stage === 'done') pending.stage = 'saved'
   }
 
-  /** Removals of what is forgotten, for the write that stores the mirror. */
-  takeErasures(): StorageChange[] {
-    return removals(this.#settled.splice(0))
+  /** Removals of what is forgotten, for the write that stores the mirror. They come again until they are `erased`. */
+  get erasures(): StorageChange[] {
+    return removals(this.#settled)
+  }
+
+  /** The first so many of the `erasures` are durable. */
+  erased(count: number): void {
+    for (const number of this.#settled.splice(0, count)) this.#remembered.delete(number)
+  }
+
+  /** The highest number up to which every action has its answer. */
+  get #answered(): number {
+    for (const { number, stage } of this.#pending.values()) if (stage !== 'done') return number - 1
+    return this.#lastNumber
   }
 
   #insert(
@@ -199,18 +213,19 @@ export class Outbox {
     return pending
   }
 
-  #remove(pending: Pending, erased: string[]): void {
+  #remove(pending: Pending, erased: number[]): void {
     if (!this.#pending.delete(pending.number)) return
     const name = nameOf(pending)
     const others = this.#byKey.get(name)
     others?.delete(pending)
     if (others?.size === 0) this.#byKey.delete(name)
-    erased.push(actionKey(pending.number))
+    erased.push(pending.number)
+    this.#remembered.add(pending.number)
   }
 
   #renumber(pending: Pending): void {
     this.#pending.delete(pending.number)
-    this.#replaced.push(actionKey(pending.number))
+    this.#replaced.push(pending.number)
     pending.number = ++this.#lastNumber
     pending.stage = 'saving'
     this.#pending.set(pending.number, pending)
@@ -237,6 +252,7 @@ export class Outbox {
         for (const pending of batch) this.#events.onLost(pending, error as Error)
         continue
       }
+      for (const number of replaced) this.#remembered.delete(number)
       for (const [index, pending] of batch.entries())
         if (pending.stage === 'saving' && pending.number === numbers[index]) pending.stage = 'saved'
       this.#events.onSaved()
@@ -252,4 +268,4 @@ export class Outbox {
 
 const nameOf = ({ kind, key }: Pending): string => `${kind.slice(0, kind.indexOf('.'))}\n${key}`
 
-const removals = (keys: readonly string[]): StorageChange[] => keys.map(key => [key, undefined])
+const removals = (numbers: readonly number[]): StorageChange[] => numbers.map(number => [actionKey(number), undefined])

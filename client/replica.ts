@@ -63,11 +63,17 @@ export class Replica {
     this.#keeper = new Keeper({
       storage,
       clock,
-      take: () => ({
-        changes: [...this.documents.takeWrites(), ...mirror.takeWrites(), ...outbox.takeErasures()],
-        cursor: mirror.state.cursor
-      }),
-      onKept: cursor => this.#port.kept(cursor),
+      take: () => {
+        const { erasures } = outbox
+        const { cursor } = mirror.state
+        return {
+          changes: [...this.documents.takeWrites(), ...mirror.takeWrites(), ...erasures],
+          onKept: () => {
+            outbox.erased(erasures.length)
+            this.#port.kept(cursor)
+          }
+        }
+      },
       onError
     })
     this.documents = new Documents({

@@ -155,15 +155,18 @@ test("another device's later change wins over an action whose own change came be
   assert.is(client.books.get('b1')?.title, 'theirs')
 })
 
-test('`confirmed` rises only to the last number before the first that has no answer', async context => {
+test('`confirmed` rises only to the last number before the first whose answer is not stored', async context => {
   const hub = new FakeHub()
-  const { client } = await open(context, hub)
+  const { client, clock } = await open(context, hub)
   await client.live()
   await client.putSetting('a', 1)
   await client.putSetting('b', 2)
+  clock.advance(200)
+  await quiet()
+  await client.putSetting('c', 3)
   assert.equal(
     hub.all('push').map(({ confirmed }) => confirmed),
-    [0, 1]
+    [0, 0, 2]
   )
 })
 

@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert'
 import { MemoryStorage, type StorageChange } from '../../client/storage.ts'
+import type { HubError } from '../../protocol/index.ts'
 import { suite } from '../util/suite.ts'
 import { FakeHub } from './fake-hub.ts'
 import { comeBack, open, quiet, until } from './open.ts'
@@ -76,6 +77,25 @@ test('after a crash between any two writes a client reads whole states only, and
     assert.equal([...again.client.books, ...again.client.settings], expected, `after ${count} writes`)
     await again.client.close()
   }
+})
+
+test('a refusal is not lost in a crash: it is told again until it is stored', async context => {
+  const hub = new FakeHub()
+  hub.refuses = ([, , , key]) => (key === 'no' ? 'forbidden' : undefined)
+  const storage = new RecordingStorage()
+  const { client } = await open(context, hub, { storage })
+  await client.live()
+  await client.putSetting('no', 1).catch(() => {})
+  await client.putSetting('yes', 2)
+  const crashed = await storage.after(storage.writes.length)
+  hub.isWelcoming = false
+  const again = await open(context, hub, { storage: crashed })
+  const told: string[] = []
+  again.client.on('refused', ({ key }, error) => told.push(`${key}: ${(error as HubError).code}`))
+  hub.isWelcoming = true
+  await comeBack(again)
+  await again.client.settled()
+  assert.equal(told, ['no: forbidden'])
 })
 
 test('an action that storage does not take is not sent, rejects, and leaves no trace', async context => {

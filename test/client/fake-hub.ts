@@ -145,8 +145,10 @@ export class FakeHub {
     this.#seats.add(seat)
   }
 
-  #push(seat: Seat, { actions }: Frame<'push'>): void {
+  #push(seat: Seat, { confirmed, actions }: Frame<'push'>): void {
     if (this.isDeaf) return
+    for (const number of this.#answersOf(seat).keys())
+      if (number <= confirmed) this.#answersOf(seat).set(number, ['refused', 'already-done'])
     const accepted: [number, number][] = []
     const refused: [number, string, string, string][] = []
     const answers = this.#answersOf(seat)
