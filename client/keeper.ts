@@ -69,6 +69,7 @@ export class Keeper {
     let changes: StorageChange[] = []
     try {
       if (this.#isWipeDue) changes = [...(await keysOf(storage, MIRROR_PREFIX)), ...(await keysOf(storage, DOCUMENT_PREFIX))]
+      // Here and not before the reading: nothing was written since, so that this does for a wipe that became due meanwhile too.
       this.#isWipeDue = false
       const batch = take()
       changes.push(...this.#failed, ...batch.changes)

@@ -38,7 +38,8 @@ export class Reader {
   }
 
   /**
-   * Reads a whole view. Parts of a document belong together only when they are of one cursor, so it is read again when it changed meanwhile.
+   * Reads a whole view. Parts of a document belong together only when they are of one reading, so it is read again when the hub let go of that
+   * or the document changed meanwhile.
    *
    * @throws OfflineError; HubError with what the hub answered, or `overloaded` when it did not
    */
@@ -53,7 +54,7 @@ export class Reader {
       const pages = await this.#pages(view, key)
       if (pages !== undefined) return joined(pages)
     }
-    throw new HubError('overloaded', 'the document changes faster than it can be read')
+    throw new HubError('overloaded', 'the document could not be read in one go')
   }
 
   received(page: Page): void {
@@ -69,13 +70,18 @@ export class Reader {
     this.#waiting.clear()
   }
 
+  /** @returns undefined when it has to begin again */
   async #pages(view: ViewName, key: string): Promise<Plain[] | undefined> {
     const values: Plain[] = []
     let first: Page | undefined
     let after = ''
     let size = 0
     do {
-      const page = await this.#page({ id: ++this.#lastId, view, key, after })
+      const page = await this.#page({ id: ++this.#lastId, view, key, after }).catch((error: Error) => {
+        if (view === 'document' && after !== '' && isLetGo(error)) return undefined
+        throw error
+      })
+      if (page === undefined) return undefined
       first ??= page
       if (view === 'document' && page.cursor !== first.cursor) return undefined
       values.push(page.value)
@@ -113,6 +119,9 @@ export class Reader {
     return waiting
   }
 }
+
+/** A hub short of memory does not know any more where the next part begins. */
+const isLetGo = (error: Error): boolean => error instanceof HubError && error.code === 'bad-request' && error.field === 'after'
 
 /** Pages of a list behind one another; parts of a document as one. */
 function joined(values: readonly Plain[]): Plain {

@@ -193,6 +193,24 @@ test('a hub that lost more than one update may hold is sent it in several', asyn
   assert.is((hub.document('b1').getMap('annotations').get('a') as Y.Map<Y.Text>).get('note')?.length, 3_005)
 })
 
+test('after `close` nothing is mended any more', async context => {
+  const hub = new FakeHub()
+  const { client, clock } = await open(context, hub)
+  const notes = await client.annotations('b1')
+  hub.refuses = () => 'update-gap'
+  hub.letsGo = Infinity
+  hub.documentPartBytes = 1
+  await client.live()
+  notes.put({ id: 'a', quote: 'q' })
+  const failed: Error[] = []
+  hub.tell('annotation.update', 'b1', Y.encodeStateAsUpdate(new Y.Doc()))
+  client.on('error', error => failed.push(error))
+  await until(() => failed.length === 1)
+  assert.ok(clock.waits.includes(5_000))
+  await client.close()
+  assert.equal(clock.waits, [])
+})
+
 test('edits under a Yjs client id of another device are made again under a new one', async context => {
   const hub = new FakeHub()
   const { client } = await open(context, hub)

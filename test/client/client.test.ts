@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert'
+import * as Y from 'yjs'
 import { HubError } from '../../protocol/index.ts'
 import { MemoryStorage, type StorageChange } from '../../client/storage.ts'
 import { suite } from '../util/suite.ts'
@@ -306,6 +307,21 @@ test('what a restored hub has answered but not told is sent again, in its order'
     ]
   )
   assert.equal([client.settings.get('answered'), notes.list().length, client.unanswered], [2, 1, 0])
+})
+
+test('a document whose reading the hub let go of is read from its beginning, a few times', async context => {
+  const hub = new FakeHub()
+  hub.documentPartBytes = 40
+  const { client } = await open(context, hub)
+  const notes = await client.annotations('b1')
+  notes.put({ id: 'a', note: 'x'.repeat(100) })
+  await client.settled()
+  hub.letsGo = 4
+  const whole = (await client.read('document', 'b1')) as Uint8Array
+  assert.is(hub.letsGo, 0)
+  assert.equal(whole, Y.encodeStateAsUpdate(hub.document('b1')))
+  hub.letsGo = Infinity
+  assert.is(await refusal(client.read('document', 'b1')), 'overloaded')
 })
 
 test('a restarted client goes on from the cursor that it has stored', async context => {

@@ -45,6 +45,8 @@ export class FakeHub {
   /** How often somebody connected. */
   dials = 0
   documentPartBytes = 100_000
+  /** How often the hub lets go of a document's reading before its second part. */
+  letsGo = 0
   readonly #seats = new Set<Seat>()
   readonly #answers = new Map<string, Map<number, Answer>>()
 
@@ -185,6 +187,11 @@ export class FakeHub {
     if (view !== 'document') {
       const error = new HubError('not-found')
       seat.connection.send(encodeFrame('failed', { id, code: error.code, message: error.message, field: '' }))
+      return
+    }
+    if (after !== '' && this.letsGo > 0) {
+      this.letsGo -= 1
+      seat.connection.send(encodeFrame('failed', { id, code: 'bad-request', message: 'begin again', field: 'after' }))
       return
     }
     const bytes = Y.encodeStateAsUpdate(this.document(key))

@@ -1,0 +1,93 @@
+import * as assert from 'uvu/assert'
+import { Keeper } from '../../client/keeper.ts'
+import { MemoryStorage, type StorageChange } from '../../client/storage.ts'
+import { suite } from '../util/suite.ts'
+import { ManualClock } from './manual-clock.ts'
+import { quiet } from './open.ts'
+
+const test = suite('client/keeper', { limitMs: 10_000 })
+
+/** Reads when it is told to, and fails when it is told to. */
+class SlowStorage extends MemoryStorage {
+  readonly waiting: (() => void)[] = []
+  isFull = false
+
+  override async load(prefix: string): Promise<[string, Uint8Array][]> {
+    await new Promise<void>(go => this.waiting.push(go))
+    return super.load(prefix)
+  }
+
+  override write(changes: readonly StorageChange[]): Promise<void> {
+    return this.isFull ? Promise.reject(new Error('the disk is full')) : super.write(changes)
+  }
+
+  /** Everything that is stored. */
+  async names(): Promise<string[]> {
+    return (await super.load('')).map(([name]) => name)
+  }
+}
+
+const entry = (name: string): StorageChange => [name, new Uint8Array(1)]
+
+/** A keeper whose next write holds `due`. */
+function keep(storage: SlowStorage): { keeper: Keeper; due: StorageChange[] } {
+  const due: StorageChange[] = []
+  const take = (): { changes: StorageChange[]; onKept: () => void } => ({ changes: due.splice(0), onKept() {} })
+  return { keeper: new Keeper({ storage, clock: new ManualClock(), take, onError() {} }), due }
+}
+
+async function finish(storage: SlowStorage, stored: Promise<void>): Promise<void> {
+  let isStored = false
+  void stored.then(() => (isStored = true))
+  while (!isStored) {
+    for (const go of storage.waiting.splice(0)) go()
+    await quiet(1)
+  }
+}
+
+test('a log that begins anew while the one before is being wiped leaves only what came after it', async () => {
+  const storage = new SlowStorage()
+  await storage.write([entry('mirror\nfirst'), entry('document\nfirst'), entry('outbox\nfirst')])
+  const { keeper, due } = keep(storage)
+  keeper.wipe()
+  const stored = keeper.flush()
+  await quiet(2)
+  keeper.wipe()
+  due.push(entry('mirror\nthird'))
+  await finish(storage, stored)
+  await finish(storage, keeper.flush())
+  assert.equal(await storage.names(), ['mirror\nthird', 'outbox\nfirst'])
+})
+
+test('a log that begins anew while the one before is being written leaves only what came after it, though the write fails', async () => {
+  for (const isFull of [false, true]) {
+    const storage = new SlowStorage()
+    const { keeper, due } = keep(storage)
+    due.push(entry('mirror\nfirst'))
+    storage.isFull = isFull
+    const stored = keeper.flush()
+    await Promise.resolve()
+    keeper.wipe()
+    await finish(storage, stored)
+    storage.isFull = false
+    due.push(entry('mirror\nsecond'))
+    await finish(storage, keeper.flush())
+    assert.equal(await storage.names(), ['mirror\nsecond'])
+  }
+})
+
+test('a wipe that could not be stored is stored with what comes after it', async () => {
+  const storage = new SlowStorage()
+  await storage.write([entry('mirror\nfirst')])
+  const { keeper, due } = keep(storage)
+  storage.isFull = true
+  keeper.wipe()
+  due.push(entry('mirror\nsecond'))
+  await finish(storage, keeper.flush())
+  storage.isFull = false
+  due.push(entry('mirror\nthird'))
+  await finish(storage, keeper.flush())
+  assert.equal(await storage.names(), ['mirror\nsecond', 'mirror\nthird'])
+})
+
+test.run()
