@@ -1,4 +1,11 @@
-import type { ActionBody, ChangeBody, ChangeKind, Plain } from '../protocol/index.ts'
+import {
+  mergeFields,
+  positionReplaces,
+  type ActionBody,
+  type ChangeBody,
+  type ChangeKind,
+  type Plain
+} from '../protocol/index.ts'
 
 type Present<F> = { readonly [K in keyof F]: Exclude<F[K], null> }
 
@@ -53,25 +60,24 @@ export interface Folded<K extends ChangeKind = ChangeKind> {
   readonly body: ChangeBody<K>
 }
 
-/** What is given replaces, nil clears, what is not given stays. */
-const merged = (known: object, given: object): object =>
-  Object.fromEntries(Object.entries({ ...known, ...given }).filter(([, value]) => value !== null))
-
 /** Per field, in log order; identifiers per entry. */
 export function foldBook(known: Book | undefined, change: Folded): Book {
   const base: Book = known ?? { id: change.key, identifiers: {}, removed: false, changedAtMs: 0 }
   if (change.kind !== 'book.put') return { ...base, removed: change.kind === 'book.remove', changedAtMs: change.timeMs }
   const { identifiers = {}, ...fields } = change.body as ChangeBody<'book.put'>
-  const next = merged(base, fields) as Book
-  return { ...next, identifiers: merged(base.identifiers, identifiers) as Record<string, string>, changedAtMs: change.timeMs }
+  const next = mergeFields(base, fields) as Book
+  return {
+    ...next,
+    identifiers: mergeFields(base.identifiers, identifiers) as Record<string, string>,
+    changedAtMs: change.timeMs
+  }
 }
 
-/** The newest of each device wins, unless another outbox of that device made it earlier: a tab that was asleep takes no one back. */
+/** One place for each device. @see positionReplaces */
 export function foldPosition(known: ReadonlyMap<string, Position> | undefined, change: Folded): ReadonlyMap<string, Position> {
   const { device, client, cursor, atMs } = change
-  const last = known?.get(device)
-  if (last !== undefined && last.client !== client && atMs < last.atMs) return known!
-  const fields = merged({}, change.body) as Present<ActionBody<'position.set'>>
+  if (!positionReplaces(change, known?.get(device))) return known!
+  const fields = mergeFields({}, change.body) as Present<ActionBody<'position.set'>>
   return new Map(known).set(device, { ...fields, device, client, cursor, atMs })
 }
 

@@ -1,4 +1,4 @@
-import type { ActionBody, ChangeBody, ChangeKind, Plain } from '../../protocol/index.ts'
+import { mergeFields, positionReplaces, type ChangeBody, type ChangeKind } from '../../protocol/index.ts'
 import type { BookRecord, PositionRecord } from './records.ts'
 import type { Views } from './views.ts'
 
@@ -72,27 +72,15 @@ export function fold(views: Views, change: Change, note: Note): void {
   effect(views, change, note)
 }
 
-/**
- * A position replaces the device's last one, unless another outbox of the same device made it earlier: a tab that was
- * asleep does not take the reader back. Within one outbox the order of the actions is the truth, whatever its clock says.
- */
-const positionReplaces = (next: PositionRecord, last: PositionRecord | undefined): boolean =>
-  last === undefined || last.client === next.client || next.atMs >= last.atMs
-
 function mergeBook(known: BookRecord | undefined, { body, cursor, timeUs }: Change<'book.put'>): BookRecord {
   const { identifiers, ...given } = body
   return {
-    fields: merge(known?.fields ?? {}, given),
-    identifiers: merge(known?.identifiers ?? {}, identifiers ?? {}) as Record<string, string>,
+    fields: mergeFields(known?.fields ?? {}, given),
+    identifiers: mergeFields(known?.identifiers ?? {}, identifiers ?? {}) as Record<string, string>,
     removed: known?.removed ?? false,
     cursor,
     changedAtUs: timeUs
   }
-}
-
-/** What is given replaces, nil clears, what is not given stays. */
-function merge(known: object, given: Partial<ActionBody<'book.put'>> | Record<string, Plain>): object {
-  return Object.fromEntries(Object.entries({ ...known, ...given }).filter(([, value]) => value !== null))
 }
 
 function markBook(views: Views, { key, cursor, timeUs }: Change, removed: boolean): void {

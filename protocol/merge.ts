@@ -1,0 +1,16 @@
+/** What is given replaces, nil clears, what is not given stays. */
+export const mergeFields = (known: object, given: object): object =>
+  Object.fromEntries(Object.entries({ ...known, ...given }).filter(([, value]) => value !== null))
+
+/** Where a position comes from: what decides whether it counts. */
+export interface PositionOrigin {
+  readonly client: string
+  readonly atMs: number
+}
+
+/**
+ * A position replaces the device's last one, unless another outbox of the same device made it earlier: a tab that was
+ * asleep does not take the reader back. Within one outbox the order of the actions is the truth, whatever its clock says.
+ */
+export const positionReplaces = (next: PositionOrigin, last: PositionOrigin | undefined): boolean =>
+  last === undefined || last.client === next.client || next.atMs >= last.atMs
