@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import { watchOthers } from './machine.ts'
 import type { Row, Sample, Workload } from './workload.ts'
 
+/** From this on, what other processes do may show in the figures. */
+export const DISTURBED_FROM_CORES = 0.2
+
 export interface RowResult {
   readonly row: string
   readonly skipped?: string | undefined
@@ -22,6 +25,8 @@ export interface HarnessOptions {
   readonly seconds: number
   /** Where the rounds' data folders are made: on the disk that is to be measured. */
   readonly folder: string
+  /** How often a round that others disturbed is thrown away and run again, before it is taken as it is. */
+  readonly patience: number
   readonly log: (line: string) => void
 }
 
@@ -32,12 +37,19 @@ export async function runWorkload(workload: Workload, options: HarnessOptions): 
   for (let round = 1; round <= options.rounds; round++) {
     for (const row of workload.rows) {
       if (row.skipped !== undefined) continue
-      const busyOthers = watchOthers()
-      const sample = await runRound(row, options)
-      samples.get(row)!.push(sample)
-      others.push(busyOthers() ?? 0)
-      const { name, unit, digits } = workload.metrics[0]!
-      options.log(`${workload.name}, round ${round}, ${row.name}: ${sample[name]?.toFixed(digits)} ${name} ${unit}`)
+      for (let tries = 0; ; tries++) {
+        const busyOthers = watchOthers()
+        const sample = await runRound(row, options)
+        const cores = busyOthers() ?? 0
+        const isTaken = cores < DISTURBED_FROM_CORES || tries >= options.patience
+        const { name, unit, digits } = workload.metrics[0]!
+        const figure = `${sample[name]?.toFixed(digits)} ${name} ${unit}`
+        options.log(`${workload.name}, round ${round}, ${row.name}: ${figure}${isTaken ? '' : ', disturbed, again'}`)
+        if (!isTaken) continue
+        samples.get(row)!.push(sample)
+        others.push(cores)
+        break
+      }
     }
   }
   const rows = workload.rows.map(row => ({ row: row.name, skipped: row.skipped, samples: samples.get(row)! }))

@@ -1,10 +1,7 @@
-import type { RowResult, WorkloadResult } from './harness.ts'
+import { DISTURBED_FROM_CORES, type RowResult, type WorkloadResult } from './harness.ts'
 import type { Machine } from './machine.ts'
 import { median } from './statistics.ts'
 import type { Metric } from './workload.ts'
-
-/** From this on, what other processes did may show in the figures. */
-const DISTURBED_FROM_CORES = 0.2
 
 export interface Figure {
   readonly median: number

@@ -9,9 +9,11 @@ import { figure, machineLines, workloadLines } from './report.ts'
 import { pinLoad, profileServers } from './server-process.ts'
 import { WORKLOADS } from './workloads/index.ts'
 
-const USAGE = `npm run bench -- [workload …] [--rounds N] [--seconds S] [--json FILE] [--profile FOLDER]
+const USAGE = `npm run bench -- [workload …] [--rounds N] [--seconds S] [--patience N] [--json FILE] [--profile FOLDER]
 
-A name stands for all workloads that begin with it. Without one, all run:
+The beginning of a name stands for all workloads that have it. Without one, all run. A round that other processes disturb is
+run again at most --patience times.
+
 ${WORKLOADS.map(({ name, text }) => `  ${name.padEnd(22)} ${text}`).join('\n')}`
 
 const { values, positionals } = parseArgs({
@@ -19,6 +21,7 @@ const { values, positionals } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '4' },
+    patience: { type: 'string', default: '0' },
     json: { type: 'string' },
     profile: { type: 'string' },
     help: { type: 'boolean', default: false }
@@ -26,9 +29,11 @@ const { values, positionals } = parseArgs({
 })
 
 const print = (lines: readonly string[]): void => console.log(`${lines.join('\n')}\n`)
-const chosen = WORKLOADS.filter(({ name }) => positionals.length === 0 || positionals.some(start => name.startsWith(start)))
-const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)]
-if (values.help || chosen.length === 0 || !(rounds >= 1) || !(seconds > 0)) {
+const isWhole = (start: string): boolean => WORKLOADS.some(({ name }) => name === start)
+const isMeant = (name: string) => (start: string) => (isWhole(start) ? name === start : name.startsWith(start))
+const chosen = WORKLOADS.filter(({ name }) => positionals.length === 0 || positionals.some(isMeant(name)))
+const [rounds, seconds, patience] = [Number(values.rounds), Number(values.seconds), Number(values.patience)]
+if (values.help || chosen.length === 0 || !(rounds >= 1) || !(seconds > 0) || !(patience >= 0)) {
   console.log(USAGE)
   process.exit(values.help ? 0 : 2)
 }
@@ -46,7 +51,7 @@ print([...machineLines(machine, isPinned), `${rounds} rounds of ${seconds} s aft
 
 const results: WorkloadResult[] = []
 for (const workload of chosen) {
-  const result = await runWorkload(workload, { rounds, seconds, folder, log: line => console.error(line) })
+  const result = await runWorkload(workload, { rounds, seconds, patience, folder, log: line => console.error(line) })
   results.push(result)
   print(workloadLines(result))
 }
