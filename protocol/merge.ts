@@ -14,3 +14,13 @@ export interface PositionOrigin {
  */
 export const positionReplaces = (next: PositionOrigin, last: PositionOrigin | undefined): boolean =>
   last === undefined || last.client === next.client || next.atMs >= last.atMs
+
+/** Two values that are written in the same way are the same; the order of a map's keys does not count. */
+export function isSameValue(left: unknown, right: unknown): boolean {
+  if (left === right) return true
+  if (typeof left !== 'object' || typeof right !== 'object' || left === null || right === null) return false
+  if (Array.isArray(left) !== Array.isArray(right) || left instanceof Uint8Array !== right instanceof Uint8Array) return false
+  const names = Object.keys(left)
+  if (names.length !== Object.keys(right).length) return false
+  return names.every(name => Object.hasOwn(right, name) && isSameValue((left as never)[name], (right as never)[name]))
+}

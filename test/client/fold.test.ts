@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert'
 import * as fc from 'fast-check'
 import { foldBook, foldPosition, type Book, type Folded, type Position } from '../../client/fold.ts'
 import type { ChangeBody, ChangeKind } from '../../protocol/index.ts'
-import { fold, type Change } from '../../server/core/fold.ts'
+import { fold } from '../../server/core/fold.ts'
 import { Views } from '../../server/core/views.ts'
 import { MemoryStore } from '../../server/storage/memory.ts'
 import { suite } from '../util/suite.ts'
@@ -31,7 +31,7 @@ test('a client folds books and positions as the hub does', () => {
       for (const [index, { kind, fields, identifiers, ...origin }] of steps.entries()) {
         const body = { ...fields, ...(kind === 'book.put' && identifiers && { identifiers }) } as ChangeBody<ChangeKind>
         const change = { ...origin, cursor: index + 1, kind, key: 'b', body }
-        fold(views, { ...change, timeUs: change.cursor * 1_000, number: 1 } as Change, 0)
+        fold(views, { ...change, timeUs: change.cursor * 1_000, number: 1 }, 0)
         const folded = { ...change, timeMs: change.cursor } as Folded
         if (kind === 'position.set') positions = foldPosition(positions, folded)
         else book = foldBook(book, folded)

@@ -37,9 +37,9 @@ function keep(storage: SlowStorage): { keeper: Keeper; due: StorageChange[] } {
 }
 
 async function finish(storage: SlowStorage, stored: Promise<void>): Promise<void> {
-  let isStored = false
-  void stored.then(() => (isStored = true))
-  while (!isStored) {
+  const state = { isStored: false }
+  void stored.then(() => (state.isStored = true))
+  while (!state.isStored) {
     for (const go of storage.waiting.splice(0)) go()
     await quiet(1)
   }

@@ -3,6 +3,7 @@ import {
   ANNOTATION_DOCUMENT,
   HubError,
   LIMITS,
+  isSameValue,
   key,
   textDifference,
   type ActionBody,
@@ -20,27 +21,39 @@ const MAX_DEPTH = LIMITS.maxDepth - 3
 export type PlainAnnotation = { [field: string]: Plain }
 
 type PutFields = Omit<ActionBody<'annotation.put'>, 'id'>
+type Entry = Y.Map<unknown> | PlainAnnotation
 
-/** Every annotation of a book, removed ones included, by rising id. What a Yjs client wrote that no plain form can hold is left out. */
-export function listAnnotations(doc: Y.Doc): [id: string, annotation: PlainAnnotation][] {
+/**
+ * The annotations of a book whose id sorts after `after`, removed ones included, by rising id and at most `limit`. What a Yjs client wrote that no plain
+ * form can hold is left out.
+ */
+export function listAnnotations(doc: Y.Doc, after = '', limit = Infinity): [id: string, annotation: PlainAnnotation][] {
+  const entries = doc.getMap(root)
+  const ids = [...entries.keys()].filter(id => id > after && idShape.fault(id) === undefined).sort()
   const found: [string, PlainAnnotation][] = []
-  for (const [id, entry] of doc.getMap(root)) {
-    if (idShape.fault(id) !== undefined) continue
-    const plain = toPlain(entry, 1)
+  for (const id of ids) {
+    if (found.length >= limit) break
+    const plain = toPlain(entries.get(id), 1)
     if (isMap(plain)) found.push([id, plain])
   }
-  return found.sort(([left], [right]) => (left < right ? -1 : 1))
+  return found
 }
 
-/** Makes an annotation, or changes the fields that are given; nil clears one. A note is changed where it differs, so that others' typing in it stays. */
+/**
+ * Makes an annotation, or changes the fields that are given and differ; nil clears one. A note is changed where it differs, so that others' typing
+ * in it stays.
+ */
 export function putAnnotation(doc: Y.Doc, id: string, fields: PutFields, atMs: number): void {
+  const known = entryOf(doc, id)
+  const changed = Object.entries(fields).filter(([name, value]) => differs(known, name, value))
+  if (known !== undefined && changed.length === 0) return
   let entry = openEntry(doc, id)
   if (entry === undefined) {
     // With its note from the start: two devices that each made the text later would lose one of the two.
     entry = doc.getMap(root).set(id, new Y.Map<unknown>([[textField, new Y.Text()]]))
     entry.set('createdAtMs', atMs)
   }
-  for (const [name, value] of Object.entries(fields)) {
+  for (const [name, value] of changed) {
     if (name === textField) putText(entry, (value as string | null) ?? '')
     else if (value === null) entry.delete(name)
     else entry.set(name, value)
@@ -48,20 +61,39 @@ export function putAnnotation(doc: Y.Doc, id: string, fields: PutFields, atMs: n
   entry.set('updatedAtMs', atMs)
 }
 
-/** Sets or takes away the mark; the content stays.
- * @throws HubError `not-found` */
+/**
+ * Sets or takes away the mark; the content stays. Does nothing when it is so already.
+ * @throws HubError `not-found`
+ */
 export function markAnnotation(doc: Y.Doc, id: string, removedAtMs: number | undefined): void {
-  const entry = openEntry(doc, id)
-  if (entry === undefined) throw new HubError('not-found', `there is no annotation ${id} in this book`, { field: 'body.id' })
+  const known = entryOf(doc, id)
+  if (known === undefined) throw new HubError('not-found', `there is no annotation ${id} in this book`, { field: 'body.id' })
+  if ((heldIn(known, removedField) !== undefined) === (removedAtMs !== undefined)) return
+  const entry = openEntry(doc, id)!
   if (removedAtMs === undefined) entry.delete(removedField)
   else entry.set(removedField, removedAtMs)
 }
 
-/** An annotation's fields, to be changed one by one. A Yjs client may have written them as one plain object, which becomes a map of fields. */
-function openEntry(doc: Y.Doc, id: string): Y.Map<unknown> | undefined {
+/** A Yjs client may have written an annotation as one plain object, instead of a map of fields. */
+function entryOf(doc: Y.Doc, id: string): Entry | undefined {
   const entry = doc.getMap(root).get(id)
-  if (entry instanceof Y.Map) return entry as Y.Map<unknown>
-  return isMap(entry) ? doc.getMap(root).set(id, new Y.Map<unknown>(Object.entries(entry))) : undefined
+  return entry instanceof Y.Map || isMap(entry) ? entry : undefined
+}
+
+/** An annotation's fields, to be changed one by one: a plain object becomes a map. */
+function openEntry(doc: Y.Doc, id: string): Y.Map<unknown> | undefined {
+  const entry = entryOf(doc, id)
+  if (entry === undefined || entry instanceof Y.Map) return entry
+  return doc.getMap(root).set(id, new Y.Map<unknown>(Object.entries(entry)))
+}
+
+const heldIn = (entry: Entry | undefined, name: string): unknown => (entry instanceof Y.Map ? entry.get(name) : entry?.[name])
+
+/** An empty note is the same as none. */
+function differs(entry: Entry | undefined, name: string, value: Plain): boolean {
+  const held = heldIn(entry, name)
+  if (name === textField) return (held instanceof Y.Text ? held.toJSON() : (held ?? '')) !== (value ?? '')
+  return value === null ? held !== undefined : !isSameValue(held, value)
 }
 
 function putText(entry: Y.Map<unknown>, next: string): void {
