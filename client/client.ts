@@ -13,9 +13,10 @@ import { MemoryStorage, type ClientStorage } from './storage.ts'
 import { onWake } from './wake.ts'
 import { WsConnection, type WebSocketClass } from './ws-connection.ts'
 
-export interface ConnectOptions {
-  /** Where the hub is: `http://host:4747`, or with `https`, `ws` or `wss`. `/live` is added. */
-  readonly url: string
+/** Where the hub is: `http://host:4747`, or with `https`, `ws` or `wss`, to which `/live` is added; or a carrier other than WebSocket. */
+type Way = { readonly url: string; readonly dial?: () => Connection } | { readonly url?: string; readonly dial: () => Connection }
+
+export type ConnectOptions = Way & {
   /** The device's token. It travels in the first frame, never in the URL. */
   readonly token: string
   /**
@@ -25,10 +26,8 @@ export interface ConnectOptions {
   readonly storage?: ClientStorage
   /** @default the platform's own, where there is one */
   readonly webSocket?: WebSocketClass
-  /** Names the app in the hub's logs. At most 256 characters. */
+  /** The app's name and version, which the hub logs when it says hello. At most 256 characters. */
   readonly agent?: string
-  /** Makes a connection by another carrier than WebSocket. */
-  readonly dial?: () => Connection
   /** Time and chance, for tests. */
   readonly clock?: Clock
 }
@@ -134,13 +133,12 @@ export class Client {
   }
 
   /**
-   * Asks for any action of the protocol. Its effect shows at once, and goes away if the hub refuses; except that of the plain annotation
-   * actions, which shows when the hub has merged them: `annotations` is the better way.
+   * Asks for an action of the protocol. Its effect shows at once, and goes away if the hub refuses. Annotations are changed by `annotations`.
    *
    * @returns resolves when the action is durable at the hub, with its place in the log (0 when an earlier answer was lost)
    * @throws HubError `unknown-action`, `bad-action`, `too-large` before anything is sent, or what the hub refused it for
    */
-  submit<K extends ActionKind>(kind: K, key: string, body: ActionBody<K>): Promise<Ack> {
+  submit<K extends Exclude<ActionKind, `annotation.${string}`>>(kind: K, key: string, body: ActionBody<K>): Promise<Ack> {
     if (this.#closing !== undefined) return Promise.reject(closedError())
     try {
       return this.#parts.replica.submit(kind, key, body).answer.promise
@@ -220,7 +218,7 @@ export class Client {
 const closedError = (): Error => new Error('the client is closed; what was not answered stays in its outbox')
 
 function webSocketDial({ url, webSocket }: ConnectOptions): () => Connection {
-  const address = new URL(url)
+  const address = new URL(url ?? '')
   address.protocol = address.protocol.replace(/^http/, 'ws')
   if (address.protocol !== 'ws:' && address.protocol !== 'wss:') throw new TypeError(`not the address of a hub: ${url}`)
   address.pathname = `${address.pathname.replace(/\/+$/, '')}/live`

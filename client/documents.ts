@@ -2,7 +2,6 @@ import * as Y from 'yjs'
 import { HubError } from '../protocol/index.ts'
 import { BookDocument } from './book-document.ts'
 import type { Clock } from './clock.ts'
-import { DOCUMENT_PREFIX } from './keeper.ts'
 import type { Outbox } from './outbox.ts'
 import type { Pending } from './pending.ts'
 import { splitUpdate } from './split-update.ts'
@@ -21,6 +20,8 @@ export interface DocumentsOptions {
   readonly onRefused: (pending: Pending, error: HubError) => void
   readonly onError: (error: Error) => void
 }
+
+export const DOCUMENT_PREFIX = 'document\n'
 
 /** Pieces of a stored document that are joined when it is opened. */
 const MOST_PIECES = 32

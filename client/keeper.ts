@@ -1,8 +1,5 @@
 import type { Clock } from './clock.ts'
-import { MIRROR_PREFIX } from './mirror.ts'
 import type { ClientStorage, StorageChange } from './storage.ts'
-
-export const DOCUMENT_PREFIX = 'document\n'
 
 /** What is to be stored now: taken out of the mirror and the documents in one go. */
 export interface Batch {
@@ -14,6 +11,8 @@ export interface Batch {
 export interface KeeperOptions {
   readonly storage: ClientStorage
   readonly clock: Clock
+  /** What the keys begin with that `wipe` removes. */
+  readonly prefixes: readonly string[]
   readonly take: () => Batch
   readonly onError: (error: Error) => void
 }
@@ -65,10 +64,10 @@ export class Keeper {
   }
 
   async #write(): Promise<void> {
-    const { storage, take, onError } = this.#options
+    const { storage, prefixes, take, onError } = this.#options
     let changes: StorageChange[] = []
     try {
-      if (this.#isWipeDue) changes = [...(await keysOf(storage, MIRROR_PREFIX)), ...(await keysOf(storage, DOCUMENT_PREFIX))]
+      if (this.#isWipeDue) changes = (await Promise.all(prefixes.map(prefix => keysOf(storage, prefix)))).flat()
       // Here and not before the reading: nothing was written since, so that this does for a wipe that became due meanwhile too.
       this.#isWipeDue = false
       const batch = take()

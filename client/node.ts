@@ -6,7 +6,7 @@ import type { WebSocketClass } from './ws-connection.ts'
 export * from './index.ts'
 export { FileStorage, StorageDamagedError } from './node/storage-file.ts'
 
-export interface ConnectNodeOptions extends ConnectOptions {
+export type ConnectNodeOptions = ConnectOptions & {
   /** Keeps the outbox and the mirror in this file, instead of `storage`. One process at a time. */
   readonly file?: string
 }

@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts'
 
 /** Bounds of the wait between two tries. */
-export const BACKOFF = { firstMs: 500, mostMs: 30_000, mostRetryAfterMs: 3_600_000 } as const
+const BACKOFF = { firstMs: 500, mostMs: 30_000, mostRetryAfterMs: 3_600_000 } as const
 
 /**
  * How long to wait before the next try: random between 0 and a ceiling that doubles with each try ("full jitter"), so that the

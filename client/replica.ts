@@ -14,12 +14,12 @@ import {
   type WireChange
 } from '../protocol/index.ts'
 import type { Clock } from './clock.ts'
-import { Documents } from './documents.ts'
+import { DOCUMENT_PREFIX, Documents } from './documents.ts'
 import type { Emitter } from './emitter.ts'
 import type { ClientEvents } from './events.ts'
 import type { Folded } from './fold.ts'
 import { Keeper } from './keeper.ts'
-import { Mirror } from './mirror.ts'
+import { MIRROR_PREFIX, Mirror } from './mirror.ts'
 import { Outbox } from './outbox.ts'
 import type { Pending } from './pending.ts'
 import { OfflineError } from './reader.ts'
@@ -63,6 +63,7 @@ export class Replica {
     this.#keeper = new Keeper({
       storage,
       clock,
+      prefixes: [MIRROR_PREFIX, DOCUMENT_PREFIX],
       take: () => {
         const { erasures } = outbox
         const { cursor } = mirror.state

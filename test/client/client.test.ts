@@ -1,6 +1,7 @@
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { HubError } from '../../protocol/index.ts'
+import { connect } from '../../client/index.ts'
 import { MemoryStorage, type StorageChange } from '../../client/storage.ts'
 import { suite } from '../util/suite.ts'
 import { FakeHub } from './fake-hub.ts'
@@ -322,6 +323,13 @@ test('a document whose reading the hub let go of is read from its beginning, a f
   assert.equal(whole, Y.encodeStateAsUpdate(hub.document('b1')))
   hub.letsGo = Infinity
   assert.is(await refusal(client.read('document', 'b1')), 'overloaded')
+})
+
+test('a client without the address of a hub or a way to it is refused', async () => {
+  const outcome = await connect({ token: 't', url: 'ftp://hub' }).catch((error: Error) => error.message)
+  assert.is(outcome, 'not the address of a hub: ftp://hub')
+  const options = { token: 't' } as Parameters<typeof connect>[0]
+  assert.instance(await connect(options).catch((error: Error) => error), TypeError)
 })
 
 test('a restarted client goes on from the cursor that it has stored', async context => {

@@ -33,7 +33,7 @@ const entry = (name: string): StorageChange => [name, new Uint8Array(1)]
 function keep(storage: SlowStorage): { keeper: Keeper; due: StorageChange[] } {
   const due: StorageChange[] = []
   const take = (): { changes: StorageChange[]; onKept: () => void } => ({ changes: due.splice(0), onKept() {} })
-  return { keeper: new Keeper({ storage, clock: new ManualClock(), take, onError() {} }), due }
+  return { keeper: new Keeper({ storage, clock: new ManualClock(), prefixes: ['mirror', 'document'], take, onError() {} }), due }
 }
 
 async function finish(storage: SlowStorage, stored: Promise<void>): Promise<void> {

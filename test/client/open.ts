@@ -22,7 +22,7 @@ export async function open(
     storage = new MemoryStorage()
   }: { token?: string; clock?: ManualClock; storage?: ClientStorage } = {}
 ): Promise<Opened> {
-  const client = await connect({ url: 'http://hub', token, storage, clock, dial: hub.dial })
+  const client = await connect({ token, storage, clock, dial: hub.dial })
   const errors: Error[] = []
   client.on('error', error => errors.push(error))
   context.defer(() => client.close())
