@@ -45,6 +45,11 @@ export async function callControl(
     text = await post(join(dataFolder, CONTROL_SOCKET), `/${name}`, JSON.stringify(given))
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
+    if (code === 'EACCES' || code === 'EPERM')
+      throw new HubError(
+        'forbidden',
+        `${dataFolder} cannot be used from here: the hub that runs there belongs to another user; run this as that user`
+      )
     if (code !== 'ENOENT' && code !== 'ECONNREFUSED') throw error
     assertRunning(name)
     return undefined

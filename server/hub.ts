@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, rm } from 'node:fs/promises'
+import { chmod, mkdir, rm, stat } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import { join, resolve as resolvePath } from 'node:path'
 import { AccountDirectory } from './auth/accounts.ts'
 import { authenticateToken } from './auth/devices.ts'
 import { createPairing, type Pairing } from './auth/pairing.ts'
@@ -17,13 +17,17 @@ import type { Store } from './core/store.ts'
 import type { OperatorParts } from './operations.ts'
 import type { Config } from './options.ts'
 import { mountHealth } from './routes/health.ts'
+import { mountHome } from './routes/home.ts'
 import { mountSignIn } from './routes/sign-in.ts'
 import { DiskBlobStore } from './storage/disk-blobs.ts'
 import { LmdbStore } from './storage/lmdb.ts'
 import { createAddressOf } from './transports/address.ts'
-import { createHttpApp, createHttpServer, refuseUpgrade } from './transports/http.ts'
+import { createHttpApp, createHttpServer, refuseUpgrade, type UpgradeHandler } from './transports/http.ts'
 import { isOriginAllowed } from './transports/origin.ts'
 import { createWsTransport } from './transports/ws.ts'
+
+/** Beside live connections: requests, and upgrades that are under way or refused. */
+const MORE_CONNECTIONS = 1_000
 
 /** The hub on its store, without a door to the outside. */
 export interface OpenHub extends OperatorParts {
@@ -38,18 +42,26 @@ export interface OpenHub extends OperatorParts {
 export interface ServingHub extends OpenHub {
   /** The address that devices are given, such as `http://127.0.0.1:4747`. */
   readonly url: string
+  /** The address that it listens on itself; another than `url` behind a proxy. */
+  readonly listensOn: string
 }
 
-/** Opens the store in the data folder, and the hub on it. One process at a time can. */
+/**
+ * Opens the store in the data folder, and the hub on it. One process at a time can.
+ * @throws RangeError when the data folder cannot be one
+ */
 export async function openHub(config: Config, logger: Logger): Promise<OpenHub> {
-  await mkdir(config.dataFolder, { recursive: true, mode: 0o700 })
+  await makePrivate(config.dataFolder, logger)
   const store = await LmdbStore.open({
     path: join(config.dataFolder, 'store'),
     mapSizeBytes: config.mapSizeGiB * 2 ** 30,
     takeOver: config.takeOver,
     logger
   })
-  const blobs = await DiskBlobStore.open(join(config.dataFolder, 'files'))
+  const blobs = await DiskBlobStore.open(join(config.dataFolder, 'files')).catch(async (error: unknown) => {
+    await store.close()
+    throw error
+  })
   const random = (count: number): Uint8Array => randomBytes(count)
   const directory = new AccountDirectory(store, createPasswords(), systemClock, random)
   const pairing = createPairing({ clock: systemClock, randomBytes: random })
@@ -80,11 +92,12 @@ export async function openHub(config: Config, logger: Logger): Promise<OpenHub> 
 
 /** Opens the hub and its doors: HTTP, `/live` for websockets, and the operator's socket in the data folder. */
 export async function serveHub(config: Config, logger: Logger): Promise<ServingHub> {
+  const addressOf = createAddressOf(config.trustedProxies)
   const open = await openHub(config, logger)
   const { hub } = open
-  const addressOf = createAddressOf(config.trustedProxies)
   let isReady = true
   const app = createHttpApp(logger, addressOf, config.allowedOrigins)
+  mountHome(app)
   mountHealth(app, () => isReady)
   mountSignIn(app, {
     ...open,
@@ -92,35 +105,76 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
     randomBytes: count => randomBytes(count)
   })
   const live = createWsTransport(connection => hub.accept(connection))
-  const server = createHttpServer(app, {
-    '/live': (request, socket, head) => {
-      if (isOriginAllowed(request, config.allowedOrigins)) live.upgrade(request, socket, head, addressOf(request))
-      else refuseUpgrade(socket, 403, 'Forbidden')
-    }
-  })
+  const upgrade: UpgradeHandler = (request, socket, head) => {
+    if (isOriginAllowed(request, config.allowedOrigins)) return live.upgrade(request, socket, head, addressOf(request))
+    logger.warn(
+      { origin: request.headers.origin },
+      'a page of this origin was refused; to let it connect, add the origin to LECTERN_ALLOWED_ORIGINS'
+    )
+    refuseUpgrade(socket, 403, 'Forbidden')
+  }
+  const server = createHttpServer(app, { '/live': upgrade }, config.maxSessions + MORE_CONNECTIONS)
   const control = createServer(controlListener(open, logger))
   const controlPath = join(config.dataFolder, CONTROL_SOCKET)
   try {
     // The store's lock is held, so a socket that is still there belongs to a process that is gone.
     await rm(controlPath, { force: true })
-    await listen(control, { path: controlPath })
+    await listen(control, { path: controlPath }).catch((error: unknown) => {
+      throw new Error(
+        `the operator's socket ${controlPath} cannot be made (${codeOf(error)}); choose another folder, with a short path, with --data or LECTERN_DATA_FOLDER`,
+        { cause: error }
+      )
+    })
     await chmod(controlPath, 0o600)
-    await listen(server, { host: config.host, port: config.port })
+    await listen(server, { host: config.host, port: config.port }).catch((error: unknown) => {
+      throw cannotListen(config, error)
+    })
   } catch (error) {
     control.close()
     await open.close()
     throw error
   }
   const { port } = server.address() as AddressInfo
+  const listensOn = `http://${urlHost(config.host)}:${port}`
   return {
     ...open,
-    url: config.publicUrl === '' ? `http://${urlHost(config.host)}:${port}` : config.publicUrl,
+    listensOn,
+    url: config.publicUrl === '' ? listensOn : config.publicUrl,
     async close() {
       isReady = false
       await Promise.all([closed(control), closed(server), hub.close().then(() => live.close())])
       await open.store.close()
     }
   }
+}
+
+/** Makes the data folder, and closes it to everyone but its owner. */
+async function makePrivate(folder: string, logger: Logger): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw new RangeError(
+      `the data folder ${resolvePath(folder)} cannot be made or is not a folder (${codeOf(error)}); name another with --data or LECTERN_DATA_FOLDER`,
+      { cause: error }
+    )
+  }
+  if (((await stat(folder)).mode & 0o077) === 0) return
+  try {
+    await chmod(folder, 0o700)
+  } catch (error) {
+    logger.warn({ err: error, folder }, 'others may read the data folder, and it cannot be closed to them; chmod it to 0700')
+  }
+}
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error)
+
+function cannotListen({ host, port }: Config, error: unknown): Error {
+  const code = codeOf(error)
+  const message =
+    code === 'EADDRINUSE'
+      ? `port ${port} is taken; choose another with --port or LECTERN_PORT`
+      : `cannot listen on ${host}, port ${port} (${code}); choose others with --host and --port, or LECTERN_HOST and LECTERN_PORT`
+  return new Error(message, { cause: error })
 }
 
 const urlHost = (host: string): string =>

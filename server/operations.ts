@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { basename } from 'node:path'
 import { checked, HubError, type ActionBody, type Plain } from '../protocol/index.ts'
-import { map, opt, str, type Shape } from '../protocol/shapes.ts'
+import { key, map, opt, str, type Shape } from '../protocol/shapes.ts'
 import type { AccountDirectory } from './auth/accounts.ts'
 import { revokeDevice } from './auth/devices.ts'
 import type { Pairing } from './auth/pairing.ts'
@@ -22,12 +22,12 @@ export interface OperatorParts {
 
 interface Operation<A> {
   readonly arguments: Shape<A>
-  run(parts: OperatorParts, given: A): Promise<Plain> | Plain
+  run(this: void, parts: OperatorParts, given: A): Promise<Plain> | Plain
 }
 
 const operation = <A>(form: Shape<A>, run: Operation<A>['run']): Operation<A> => ({ arguments: form, run })
 
-const name = str(128, 1)
+const name = key(128)
 /** The operator acts without a device's token; the log names it so. */
 const OPERATOR = new Origin('hub', 'operator')
 
@@ -111,7 +111,7 @@ async function importBook(
     ...Object.fromEntries(fresh),
     identifiers: { ...identifiers, [`sha256:${sha256}`]: 'import', [`koreader:${koreaderMd5}`]: 'import' }
   }
-  const cursor = await account.perform(OPERATOR, 'book.put', book, body as Plain)
+  const cursor = await account.perform(OPERATOR, 'book.put', book, body)
   return { book, cursor, title: metadata.title ?? basename(path), isNew: known === undefined }
 }
 

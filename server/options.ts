@@ -1,3 +1,6 @@
+import { foldName } from './auth/accounts.ts'
+import { createAddressOf } from './transports/address.ts'
+
 /** One setting of the hub: a flag of the CLI, and an environment variable. */
 export interface Option<T> {
   readonly env: string
@@ -16,12 +19,40 @@ const option = <T>(env: string, flag: string, byDefault: string, text: string, p
   parse
 })
 
-const text = (value: string): string => value
+const some = (value: string): string => {
+  if (value === '') throw new RangeError('expected something')
+  return value
+}
+
 const list = (value: string): string[] =>
   value
     .split(',')
     .map(item => item.trim())
     .filter(item => item !== '')
+
+const isHttpUrl = (value: string): boolean => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)
+
+const url = (value: string): string => {
+  if (value !== '' && !isHttpUrl(value)) throw new RangeError('expected an address such as https://lectern.example')
+  return value
+}
+
+/** Apps in web views have origins of other schemes, such as capacitor://localhost, whose form only the view knows. */
+const isOrigin = (value: string): boolean =>
+  isHttpUrl(value) ? new URL(value).origin === value : /^(?!https?:)[a-z][a-z0-9+.-]*:\/\/[^\s/?#@*]+$/.test(value)
+
+const origins = (value: string): string[] => {
+  const items = list(value)
+  if (!items.every(isOrigin))
+    throw new RangeError('expected bare origins such as https://reader.example, with no path or final slash')
+  return items
+}
+
+const proxies = (value: string): string[] => {
+  const items = list(value)
+  createAddressOf(items)
+  return items
+}
 
 const whole =
   (least: number, most: number) =>
@@ -41,29 +72,29 @@ const oneOf =
 
 /** Every option, once: flags, environment, defaults, help and the README's table come from here. */
 export const OPTIONS = {
-  dataFolder: option('LECTERN_DATA_FOLDER', '--data <folder>', './data', 'Where everything is kept.', text),
-  host: option('LECTERN_HOST', '--host <address>', '127.0.0.1', 'The address to listen on; 0.0.0.0 for all of them.', text),
+  dataFolder: option('LECTERN_DATA_FOLDER', '--data <folder>', './data', 'Where everything is kept.', some),
+  host: option('LECTERN_HOST', '--host <address>', '127.0.0.1', 'The address to listen on; 0.0.0.0 for all of them.', some),
   port: option('LECTERN_PORT', '--port <port>', '4747', 'The port to listen on; 0 for any free one.', whole(0, 65_535)),
   publicUrl: option(
     'LECTERN_PUBLIC_URL',
     '--public-url <url>',
     '',
     'The address that devices use, when a proxy stands in front.',
-    text
+    url
   ),
   allowedOrigins: option(
     'LECTERN_ALLOWED_ORIGINS',
     '--allowed-origins <list>',
     '',
     'Origins whose pages may connect, beside the hub itself, such as https://reader.example.',
-    list
+    origins
   ),
   trustedProxies: option(
     'LECTERN_TRUSTED_PROXIES',
     '--trusted-proxies <list>',
     '',
     'Addresses and networks whose X-Forwarded-For is believed, such as 127.0.0.1 or 10.0.0.0/8.',
-    list
+    proxies
   ),
   maxSessions: option(
     'LECTERN_MAX_SESSIONS',
@@ -79,7 +110,13 @@ export const OPTIONS = {
     'The most that the store may grow to, in GiB.',
     whole(1, 16_384)
   ),
-  firstAccount: option('LECTERN_FIRST_ACCOUNT', '--first-account <name>', 'reader', 'The account made when there is none.', text),
+  firstAccount: option(
+    'LECTERN_FIRST_ACCOUNT',
+    '--first-account <name>',
+    'reader',
+    'The account made when there is none.',
+    foldName
+  ),
   takeOver: option(
     'LECTERN_TAKE_OVER',
     '--take-over <yes-or-no>',
@@ -99,7 +136,7 @@ export const OPTIONS = {
 export type Config = { readonly [K in keyof typeof OPTIONS]: ReturnType<(typeof OPTIONS)[K]['parse']> }
 
 /**
- * The hub's configuration: a flag wins over its environment variable, which wins over the default.
+ * The hub's configuration: a flag wins over its environment variable, which wins over the default. An empty variable counts as not set.
  * @param flags by option name, as typed
  * @throws RangeError naming the option
  */
@@ -108,7 +145,7 @@ export function loadConfig(
   flags: Readonly<Record<string, string | undefined>> = {}
 ): Config {
   const entries = Object.entries(OPTIONS).map(([name, row]) => {
-    const typed = flags[name] ?? env[row.env] ?? row.default
+    const typed = flags[name] ?? (env[row.env] || row.default)
     try {
       return [name, row.parse(typed)]
     } catch (error) {

@@ -39,7 +39,7 @@ export class AccountDirectory {
   async add(name: string, password?: string): Promise<AccountEntry> {
     const folded = foldName(name)
     if (this.#adding.has(folded) || this.find(folded) !== undefined)
-      throw new HubError('already-exists', `there is an account ${folded} already`, { field: 'name' })
+      throw new HubError('already-exists', `there is an account ${folded} already`, { field: 'account' })
     this.#adding.add(folded)
     try {
       const passwordHash = password === undefined ? '' : await this.#passwords.hash(password)
@@ -92,7 +92,10 @@ export class AccountDirectory {
   }
 }
 
-/** Names that look the same are the same. */
-function foldName(name: string): string {
-  return checked('bad-request', key(128), name.normalize('NFC').trim().toLowerCase(), 'name')
+/**
+ * The one spelling of an account's name: names that look the same are the same. Whatever counts or compares names does it by this.
+ * @throws HubError `bad-request`
+ */
+export function foldName(name: string): string {
+  return checked('bad-request', key(128), name.normalize('NFC').trim().toLowerCase(), 'account')
 }

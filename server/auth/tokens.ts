@@ -3,10 +3,10 @@ import type { RandomBytes } from '../core/ports.ts'
 
 const PREFIX = 'lectern_'
 const SECRET_BYTES = 32
-const MAX_NAME_BYTES = 255
+const MAX_NAME_BYTES = 64
+/** Ids of accounts and devices are words; anything else in a token would go on to the store as a key. */
+const NAME = /^[0-9A-Za-z_-]{1,64}$/
 const MAX_LENGTH = PREFIX.length + Math.ceil(((1 + MAX_NAME_BYTES + 1 + MAX_NAME_BYTES + SECRET_BYTES) * 4) / 3)
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 export interface IssuedToken {
   /** Given to the device once, and kept nowhere. */
@@ -27,8 +27,8 @@ export interface ParsedToken {
  *
  * `token = "lectern_" base64url(len(account) account len(device) device secret)`, with one byte for each length and 32 for the secret.
  *
- * @param account 1..255 bytes of UTF-8
- * @param device 1..255 bytes of UTF-8
+ * @param account an id: 1..64 letters, digits, `_` and `-`
+ * @param device an id of the same form
  */
 export function issueToken(account: string, device: string, randomBytes: RandomBytes): IssuedToken {
   const secret = randomBytes(SECRET_BYTES)
@@ -58,20 +58,15 @@ export function matches(secret: Uint8Array, secretHash: Uint8Array): boolean {
 }
 
 function sized(name: string): Buffer {
-  const bytes = Buffer.from(name)
-  if (bytes.length === 0 || bytes.length > MAX_NAME_BYTES || bytes.toString() !== name)
-    throw new Error(`a token names accounts and devices of 1 to ${MAX_NAME_BYTES} bytes of UTF-8`)
-  return Buffer.concat([Buffer.of(bytes.length), bytes])
+  if (!NAME.test(name)) throw new Error(`a token names accounts and devices by 1 to ${MAX_NAME_BYTES} letters, digits, _ and -`)
+  return Buffer.concat([Buffer.of(name.length), Buffer.from(name)])
 }
 
 function readName(body: Buffer, start: number): { name: string; end: number } | undefined {
   const end = start + 1 + (body[start] ?? 0)
   if (end === start + 1 || end > body.length) return undefined
-  try {
-    return { name: utf8.decode(body.subarray(start + 1, end)), end }
-  } catch {
-    return undefined
-  }
+  const name = body.toString('latin1', start + 1, end)
+  return NAME.test(name) ? { name, end } : undefined
 }
 
 function sha256(bytes: Uint8Array): Buffer {

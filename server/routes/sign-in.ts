@@ -1,5 +1,5 @@
 import { HubError, checked, map, str, type Infer } from '../../protocol/index.ts'
-import type { AccountDirectory } from '../auth/accounts.ts'
+import { foldName, type AccountDirectory } from '../auth/accounts.ts'
 import { deviceDescription, registerDevice, type DeviceDescription } from '../auth/devices.ts'
 import type { Pairing } from '../auth/pairing.ts'
 import type { SignInLimits } from '../auth/sign-in-limits.ts'
@@ -36,8 +36,9 @@ export function mountSignIn(app: HttpApp, { hub, directory, pairing, limits, ran
 
   app.post('/api/v1/sign-in', async context => {
     const body: Infer<typeof signInBody> = checked('bad-request', signInBody, await readJson(context.req.raw), 'body')
-    const entry = await limits.attempt({ address: context.get('address'), account: body.account }, () =>
-      directory.signIn(body.account, body.password)
+    const account = foldName(body.account)
+    const entry = await limits.attempt({ address: context.get('address'), account }, () =>
+      directory.signIn(account, body.password)
     )
     return context.json(await register(entry?.id, body))
   })

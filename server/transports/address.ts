@@ -12,9 +12,11 @@ export type AddressOf = (request: IncomingMessage) => string
 export function createAddressOf(trusted: readonly string[]): AddressOf {
   const proxies = new BlockList()
   for (const entry of trusted) {
-    const [network = '', prefix] = entry.split('/')
+    const [network = '', prefix, ...more] = entry.split('/')
     const family = isIP(network) === 6 ? 'ipv6' : 'ipv4'
-    if (isIP(network) === 0) throw new RangeError(`${entry} is not an address or a network`)
+    const isPrefix = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 'ipv6' ? 128 : 32))
+    if (isIP(network) === 0 || !isPrefix || more.length > 0)
+      throw new RangeError('expected addresses and networks, such as 127.0.0.1 or 10.0.0.0/8')
     if (prefix === undefined) proxies.addAddress(network, family)
     else proxies.addSubnet(network, Number(prefix), family)
   }

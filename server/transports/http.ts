@@ -21,6 +21,7 @@ export type HttpApp = Hono<HttpEnv>
 export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 
 const MAX_BODY_BYTES = 65_536
+const REFUSED_WITHIN_MS = 5_000
 
 /** The hub's HTTP application, on which routes are mounted: errors in one form, bounded bodies, safe headers. */
 export function createHttpApp(
@@ -66,8 +67,15 @@ export function problem({ code, message, field, retryAfterMs }: HubError): Respo
   return new Response(JSON.stringify(body), { status, headers })
 }
 
-/** A hardened HTTP server for an application and its upgrades. It is not listening yet. */
-export function createHttpServer(app: HttpApp, upgrades: Readonly<Record<string, UpgradeHandler>>): Server {
+/**
+ * A hardened HTTP server for an application and its upgrades. It is not listening yet.
+ * @param maxConnections sockets at once, whatever they carry; one more is closed unanswered
+ */
+export function createHttpServer(
+  app: HttpApp,
+  upgrades: Readonly<Record<string, UpgradeHandler>>,
+  maxConnections: number
+): Server {
   const listener = getRequestListener(app.fetch)
   const server = createServer(
     {
@@ -80,6 +88,7 @@ export function createHttpServer(app: HttpApp, upgrades: Readonly<Record<string,
     },
     (request: IncomingMessage, response: ServerResponse) => void listener(request, response)
   )
+  server.maxConnections = maxConnections
   server.maxHeadersCount = 64
   server.maxRequestsPerSocket = 1_000
   server.on('upgrade', (request, socket, head) => {
@@ -92,7 +101,12 @@ export function createHttpServer(app: HttpApp, upgrades: Readonly<Record<string,
   return server
 }
 
-/** Answers an upgrade with a refusal, and closes. */
+/** Answers an upgrade with a refusal, and closes, even when the other end keeps its half open or does not read. */
 export function refuseUpgrade(socket: Duplex, status: number, text: string): void {
+  const cut = setTimeout(() => socket.destroy(), REFUSED_WITHIN_MS)
+  socket.once('close', () => clearTimeout(cut))
+  socket.once('finish', () => socket.destroy())
+  // What the other end sent and nobody read would make the close a reset, which can overtake the answer.
+  socket.resume()
   socket.end(`HTTP/1.1 ${status} ${text}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }

@@ -5,6 +5,8 @@ import { ERRORS, LIMITS, SUBPROTOCOL, type Connection, type ConnectionEvents } f
 
 const HEARTBEAT_MS = 25_000
 const CLOSE_TIMEOUT_MS = 5_000
+/** What may arrive before the first message: that message, and the headers of its WebSocket frames. */
+const MAX_FIRST_BYTES = LIMITS.maxHelloBytes + 64
 const SEND = { binary: true, compress: false, fin: true } as const
 
 /** ws's own defences; its type declarations do not know all of them. */
@@ -69,6 +71,23 @@ class WsConnection implements Connection {
     // A socket without this listener takes the process down with its first broken frame. The close that follows tells the session.
     webSocket.on('error', () => undefined)
     webSocket.on('pong', () => (this.#isAlive = true))
+    this.#boundFirstMessage()
+  }
+
+  /** Cuts off whoever sends more than a hello before one is complete: `ws` would gather a whole frame of someone not yet known. */
+  #boundFirstMessage(): void {
+    let bytes = 0
+    let isFirstComplete = false
+    const count = (chunk: Buffer): void => {
+      bytes += chunk.length
+      // The chunk may have completed the message just now, and hold what the client sent behind it.
+      if (!isFirstComplete && bytes > MAX_FIRST_BYTES) this.#webSocket.terminate()
+    }
+    this.#socket.on('data', count)
+    this.#webSocket.once('message', () => {
+      isFirstComplete = true
+      this.#socket.off('data', count)
+    })
   }
 
   get bufferedBytes(): number {
