@@ -30,6 +30,7 @@ export const ERRORS = {
   'hello-timeout': row(4408, 408, 'backoff', 'no hello came in time'),
   unauthenticated: row(4401, 401, 'refresh', 'the token or password is not valid; sign in again'),
   'device-revoked': row(4403, 403, 'never', 'this device was revoked; pair it again'),
+  replaced: row(4409, 409, 'never', 'another connection of this client took its place'),
   forbidden: row(4403, 403, 'never', 'the token does not allow this'),
   'origin-refused': row(4403, 403, 'never', 'pages of this origin may not connect; add it to the allowed origins'),
   'bad-request': row(0, 400, 'never', 'a field of the request is not valid'),

@@ -31,6 +31,10 @@ export const LIMITS = {
   maxUpdateStructs: 2_000,
   /** Characters that one struct of a Yjs update may span. */
   maxUpdateSpan: 1_000_000,
+  /** Items that ordering one update may pass by: those that stand between the neighbours that it claims. */
+  maxConflictSteps: 50_000,
+  /** Yjs clients that may ever have edited one document: each makes every later edit a little dearer. */
+  maxDocumentClients: 8_192,
   /** A book's annotation document, as one Yjs update. */
   maxDocumentBytes: 8_388_608,
   /** The target aimed at when changes are gathered into a frame. One larger change goes alone. */

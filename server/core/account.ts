@@ -35,6 +35,8 @@ import { Views } from './views.ts'
 const STORE_AFTER_CHANGES = 1_024
 const STORE_AFTER_RECORDS = 256
 const READ_BYTES = 1_048_576
+/** Actions on documents that may be submitted in one turn: each may take Yjs some milliseconds. */
+export const MAX_DOCUMENT_ACTIONS = 20
 /** Updates of one push on which Yjs may fail: each costs building the document anew. */
 const MAX_BAD_UPDATES = 10
 
@@ -57,6 +59,7 @@ const newClient = (): ClientRecord => ({ lastNumber: 0, answers: [] })
 /** Someone who is told of every new change, in order, once it is durable. */
 export interface Follower {
   readonly device: string
+  readonly client: string
   /** One run: the `changes` frame that holds it, and the cursors of its first and last change. */
   deliver(frame: Uint8Array, first: number, last: number): void
   /** Ends its connection, naming the reason. */
@@ -141,9 +144,11 @@ export class Account {
     return this.views.get('clients', device, client)?.lastNumber ?? 0
   }
 
-  /** True when the documents that these actions need are all in memory. */
-  hasDocuments(actions: readonly WireAction[]): boolean {
-    for (const [, , kind, key] of actions) if (needsDocument(kind) && !this.documents.isLoaded(key)) return false
+  /** True when these actions need no document that is not in memory, and not too much work on those that are. */
+  canSubmitAtOnce(actions: readonly WireAction[]): boolean {
+    let onDocuments = 0
+    for (const [, , kind, key] of actions)
+      if (needsDocument(kind, key) && (++onDocuments > MAX_DOCUMENT_ACTIONS || !this.documents.isLoaded(key))) return false
     return true
   }
 
@@ -152,7 +157,7 @@ export class Account {
    * @throws HubError `overloaded` when there is no room for them
    */
   async loadDocuments(actions: readonly WireAction[]): Promise<void> {
-    const books = new Set(actions.filter(([, , kind]) => needsDocument(kind)).map(([, , , key]) => key))
+    const books = new Set(actions.filter(([, , kind, key]) => needsDocument(kind, key)).map(([, , , key]) => key))
     if (!this.documents.hasRoomFor(books.size)) {
       await this.settled()
       if (this.documents.makeRoom(this.durableHead)) this.storeRecords()

@@ -1,4 +1,13 @@
-import { type ActionBody, type ActionKind, type ChangeKind, HubError, LIMITS, type Plain } from '../../protocol/index.ts'
+import {
+  ACTIONS,
+  isActionKind,
+  type ActionBody,
+  type ActionKind,
+  type ChangeKind,
+  HubError,
+  LIMITS,
+  type Plain
+} from '../../protocol/index.ts'
 import { markAnnotation, putAnnotation } from './documents/annotations.ts'
 import type { Document } from './documents/document.ts'
 import type { Documents } from './documents/documents.ts'
@@ -51,8 +60,9 @@ const HANDLERS: { readonly [K in ActionKind]: Handler<K> } = {
 export const handleAction = (context: ActionContext, kind: ActionKind, key: string, body: ActionBody<ActionKind>): Outcome =>
   (HANDLERS[kind] as Handler<ActionKind>)(context, key, body)
 
-/** Actions of these kinds need the book's document in memory. */
-export const needsDocument = (kind: string): boolean => kind.startsWith('annotation.')
+/** True for an action that works on a book's document, which must be in memory then. One that will be refused needs none. */
+export const needsDocument = (kind: string, key: string): boolean =>
+  kind.startsWith('annotation.') && isActionKind(kind) && ACTIONS[kind].key.fault(key) === undefined
 
 /** A plain annotation action becomes the Yjs update that has its effect, so that plain and Yjs writers cannot lose each other's work. */
 function edit({ documents, nowMs, epoch }: ActionContext, book: string, change: Parameters<Document['edit']>[0]): Outcome {

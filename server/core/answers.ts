@@ -1,6 +1,10 @@
 import { LIMITS, type ErrorCode, type HubError } from '../../protocol/index.ts'
 import type { Answer, ClientRecord } from './records.ts'
 
+/** What is kept of a refusal's words: they are stored with each answer. */
+const MAX_MESSAGE_LENGTH = 160
+const MAX_FIELD_LENGTH = 80
+
 /** What is to be done with a numbered action. */
 export type Verdict = 'fresh' | 'conflict' | 'already-done' | Answer
 
@@ -31,8 +35,8 @@ export const refusalOf = (number: number, digest: number, error: HubError): Answ
   digest,
   0,
   error.code satisfies ErrorCode,
-  error.message.slice(0, 1_024),
-  error.field.slice(0, 256)
+  error.message.slice(0, MAX_MESSAGE_LENGTH),
+  error.field.slice(0, MAX_FIELD_LENGTH)
 ]
 
 /** Numbers rise along the list. */

@@ -8,6 +8,8 @@ const PAGE_ENTRIES = 1_000
 const PAGE_BYTES = 131_072
 /** What a Yjs client has let grow larger than this fits no frame, and is left out. */
 const ENTRY_BYTES = LIMITS.maxFrameBytes - PAGE_BYTES - 4_096
+/** Only a few entries are read at first: how large they are shows only then. */
+const FIRST_ENTRIES = 20
 const placeShape = keyShape(128)
 
 /** One page of a list view. */
@@ -19,26 +21,32 @@ export interface Page {
 
 type ListView = Exclude<ViewName, 'document'>
 
+/** Where a page of a list view begins, and how many entries it wants at most. */
+interface Place {
+  readonly key: string
+  readonly after: string
+  readonly limit: number
+  readonly nowMs: number
+}
+
 /** How each list view is read, from the records as they stand. The book's document MUST be in memory for `annotations`. */
-const VIEW_READERS: {
-  readonly [V in ListView]: (account: Account, key: string, after: string, nowMs: number) => [string, Plain][]
-} = {
-  books: ({ views }, _, after) => views.range('books', [], after, PAGE_ENTRIES).map(([id, book]) => [id, publicBook(book)]),
-  book: ({ views }, id, after) => {
-    const book = views.get('books', id)
-    if (book === undefined) throw new HubError('not-found', `there is no book ${id}`, { field: 'key' })
-    return after === '' ? [[id, publicBook(book)]] : []
+const VIEW_READERS: { readonly [V in ListView]: (account: Account, place: Place) => [string, Plain][] } = {
+  books: ({ views }, { after, limit }) => views.range('books', [], after, limit).map(([id, book]) => [id, publicBook(book)]),
+  book: ({ views }, { key, after }) => {
+    const book = views.get('books', key)
+    if (book === undefined) throw new HubError('not-found', `there is no book ${key}`, { field: 'key' })
+    return after === '' ? [[key, publicBook(book)]] : []
   },
-  annotations: ({ documents }, book, after, nowMs) =>
-    documents.isKnown(book) ? listAnnotations(documents.use(book, nowMs).doc).filter(([id]) => after === '' || id > after) : [],
-  positions: ({ views }, book, after) =>
-    views.range('positions', [book], after, PAGE_ENTRIES).map(([device, position]) => [device, publicPosition(position)]),
-  settings: ({ views }, _, after) =>
+  annotations: ({ documents }, { key, after, limit, nowMs }) =>
+    documents.isKnown(key) ? listAnnotations(documents.use(key, nowMs).doc, after, limit) : [],
+  positions: ({ views }, { key, after, limit }) =>
+    views.range('positions', [key], after, limit).map(([device, position]) => [device, publicPosition(position)]),
+  settings: ({ views }, { after, limit }) =>
     views
-      .range('settings', [], after, PAGE_ENTRIES)
+      .range('settings', [], after, limit)
       .map(([name, { value, cursor, changedAtUs }]) => [name, { value, cursor, changedAtUs }]),
-  devices: ({ views }, _, after) =>
-    views.range('devices', [], after, PAGE_ENTRIES).map(([id, device]) => [id, publicDevice(device)])
+  devices: ({ views }, { after, limit }) =>
+    views.range('devices', [], after, limit).map(([id, device]) => [id, publicDevice(device)])
 }
 
 /**
@@ -56,17 +64,21 @@ export function checkPlace(key: string, after: string): void {
  */
 export function readPage(account: Account, view: ListView, key: string, after: string, nowMs: number): Page {
   checkPlace(key, after)
-  const entries = VIEW_READERS[view](account, key, after, nowMs)
   const value: [string, Plain][] = []
   let bytes = 0
-  for (const entry of entries) {
-    if (value.length >= PAGE_ENTRIES || bytes >= PAGE_BYTES) return { value, next: value.at(-1)![0] }
-    const size = encodeValue(entry).length
-    if (size > ENTRY_BYTES) continue
-    value.push(entry)
-    bytes += size
+  let next = after
+  for (let limit = FIRST_ENTRIES; ; limit *= 2) {
+    const entries = VIEW_READERS[view](account, { key, after: next, limit, nowMs })
+    for (const entry of entries) {
+      if (value.length >= PAGE_ENTRIES || bytes >= PAGE_BYTES) return { value, next }
+      const size = encodeValue(entry).length
+      next = entry[0]
+      if (size > ENTRY_BYTES) continue
+      value.push(entry)
+      bytes += size
+    }
+    if (entries.length < limit) return { value, next: '' }
   }
-  return { value, next: entries.length === PAGE_ENTRIES ? entries.at(-1)![0] : '' }
 }
 
 const publicBook = ({ fields, identifiers, removed, cursor, changedAtUs }: BookRecord): Plain => ({

@@ -13,7 +13,8 @@ import {
   type Plain,
   type WireAction
 } from '../../protocol/index.ts'
-import type { Account, Follower } from './account.ts'
+import { MAX_DOCUMENT_ACTIONS, type Account, type Follower } from './account.ts'
+import { needsDocument } from './actions.ts'
 import type { DocumentReadings } from './document-reading.ts'
 import { HIGH_WATER_BYTES, LogReader } from './log-reader.ts'
 import { Origin } from './origin.ts'
@@ -27,7 +28,6 @@ const MAX_UNANSWERED_BYTES = 1_048_576
 const MAX_REFUSED_IN_A_ROW = 1_000
 /** More answers than this, which may come with long reasons, are parted into several frames. */
 const ANSWERS_PER_FRAME = 250
-const BOOKS_PER_PART = 50
 
 /** What sessions need of the hub that they belong to. */
 export interface SessionHost {
@@ -76,6 +76,10 @@ export class Session implements Follower, Submitter {
 
   get device(): string {
     return this.#member?.origin.device ?? ''
+  }
+
+  get client(): string {
+    return this.#member?.origin.client ?? ''
   }
 
   get remote(): string {
@@ -215,6 +219,9 @@ export class Session implements Follower, Submitter {
       limits: { maxFrameBytes, maxActionsPerPush, maxUnansweredActions, maxUpdateBytes, idleTimeoutMs }
     })
     if (!canContinue) this.#send('resync', { code: 'cursor-unknown', epoch: account.epoch, cursor: 0 })
+    // One outbox has one connection: of two, each would take the other's numbers for its own.
+    for (const follower of account.followers)
+      if (follower.device === device && follower.client === client) follower.end(new HubError('replaced'))
     account.followers.add(this)
     log.readOn()
   }
@@ -224,16 +231,17 @@ export class Session implements Follower, Submitter {
     if (actions.length === 0) return void account.confirm(origin, confirmed)
     this.#unansweredBytes += size
     if (this.#unansweredBytes > MAX_UNANSWERED_BYTES) this.#pause()
-    if (account.hasDocuments(actions)) return void account.submit(origin, confirmed, actions, this)
+    if (account.canSubmitAtOnce(actions)) return void account.submit(origin, confirmed, actions, this)
     return this.#submitInParts(account, origin, confirmed, actions)
   }
 
-  /** Actions on many books are submitted as their documents come into memory. */
-  async #submitInParts(account: Account, origin: Origin, confirmed: number, actions: Frame<'push'>['actions']): Promise<void> {
+  /** Work on documents is done in parts: as they come into memory, and with others' turns in between. */
+  async #submitInParts(account: Account, origin: Origin, confirmed: number, actions: readonly WireAction[]): Promise<void> {
     for (const part of partsOf(actions)) {
       await account.loadDocuments(part)
       if (this.#isClosed) return
       account.submit(origin, confirmed, part, this)
+      await new Promise<void>(resolve => this.#host.clock.nextTurn(resolve))
     }
   }
 
@@ -306,17 +314,15 @@ export class Session implements Follower, Submitter {
   }
 }
 
-/** Actions in order, in parts of which none names more books than can be brought into memory at once. */
+/** Actions in order, in parts of bounded work on documents. */
 function* partsOf(actions: readonly WireAction[]): Generator<WireAction[]> {
-  const books = new Set<string>()
   let part: WireAction[] = []
+  let onDocuments = 0
   for (const action of actions) {
-    books.add(action[3])
-    if (books.size > BOOKS_PER_PART) {
+    if (needsDocument(action[2], action[3]) && ++onDocuments > MAX_DOCUMENT_ACTIONS) {
       yield part
       part = []
-      books.clear()
-      books.add(action[3])
+      onDocuments = 1
     }
     part.push(action)
   }

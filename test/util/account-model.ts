@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Plain } from '../../protocol/index.ts'
 import type { TestAction } from './core-hub.ts'
 
@@ -82,13 +83,15 @@ export class AccountModel {
       case 'annotation.put': {
         const { id: _, ...fields } = body
         const note = 'note' in fields ? { note: fields['note'] ?? '' } : {}
-        annotations.set(id, merged(known ?? { note: '', createdAtMs: atMs }, { ...fields, ...note, updatedAtMs: atMs }))
+        const next = merged(known ?? { note: '', createdAtMs: atMs }, { ...fields, ...note })
+        if (known === undefined || !isDeepStrictEqual(next, known)) annotations.set(id, merged(next, { updatedAtMs: atMs }))
         break
       }
       case 'annotation.remove':
       case 'annotation.restore':
         if (known === undefined) return 'not-found'
-        annotations.set(id, merged(known, { removedAtMs: kind === 'annotation.remove' ? atMs : null }))
+        if (Object.hasOwn(known, 'removedAtMs') !== (kind === 'annotation.remove'))
+          annotations.set(id, merged(known, { removedAtMs: kind === 'annotation.remove' ? atMs : null }))
         break
       default:
         return 'unknown-action'

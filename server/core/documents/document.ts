@@ -71,6 +71,8 @@ export class Document {
    */
   apply(update: Uint8Array, device: string): Uint8Array {
     this.#room(update.length)
+    if (this.#owners.size >= LIMITS.maxDocumentClients)
+      throw new HubError('document-too-large', 'too many Yjs clients have edited this book')
     const { ends, repeats } = inspectUpdate(update, { doc: this.#doc, ownerOf: client => this.#owners.get(client) }, device)
     let fresh = update
     try {

@@ -1,5 +1,6 @@
 import * as Y from 'yjs'
 import { HubError, LIMITS } from '../../../protocol/index.ts'
+import { conflictSteps } from './conflicts.ts'
 
 export interface Inspected {
   /** For each Yjs client in the update, the clock that it ends at. */
@@ -64,6 +65,8 @@ export function inspectUpdate(update: Uint8Array, { doc, ownerOf }: GateDocument
       if (!(len > 0)) throw refuse('deletes nothing')
       if (!isKnown({ client, clock: clock + len - 1 })) throw new HubError('update-gap')
     }
+  if (conflictSteps(structs, doc, LIMITS.maxConflictSteps) > LIMITS.maxConflictSteps)
+    throw refuse('conflicts with too much at one place')
   return { ends, repeats }
 }
 

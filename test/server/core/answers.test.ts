@@ -47,9 +47,9 @@ test('the oldest answers beyond the limit are forgotten', () => {
   assert.equal(judge(record, 3, 30), [3, 30, 300])
 })
 
-test('a refusal is an answer with its code, its reason and the field, none longer than a frame may carry', () => {
+test('a refusal is an answer with its code, its reason and the field, none longer than is worth keeping', () => {
   const answer = refusalOf(3, 30, new HubError('bad-action', 'x'.repeat(2_000), { field: 'y'.repeat(500) }))
-  assert.equal(answer, [3, 30, 0, 'bad-action', 'x'.repeat(1_024), 'y'.repeat(256)])
+  assert.equal(answer, [3, 30, 0, 'bad-action', 'x'.repeat(160), 'y'.repeat(80)])
   const record = recordOf(1)
   remember(record, answer)
   assert.equal(judge(record, 3, 30), answer)

@@ -262,4 +262,29 @@ test('a hub at its limit of sessions, or going away, says so and when to come ba
   assert.equal(await endOf(connect()), [1012, 'shutting-down'])
 })
 
+test('a second connection of the same outbox takes the place of the first', async () => {
+  const core = coreHub()
+  const { devices } = await core.account('phone')
+  const [first, second, tab] = [core.connect(), core.connect(), core.connect()]
+  await first.hello(devices['phone']!.token)
+  await tab.hello(devices['phone']!.token, { client: 'another tab' })
+  await second.hello(devices['phone']!.token)
+  assert.is((await first.closed()).bye?.code, 'replaced')
+  assert.equal((await second.ask(1, 'setting.put', 'a', { value: 1 })).refused, [])
+  assert.equal((await tab.ask(1, 'setting.put', 'b', { value: 1 })).refused, [])
+})
+
+test('an action with a key that no store can hold is refused, and no one else notices', async () => {
+  const core = coreHub()
+  const { devices } = await core.account('phone', 'desk')
+  const [phone, desk] = [core.connect(), core.connect()]
+  await phone.hello(devices['phone']!.token)
+  await desk.hello(devices['desk']!.token)
+  for (const [index, kind] of ['annotation.put', 'annotation.x', 'annotation.update', 'setting.put'].entries()) {
+    const { refused } = await phone.ask(index + 1, kind, 'a\0b', { id: 'x' })
+    assert.is(refused.length, 1)
+  }
+  assert.equal((await desk.ask(1, 'setting.put', 'b', { value: 1 })).refused, [])
+})
+
 test.run()

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { ANNOTATION_DOCUMENT, HubError } from '../../../../protocol/index.ts'
-import { markAnnotation, putAnnotation } from '../../../../server/core/documents/annotations.ts'
+import { putAnnotation } from '../../../../server/core/documents/annotations.ts'
 import { Document } from '../../../../server/core/documents/document.ts'
 import { LoggedDocument, stateOf } from '../../../util/document-trace.ts'
 import { Random } from '../../../util/random.ts'
@@ -133,7 +133,7 @@ test('a document is the same however it came into memory: live, from its log, fr
     for (const document of [logged.rebuilt(), restored, again])
       assert.equal(stateOf(document), stateOf(logged.document), `seed ${seed}`)
     for (const document of [logged.document, restored, again]) {
-      const update = document.edit(hub => markAnnotation(hub, idIn(document), seed))
+      const update = document.edit(hub => putAnnotation(hub, idIn(document), { chapter: `seed ${seed}` }, seed))
       assert.equal([...Y.parseUpdateMeta(update).to.keys()].length, 1)
     }
     Y.applyUpdate(one, again.encode())

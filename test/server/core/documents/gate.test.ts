@@ -234,7 +234,7 @@ test('what the limits still allow is accepted', () => {
   document.apply(
     rawUpdate({
       structs: [
-        [5_000, 0, Array.from({ length: LIMITS.maxUpdateStructs }, (_, clock) => textStruct('x', { key: `k${clock % 7}` }))]
+        [5_000, 0, Array.from({ length: LIMITS.maxUpdateStructs }, (_, clock) => textStruct('x', { key: `k${clock % 97}` }))]
       ]
     }),
     'three'
