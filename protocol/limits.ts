@@ -32,7 +32,7 @@ export const LIMITS = {
   /** Characters that one struct of a Yjs update may span. */
   maxUpdateSpan: 1_000_000,
   /** Items that ordering one update may pass by: those that stand between the neighbours that it claims. */
-  maxConflictSteps: 50_000,
+  maxConflictSteps: 1_000_000,
   /** Yjs clients that may ever have edited one document: each makes every later edit a little dearer. */
   maxDocumentClients: 8_192,
   /** A book's annotation document, as one Yjs update. */

@@ -36,7 +36,7 @@ const STORE_AFTER_CHANGES = 1_024
 const STORE_AFTER_RECORDS = 256
 const READ_BYTES = 1_048_576
 /** Actions on documents that may be submitted in one turn: each may take Yjs some milliseconds. */
-export const MAX_DOCUMENT_ACTIONS = 20
+export const MAX_DOCUMENT_ACTIONS = 8
 /** Updates of one push on which Yjs may fail: each costs building the document anew. */
 const MAX_BAD_UPDATES = 10
 

@@ -23,10 +23,10 @@ export function conflictSteps(structs: readonly Struct[], doc: Y.Doc, most: numb
     if (steps > most) break
     if (!(struct instanceof Y.Item)) continue
     const place = struct as unknown as Place
-    const left = `${name(place.origin)} ${typeof place.parent === 'string' ? place.parent : name(place.parent)} ${place.parentSub ?? ''}`
-    const before = siblings.get(left) ?? 0
-    siblings.set(left, before + 1)
-    const between = `${left} ${name(place.rightOrigin)}`
+    const parent = typeof place.parent === 'string' ? place.parent : name(place.parent)
+    const between = `${name(place.origin)} ${name(place.rightOrigin)} ${parent} ${place.parentSub ?? ''}`
+    const before = siblings.get(between) ?? 0
+    siblings.set(between, before + 1)
     let inDocument = walked.get(between)
     if (inDocument === undefined) walked.set(between, (inDocument = itemsBetween(place, doc, most - steps)))
     steps += before + inDocument
