@@ -1,0 +1,143 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import * as assert from 'uvu/assert'
+import { loadConfig } from '../../server/options.ts'
+import { HubProcess } from '../util/hub-process.ts'
+import { suite, type TestContext } from '../util/suite.ts'
+
+const test = suite('server/cli')
+
+const path = (file: string): string => fileURLToPath(new URL(`../../${file}`, import.meta.url))
+
+interface Ran {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+/** Runs `lectern …` on a data folder; what is typed is piped in. */
+async function lectern(
+  data: string,
+  words: string[],
+  { typed = '', env = {} }: { typed?: string; env?: object } = {}
+): Promise<Ran> {
+  const child = spawn(process.execPath, ['--import', 'tsx', path('server/main.ts'), ...words], {
+    env: { ...process.env, LECTERN_LOG_LEVEL: 'error', LECTERN_PORT: '0', LECTERN_DATA_FOLDER: data, ...env }
+  })
+  let out = ''
+  let err = ''
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()))
+  child.stdin.end(typed)
+  const [code] = (await once(child, 'close')) as [number]
+  return { code, out, err }
+}
+
+function folder({ defer }: TestContext): string {
+  const made = mkdtempSync(join(tmpdir(), 'lectern-cli-'))
+  defer(() => rmSync(made, { recursive: true, force: true }))
+  return made
+}
+
+test('help and the version end with 0, every wrong usage with 2', async context => {
+  const data = folder(context)
+  const { version } = JSON.parse(readFileSync(path('package.json'), 'utf8')) as { version: string }
+  const known = await lectern(data, ['--version'])
+  assert.equal([known.code, known.out], [0, `${version}\n`])
+  assert.is((await lectern(data, ['device', '--help'])).code, 0)
+  for (const words of [[], ['nonsense'], ['account'], ['account', 'add'], ['serve', '--nonsense'], ['serve', '--port', 'x']])
+    assert.is((await lectern(data, words)).code, 2, words.join(' '))
+})
+
+test('a command on a data folder that is not there says so, and makes none', async context => {
+  const data = join(folder(context), 'none')
+  const { code, err } = await lectern(data, ['account', 'list'])
+  assert.is(code, 2)
+  assert.match(err, `there is no data folder ${data}`)
+  assert.not(existsSync(data))
+})
+
+test('a data folder that cannot be one is named, with the option', async context => {
+  const file = join(folder(context), 'file')
+  writeFileSync(file, '')
+  for (const data of [file, join(file, 'data')]) {
+    const { code, err } = await lectern(data, ['serve'])
+    assert.is(code, 2)
+    assert.match(err, `the data folder ${data} `)
+    assert.match(err, 'LECTERN_DATA_FOLDER')
+  }
+})
+
+test('a port that is taken is named, and the store can be opened again', async context => {
+  const data = folder(context)
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  context.defer(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const { code, err } = await lectern(data, ['serve', '--port', String(port)])
+  assert.is(code, 1)
+  assert.match(err, `port ${port} is taken; choose another with --port or LECTERN_PORT`)
+  assert.is((await lectern(data, ['account', 'list'])).out, 'none\n')
+})
+
+test('a mistake in the configuration makes nothing', async context => {
+  const data = join(folder(context), 'none')
+  const { code, err } = await lectern(data, ['serve'], { env: { LECTERN_TRUSTED_PROXIES: '10.0.0.0/33' } })
+  assert.is(code, 2)
+  assert.match(err, 'LECTERN_TRUSTED_PROXIES')
+  assert.not(existsSync(data))
+})
+
+test('an import looks at the file first', async context => {
+  const data = folder(context)
+  for (const file of [data, join(data, 'none.epub')]) {
+    const { code, err } = await lectern(data, ['import', file])
+    assert.is(code, 2)
+    assert.match(err, `there is no file ${file}`)
+  }
+})
+
+test('commands say what they did, and the folder is closed to others', async context => {
+  const hub = new HubProcess()
+  context.defer(() => hub.drop())
+  chmodSync(hub.dataFolder, 0o755)
+  await hub.start(['--public-url', 'https://lectern.example'])
+  assert.match(hub.url, /^http:\/\/127\.0\.0\.1:\d+$/)
+  assert.is(statSync(hub.dataFolder).mode & 0o777, 0o700)
+  const run = async (words: string[], typed = ''): Promise<string> => (await lectern(hub.dataFolder, words, { typed })).out
+  assert.is(await run(['device', 'list', 'reader']), 'none\n')
+  assert.is(await run(['account', 'passwd', 'Reader'], 'secret\n'), 'The password of reader is set.\n')
+  assert.match(await run(['device', 'pair', 'reader']), /^code=\w{4}-\w{4} {2}goodUntil=\S+Z {2}goodFor=once\n$/)
+  const { device } = await hub.pair('reader', 'phone')
+  assert.is(await run(['device', 'revoke', 'reader', device]), 'Revoked.\n')
+  assert.is((await lectern(hub.dataFolder, ['device', 'revoke', 'reader', 'a\nb'])).code, 2)
+})
+
+test('an empty variable counts as not set', () => {
+  assert.is(loadConfig({ LECTERN_PORT: '', LECTERN_DATA_FOLDER: '' }).port, 4747)
+  assert.is(loadConfig({ LECTERN_DATA_FOLDER: '' }).dataFolder, './data')
+})
+
+test('addresses, origins and proxies that are none are refused, naming the option', () => {
+  const wrong: Record<string, string[]> = {
+    LECTERN_PUBLIC_URL: ['lectern.example', 'ftp://lectern.example', 'wss://lectern.example'],
+    LECTERN_ALLOWED_ORIGINS: ['*', 'null', 'reader.example', 'https://reader.example/', 'https://a.example,https://b.example/x'],
+    LECTERN_TRUSTED_PROXIES: ['proxy', '10.0.0.0/33', '10.0.0.0/', '10.0.0.0/8/8'],
+    LECTERN_FIRST_ACCOUNT: [' ', 'a\nb']
+  }
+  for (const [name, values] of Object.entries(wrong))
+    for (const value of values) assert.throws(() => loadConfig({ [name]: value }), new RegExp(name), `${name} ${value}`)
+  const config = loadConfig({
+    LECTERN_PUBLIC_URL: 'https://lectern.example/sync',
+    LECTERN_ALLOWED_ORIGINS: 'https://reader.example:8443, capacitor://localhost',
+    LECTERN_TRUSTED_PROXIES: '127.0.0.1, ::1, 10.0.0.0/8'
+  })
+  assert.equal(config.allowedOrigins, ['https://reader.example:8443', 'capacitor://localhost'])
+})
+
+test.run()
