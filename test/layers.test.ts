@@ -36,12 +36,18 @@ const layerOf = (file: string): string =>
     .sort((left, right) => right.length - left.length)[0]!
 
 const importsOf = (text: string): string[] =>
-  [...text.matchAll(/(?:^|\n)\s*(?:import|export)[^'"\n]*?(?:\{[^}]*\}[^'"\n]*)?from\s+'([^']+)'|import\(\s*'([^']+)'|(?:^|\n)import '([^']+)'/g)].map(
-    ([, named, dynamic, bare]) => (named ?? dynamic ?? bare)!
-  )
+  [
+    ...text.matchAll(
+      /(?:^|\n)\s*(?:import|export)[^'"\n]*?(?:\{[^}]*\}[^'"\n]*)?from\s+'([^']+)'|import\(\s*'([^']+)'|(?:^|\n)import '([^']+)'/g
+    )
+  ].map(([, named, dynamic, bare]) => (named ?? dynamic ?? bare)!)
 
 const isAllowed = (allowed: readonly string[], target: string): boolean =>
-  allowed.some(entry => (entry.endsWith('/') || entry.endsWith(':') || entry.endsWith('.ts') ? target.startsWith(entry) : target === entry || target.startsWith(`${entry}/`)))
+  allowed.some(entry =>
+    entry.endsWith('/') || entry.endsWith(':') || entry.endsWith('.ts')
+      ? target.startsWith(entry)
+      : target === entry || target.startsWith(`${entry}/`)
+  )
 
 const test = suite('layers')
 

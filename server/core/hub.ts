@@ -100,12 +100,9 @@ export class Hub {
     for (const session of this.#sessions) session.end(new HubError('shutting-down', '', this.#comeBack()))
     const accounts = await Promise.all(Array.from(this.#accounts.values(), opening => opening.catch(() => undefined)))
     // All in one group: one flush, however many there are.
-    await Promise.all(
-      accounts.map(account => {
-        account?.storeRecords()
-        return account?.settled()
-      })
-    )
+    const opened = accounts.filter(account => account !== undefined)
+    for (const account of opened) account.storeRecords()
+    await Promise.all(opened.map(account => account.settled()))
   }
 
   async #open(id: string): Promise<Account | undefined> {

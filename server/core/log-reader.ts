@@ -65,12 +65,12 @@ export class LogReader {
 
   /** A connection that stays full and lets nothing go is slow; it comes back and catches up. */
   watchSlowness(): void {
-    const { connection, clock, onSlow } = this.#parts
+    const { connection, clock } = this.#parts
     const { bufferedBytes } = connection
     if (this.#isClosed || this.#cancelSlowTimer !== undefined || bufferedBytes < HIGH_WATER_BYTES) return
     this.#cancelSlowTimer = clock.setTimer(SLOW_AFTER_MS, () => {
       if (connection.bufferedBytes < bufferedBytes) this.drained()
-      else onSlow()
+      else this.#parts.onSlow()
     })
   }
 

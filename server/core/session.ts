@@ -228,11 +228,15 @@ export class Session implements Follower, Submitter {
 
   #push({ account, origin }: Member, { confirmed, actions }: Frame<'push'>, size: number): Promise<void> | undefined {
     account.usedAtMs = this.#host.clock.nowMs()
-    if (actions.length === 0) return void account.confirm(origin, confirmed)
+    if (actions.length === 0) {
+      account.confirm(origin, confirmed)
+      return undefined
+    }
     this.#unansweredBytes += size
     if (this.#unansweredBytes > MAX_UNANSWERED_BYTES) this.#pause()
-    if (account.canSubmitAtOnce(actions)) return void account.submit(origin, confirmed, actions, this)
-    return this.#submitInParts(account, origin, confirmed, actions)
+    if (!account.canSubmitAtOnce(actions)) return this.#submitInParts(account, origin, confirmed, actions)
+    account.submit(origin, confirmed, actions, this)
+    return undefined
   }
 
   /** Work on documents is done in parts: as they come into memory, and with others' turns in between. */

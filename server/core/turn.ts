@@ -1,4 +1,4 @@
-import { encodeValue, LIMITS, type ChangeParts, type Plain, type Refusal, type RunWriter } from '../../protocol/index.ts'
+import { encodeValue, LIMITS, type ChangeParts, type Refusal, type RunWriter } from '../../protocol/index.ts'
 import type { Note } from './fold.ts'
 import type { StoredRun } from './store.ts'
 
@@ -53,7 +53,7 @@ export class Turn {
   close(): void {
     if (this.#writer.count === 0) return
     const { run, frame, count } = this.#writer.take()
-    this.runs.push({ first: this.#head - count + 1, count, run, frame, notes: encodeValue(this.#notes as Plain[]) })
+    this.runs.push({ first: this.#head - count + 1, count, run, frame, notes: encodeValue(this.#notes) })
     this.#notes = []
   }
 }

@@ -77,7 +77,7 @@ export class FakeHub {
   }
 
   all<K extends ClientFrame['kind']>(kind: K): Frame<K>[] {
-    return this.received.filter((frame): frame is Frame<K> & ClientFrame => frame.kind === kind) as Frame<K>[]
+    return this.received.filter((frame): frame is Frame<K> & ClientFrame => frame.kind === kind)
   }
 
   /** Sends a frame to everyone. */

@@ -145,7 +145,10 @@ async function equalsHub(wire: WireClient): Promise<void> {
     if (kind === 'setting.put') settings.set(key, (body as { value: number }).value)
   }
   const inHub = await wire.list('settings')
-  assert.equal(new Map(inHub.map(([name, { value }]) => [name, value!])), new Map([...settings].sort()))
+  assert.equal(
+    new Map(inHub.map(([name, { value }]) => [name, value!])),
+    new Map([...settings].sort(([left], [right]) => (left < right ? -1 : 1)))
+  )
   for (const [book, doc] of docs) {
     const hubDoc = new Y.Doc()
     Y.applyUpdate(hubDoc, await wire.document(book))

@@ -23,7 +23,10 @@ const test = suite('stories/slow-readers', { limitMs: 10 * 60_000 })
 test(`${STUCK} devices that never read cost the hub bounded memory and are closed, and the others get everything`, async ({
   defer
 }) => {
-  if (process.platform !== 'linux') return void process.stdout.write('SKIPPED: resident memory is read from /proc\n')
+  if (process.platform !== 'linux') {
+    process.stdout.write('SKIPPED: resident memory is read from /proc\n')
+    return
+  }
   const hub = new HubProcess()
   defer(() => hub.drop())
   await hub.start()
