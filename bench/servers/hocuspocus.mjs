@@ -15,12 +15,15 @@ const server = new Server({
 })
 await server.listen()
 
-process.on('message', async () => {
+process.on('message', () => void answer())
+
+async function answer() {
   for (let round = 0; round < 4; round++) {
     globalThis.gc?.()
     await new Promise(resolve => setTimeout(resolve, 100))
   }
   process.send({ residentKib: process.memoryUsage.rss() / 1024 })
-})
+}
+
 process.once('disconnect', () => process.exit())
 process.send({ port: server.address.port })
