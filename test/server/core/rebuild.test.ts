@@ -143,11 +143,13 @@ class World {
     const name = this.devices[device]!.device
     const expected = actions.map(action => this.model.ask(name, TABS[tab]!, action, this.clock.nowMs()))
     client.push(this.model.outbox(name, TABS[tab]!).confirmed, ...actions)
-    const { accepted, refused } = await client.next('acked')
-    const given = new Map<number, string | number>([
-      ...accepted,
-      ...refused.map(([number, code]): [number, string] => [number, code])
-    ])
+    const given = new Map<number, string | number>()
+    const numbers = new Set(actions.map(([number]) => number))
+    while (given.size < numbers.size) {
+      const { accepted, refused } = await client.next('acked')
+      for (const [number, cursor] of accepted) given.set(number, cursor)
+      for (const [number, code] of refused) given.set(number, code)
+    }
     for (const [index, action] of actions.entries())
       assert.ok(expected[index]!.includes(given.get(action[0])!), `${JSON.stringify(action)}: ${given.get(action[0])} and not ${expected[index]!.join(' or ')}`) // prettier-ignore
   }
