@@ -26,11 +26,11 @@ const example = [...readme.matchAll(/```json\n(\{\s+"kind"[^`]*)```\n\n```hex\n(
 const test = suite('protocol/spec')
 
 test('the README holds the tables as they are declared', () => {
-  assert.is(fillTables(readme), readme, 'run: npx tsx protocol/write-spec.ts')
+  assert.is(fillTables(readme), readme, 'run: npm run spec')
 })
 
 test('the wire is the one that belongs to its version', () => {
-  const advice = 'the wire has changed: look at PROTOCOL_VERSION in protocol/version.ts, then run npx tsx protocol/write-spec.ts'
+  const advice = 'the wire has changed: look at PROTOCOL_VERSION in protocol/version.ts, then run npm run spec'
   assert.is(WIRE_HASH, wireHash(sha256), advice)
 })
 

@@ -8,7 +8,6 @@ export interface TestContext {
 
 export interface Suite {
   (fact: string, body: (context: TestContext) => unknown): void
-  only(fact: string, body: (context: TestContext) => unknown): void
   run(): void
 }
 
@@ -36,7 +35,6 @@ export function suite(name: string, { limitMs = 60_000 } = {}): Suite {
     }
   }
   const add = ((fact, body) => test(fact, guarded(body))) as Suite
-  add.only = (fact, body) => test.only(fact, guarded(body))
   add.run = () => test.run()
   return add
 }

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { fillTables, wireHash } from './spec.ts'
+import { fillTables, wireHash } from '../../protocol/spec.ts'
 
 /** Brings what is written down of the wire up to its tables: the marked parts of the README, and `WIRE_HASH`. Run it after a change of the tables. */
 const rewrite = (name: string, change: (text: string) => string): void => {
-  const file = new URL(name, import.meta.url)
+  const file = new URL(`../../protocol/${name}`, import.meta.url)
   writeFileSync(file, change(readFileSync(file, 'utf8')))
 }
 
