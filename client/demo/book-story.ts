@@ -60,11 +60,14 @@ async function mend({ cable, client }: Reader): Promise<void> {
   await client.live()
 }
 
-/** Waits until something is so, looking again at every change. */
-async function until(reader: Reader, isSo: () => boolean): Promise<void> {
+/** Waits until something is so, looking again at every change that any of these readers is told of. */
+async function until(readers: readonly Reader[], isSo: () => boolean): Promise<void> {
   while (!isSo())
     await new Promise<void>(resolve => {
-      const stops = [reader.notes.on('change', () => settle()), reader.client.on('change', () => settle())]
+      const stops = readers.flatMap(({ notes, client }) => [
+        notes.on('change', () => settle()),
+        client.on('change', () => settle())
+      ])
       const settle = (): void => {
         for (const stop of stops) stop()
         resolve()
@@ -84,14 +87,14 @@ async function readTogether(
     const startedMs = performance.now()
     void phone.client.setPosition(book, { progression: (index + 1) / passages.length, locators: { href: passage.href } })
     const id = highlight(phone, passage)
-    await until(desk, () => desk.notes.get(id) !== undefined)
+    await until([desk], () => desk.notes.get(id) !== undefined)
     delays.push(performance.now() - startedMs)
     report.step('phone', `marks ${short(passage.text)}`)
     report.step('desk', `shows it after ${delays.at(-1)!.toFixed(1)} ms`)
   }
   await phone.client.settled()
   const furthest = (): number | undefined => desk.client.positions(book).furthest?.progression
-  await until(desk, () => furthest() === 1)
+  await until([desk], () => furthest() === 1)
   report.step('desk', `knows that the phone is at ${Math.round(furthest()! * 100)} %`)
 }
 
@@ -102,7 +105,7 @@ async function readApart(phone: Reader, desk: Reader, passages: readonly Passage
   const shared = desk.notes.list()[0]!.id
   const note = 'A line to come back to.'
   phone.notes.put({ id: shared, note })
-  await until(desk, () => desk.notes.get(shared)?.note === note)
+  await until([desk], () => desk.notes.get(shared)?.note === note)
   desk.cable.cut()
   report.step('desk', 'is cut off')
   const before = desk.log.length
@@ -135,8 +138,8 @@ async function readApart(phone: Reader, desk: Reader, passages: readonly Passage
 /** Waits until both devices have seen the same. */
 async function meet(phone: Reader, desk: Reader): Promise<void> {
   await Promise.all([phone.client.settled(), desk.client.settled()])
-  await until(phone, () => isEqual(phone, desk) || phone.log.at(-1)?.cursor === desk.log.at(-1)?.cursor)
-  await until(desk, () => phone.log.at(-1)?.cursor === desk.log.at(-1)?.cursor)
+  await until([phone, desk], () => phone.log.at(-1)?.cursor === desk.log.at(-1)?.cursor)
+  await new Promise(resolve => setImmediate(resolve))
 }
 
 const isEqual = (left: Reader, right: Reader): boolean => text(left.notes) === text(right.notes)
@@ -163,7 +166,7 @@ async function removeAndRestore(phone: Reader, desk: Reader, report: Report): Pr
   const staysRemoved = phone.notes.get(id)?.removedAtMs !== undefined && desk.notes.get(id)?.removedAtMs !== undefined
   phone.notes.restore(id)
   await phone.client.settled()
-  await until(desk, () => desk.notes.get(id)?.removedAtMs === undefined)
+  await until([desk], () => desk.notes.get(id)?.removedAtMs === undefined)
   const restored = desk.notes.get(id)!
   const isWhole = restored.quote === quote && restored.color === 'green'
   report.step('phone', `removes ${short(quote!)}; the desk, offline, colours it; it stays removed`)
