@@ -46,6 +46,9 @@ export class ServerProcess<Ready> {
       env: { ...process.env, NODE_ENV: 'production' }
     })
     running.add(child)
+    child.once('exit', (code, signal) => {
+      if (child.connected || code !== 0) console.error(`${file} ended by itself: ${signal ?? `exit code ${code}`}`)
+    })
     return new ServerProcess(child, (await message(child, file)) as Ready)
   }
 
