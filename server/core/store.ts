@@ -1,9 +1,13 @@
-/** Where an account's log stands. */
-export interface LogHead {
+/** Where an account's log ends. */
+export interface LogEnd {
   /** The log's life; another one means that cursors do not compare. */
   readonly epoch: string
   /** The newest cursor; 0 when the log is empty. */
   readonly head: number
+}
+
+/** Where an account's log stands. */
+export interface LogHead extends LogEnd {
   /** The oldest cursor that can still be read; 1 unless the log was trimmed. */
   readonly floor: number
 }
@@ -49,12 +53,23 @@ export interface Batch {
 export class StoreConflict extends Error {
   override readonly name = 'StoreConflict'
   readonly account: string
-  readonly head: LogHead | undefined
+  readonly head: LogEnd | undefined
 
-  constructor(account: string, head: LogHead | undefined) {
+  constructor(account: string, head: LogEnd | undefined) {
     super(`the log of ${account} is not where the writer saw it`)
     this.account = account
     this.head = head
+  }
+}
+
+/** What was to be read lies below the floor: it was trimmed. */
+export class StoreTrimmed extends Error {
+  override readonly name = 'StoreTrimmed'
+  readonly floor: number
+
+  constructor(account: string, floor: number) {
+    super(`the log of ${account} begins at ${floor}`)
+    this.floor = floor
   }
 }
 
@@ -74,6 +89,8 @@ export interface Store {
   /**
    * Reads on from a cursor: the stored runs, in order and without a gap, of which the first holds the change `after + 1` (and may begin before it).
    * At least one run when there is a change to read; no further run once `maxBytes` are reached.
+   *
+   * @throws StoreTrimmed when the change `after + 1` is below the floor
    */
   read(account: string, after: number, maxBytes: number): Promise<StoredRun[]>
   /** The record's value; undefined when there is none. Callers MUST NOT change the bytes. */
@@ -89,6 +106,13 @@ export interface Store {
    * @throws StoreConflict before anything is written
    */
   commit(batch: Batch): Promise<void>
+  /**
+   * Lets go of changes below `floor`, which whoever calls MUST have kept elsewhere: of whole runs, as the store has them, never of the newest, and
+   * of so few at once that no commit waits for long. So it is called again until the floor stays.
+   *
+   * @returns the floor that the log has now, once that is flushed to disk. It is not above the one asked for, and does not go back
+   */
+  trim(account: string, floor: number): Promise<number>
   /** Waits for what was committed, then lets go of the files. */
   close(): Promise<void>
 }

@@ -1,15 +1,12 @@
-import { StoreConflict, type Append, type LogHead } from '../core/store.ts'
-
-/** Nothing trims a log yet, so that all of it can be read. */
-export const FLOOR = 1
+import { StoreConflict, type Append, type LogEnd } from '../core/store.ts'
 
 /**
- * The head that a log has after an append.
+ * The end that a log has after an append.
  *
  * @throws StoreConflict when `head` is not what the append saw
  * @throws TypeError when its runs are not dense
  */
-export function headAfter({ account, epoch, after, runs }: Append, head: LogHead | undefined): LogHead {
+export function headAfter({ account, epoch, after, runs }: Append, head: LogEnd | undefined): LogEnd {
   if (after !== (head?.head ?? 0) || (head !== undefined && epoch !== head.epoch)) throw new StoreConflict(account, head)
   let last = after
   for (const { first, count } of runs) {
@@ -18,20 +15,20 @@ export function headAfter({ account, epoch, after, runs }: Append, head: LogHead
     last += count
   }
   if (last === after || !Number.isSafeInteger(last)) throw new TypeError(`an append to ${account} ends at ${last}`)
-  return { epoch, head: last, floor: head?.floor ?? FLOOR }
+  return { epoch, head: last }
 }
 
 interface Flight {
-  head: LogHead
+  head: LogEnd
   commits: number
 }
 
-/** Where logs stand, on disk and with the commits that are under way. Remembers those used last. */
+/** Where logs end, on disk and with the commits that are under way. Remembers those used last. */
 export class Heads {
-  readonly #load: (account: string) => LogHead | undefined
+  readonly #load: (account: string) => LogEnd | undefined
   readonly #limit: number
   /** On disk; the one used last stands last. */
-  readonly #durable = new Map<string, LogHead>()
+  readonly #durable = new Map<string, LogEnd>()
   /** As they will be when the commits under way are on disk. */
   readonly #flights = new Map<string, Flight>()
 
@@ -39,12 +36,12 @@ export class Heads {
    * @param load reads a head from disk
    * @param limit how many heads to remember beside those under way
    */
-  constructor(load: (account: string) => LogHead | undefined, limit: number) {
+  constructor(load: (account: string) => LogEnd | undefined, limit: number) {
     this.#load = load
     this.#limit = limit
   }
 
-  durable(account: string): LogHead | undefined {
+  durable(account: string): LogEnd | undefined {
     const head = this.#durable.get(account) ?? this.#load(account)
     if (head !== undefined) this.#remember(account, head)
     return head
@@ -55,8 +52,8 @@ export class Heads {
    *
    * @throws StoreConflict, TypeError as `headAfter` does
    */
-  plan(appends: readonly Append[]): Map<string, LogHead> {
-    const planned = new Map<string, LogHead>()
+  plan(appends: readonly Append[]): Map<string, LogEnd> {
+    const planned = new Map<string, LogEnd>()
     for (const append of appends) {
       const { account } = append
       const head = planned.get(account) ?? this.#flights.get(account)?.head ?? this.durable(account)
@@ -65,7 +62,7 @@ export class Heads {
     return planned
   }
 
-  begin(planned: ReadonlyMap<string, LogHead>): void {
+  begin(planned: ReadonlyMap<string, LogEnd>): void {
     for (const [account, head] of planned) {
       const flight = this.#flights.get(account)
       if (flight === undefined) this.#flights.set(account, { head, commits: 1 })
@@ -77,7 +74,7 @@ export class Heads {
   }
 
   /** MUST be called in the order of `begin`, once the commit is on disk. */
-  settle(planned: ReadonlyMap<string, LogHead>): void {
+  settle(planned: ReadonlyMap<string, LogEnd>): void {
     for (const [account, head] of planned) {
       const flight = this.#flights.get(account)!
       if (--flight.commits === 0) this.#flights.delete(account)
@@ -86,7 +83,7 @@ export class Heads {
     }
   }
 
-  #remember(account: string, head: LogHead): void {
+  #remember(account: string, head: LogEnd): void {
     this.#durable.delete(account)
     this.#durable.set(account, head)
     if (this.#durable.size > this.#limit) this.#durable.delete(this.#durable.keys().next().value!)

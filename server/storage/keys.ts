@@ -6,6 +6,7 @@ export const MAX_KEY_BYTES = 1_900
 /** What a key leads to; its first byte. */
 const OWNER = 'o'
 const EPOCH = 'e'
+const FLOOR = 'f'
 const JOURNAL = 'j'
 const RUN = 'l'
 const RECORD = 'r'
@@ -46,6 +47,9 @@ export function recordParts(bytes: Uint8Array): string[] {
 
 /** `'e' account 0` */
 export const epochKey = (account: string): Buffer => encode(EPOCH, [account])
+
+/** `'f' account 0` */
+export const floorKey = (account: string): Buffer => encode(FLOOR, [account])
 
 /** `'l' account 0`: what the keys of an account's runs begin with. */
 export const runPrefix = (account: string): Buffer => encode(RUN, [account])

@@ -165,6 +165,17 @@ export class LmdbStore implements Store {
     return this.#begin(step, records)
   }
 
+  async trim(account: string, floor: number): Promise<number> {
+    this.#mustBeOpen()
+    // An earlier trimming is to be seen: else this one would remove the same segments again.
+    await this.#lastCommit
+    this.#mustBeOpen()
+    const trimming = named(`the log of ${account}`, () => this.#logs.planTrim(account, floor))
+    if (trimming === undefined) return this.#logs.floor(account)
+    await this.#begin(this.#logs.plan([]), trimming.puts)
+    return trimming.floor
+  }
+
   async close(): Promise<void> {
     if (this.#state === 'closed') return
     this.#mustBeOpen()

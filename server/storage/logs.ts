@@ -1,11 +1,12 @@
-import { StoreDamage, type Append, type LogHead, type StoredRun } from '../core/store.ts'
+import { StoreDamage, StoreTrimmed, type Append, type LogEnd, type LogHead, type StoredRun } from '../core/store.ts'
 import type { Database } from './environment.ts'
-import { FLOOR, Heads } from './heads.ts'
+import { Heads } from './heads.ts'
 import { Journal, lastOf, openJournal, sealJournal, type JournaledRun, type JournalRecord } from './journal.ts'
 import { behind, epochKey, journalKey, journalNumber, journalPrefix, runKey, runPrefix } from './keys.ts'
 import { keySum, openRun, openValue, peekRun, sealValue } from './layout.ts'
 import { sealSegment, type SegmentLimits } from './segments.ts'
 import { Tails, type Move } from './tails.ts'
+import { floorOf, trimmedPuts } from './trim.ts'
 
 /** A record to put, or a key to remove. */
 export type Put = readonly [key: Buffer, record: Buffer | undefined]
@@ -32,7 +33,7 @@ const REMEMBERED_HEADS = 10_000
 /** What one commit does to the logs. */
 export interface Step {
   readonly puts: readonly Put[]
-  readonly heads: ReadonlyMap<string, LogHead>
+  readonly heads: ReadonlyMap<string, LogEnd>
   readonly record: JournalRecord | undefined
   readonly runs: readonly JournaledRun[]
   readonly moves: readonly Move[]
@@ -65,7 +66,8 @@ export class Logs {
   }
 
   head(account: string): LogHead | undefined {
-    return this.#heads.durable(account)
+    const end = this.#heads.durable(account)
+    return end && { ...end, floor: floorOf(this.#db, account) }
   }
 
   /** @throws StoreDamage */
@@ -75,6 +77,16 @@ export class Logs {
     if (after + 1 < tailFirst && !this.#readSegments(account, after, tailFirst, maxBytes, runs)) return runs
     this.#tails.read(account, after, maxBytes, runs)
     return runs
+  }
+
+  /** What lets go of changes below `floor`, and the floor that it leads to; undefined when there is nothing to let go of. */
+  planTrim(account: string, floor: number): { puts: Put[]; floor: number } | undefined {
+    // What is on its way into segments is read from memory until it is settled.
+    return trimmedPuts(this.#db, account, Math.min(floor, this.#tails.first(account) ?? Infinity))
+  }
+
+  floor(account: string): number {
+    return floorOf(this.#db, account)
   }
 
   /**
@@ -165,6 +177,8 @@ export class Logs {
     let expected = after + 1
     if (!this.#db.doesExist(runKey(prefix, expected))) {
       const [holding] = this.#db.getRange({ start: runKey(prefix, expected), end: prefix, reverse: true, limit: 1 })
+      const floor = holding === undefined ? floorOf(this.#db, account) : 1
+      if (expected < floor) throw new StoreTrimmed(account, floor)
       if (holding !== undefined) expected = openRun(holding.value, sum, `the log of ${account} at ${expected}`).first
     }
     let bytes = 0
@@ -183,17 +197,17 @@ export class Logs {
     return true
   }
 
-  #loadHead(account: string): LogHead | undefined {
+  #loadHead(account: string): LogEnd | undefined {
     const key = epochKey(account)
     const tailLast = this.#tails.last(account)
     const born = this.#tails.epoch(account)
-    if (tailLast !== undefined && born !== undefined) return { epoch: born, head: tailLast, floor: FLOOR }
+    if (tailLast !== undefined && born !== undefined) return { epoch: born, head: tailLast }
     const record = this.#db.getBinary(key)
     const last = tailLast ?? this.#checkedLast(account)
     if (record === undefined && last === undefined) return undefined
     if (record === undefined || last === undefined) throw new StoreDamage(`the log of ${account} is incomplete`)
     const epoch = Buffer.from(openValue(record, keySum(key), `the epoch of ${account}`)).toString()
-    return { epoch, head: last, floor: FLOOR }
+    return { epoch, head: last }
   }
 
   #checkedLast(account: string): number | undefined {

@@ -1,9 +1,13 @@
-import type { Batch, LogHead, RecordKey, Store, StoredRun } from '../core/store.ts'
+import { StoreTrimmed, type Batch, type LogEnd, type LogHead, type RecordKey, type Store, type StoredRun } from '../core/store.ts'
 import { headAfter } from './heads.ts'
 import { recordKey } from './keys.ts'
 
+/** Runs that one trimming takes at most. */
+const TRIMMED_RUNS = 64
+
 interface Log {
-  head: LogHead
+  head: LogEnd
+  floor: number
   readonly runs: StoredRun[]
 }
 
@@ -38,7 +42,7 @@ export class MemoryStore implements Store {
   /** By sort key. */
   readonly #records: Entry[] = []
   /** Where logs will stand once the commits under way have resolved. */
-  readonly #expected = new Map<string, LogHead>()
+  readonly #expected = new Map<string, LogEnd>()
   #lastCommit: Promise<void> = Promise.resolve()
   #isClosed = false
 
@@ -49,12 +53,14 @@ export class MemoryStore implements Store {
 
   async head(account: string): Promise<LogHead | undefined> {
     this.#mustBeOpen()
-    return this.#logs.get(account)?.head
+    const log = this.#logs.get(account)
+    return log && { ...log.head, floor: log.floor }
   }
 
   async read(account: string, after: number, maxBytes: number): Promise<StoredRun[]> {
     this.#mustBeOpen()
-    const all = this.#logs.get(account)?.runs ?? []
+    const { runs: all = [], floor = 1 } = this.#logs.get(account) ?? {}
+    if (after + 1 < floor) throw new StoreTrimmed(account, floor)
     const found: StoredRun[] = []
     let sizeBytes = 0
     for (let index = indexOf(all.length, at => all[at]!.first + all[at]!.count <= after + 1); index < all.length; index++) {
@@ -88,7 +94,7 @@ export class MemoryStore implements Store {
 
   async commit({ appends, writes }: Batch): Promise<void> {
     this.#mustBeOpen()
-    const planned = new Map<string, LogHead>()
+    const planned = new Map<string, LogEnd>()
     for (const append of appends)
       planned.set(append.account, headAfter(append, planned.get(append.account) ?? this.#expected.get(append.account)))
     const runs = appends.flatMap(({ account, runs }) =>
@@ -107,6 +113,24 @@ export class MemoryStore implements Store {
     return commit
   }
 
+  async trim(account: string, floor: number): Promise<number> {
+    this.#mustBeOpen()
+    const earlier = this.#lastCommit
+    const trimming = this.#flush().then(async () => {
+      await earlier
+      const log = this.#logs.get(account)
+      let count = 0
+      const goes = (next: StoredRun | undefined): boolean => next !== undefined && next.first <= floor
+      while (count < TRIMMED_RUNS && goes(log?.runs[count + 1])) count++
+      if (log === undefined || count === 0) return log?.floor ?? 1
+      log.runs.splice(0, count)
+      log.floor = log.runs[0]!.first
+      return log.floor
+    })
+    this.#lastCommit = trimming.then(() => undefined)
+    return trimming
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true
     await this.#lastCommit
@@ -116,9 +140,9 @@ export class MemoryStore implements Store {
     if (this.#isClosed) throw new Error('the store is closed')
   }
 
-  #logOf(account: string, head: LogHead): Log {
+  #logOf(account: string, head: LogEnd): Log {
     let log = this.#logs.get(account)
-    if (log === undefined) this.#logs.set(account, (log = { head, runs: [] }))
+    if (log === undefined) this.#logs.set(account, (log = { head, floor: 1, runs: [] }))
     return log
   }
 

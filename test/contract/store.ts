@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
 import { decodeValue, encodeValue } from '../../protocol/index.ts'
-import { StoreConflict, type Append, type RecordKey, type Store, type StoredRun } from '../../server/core/store.ts'
+import { StoreConflict, StoreTrimmed, type Append, type RecordKey, type Store, type StoredRun } from '../../server/core/store.ts'
 import { suite, type Suite, type TestContext } from '../util/suite.ts'
 
 export interface OpenedStore {
@@ -123,7 +123,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): S
     await append(store, appendOf('a', 0, [2]))
     for (const wrong of [appendOf('a', 1), appendOf('a', 3), appendOf('a', 0), appendOf('a', 2, [1], 'e2')]) {
       const { account, head } = await conflictOf(append(store, wrong))
-      assert.equal([account, head], ['a', { epoch: 'e1', head: 2, floor: 1 }])
+      assert.equal([account, head], ['a', { epoch: 'e1', head: 2 }])
     }
     assert.is((await conflictOf(append(store, appendOf('b', 1)))).head, undefined)
     assert.is(await store.head('b'), undefined)
@@ -313,6 +313,80 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): S
     })
     assert.is(store.range(['x'], undefined, Infinity).length, 5_000)
     assert.is((await store.read('a', 0, Infinity)).length, 3_000)
+  })
+
+  /** Trims until the floor stays. */
+  const trimAll = async (store: Store, account: string, floor: number): Promise<number> => {
+    for (let last = 0, now = -1; ; last = now) if ((now = await store.trim(account, floor)) === last) return now
+  }
+  const long = Array.from({ length: 400 }, () => 10)
+
+  test('a trimmed log begins at its floor, below which a read is refused, and ends where it ended', async context => {
+    const { store } = await start(context)
+    await append(store, appendOf('a', 0, long), appendOf('b', 0, long))
+    await write(store, [['a', 'x'], '1'])
+    const whole = await store.read('a', 0, Infinity)
+    const floor = await trimAll(store, 'a', 3_001)
+    assert.ok(floor > 1 && floor <= 3_001, `the floor is ${floor}`)
+    assert.equal(await store.head('a'), { epoch: 'e1', head: 4_000, floor })
+    for (const after of [0, floor - 2]) {
+      const refusal = await store.read('a', after, 1).catch((error: unknown) => error)
+      assert.instance(refusal, StoreTrimmed)
+      assert.is((refusal as StoreTrimmed).floor, floor)
+    }
+    const kept = await store.read('a', floor - 1, Infinity)
+    assert.equal(joined(kept), joined(whole.filter(({ first }) => first >= floor)))
+    assert.equal((await store.read('a', 3_990, Infinity)).at(-1)!.first, 3_991)
+    assert.equal([await store.head('b'), textOf(store.get(['a', 'x']))], [{ epoch: 'e1', head: 4_000, floor: 1 }, '1'])
+  })
+
+  test('a floor does not go back, and is not above the one asked for', async context => {
+    const { store } = await start(context)
+    await append(store, appendOf('a', 0, long))
+    const floor = await trimAll(store, 'a', 2_500)
+    for (const asked of [1, 0, 2_000]) assert.is(await trimAll(store, 'a', asked), floor)
+    assert.is((await store.head('a'))?.floor, floor)
+  })
+
+  test('a log that is trimmed as far as can be keeps its end, and goes on', async context => {
+    const { store } = await start(context)
+    await append(store, appendOf('a', 0, long))
+    const floor = await trimAll(store, 'a', Infinity)
+    assert.ok(floor <= 4_000)
+    assert.is((await store.read('a', 3_999, 1)).length, 1)
+    await conflictOf(append(store, appendOf('a', 3_999)))
+    await append(store, appendOf('a', 4_000))
+    assert.equal(await store.head('a'), { epoch: 'e1', head: 4_001, floor })
+  })
+
+  test('there is nothing to trim of a log that is not there, or has one run', async context => {
+    const { store } = await start(context)
+    assert.is(await store.trim('a', 10), 1)
+    assert.is(await store.head('a'), undefined)
+    await append(store, appendOf('a', 0, [5]))
+    assert.is(await store.trim('a', 10), 1)
+    assert.is((await store.read('a', 0, 1)).length, 1)
+  })
+
+  test('appends and trims in one turn do not disturb each other', async context => {
+    const { store, reopen } = await start(context)
+    await append(store, appendOf('a', 0, long))
+    const work: Promise<unknown>[] = []
+    for (let after = 4_000; after < 6_000; after += 10) {
+      work.push(append(store, appendOf('a', after, [10])), store.trim('a', after - 1_000))
+      if (after % 100 === 0) await new Promise(resolve => void setImmediate(resolve))
+    }
+    await Promise.all(work)
+    const floor = await trimAll(store, 'a', 5_500)
+    for (const seen of reopen === undefined ? [store] : [store, await reopen()]) {
+      if (seen !== store || reopen === undefined) assert.equal(await seen.head('a'), { epoch: 'e1', head: 6_000, floor })
+      if (seen === store && reopen !== undefined) continue
+      const kept = await seen.read('a', floor - 1, Infinity)
+      assert.is(
+        kept.reduce((next, { first, count }) => (first === next ? first + count : NaN), floor),
+        6_001
+      )
+    }
   })
 
   test('a closed store takes nothing and tells nothing, and what was under way is kept', async context => {

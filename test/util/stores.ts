@@ -85,6 +85,10 @@ export class HeldStore implements Store {
     await this.inner.commit(batch)
   }
 
+  trim(account: string, floor: number): Promise<number> {
+    return this.inner.trim(account, floor)
+  }
+
   close(): Promise<void> {
     return this.inner.close()
   }
