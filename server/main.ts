@@ -165,13 +165,17 @@ operator(device, 'revoke <account> <device>', 'Cut a device off for ever, live c
     say('Revoked.')
   }
 )
-operator(device, 'pair <account>', 'Make a one-time code with which a new device signs in. Needs a running hub.').action(
-  async (name: string, _, command: Command) => {
-    const opened = await run(operatorConfig(command), 'device.pair', { account: name })
+operator(device, 'pair <account>', 'Make a one-time code with which a new device signs in. Needs a running hub.')
+  .addOption(
+    new CommandOption('--read-only', 'The device may read everything of the account, and change nothing.').env(
+      'LECTERN_READ_ONLY'
+    )
+  )
+  .action(async (name: string, { readOnly }: { readOnly?: true }, command: Command) => {
+    const opened = await run(operatorConfig(command), 'device.pair', { account: name, readOnly: readOnly === true })
     const { code, expiresAtMs } = opened as { code: string; expiresAtMs: number }
-    print({ code, goodUntil: timeOf(expiresAtMs), goodFor: 'once' })
-  }
-)
+    print({ code, goodUntil: timeOf(expiresAtMs), goodFor: 'once', ...(readOnly && { allows: 'reading only' }) })
+  })
 
 operator(program, 'stats', 'What the hub holds just now.').action(async (_, command) =>
   print(await run(operatorConfig(command), 'stats', {}))

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { basename } from 'node:path'
 import { checked, HubError, type ActionBody, type Plain } from '../protocol/index.ts'
-import { key, map, opt, str, type Shape } from '../protocol/shapes.ts'
+import { bool, key, map, opt, str, type Shape } from '../protocol/shapes.ts'
 import type { AccountDirectory } from './auth/accounts.ts'
 import { revokeDevice } from './auth/devices.ts'
 import type { Pairing } from './auth/pairing.ts'
@@ -29,7 +29,7 @@ const operation = <A>(form: Shape<A>, run: Operation<A>['run']): Operation<A> =>
 
 const name = key(128)
 /** The operator acts without a device's token; the log names it so. */
-const OPERATOR = new Origin('hub', 'operator')
+const OPERATOR = new Origin('hub', 'operator', 'operator')
 
 const open = async ({ hub, directory }: OperatorParts, account: string): Promise<Account> =>
   hub.ensureAccount(directory.get(account).id)
@@ -67,8 +67,8 @@ export const OPERATIONS = {
     await revokeDevice(await open(parts, account), device)
     return {}
   }),
-  'device.pair': operation(map({ account: name }), ({ directory, pairing }, { account }) =>
-    pairing.open(directory.get(account).id)
+  'device.pair': operation(map({ account: name, readOnly: opt(bool) }), ({ directory, pairing }, { account, readOnly = false }) =>
+    pairing.open(directory.get(account).id, readOnly)
   ),
   stats: operation(map({}), ({ hub, directory }) => ({ sessions: hub.sessionCount, accounts: directory.list().length })),
   import: operation(map({ account: name, path: str(4_096, 1) }), importBook)

@@ -25,14 +25,15 @@ export interface PairingOptions {
 }
 
 export interface Pairing {
-  /** Opens a code, such as `7KQ2-M9XD`, that lets whoever types it join the account, once. */
-  open(account: string): { code: string; expiresAtMs: number }
-  /** The account that a code was opened for; undefined when it is wrong, used or too old. Case, spaces and hyphens do not matter. */
-  redeem(code: string): string | undefined
+  /** Opens a code, such as `7KQ2-M9XD`, that lets whoever types it join the account, once. @param readOnly the device that joins may only read */
+  open(account: string, readOnly?: boolean): { code: string; expiresAtMs: number }
+  /** What a code was opened for; undefined when it is wrong, used or too old. Case, spaces and hyphens do not matter. */
+  redeem(code: string): { account: string; readOnly: boolean } | undefined
 }
 
 interface OpenCode {
   readonly account: string
+  readonly readOnly: boolean
   readonly expiresAtMs: number
   readonly cancelTimer: () => void
 }
@@ -49,7 +50,7 @@ export function createPairing({ clock, randomBytes, ttlMs = 300_000, maxOpenPerA
   }
 
   return {
-    open(account) {
+    open(account, readOnly = false) {
       const own = [...openCodes].filter(([, open]) => open.account === account)
       for (const [hash] of own.slice(0, Math.max(0, own.length - maxOpenPerAccount + 1))) close(hash)
       const code = randomCode(randomBytes)
@@ -58,13 +59,14 @@ export function createPairing({ clock, randomBytes, ttlMs = 300_000, maxOpenPerA
       const expiresAtMs = clock.nowMs() + ttlMs
       // The timer bounds memory and holds when the clock is set back; the time is checked too, for a machine that slept.
       const cancelTimer = clock.setTimer(ttlMs, () => openCodes.delete(hash))
-      openCodes.set(hash, { account, expiresAtMs, cancelTimer })
+      openCodes.set(hash, { account, readOnly, expiresAtMs, cancelTimer })
       return { code: `${code.slice(0, 4)}-${code.slice(4)}`, expiresAtMs }
     },
     redeem(code) {
       const typed = readTyped(code)
       const open = typed === undefined ? undefined : close(hashOf(typed))
-      return open !== undefined && clock.nowMs() < open.expiresAtMs ? open.account : undefined
+      if (open === undefined || clock.nowMs() >= open.expiresAtMs) return undefined
+      return { account: open.account, readOnly: open.readOnly }
     }
   }
 }

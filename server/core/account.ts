@@ -25,6 +25,7 @@ import { digest } from './digest.ts'
 import { Documents } from './documents/documents.ts'
 import { fold, type Change, type Note, type RichNote } from './fold.ts'
 import { Origin } from './origin.ts'
+import { permits } from './policy.ts'
 import type { Clock } from './ports.ts'
 import type { Answer, ClientRecord } from './records.ts'
 import type { Append, LogHead, RecordWrite, Store, StoredRun } from './store.ts'
@@ -314,8 +315,8 @@ export class Account {
     bytes: Uint8Array,
     content: number
   ): number {
-    if (origin.readOnly) throw new HubError('forbidden', 'this device may only read')
     if (!isActionKind(kind)) throw new HubError('unknown-action', `there is no action ${kind}`, { field: 'kind' })
+    if (!permits(origin.actor, kind)) throw new HubError('forbidden', 'this device may only read')
     checked('bad-action', ACTIONS[kind].key, key, 'key')
     const held = checked<ActionBody<ActionKind>>('bad-action', ACTIONS[kind].body, body, 'body')
     if (kind !== 'annotation.update' && bytes.length > LIMITS.maxBodyBytes)

@@ -18,6 +18,7 @@ import { needsDocument } from './actions.ts'
 import type { DocumentReadings } from './document-reading.ts'
 import { HIGH_WATER_BYTES, LogReader } from './log-reader.ts'
 import { Origin } from './origin.ts'
+import { permits } from './policy.ts'
 import type { Clock, Logger } from './ports.ts'
 import { checkPlace, readPage } from './read.ts'
 import type { Store } from './store.ts'
@@ -206,7 +207,7 @@ export class Session implements Follower, Submitter {
       onFault: error => this.#fault(error),
       onSlow: () => this.end(new HubError('slow', '', { retryAfterMs: 1_000 }))
     })
-    this.#member = { account, origin: new Origin(device, client, readOnly), log }
+    this.#member = { account, origin: new Origin(device, client, readOnly ? 'reader' : 'writer'), log }
     const { maxFrameBytes, maxActionsPerPush, maxUnansweredActions, maxUpdateBytes, idleTimeoutMs } = LIMITS
     this.#send('welcome', {
       version,
@@ -250,10 +251,11 @@ export class Session implements Follower, Submitter {
   }
 
   /** Views are read as they stand, and sent once that is durable. */
-  async #read({ account }: Member, { id, view, key, after }: Frame<'read'>): Promise<void> {
+  async #read({ account, origin }: Member, { id, view, key, after }: Frame<'read'>): Promise<void> {
     const nowMs = this.#host.clock.nowMs()
     let page: { value: Plain; next: string; cursor: number } | HubError
     try {
+      if (!permits(origin.actor, view)) throw new HubError('forbidden')
       checkPlace(key, after)
       if ((view === 'annotations' || view === 'document') && account.documents.isKnown(key)) await account.documents.load([key])
       if (this.#isClosed) return

@@ -23,15 +23,15 @@ const signInBody = map({ account: str(128, 1), password: str(256, 1), ...deviceD
  * `POST /api/v1/sign-in {account, password, name, app}` with a password. Both answer `{account, device, token}`.
  */
 export function mountSignIn(app: HttpApp, { hub, directory, pairing, limits, randomBytes }: SignInParts): void {
-  const register = async (account: string | undefined, { name, app }: DeviceDescription) => {
+  const register = async (account: string | undefined, { name, app, readOnly = false }: DeviceDescription) => {
     if (account === undefined) throw new HubError('unauthenticated', 'the code or the password is not valid')
-    return { account, ...(await registerDevice(await hub.ensureAccount(account), { name, app }, randomBytes)) }
+    return { account, ...(await registerDevice(await hub.ensureAccount(account), { name, app, readOnly }, randomBytes)) }
   }
 
   app.post('/api/v1/pair', async context => {
     const body: Infer<typeof pairBody> = checked('bad-request', pairBody, await readJson(context.req.raw), 'body')
-    const account = await limits.attempt({ address: context.get('address') }, () => pairing.redeem(body.code))
-    return context.json(await register(account, body))
+    const opened = await limits.attempt({ address: context.get('address') }, () => pairing.redeem(body.code))
+    return context.json(await register(opened?.account, { ...body, readOnly: opened?.readOnly ?? false }))
   })
 
   app.post('/api/v1/sign-in', async context => {

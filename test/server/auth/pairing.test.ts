@@ -46,16 +46,22 @@ test('a code leads to its account, once', () => {
   const pairing = createPairing({ clock: createClock().clock, randomBytes })
   const ann = pairing.open('ann').code
   const ben = pairing.open('ben').code
-  assert.is(pairing.redeem(ben), 'ben')
-  assert.is(pairing.redeem(ann), 'ann')
+  assert.is(pairing.redeem(ben)?.account, 'ben')
+  assert.is(pairing.redeem(ann)?.account, 'ann')
   assert.is(pairing.redeem(ann), undefined)
+})
+
+test('a code says whether the device that joins by it may only read', () => {
+  const pairing = createPairing({ clock: createClock().clock, randomBytes })
+  assert.equal(pairing.redeem(pairing.open('ann', true).code), { account: 'ann', readOnly: true })
+  assert.equal(pairing.redeem(pairing.open('ann').code), { account: 'ann', readOnly: false })
 })
 
 test('case, spaces, hyphens and letters that look like digits do not matter', () => {
   const pairing = createPairing({ clock: createClock().clock, randomBytes: () => Uint8Array.of(0, 1, 10, 11, 12, 13, 14, 15) })
   for (const typed of ['01AB-CDEF', '01abcdef', ' 0 1 a b - c d e f ', 'OIab–cdef', 'olABCDEF']) {
     assert.is(pairing.open('ann').code, '01AB-CDEF')
-    assert.is(pairing.redeem(typed), 'ann', typed)
+    assert.is(pairing.redeem(typed)?.account, 'ann', typed)
   }
 })
 
@@ -73,7 +79,7 @@ test('what is no code at all is refused', () => {
     '\u0130'.repeat(8)
   ])
     assert.is(pairing.redeem(typed), undefined)
-  assert.is(pairing.redeem(code), 'ann')
+  assert.is(pairing.redeem(code)?.account, 'ann')
 })
 
 test('a code lasts five minutes and says until when', () => {
@@ -85,7 +91,7 @@ test('a code lasts five minutes and says until when', () => {
   const late = pairing.open('ann')
   advance(299_999)
   assert.is(pairing.redeem(early.code), undefined)
-  assert.is(pairing.redeem(late.code), 'ann')
+  assert.is(pairing.redeem(late.code)?.account, 'ann')
 })
 
 test('setting the clock back does not lengthen the life of a code', () => {
@@ -110,10 +116,10 @@ test("a sixth code of an account closes its oldest, and no other account's", () 
   const ben = pairing.open('ben').code
   const codes = Array.from({ length: 6 }, () => pairing.open('ann').code)
   assert.equal(
-    codes.map(code => pairing.redeem(code)),
+    codes.map(code => pairing.redeem(code)?.account),
     [undefined, 'ann', 'ann', 'ann', 'ann', 'ann']
   )
-  assert.is(pairing.redeem(ben), 'ben')
+  assert.is(pairing.redeem(ben)?.account, 'ben')
 })
 
 test('nothing stays behind of codes that are used, dropped or expired', () => {

@@ -220,7 +220,7 @@ test('an action without a number is performed or thrown out, and held to what a 
   }
   assert.is(account.head, 1)
   assert.is(
-    await account.perform(new Origin('r', '', true), 'book.put', 'b', {}).catch((error: { code: string }) => error.code),
+    await account.perform(new Origin('r', '', 'reader'), 'book.put', 'b', {}).catch((error: { code: string }) => error.code),
     'forbidden'
   )
 })

@@ -1,0 +1,41 @@
+import type { ActionKind, ViewName } from '../../protocol/index.ts'
+
+/**
+ * Who asks, each with the rights of those before it: someone not yet known, a device that may only read, any other device, and the operator,
+ * who holds the data folder.
+ */
+export const ACTORS = ['stranger', 'reader', 'writer', 'operator'] as const
+
+export type Actor = (typeof ACTORS)[number]
+
+/** Everything that can be asked of a hub: the kinds of action, the views, following the log, a way in, and operators' commands. */
+export type Verb = ActionKind | ViewName | 'follow' | 'sign-in' | 'operate'
+
+/** Who may ask for it at least. */
+export const LEAST_ACTOR: { readonly [V in Verb]: Actor } = {
+  'annotation.update': 'writer',
+  'annotation.put': 'writer',
+  'annotation.remove': 'writer',
+  'annotation.restore': 'writer',
+  'position.set': 'writer',
+  'book.put': 'writer',
+  'book.remove': 'writer',
+  'book.restore': 'writer',
+  'setting.put': 'writer',
+  books: 'reader',
+  book: 'reader',
+  annotations: 'reader',
+  document: 'reader',
+  positions: 'reader',
+  settings: 'reader',
+  devices: 'reader',
+  follow: 'reader',
+  'sign-in': 'stranger',
+  operate: 'operator'
+}
+
+/**
+ * The one answer to who may do what. It is about the asker's own account: nothing that is asked for names an account, so that of others' things
+ * nothing can be asked.
+ */
+export const permits = (actor: Actor, verb: Verb): boolean => ACTORS.indexOf(actor) >= ACTORS.indexOf(LEAST_ACTOR[verb])

@@ -1,0 +1,378 @@
+import { spawnSync } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import * as assert from 'uvu/assert'
+import {
+  ACTIONS,
+  encodeFrame,
+  ERRORS,
+  VIEWS,
+  type ActionKind,
+  type ErrorCode,
+  type HubFrame,
+  type Plain,
+  type ViewName
+} from '../../protocol/index.ts'
+import { issueToken, parseToken } from '../../server/auth/tokens.ts'
+import { revokeDevice } from '../../server/auth/devices.ts'
+import { callControl, CONTROL_SOCKET } from '../../server/control.ts'
+import type { Account } from '../../server/core/account.ts'
+import { Origin } from '../../server/core/origin.ts'
+import { ACTORS, LEAST_ACTOR, permits, type Actor, type Verb } from '../../server/core/policy.ts'
+import { isOperationName, OPERATIONS } from '../../server/operations.ts'
+import { converse, helloFrame, register, servingHub, type Conversation, type TestServingHub } from '../util/serving-hub.ts'
+import { suite, type TestContext } from '../util/suite.ts'
+import { docOf, noteOf, updateOf } from '../util/yjs-update.ts'
+
+const test = suite('hostile/authorisation', { limitMs: 300_000 })
+
+const OBJECTS = ['own', "another's", 'nonexistent'] as const
+type Thing = (typeof OBJECTS)[number]
+
+/** Each kind of action, so that it is accepted on a thing that is there. */
+const BODIES: { readonly [K in ActionKind]: () => Plain } = {
+  'annotation.update': () =>
+    updateOf(docOf(randomBytes(4).readUInt32BE()), annotations => annotations.set('theirs', noteOf('n'))),
+  'annotation.put': () => ({ id: 'mark', color: 'red' }),
+  'annotation.remove': () => ({ id: 'mark' }),
+  'annotation.restore': () => ({ id: 'mark' }),
+  'position.set': () => ({ progression: 0.5 }),
+  'book.put': () => ({ subtitle: 'S' }),
+  'book.remove': () => ({}),
+  'book.restore': () => ({}),
+  'setting.put': () => ({ value: 1 })
+}
+/** Those that make nothing: on a thing that is not there they are refused. */
+const NEED_A_THING = new Set<Verb>(['annotation.remove', 'annotation.restore', 'book.remove', 'book.restore', 'book'])
+
+const WIRE_VERBS = [...Object.keys(ACTIONS), ...Object.keys(VIEWS), 'follow'] as Verb[]
+
+interface Tried {
+  readonly name: string
+  readonly actor: Actor
+  /** None: it does not say hello at all. */
+  readonly token: string | undefined
+  /** What a stranger is told. */
+  readonly told?: ErrorCode
+  /** Whose things are its own. */
+  readonly owner: 'ada' | 'ben'
+}
+
+interface Scene {
+  readonly hub: TestServingHub
+  readonly accounts: { readonly ada: Account; readonly ben: Account }
+  readonly tried: readonly Tried[]
+}
+
+const other = (owner: Tried['owner']): Tried['owner'] => (owner === 'ada' ? 'ben' : 'ada')
+
+/** Two accounts, and everyone who may come to their door. */
+async function scene(context: TestContext): Promise<Scene> {
+  const hub = await servingHub(context)
+  const account = async (name: string): Promise<Account> => hub.hub.ensureAccount((await hub.directory.add(name, `${name}'s`)).id)
+  const accounts = { ada: await account('ada'), ben: await account('ben') }
+  const [writer, reader, revoked, bens] = [
+    await register(accounts.ada, 'writer'),
+    await register(accounts.ada, 'reader', true),
+    await register(accounts.ada, 'revoked'),
+    await register(accounts.ben, 'writer')
+  ]
+  await revokeDevice(accounts.ada, revoked.device)
+  const forged = (accountId: string, device: string): string => issueToken(accountId, device, count => randomBytes(count)).token
+  const { secret } = parseToken(writer.token)!
+  const stranger = { actor: 'stranger', told: 'unauthenticated', owner: 'ada' } as const
+  return {
+    hub,
+    accounts,
+    tried: [
+      { ...stranger, name: 'without a hello', token: undefined, told: 'out-of-place' },
+      { ...stranger, name: 'with an empty token', token: '' },
+      { ...stranger, name: 'with garbage for a token', token: 'lectern_AAAA' },
+      { ...stranger, name: 'with another secret', token: forged(accounts.ada.id, writer.device) },
+      { ...stranger, name: 'with a device that is none', token: forged(accounts.ada.id, 'nobody') },
+      { ...stranger, name: 'with an account that is none', token: forged('nobody', writer.device) },
+      {
+        ...stranger,
+        name: "with its own secret for another account's device",
+        token: issueToken(accounts.ben.id, bens.device, () => secret).token
+      },
+      { ...stranger, name: 'revoked', token: revoked.token, told: 'device-revoked' },
+      { name: 'a device that may only read', actor: 'reader', token: reader.token, owner: 'ada' },
+      { name: 'a device', actor: 'writer', token: writer.token, owner: 'ada' },
+      { name: 'a device of the other account', actor: 'writer', token: bens.token, owner: 'ben' }
+    ]
+  }
+}
+
+/** What an account's devices can come to know: its records, and how many changes there were, of documents too. */
+function stateOf({ head, views }: Account): string {
+  const tables = (['books', 'positions', 'settings', 'devices'] as const).map(table => views.range(table, [], '', 10_000))
+  return createHash('sha256')
+    .update(JSON.stringify([head, tables]))
+    .digest('hex')
+}
+
+/** What an answer says, without what is different each time: names of things, cursors and times. */
+const normal = (frames: readonly HubFrame[], id: string): string =>
+  JSON.stringify(frames)
+    .replaceAll(id, 'ID')
+    .replace(/"(cursor|head|lastNumber|timeMs|changedAtUs|updatedAtMs|createdAtMs)":\d+/g, '"$1":0')
+    .replace(/"accepted":\[\[1,\d+\]\]/, '"accepted":[[1,0]]')
+
+function isAnswer(verb: Verb): (frame: HubFrame) => boolean {
+  const kinds = verb === 'follow' ? ['pong'] : verb in ACTIONS ? ['acked'] : ['view', 'failed']
+  return ({ kind }) => kinds.includes(kind)
+}
+
+/** One cell on the Lectern wire: the frame that asks for `verb` of the thing `id`, by someone on a connection of its own. */
+async function askByWire(
+  url: string,
+  { token }: Tried,
+  verb: Verb,
+  id: string,
+  epoch: string,
+  cell: number
+): Promise<Conversation & { readonly text: string }> {
+  const asks =
+    verb === 'follow'
+      ? encodeFrame('ping', { nonce: 1 })
+      : verb in ACTIONS
+        ? encodeFrame('push', { confirmed: 0, actions: [[1, 0, verb, id, BODIES[verb as ActionKind]()]] })
+        : encodeFrame('read', { id: 1, view: verb as ViewName, key: id, after: '' })
+  const hello =
+    token === undefined ? [] : [helloFrame(token, { client: `c${cell}`, ...(verb === 'follow' && { epoch, cursor: 1 }) })]
+  const { frames, closeCode } = await converse(url, [...hello, asks], isAnswer(verb))
+  // What follows the log by the way is checked for secrets, and has its own cell.
+  const kinds = verb === 'follow' ? ['resync', 'bye'] : ['acked', 'view', 'failed', 'bye']
+  return { frames: frames.filter(({ kind }) => kinds.includes(kind)), closeCode, text: JSON.stringify(frames) }
+}
+
+test('whoever comes by the wire, to whatever thing, gets what the policy says, and nothing else changes', async context => {
+  assert.equal(Object.keys(BODIES).sort(), Object.keys(ACTIONS).sort(), 'an action has no row here')
+  assert.equal(
+    WIRE_VERBS.filter(verb => !(verb in LEAST_ACTOR)),
+    [],
+    'what can be asked for has no row in the policy'
+  )
+  const { hub, accounts, tried } = await scene(context)
+  const thing = (cell: number, owner: string): string => `${owner}-${String(cell).padStart(4, '0')}`
+  const cellsEach = tried.length * WIRE_VERBS.length
+  const owners = ['ada', 'ben'] as const
+  for (const owner of owners)
+    for (let cell = 0; cell < cellsEach; cell++) {
+      const id = thing(cell, owner)
+      const [account, by] = [accounts[owner], new Origin(`maker-of-${owner}`, 'maker')]
+      await account.documents.load([id])
+      void account.perform(by, 'book.put', id, { title: `secret of ${owner}` })
+      void account.perform(by, 'annotation.put', id, { id: 'mark', note: `secret of ${owner}` })
+      void account.perform(by, 'position.set', id, { chapter: `secret of ${owner}` })
+      await account.perform(by, 'setting.put', id, { value: `secret of ${owner}` })
+    }
+  let cell = 0
+  let count = 0
+  for (const who of tried)
+    for (const verb of WIRE_VERBS) {
+      const foreign = new Map<Thing, string>()
+      for (const object of OBJECTS) {
+        const where = `${who.name}, ${verb}, ${object}`
+        const owner = object === 'own' ? who.owner : object === "another's" ? other(who.owner) : 'non'
+        const id = thing(cell, owner)
+        const epoch = object === 'nonexistent' ? 'e'.repeat(accounts.ada.epoch.length) : accounts[owner as 'ada'].epoch
+        const before = owners.map(owner => stateOf(accounts[owner]))
+        const heads = owners.map(owner => accounts[owner].head)
+        const { frames, closeCode, text } = await askByWire(hub.url, who, verb, id, epoch, count++)
+        const isChanged = owners.map((owner, index) => stateOf(accounts[owner]) !== before[index])
+        const may = permits(who.actor, verb)
+        const [answer] = frames
+        if (who.actor === 'stranger') {
+          const bye = answer?.kind === 'bye' ? answer.code : undefined
+          assert.equal([frames.length, bye, closeCode], [1, who.told, ERRORS[who.told!].close], where)
+        } else if (verb === 'follow') {
+          assert.is(closeCode, undefined, where)
+          assert.equal(
+            frames.map(({ kind }) => kind),
+            object === 'own' ? [] : ['resync'],
+            where
+          )
+        } else {
+          const expected = !may ? 'forbidden' : object !== 'own' && NEED_A_THING.has(verb) ? 'not-found' : 'done'
+          assert.is(outcomeOf(answer), expected, where)
+        }
+        const mayWrite = may && verb in ACTIONS && !(object !== 'own' && NEED_A_THING.has(verb))
+        assert.is(isChanged[owners.indexOf(other(who.owner))], false, `${where}: the other account changed`)
+        assert.is(isChanged[owners.indexOf(who.owner)], mayWrite, where)
+        assert.is(accounts[who.owner].head - heads[owners.indexOf(who.owner)]!, mayWrite ? 1 : 0, where)
+        assert.not.match(text, `secret of ${other(who.owner)}`, where)
+        if (who.actor === 'stranger') assert.not.match(text, 'secret', where)
+        if (object !== 'own') foreign.set(object, normal(frames, id))
+      }
+      assert.is(
+        foreign.get("another's"),
+        foreign.get('nonexistent'),
+        `${who.name}, ${verb}: what is another's is told from what is not there`
+      )
+      cell += 1
+    }
+  process.stdout.write(`FIGURE: ${count} cells on the wire, each as the policy says\n`)
+})
+
+function outcomeOf(frame: HubFrame | undefined): string {
+  if (frame?.kind === 'view') return 'done'
+  if (frame?.kind === 'acked' && frame.accepted.length === 1) return 'done'
+  if (frame?.kind === 'acked' && frame.refused.length === 1) return frame.refused[0]![1]
+  return frame?.kind === 'failed' || frame?.kind === 'bye' ? frame.code : 'nothing'
+}
+
+/** Every route there is, and who may use it. */
+const ROUTES: Readonly<Record<string, Verb>> = {
+  'get /': 'sign-in',
+  'get /healthz': 'sign-in',
+  'get /readyz': 'sign-in',
+  'post /api/v1/pair': 'sign-in',
+  'post /api/v1/sign-in': 'sign-in'
+}
+
+const routesFolder = fileURLToPath(new URL('../../server/routes', import.meta.url))
+const routesOfSource = readdirSync(routesFolder)
+  .filter(name => name.endsWith('.ts'))
+  .flatMap(name => [
+    ...readFileSync(join(routesFolder, name), 'utf8').matchAll(/app\.(get|post|put|patch|delete|all)\('([^']+)'/g)
+  ])
+  .map(([, method, path]) => `${method} ${path}`)
+
+interface Heard {
+  readonly status: number
+  readonly text: string
+}
+
+async function http(url: string, method: string, path: string, token: string | undefined, body?: object): Promise<Heard> {
+  const headers = {
+    'content-type': 'application/json',
+    ...(token !== undefined && token !== '' && { authorization: `Bearer ${token}`, cookie: `token=${token}` })
+  }
+  const response = await fetch(url + path, { method, headers, ...(body && { body: JSON.stringify(body) }) })
+  return { status: response.status, text: await response.text() }
+}
+
+test('over HTTP a token opens nothing: there are ways in, and no way to things or to commands', async context => {
+  assert.equal(routesOfSource.sort(), Object.keys(ROUTES).sort(), 'a route has no row here')
+  const { hub, accounts, tried } = await scene(context)
+  const before = [accounts.ada, accounts.ben].map(stateOf)
+  let count = 0
+  const paths = [
+    ...Object.keys(VIEWS).flatMap(view => [`/api/v1/${view}`, `/api/v1/${view}/book`]),
+    ...Object.keys(OPERATIONS).flatMap(name => [`/${name}`, `/api/v1/${name}`]),
+    '/control.sock',
+    '/store',
+    '/../store',
+    '/live'
+  ]
+  for (const path of paths)
+    for (const method of ['GET', 'POST', 'DELETE']) {
+      const answers = new Set<string>()
+      for (const { token } of tried) {
+        const { status, text } = await http(hub.url, method, path, token, method === 'GET' ? undefined : { account: 'ada' })
+        answers.add(`${status} ${text}`)
+        count += 1
+      }
+      assert.is(answers.size, 1, `${method} ${path} is not the same for all`)
+      assert.match([...answers][0]!, /^404 /, `${method} ${path}`)
+    }
+  for (const [route] of Object.entries(ROUTES).filter(([route]) => route.startsWith('get'))) {
+    const answers = await Promise.all(tried.map(({ token }) => http(hub.url, 'GET', route.slice(4), token)))
+    assert.equal(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size, 1, route)
+    count += answers.length
+  }
+  assert.equal([accounts.ada, accounts.ben].map(stateOf), before)
+  process.stdout.write(`FIGURE: ${count} cells over HTTP, each as the policy says\n`)
+})
+
+test('a way in leads to the account of the code or the password, whoever comes; a wrong one looks like one that never was', async context => {
+  const { hub, accounts, tried } = await scene(context)
+  const device = { name: 'new', app: 'test' }
+  for (const { token, name } of tried) {
+    const { code } = hub.pairing.open(accounts.ben.id)
+    const before = stateOf(accounts.ada)
+    const { status, text } = await http(hub.url, 'POST', '/api/v1/pair', token, { code, ...device })
+    assert.is(status, 200, name)
+    assert.is((JSON.parse(text) as { account: string }).account, accounts.ben.id, name)
+    assert.is(stateOf(accounts.ada), before, name)
+  }
+  const before = [accounts.ada, accounts.ben].map(stateOf)
+  const { code: used } = hub.pairing.open(accounts.ada.id)
+  await http(hub.url, 'POST', '/api/v1/pair', undefined, { code: used, ...device })
+  const after = stateOf(accounts.ada)
+  assert.is.not(after, before[0])
+  const refused = [
+    await http(hub.url, 'POST', '/api/v1/pair', undefined, { code: used, ...device }),
+    await http(hub.url, 'POST', '/api/v1/pair', undefined, { code: '0000-0000', ...device }),
+    await http(hub.url, 'POST', '/api/v1/pair', undefined, { code: 'none', ...device }),
+    await http(hub.url, 'POST', '/api/v1/sign-in', undefined, { account: 'ada', password: "ben's", ...device }),
+    await http(hub.url, 'POST', '/api/v1/sign-in', undefined, { account: 'eve', password: "ben's", ...device })
+  ]
+  assert.equal(new Set(refused.map(({ status, text }) => `${status} ${text}`)).size, 1)
+  assert.is(refused[0]!.status, 401)
+  assert.is(stateOf(accounts.ada), after)
+})
+
+test('a device that joins by a code for reading reads everything and changes nothing, and cannot ask to be more', async context => {
+  const { hub, accounts } = await scene(context)
+  const { code } = hub.pairing.open(accounts.ada.id, true)
+  const asked = await http(hub.url, 'POST', '/api/v1/pair', undefined, { code, name: 'display', app: 't', readOnly: false })
+  assert.is(asked.status, 400, 'a device describes itself, and does not give itself rights')
+  const { text } = await http(hub.url, 'POST', '/api/v1/pair', undefined, { code, name: 'display', app: 't' })
+  const { token, device } = JSON.parse(text) as { token: string; device: string }
+  assert.is(accounts.ada.views.get('devices', device)?.readOnly, true)
+  const push = encodeFrame('push', { confirmed: 0, actions: [[1, 0, 'book.put', 'b', {}]] })
+  const { frames } = await converse(hub.url, [helloFrame(token), push], ({ kind }) => kind === 'acked')
+  assert.equal(outcomeOf(frames.at(-1)), 'forbidden')
+  assert.is(accounts.ada.views.get('books', 'b'), undefined)
+})
+
+test("the operator's socket tells another account's device from none no better than anyone", async context => {
+  const { hub, accounts, tried } = await scene(context)
+  const device = parseToken(tried.find(({ name }) => name === 'a device')!.token!)!.device
+  const nobody = 'n'.repeat(device.length)
+  const before = [accounts.ada, accounts.ben].map(stateOf)
+  const refusals = await Promise.all(
+    [device, nobody].map(device =>
+      callControl(hub.dataFolder, 'device.revoke', { account: 'ben', device }).catch(
+        (error: unknown) => error as Error & { code: string }
+      )
+    )
+  )
+  assert.equal(
+    refusals.map(error => `${(error as { code: string }).code} ${(error as Error).message.replace(device, nobody)}`),
+    Array.from({ length: 2 }, () => `not-found there is no device ${nobody}`)
+  )
+  assert.equal([accounts.ada, accounts.ben].map(stateOf), before)
+  for (const name of ['toString', '__proto__', 'constructor', '', 'device', 'device.revoke/..'])
+    assert.not(isOperationName(name), name)
+})
+
+test("nobody but the data folder's owner reaches the operator's socket", async context => {
+  const { hub } = await scene(context)
+  const path = join(hub.dataFolder, CONTROL_SOCKET)
+  assert.is(statSync(path).mode & 0o777, 0o600)
+  assert.is(statSync(hub.dataFolder).mode & 0o777, 0o700)
+  if (process.getuid?.() !== 0) {
+    assert.is.not(process.env['CI'], 'true', 'CI runs this test as root, who can become someone else')
+    process.stdout.write('SKIPPED: only root can try the socket as someone else\n')
+    return
+  }
+  const script = `require('node:net').connect(process.argv[1]).on('error', e => console.log(e.code)).on('connect', () => console.log('in'))`
+  const { stdout } = spawnSync(process.execPath, ['-e', script, path], { uid: 65_534, gid: 65_534, cwd: '/', timeout: 30_000 })
+  assert.is(stdout.toString(), 'EACCES\n')
+})
+
+test('rights rise from actor to actor', () => {
+  for (const verb of Object.keys(LEAST_ACTOR) as Verb[]) {
+    const allowed = ACTORS.map(actor => permits(actor, verb))
+    assert.not.match(allowed.join(' '), 'true false', verb)
+    assert.ok(permits('operator', verb))
+  }
+})
+
+test.run()
