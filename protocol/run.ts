@@ -1,6 +1,8 @@
 import { FRAMES } from './frames.ts'
 
 const HEADER_BYTES = 7
+/** What `frameInPlace` needs in front of a run. */
+export const RUN_HEADROOM_BYTES = HEADER_BYTES
 const NO_BYTES = new Uint8Array(0)
 const MAX_LIKELY_LENGTH = 65_536
 const encoder = new TextEncoder()
@@ -143,10 +145,24 @@ export function changesFrame(runs: readonly Uint8Array[], count: number): Uint8A
   return frame
 }
 
+/**
+ * Makes a `changes` frame of a run where it stands, by writing over what is in front of it: no byte of the run is copied.
+ *
+ * @param memory the caller's own, with at least `RUN_HEADROOM_BYTES` before the run that nobody needs
+ */
+export function frameInPlace(memory: Uint8Array, runAt: number, runEnd: number, count: number): Uint8Array {
+  const frame = memory.subarray(runAt - HEADER_BYTES, runEnd)
+  writeHeader(frame, count)
+  return frame
+}
+
 /** `[17, [ … ]]` with a 32-bit count, so that the header has one length. */
 function writeHeader(frame: Uint8Array, count: number): void {
   frame[0] = 0x92
   frame[1] = FRAMES.changes.type
   frame[2] = 0xdd
-  new DataView(frame.buffer, frame.byteOffset).setUint32(3, count)
+  frame[3] = count >>> 24
+  frame[4] = count >>> 16
+  frame[5] = count >>> 8
+  frame[6] = count
 }

@@ -6,6 +6,8 @@ import type { Store, StoredRun } from './store.ts'
 /** What a connection may hold unsent before nothing more is sent to it, and the rest is read from the log later. */
 export const HIGH_WATER_BYTES = 262_144
 const SLOW_AFTER_MS = 10_000
+/** Runs shorter than this share a frame: a frame of its own would cost more than the copy. */
+const SHARED_BELOW_BYTES = 16_384
 
 export interface LogReaderParts {
   readonly connection: Connection
@@ -82,9 +84,9 @@ export class LogReader {
   async #copyLog(): Promise<void> {
     const { account, connection, store } = this.#parts
     while (this.#cursor < account.durableHead && !this.#isClosed && connection.bufferedBytes < HIGH_WATER_BYTES) {
-      const runs = await store.read(account.id, this.#cursor, LIMITS.changesFrameBytes)
+      const runs = await store.read(account.id, this.#cursor, HIGH_WATER_BYTES)
       if (this.#isClosed) return
-      for (const [parts, count] of gatherFrames(runs, this.#cursor)) connection.send(changesFrame(parts, count))
+      for (const frame of framesOf(runs, this.#cursor)) connection.send(frame)
       const last = runs.at(-1)!
       this.#cursor = last.first + last.count - 1
     }
@@ -93,23 +95,28 @@ export class LogReader {
   }
 }
 
-/** Stored runs as the parts of frames: small ones share a frame, and what the reader has seen already is left out. */
-function gatherFrames(runs: readonly StoredRun[], cursor: number): [parts: Uint8Array[], count: number][] {
-  const frames: [Uint8Array[], number][] = []
-  let bytes = Infinity
-  for (const { first, count, run } of runs) {
-    const seen = Math.max(0, cursor - first + 1)
-    let start = 0
-    for (let index = 0; index < seen; index++) start = valueEnd(run, start)
-    const rest = run.subarray(start)
-    if (bytes + rest.length > LIMITS.changesFrameBytes) {
-      frames.push([[], 0])
-      bytes = 0
+/** Stored runs as frames: long ones as they are, short ones together in one frame, and what the reader has seen already left out. */
+function* framesOf(runs: readonly StoredRun[], cursor: number): Generator<Uint8Array> {
+  let short: Uint8Array[] = []
+  let count = 0
+  let bytes = 0
+  for (const stored of runs) {
+    const seen = Math.max(0, cursor - stored.first + 1)
+    const isLong = stored.run.length >= SHARED_BELOW_BYTES
+    if (short.length > 0 && (isLong || bytes + stored.run.length > LIMITS.changesFrameBytes)) {
+      yield changesFrame(short, count)
+      short = []
+      count = bytes = 0
     }
-    const frame = frames.at(-1)!
-    frame[0].push(rest)
-    frame[1] += count - seen
-    bytes += rest.length
+    if (isLong && seen === 0 && stored.frame !== undefined) {
+      yield stored.frame
+      continue
+    }
+    let start = 0
+    for (let index = 0; index < seen; index++) start = valueEnd(stored.run, start)
+    short.push(stored.run.subarray(start))
+    count += stored.count - seen
+    bytes += stored.run.length - start
   }
-  return frames
+  if (short.length > 0) yield changesFrame(short, count)
 }

@@ -21,6 +21,8 @@ export interface StoredRun {
   readonly run: Uint8Array
   /** A msgpack array with one value for each change; never sent. */
   readonly notes: Uint8Array
+  /** The `changes` frame that is this run, where the store has it without a copy. Shares the run's memory. */
+  readonly frame?: Uint8Array
 }
 
 /** New changes of one account. */

@@ -1,9 +1,10 @@
-import { StoreDamage, StoreTrimmed, type Append, type LogEnd, type LogHead, type StoredRun } from '../core/store.ts'
+import { StoreDamage, type Append, type LogEnd, type LogHead, type StoredRun } from '../core/store.ts'
 import type { Database } from './environment.ts'
 import { Heads } from './heads.ts'
 import { Journal, lastOf, openJournal, sealJournal, type JournaledRun, type JournalRecord } from './journal.ts'
 import { behind, epochKey, journalKey, journalNumber, journalPrefix, runKey, runPrefix } from './keys.ts'
 import { keySum, openRun, openValue, peekRun, sealValue } from './layout.ts'
+import { SegmentReader } from './segment-reader.ts'
 import { sealSegment, type SegmentLimits } from './segments.ts'
 import { Tails, type Move } from './tails.ts'
 import { floorOf, trimmedPuts } from './trim.ts'
@@ -51,12 +52,14 @@ export class Logs {
   readonly #heads = new Heads(account => this.#loadHead(account), REMEMBERED_HEADS)
   readonly #journal = new Journal()
   readonly #tails: Tails
+  readonly #segments: SegmentReader
 
   /** @throws StoreDamage when the journal is not what was written, naming the record */
   constructor(db: Database, limits: LogLimits) {
     this.#db = db
     this.#limits = limits
     this.#tails = new Tails(limits)
+    this.#segments = new SegmentReader(db)
     this.#recover()
   }
 
@@ -72,9 +75,9 @@ export class Logs {
 
   /** @throws StoreDamage */
   read(account: string, after: number, maxBytes: number): StoredRun[] {
-    const tailFirst = this.#tails.first(account) ?? Infinity
     const runs: StoredRun[] = []
-    if (after + 1 < tailFirst && !this.#readSegments(account, after, tailFirst, maxBytes, runs)) return runs
+    const behindSegments = this.#tails.first(account) ?? (this.#heads.durable(account)?.head ?? 0) + 1
+    if (after + 1 < behindSegments && !this.#segments.read(account, after, behindSegments, maxBytes, runs)) return runs
     this.#tails.read(account, after, maxBytes, runs)
     return runs
   }
@@ -168,33 +171,6 @@ export class Logs {
     const prefix = runPrefix(account)
     const [newest] = this.#db.getRange({ start: behind(prefix), end: prefix, reverse: true, limit: 1 })
     return newest?.value
-  }
-
-  /** Adds what segments hold behind `after` and before `before`; true when there is room for more. */
-  #readSegments(account: string, after: number, before: number, maxBytes: number, into: StoredRun[]): boolean {
-    const prefix = runPrefix(account)
-    const sum = keySum(prefix)
-    let expected = after + 1
-    if (!this.#db.doesExist(runKey(prefix, expected))) {
-      const [holding] = this.#db.getRange({ start: runKey(prefix, expected), end: prefix, reverse: true, limit: 1 })
-      const floor = holding === undefined ? floorOf(this.#db, account) : 1
-      if (expected < floor) throw new StoreTrimmed(account, floor)
-      if (holding !== undefined) expected = openRun(holding.value, sum, `the log of ${account} at ${expected}`).first
-    }
-    let bytes = 0
-    for (const { value } of this.#db.getRange({ start: runKey(prefix, expected), end: behind(prefix) })) {
-      const run = openRun(value, sum, `the log of ${account} at ${expected}`)
-      // On its way here, and still read from memory.
-      if (run.first >= before) break
-      if (run.first !== expected) throw new StoreDamage(`the log of ${account} lacks ${expected}`)
-      expected = run.first + run.count
-      if (expected <= after + 1) continue
-      into.push(run)
-      bytes += run.run.length
-      if (bytes >= maxBytes) return false
-    }
-    if (before !== Infinity && expected !== before) throw new StoreDamage(`the log of ${account} lacks ${expected}`)
-    return true
   }
 
   #loadHead(account: string): LogEnd | undefined {
