@@ -25,13 +25,14 @@ export class SegmentCache {
   }
 
   add(account: string, segment: StoredRun): void {
+    const key = keyOf(account, segment.first)
     const bytes = sizeOf(segment)
-    if (bytes > this.#maxBytes) return
-    this.#segments.set(keyOf(account, segment.first), segment)
+    if (bytes > this.#maxBytes || this.#segments.has(key)) return
+    this.#segments.set(key, segment)
     this.#sizeBytes += bytes
-    for (const [key, oldest] of this.#segments) {
+    for (const [oldestKey, oldest] of this.#segments) {
       if (this.#sizeBytes <= this.#maxBytes) break
-      this.#segments.delete(key)
+      this.#segments.delete(oldestKey)
       this.#sizeBytes -= sizeOf(oldest)
     }
   }
