@@ -11,8 +11,8 @@ export interface DocumentsOptions {
   readonly storage: ClientStorage
   readonly outbox: Outbox
   readonly clock: Clock
-  /** Resolves when everything that came so far is in storage. */
-  readonly stored: () => Promise<void>
+  /** Resolves when everything that came so far was given to storage, with what that did not take. */
+  readonly stored: () => Promise<readonly StorageChange[]>
   /** The hub's document of a book, as one update. */
   readonly read: (book: string) => Promise<Uint8Array>
   /** Takes the edits of one turn. */
@@ -203,13 +203,13 @@ export class Documents {
 
   async #load(book: string, entry: () => Open): Promise<BookDocument> {
     const { storage, outbox, stored, submit, onError } = this.#options
-    await stored()
     const prefix = `${DOCUMENT_PREFIX}${book}\n`
+    const untaken = (await stored()).flatMap(([key, update]) => (key.startsWith(prefix) && update !== undefined ? [update] : []))
     const pieces = await storage.load(prefix)
     const open = entry()
     if (!open.isStale && pieces.length > MOST_PIECES) this.#join(pieces)
     const document = new BookDocument({
-      updates: [...(open.isStale ? [] : pieces.map(([, update]) => update)), ...open.arrived],
+      updates: [...(open.isStale ? [] : [...pieces.map(([, update]) => update), ...untaken]), ...open.arrived],
       pending: () =>
         Array.from(outbox.about('annotation', book))
           .filter(pending => pending.kind === 'annotation.update' && !this.#superseded.has(pending))

@@ -49,6 +49,11 @@ export class Keeper {
     this.schedule()
   }
 
+  /** What storage was given and has not taken yet. */
+  get untaken(): readonly StorageChange[] {
+    return this.#failed
+  }
+
   /** Resolves when everything so far was given to storage; failures go to `onError`. */
   flush(): Promise<void> {
     this.#cancelTimer?.()

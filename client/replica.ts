@@ -81,7 +81,10 @@ export class Replica {
       storage,
       outbox,
       clock,
-      stored: () => this.#keeper.flush(),
+      stored: async () => {
+        await this.#keeper.flush()
+        return this.#keeper.untaken
+      },
       read: book => this.#port.readDocument(book),
       submit: (book, updates) => this.#edited(book, updates),
       onRefused,

@@ -65,6 +65,8 @@ export class Session {
   #silentTicks = 0
   #hasSent = false
   #isProbing = false
+  /** It came back after being replaced, and has not held since. */
+  #hasComeBack = false
   #cancelTimer = (): void => {}
 
   constructor(owner: SessionOwner, options: SessionOptions) {
@@ -188,7 +190,10 @@ export class Session {
     const bye = this.#bye
     const code = bye !== undefined && isErrorCode(bye.code) ? bye.code : codeOf(reason.code)
     this.#disconnect(1000, '')
-    const retry: Retry = code === undefined ? 'backoff' : ERRORS[code].retry
+    // A hello of our own that was held up on the way may have taken our place; another client, which holds its own, is let have it.
+    const isOwnDoing = code === 'replaced' && !this.#hasComeBack
+    if (isOwnDoing) this.#hasComeBack = true
+    const retry: Retry = code === undefined || isOwnDoing ? 'backoff' : ERRORS[code].retry
     if (code !== undefined && (retry === 'never' || retry === 'refresh')) {
       this.#reason = new HubError(code, bye?.message ?? reason.text)
       this.#enter('closed')
@@ -199,7 +204,10 @@ export class Session {
     this.#cancelTimer()
     const connection = this.#connection
     if (connection === undefined) return
-    if (this.#liveSinceMs !== undefined && this.#clock.nowMs() - this.#liveSinceMs >= HELD_MS) this.#backoff.reset()
+    if (this.#liveSinceMs !== undefined && this.#clock.nowMs() - this.#liveSinceMs >= HELD_MS) {
+      this.#backoff.reset()
+      this.#hasComeBack = false
+    }
     this.#connection = undefined
     this.#welcome = undefined
     this.#liveSinceMs = undefined

@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
+import { MemoryStorage } from '../../client/storage.ts'
 import { HubError, LIMITS } from '../../protocol/index.ts'
 import { suite } from '../util/suite.ts'
 import { FakeHub } from './fake-hub.ts'
@@ -37,6 +38,21 @@ test('the edits of one turn are one action', async context => {
   await client.settled()
   assert.is(hub.pushed.length, 2)
   assert.is(notes.get(id)?.note, 'abc')
+})
+
+test('a document that is opened while storage takes nothing shows what the hub has told all the same', async context => {
+  const hub = new FakeHub()
+  const writer = await open(context, hub)
+  const storage = new MemoryStorage()
+  const { client } = await open(context, hub, { token: 'laptop', storage })
+  await client.live()
+  storage.write = () => Promise.reject(new Error('the device is full'))
+  const ours = await writer.client.annotations('b1')
+  const id = ours.put({ quote: 'told' })
+  const isTold = new Promise<void>(resolve => client.on('annotations', () => resolve()))
+  await isTold
+  const theirs = await client.annotations('b1')
+  assert.is(theirs.get(id)?.quote, 'told')
 })
 
 test('putting what is there already is no edit', async context => {

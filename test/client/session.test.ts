@@ -40,6 +40,24 @@ for (const code of ['device-revoked', 'unauthenticated', 'version-unsupported'] 
   })
 }
 
+test('a client that was replaced comes back once, because a hello of its own may have been held up; replaced again, it gives way', async context => {
+  const hub = new FakeHub()
+  const { client, clock } = await open(context, hub)
+  await client.live()
+  hub.cut('replaced')
+  await until(() => client.state === 'offline')
+  await comeBack({ client, clock })
+  hub.cut('replaced')
+  await until(() => client.state === 'closed')
+  assert.is(client.reason?.code, 'replaced')
+  client.retry()
+  await client.live()
+  clock.advance(5_000)
+  hub.cut('replaced')
+  await until(() => client.state !== 'live')
+  assert.is(client.state, 'offline')
+})
+
 test('a close code of the hub counts without a bye, that of a proxy does not', async context => {
   const hub = new FakeHub()
   const ends: (() => void)[] = []

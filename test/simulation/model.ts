@@ -1,0 +1,67 @@
+import * as Y from 'yjs'
+import { ANNOTATION_DOCUMENT, type Plain, type WireChange } from '../../protocol/index.ts'
+import { sorted, withoutFields, type Shown } from './clients/app.ts'
+
+type Fields = Record<string, Plain>
+
+const { root, removedField } = ANNOTATION_DOCUMENT
+
+/** What follows from a log, in as few words as possible: what everyone's picture of the account is compared with. */
+export interface Model extends Shown {
+  /** `book annotation` of every annotation that was ever there. */
+  readonly everAnnotated: ReadonlySet<string>
+}
+
+export function modelOf(log: readonly WireChange[]): Model {
+  const books = new Map<string, { fields: Fields; identifiers: Fields; removed: boolean }>()
+  const settings = new Map<string, Plain>()
+  const devices = new Map<string, Fields>()
+  const positions = new Map<string, Fields & { client: string; atMs: number }>()
+  const docs = new Map<string, Y.Doc>()
+  const everAnnotated = new Set<string>()
+  for (const [cursor, , device, client, , atMs, kind, key, body] of log) {
+    const fields = body as Fields
+    const book = books.get(key) ?? { fields: {}, identifiers: {}, removed: false }
+    if (kind === 'setting.put') settings.set(key, fields['value']!)
+    if (kind === 'device.put') devices.set(key, { ...fields, revoked: devices.get(key)?.['revoked'] ?? false })
+    if (kind === 'device.revoke') devices.set(key, { ...devices.get(key), revoked: true })
+    if (kind === 'book.put') {
+      const { identifiers = {}, ...given } = fields
+      books.set(key, {
+        ...book,
+        fields: merged(book.fields, given),
+        identifiers: merged(book.identifiers, identifiers as Fields)
+      })
+    }
+    if (kind === 'book.remove' || kind === 'book.restore') books.set(key, { ...book, removed: kind === 'book.remove' })
+    if (kind === 'position.set') {
+      const place = `${key} ${device}`
+      const last = positions.get(place)
+      if (last === undefined || last.client === client || atMs >= last.atMs)
+        positions.set(place, { progression: null, chapter: null, ...fields, atMs, cursor, client })
+    }
+    if (kind === 'annotation.update') {
+      const doc = docs.get(key) ?? new Y.Doc()
+      docs.set(key, doc)
+      Y.applyUpdate(doc, body as Uint8Array)
+      for (const id of doc.getMap(root).keys()) everAnnotated.add(`${key} ${id}`)
+    }
+  }
+  const annotations = [...docs].flatMap(([book, doc]) =>
+    Object.entries(doc.getMap(root).toJSON()).map(([id, fields]): [string, Plain] => [`${book} ${id}`, fields as Plain])
+  )
+  return {
+    books: sorted([...books].map(([id, { fields, ...rest }]) => [id, { ...fields, ...rest }])),
+    settings: sorted([...settings].filter(([, value]) => value !== null)),
+    devices: sorted([...devices]),
+    positions: sorted([...positions].map(([place, position]) => [place, withoutFields(position, 'client')])),
+    annotations: sorted(annotations),
+    everAnnotated
+  }
+}
+
+/** True for an annotation that is marked as removed. */
+export const isRemoved = (annotation: Plain): boolean => Object.hasOwn(annotation as object, removedField)
+
+const merged = (known: Fields, given: Fields): Fields =>
+  Object.fromEntries(Object.entries({ ...known, ...given }).filter(([, value]) => value !== null))
