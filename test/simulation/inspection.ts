@@ -82,8 +82,10 @@ async function viewed(read: Read, books: readonly string[]): Promise<Shown> {
 /** The views of an account of which nothing but the log is left. */
 async function refolded(world: World, id: string, books: readonly string[]): Promise<Shown> {
   const store: Store = new MemoryStore()
-  for (const { appends } of world.disk.batches)
-    if (appends.length > 0) await store.commit({ appends: appends.filter(({ account }) => account === id), writes: [] })
+  for (const write of world.disk.writes) {
+    const appends = 'trimmed' in write ? [] : write.appends.filter(append => append.account === id)
+    if (appends.length > 0) await store.commit({ appends, writes: [] })
+  }
   const { clock } = world.hub!
   const account = await Account.open(id, (await store.head(id))!, { store, clock, wake() {}, broken() {} })
   await account.documents.load(books.filter(book => account.documents.isKnown(book)))

@@ -12,18 +12,21 @@ export interface DiskSpeed {
   readonly weight: number
 }
 
+/** What a store is asked to keep, or to let go of. */
+export type Write = Batch | { readonly trimmed: string; readonly floor: number }
+
 /**
  * The hub's disk. It keeps commits whole and in their order, as LMDB does: a crash leaves all that was flushed, and of what was on its way as many of
  * the first commits as chance has it.
  */
 export class Disk {
   /** What is on it, in order. */
-  readonly batches: Batch[] = []
+  readonly writes: Write[] = []
   readonly #loop: Loop
   readonly #random: Random
   readonly #onFlushed: (batch: Batch) => void
   speed: DiskSpeed
-  #underWay: Batch[] = []
+  #underWay: Write[] = []
 
   constructor(loop: Loop, random: Random, speed: DiskSpeed, onFlushed: (batch: Batch) => void) {
     this.#loop = loop
@@ -36,16 +39,18 @@ export class Disk {
   async open(life: Life): Promise<Store> {
     const flushes: (() => void)[] = []
     const memory = new MemoryStore(() => new Promise(resolve => flushes.push(resolve)))
-    const replayed = this.batches.map(batch => memory.commit(batch))
+    const replayed = this.writes.map(write =>
+      'trimmed' in write ? memory.trim(write.trimmed, write.floor) : memory.commit(write)
+    )
     for (const flush of flushes.splice(0)) flush()
-    await Promise.all(replayed)
+    await Promise.all<unknown>(replayed)
     return new OpenStore(memory, this, life, flushes)
   }
 
   /** The process that had it open is gone. */
   crash(): void {
     const kept = this.#random.below(this.#underWay.length + 1)
-    for (const batch of this.#underWay.splice(0).slice(0, kept)) this.#keep(batch)
+    for (const write of this.#underWay.splice(0).slice(0, kept)) this.#keep(write)
   }
 
   /** True while a commit is not flushed. */
@@ -53,12 +58,12 @@ export class Disk {
     return this.#underWay.length > 0
   }
 
-  /** @param done called when the batch, and all before it, are flushed */
-  write(batch: Batch, life: Life, done: () => void): void {
-    this.#underWay.push(batch)
+  /** @param done called when this, and all before it, is flushed */
+  write(write: Write, life: Life, done: () => void): void {
+    this.#underWay.push(write)
     this.#loop.after(this.#random.next() ** 3 * this.speed.flushMs, life, () => {
       // A flush takes all that came before it along.
-      while (this.#underWay.includes(batch)) this.#keep(this.#underWay.shift()!)
+      while (this.#underWay.includes(write)) this.#keep(this.#underWay.shift()!)
       done()
     })
   }
@@ -67,9 +72,9 @@ export class Disk {
     return new Promise(resolve => this.#loop.after(this.#random.next() ** 3 * this.speed.readMs, life, resolve))
   }
 
-  #keep(batch: Batch): void {
-    this.batches.push(batch)
-    this.#onFlushed(batch)
+  #keep(write: Write): void {
+    this.writes.push(write)
+    if (!('trimmed' in write)) this.#onFlushed(write)
   }
 }
 
@@ -115,6 +120,13 @@ class OpenStore implements Store {
     // Without one the batch was refused, and nothing of it is written.
     if (flush !== undefined) this.#disk.write(copyOf(batch), this.#life, flush)
     await committed
+  }
+
+  async trim(account: string, floor: number): Promise<number> {
+    if (this.#life.isOver) return new Promise(() => {})
+    const trimming = this.#memory.trim(account, floor)
+    this.#disk.write({ trimmed: account, floor }, this.#life, this.#flushes.pop()!)
+    return trimming
   }
 
   close(): Promise<void> {
