@@ -64,10 +64,8 @@ export const DEEDS = {
     for (const line of world.hub?.lines ?? []) line.stall(forMs)
   }),
 
-  'app crashes': trouble(3, (world, app, random) => {
-    app.crash()
-    world.loop.after(spanMs(random), world.life, () => world.present.includes(app) && app.start())
-  }),
+  'app crashes': trouble(2, crashApp),
+  'app crashes in a write': trouble(2, (world, app, random) => app.inNextWrite(() => crashApp(world, app, random))),
   'app is opened again': trouble(1, (_, app) => app.reopen()),
   'device is full': trouble(1, (world, app, random) => {
     app.failures = 0.5
@@ -79,10 +77,8 @@ export const DEEDS = {
     app.wall.offMs += Math.floor((random.next() - 0.5) * 1_000_000)
   }),
 
-  'hub crashes': trouble(3, (world, _, random) => {
-    world.crashHub(random.chance(0.7))
-    world.loop.after(spanMs(random) / 4, world.life, () => void world.startHub())
-  }),
+  'hub crashes': trouble(2, (world, _, random) => crashHub(world, random)),
+  'hub crashes in a commit': trouble(3, (world, _, random) => world.disk.inNextWrite(() => crashHub(world, random))),
   'hub restarts': trouble(2, (world, _, random) => void world.restartHub(spanMs(random) / 4)),
   'hub clock steps': trouble(2, (world, _, random) => {
     world.wall.offMs += Math.floor((random.next() - 0.5) * random.pick([2_000, 7_200_000, 400_000_000]))
@@ -97,6 +93,16 @@ export const DEEDS = {
 } as const satisfies Record<string, Deed>
 
 export type DeedName = keyof typeof DEEDS
+
+function crashApp({ loop, life, present }: World, app: App, random: Random): void {
+  app.crash()
+  loop.after(spanMs(random), life, () => present.includes(app) && app.start())
+}
+
+function crashHub(world: World, random: Random): void {
+  world.crashHub(random.chance(0.7))
+  world.loop.after(spanMs(random) / 4, world.life, () => void world.startHub())
+}
 
 async function revoke({ hub, history }: World, { party: { account, device } }: App): Promise<void> {
   const opened = await hub?.hub.account(account)

@@ -80,6 +80,7 @@ async function live(plan: Plan, ports: Ports): Promise<Outcome> {
 function heal(world: World): void {
   const { network, disk, present, history } = world
   history.add({ is: 'step', what: 'all is well again' })
+  disk.inNextWrite(() => {})
   network.weather = { ...network.weather, latencyMs: 5 }
   disk.speed = { ...disk.speed, flushMs: 2, readMs: 1 }
   void world.startHub()
@@ -89,6 +90,7 @@ function heal(world: World): void {
   }
   for (const app of present) {
     app.isOffline = false
+    app.inNextWrite(() => {})
     app.failures = 0
     app.start()
   }

@@ -16,6 +16,8 @@ export interface App {
   start(): void
   /** Its process ends here and now. */
   crash(): void
+  /** Its process will end in the middle of the next write. @param task what is to be done then */
+  inNextWrite(task: () => void): void
   /** Its process ends in good order, and starts again. */
   reopen(): void
   /** Changes something. */

@@ -56,6 +56,10 @@ export class SdkApp implements App {
     for (const line of this.lines) line.client.abandon(this.#random.chance(0.7))
   }
 
+  inNextWrite(task: () => void): void {
+    this.#disk.inNextWrite(task)
+  }
+
   reopen(): void {
     const client = this.#client
     const life = this.#life

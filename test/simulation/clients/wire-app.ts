@@ -71,6 +71,9 @@ export class WireApp implements App {
     for (const line of this.lines) line.client.abandon(this.#random.chance(0.7))
   }
 
+  /** It writes nothing. */
+  inNextWrite(): void {}
+
   reopen(): void {
     this.#end?.close(1000, '')
   }
@@ -83,7 +86,10 @@ export class WireApp implements App {
   }
 
   misspeak(random: Random): void {
-    this.#ask(malformedOf(random, this.party.account), random)
+    const { account } = this.party
+    const book = bookOf(random, account)
+    const update = random.chance(0.5) ? this.#books.badEdit(book, random) : undefined
+    this.#ask(update === undefined ? malformedOf(random, account) : ['annotation.update', book, update], random)
   }
 
   read(random: Random): void {
@@ -197,9 +203,10 @@ export class WireApp implements App {
     if (actions.length > 0) this.#push(actions)
   }
 
-  #change([cursor, , , , , , kind, key, body]: WireChange): void {
+  #change([cursor, , device, , , , kind, key, body]: WireChange): void {
     this.#cursor = cursor
-    if (kind === 'annotation.update') this.#books.receive(key, body as ChangeBody<'annotation.update'>)
+    if (kind === 'annotation.update')
+      this.#books.receive(key, body as ChangeBody<'annotation.update'>, device === this.party.device)
   }
 
   #settle(number: number): void {

@@ -10,8 +10,14 @@ export class YjsBooks {
   readonly #docs = new Map<string, Y.Doc>()
   /** What the log has brought. */
   readonly #updates = new Map<string, Uint8Array[]>()
+  /** Yjs client ids of other devices. */
+  readonly #foreign = new Map<string, Set<number>>()
 
-  receive(book: string, update: Uint8Array): void {
+  /** @param isOwn the edit is of this client's device */
+  receive(book: string, update: Uint8Array, isOwn: boolean): void {
+    const foreign = this.#foreign.get(book) ?? new Set()
+    this.#foreign.set(book, foreign)
+    if (!isOwn) for (const client of Y.parseUpdateMeta(update).to.keys()) foreign.add(client)
     const updates = this.#updates.get(book) ?? []
     updates.push(update)
     this.#updates.set(book, updates)
@@ -32,6 +38,19 @@ export class YjsBooks {
     return made
   }
 
+  /** An edit that the hub must refuse: cut short, or under the Yjs client id of another device. It is made in no document of this client. */
+  badEdit(book: string, random: Random): Uint8Array | undefined {
+    const doc = new Y.Doc()
+    for (const update of this.#updates.get(book) ?? []) Y.applyUpdate(doc, update)
+    const foreign = [...(this.#foreign.get(book) ?? [])]
+    const isForeign = foreign.length > 0 && random.chance(0.5)
+    if (isForeign) doc.clientID = random.pick(foreign)
+    const before = Y.encodeStateVector(doc)
+    doc.transact(() => change(doc, random))
+    const update = Y.encodeStateAsUpdate(doc, before)
+    return isForeign ? update : update.slice(0, -1)
+  }
+
   /** Edits that the hub refused are in the document: the next edit is made in one without them. */
   forget(book: string): void {
     this.#docs.delete(book)
@@ -46,6 +65,7 @@ export class YjsBooks {
   clear(): void {
     this.#docs.clear()
     this.#updates.clear()
+    this.#foreign.clear()
   }
 
   #build(book: string): Y.Doc {

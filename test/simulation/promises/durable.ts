@@ -11,6 +11,8 @@ export const durable: Check = ({ happenings, parties, logs }) => {
     const head = heads.get(account) ?? 0
     if (frame?.kind === 'welcome' && frame.head > head)
       return `session ${session} was told of the head ${frame.head} when ${head} was flushed`
+    if (frame?.kind === 'view' && frame.cursor > head)
+      return `session ${session} was shown a view of ${frame.cursor} when ${head} was flushed`
     if (frame?.kind === 'changes' && frame.changes.at(-1)![0] > head)
       return `session ${session} was told of change ${frame.changes.at(-1)![0]} when ${head} was flushed`
     if (frame?.kind !== 'acked') continue

@@ -14,6 +14,9 @@ interface Outbox {
   confirmed: number
 }
 
+/** True for an answer that says that the number was used up before. */
+const isSpent = (answer: number | string): boolean => answer === 'already-done' || answer === 'action-conflict'
+
 const contentOf = ([, , kind, key, body]: WireAction): string => Buffer.from(encodeValue([kind, key, body])).toString('latin1')
 const bodyOf = (body: Plain): string => Buffer.from(encodeValue(body)).toString('latin1')
 
@@ -26,12 +29,23 @@ export const exactlyOnce: Check = ({ happenings, parties, logs }) => {
     outboxes.set(name, known)
     return known
   }
+  /** `session number` → what has come to the hub there and was not answered: the content that came first, or another. */
+  const open = new Map<string, { firsts: number; others: number }>()
   for (const happening of happenings) {
-    if (happening.is !== 'sent') continue
+    if (happening.is !== 'sent' && happening.is !== 'arrived') continue
     const { frame, session } = happening
     const { device, client } = parties.get(session)!
     const outbox = outboxOf(device, client)
-    if (frame?.kind === 'push') {
+    if (happening.is === 'arrived') {
+      if (frame?.kind !== 'push') continue
+      for (const action of frame.actions) {
+        const name = `${session} ${action[0]}`
+        const waiting = open.get(name) ?? { firsts: 0, others: 0 }
+        open.set(name, waiting)
+        if (contentOf(action) === contentOf(outbox.asked.get(action[0])!.first)) waiting.firsts += 1
+        else waiting.others += 1
+      }
+    } else if (frame?.kind === 'push') {
       outbox.confirmed = Math.max(outbox.confirmed, frame.confirmed)
       for (const action of frame.actions) {
         const asked = outbox.asked.get(action[0]) ?? { contents: new Set<string>(), first: action, answer: undefined }
@@ -46,6 +60,11 @@ export const exactlyOnce: Check = ({ happenings, parties, logs }) => {
     ]
     for (const [number, answer] of answers) {
       const asked = outbox.asked.get(number)
+      const waiting = open.get(`${session} ${number}`)
+      if (waiting !== undefined && waiting.others > 0 && (isSpent(answer) || waiting.firsts === 0)) {
+        waiting.others -= 1
+        if (!isSpent(answer)) return `${number} of ${client} came with other content, and was answered like the first`
+      } else if (waiting !== undefined) waiting.firsts -= 1
       if (asked === undefined) return `${client} was answered about ${number}, for which it never asked`
       if (answer === 'already-done') {
         if (number > outbox.confirmed && asked.answer !== undefined)

@@ -2,17 +2,16 @@ import type { Check } from './index.ts'
 
 /** No session is sent a word of another account, and a revoked device is sent nothing and changes nothing from then on. */
 export const isolation: Check = ({ happenings, parties, logs }) => {
-  const strays = new WeakMap<Uint8Array, string | undefined>()
-  const accounts = new Set([...parties.values()].map(({ account }) => account))
+  const accounts = [...new Set([...parties.values()].map(({ account }) => account))]
+  /** Whose names are in a frame. One that goes to many is looked through once. */
+  const named = new WeakMap<Uint8Array, string[]>()
   const strayIn = (bytes: Uint8Array, own: string): string | undefined => {
-    if (!strays.has(bytes)) {
+    let names = named.get(bytes)
+    if (names === undefined) {
       const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-      strays.set(
-        bytes,
-        [...accounts].find(account => account !== own && text.includes(`${account}:`))
-      )
+      named.set(bytes, (names = accounts.filter(account => text.includes(`${account}:`))))
     }
-    return strays.get(bytes)
+    return names.find(account => account !== own)
   }
   const revoked = new Set<string>()
   let undecided = new Set<string>()

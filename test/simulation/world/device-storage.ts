@@ -1,6 +1,6 @@
 import type { ClientStorage, StorageChange } from '../../../client/storage.ts'
 import type { Random } from '../../util/random.ts'
-import type { Life, Loop } from './loop.ts'
+import { Life, type Loop } from './loop.ts'
 
 /** What an app keeps on its device: writes are whole and in order, and a crash leaves the first of those that were under way. */
 export class DeviceDisk {
@@ -13,6 +13,7 @@ export class DeviceDisk {
   readonly #random: Random
   readonly #onKept: (changes: readonly StorageChange[]) => void
   #underWay: (readonly StorageChange[])[] = []
+  #onNextWrite: (() => void) | undefined
 
   constructor(loop: Loop, random: Random, onKept: (changes: readonly StorageChange[]) => void) {
     this.#loop = loop
@@ -35,12 +36,19 @@ export class DeviceDisk {
           return done().then(() => Promise.reject(new Error('the device is full')))
         const own = [...changes]
         this.#underWay.push(own)
+        this.#onNextWrite?.()
+        this.#onNextWrite = undefined
         return done().then(() => {
           while (this.#underWay.includes(own)) this.#keep(this.#underWay.shift()!)
         })
       },
       close: done
     }
+  }
+
+  /** Calls `task` some time in the next write. */
+  inNextWrite(task: () => void): void {
+    this.#onNextWrite = () => this.#loop.after((this.#random.next() * this.writeMs) / 4, new Life(), task)
   }
 
   crash(): void {

@@ -27,6 +27,7 @@ export class Disk {
   readonly #onFlushed: (batch: Batch) => void
   speed: DiskSpeed
   #underWay: Write[] = []
+  #onNextWrite: (() => void) | undefined
 
   constructor(loop: Loop, random: Random, speed: DiskSpeed, onFlushed: (batch: Batch) => void) {
     this.#loop = loop
@@ -53,6 +54,11 @@ export class Disk {
     for (const write of this.#underWay.splice(0).slice(0, kept)) this.#keep(write)
   }
 
+  /** Calls `task` some time in the next write, before that is flushed as a rule. */
+  inNextWrite(task: () => void): void {
+    this.#onNextWrite = () => this.#loop.after(this.#random.next() * this.speed.flushMs * 0.2, new Life(), task)
+  }
+
   /** True while a commit is not flushed. */
   get isBusy(): boolean {
     return this.#underWay.length > 0
@@ -61,6 +67,8 @@ export class Disk {
   /** @param done called when this, and all before it, is flushed */
   write(write: Write, life: Life, done: () => void): void {
     this.#underWay.push(write)
+    this.#onNextWrite?.()
+    this.#onNextWrite = undefined
     this.#loop.after(this.#random.next() ** 3 * this.speed.flushMs, life, () => {
       // A flush takes all that came before it along.
       while (this.#underWay.includes(write)) this.#keep(this.#underWay.shift()!)

@@ -1,0 +1,29 @@
+import type { Violation } from '../promises/index.ts'
+import type { Plant } from '../run.ts'
+
+/** A fault that somebody might make, and the promise that it breaks. */
+export interface Fault {
+  /** Said of the hub or the app: "it …". */
+  readonly name: string
+  readonly breaks: Violation['promise']
+  /** Made anew for each run. */
+  readonly plant: () => Plant
+}
+
+/** The same object, but for some of its methods. */
+export function over<T extends object>(inner: T, own: Partial<T>): T {
+  return new Proxy(inner, {
+    get(_, name) {
+      if (Object.hasOwn(own, name)) return own[name as keyof T]
+      const value: unknown = Reflect.get(inner, name, inner)
+      return typeof value === 'function' ? (value as (...given: unknown[]) => unknown).bind(inner) : value
+    }
+  })
+}
+
+/** Puts another method in the place of one, until the returned function is called. */
+export function patched<T extends object, K extends keyof T>(prototype: T, name: K, make: (original: T[K]) => T[K]): () => void {
+  const original = Object.getOwnPropertyDescriptor(prototype, name)!
+  Object.defineProperty(prototype, name, { ...original, value: make(original.value as T[K]) })
+  return () => void Object.defineProperty(prototype, name, original)
+}
