@@ -9,12 +9,12 @@ const MOST_RUNS = 300
  * Looks for a smaller run that breaks the same promise: without half of the steps, then a quarter, and so on to single ones; then without each client
  * that is not needed.
  */
-export async function smallest({ plan, violations }: Outcome, plant?: Plant): Promise<Plan> {
+export async function smallest({ plan, violations }: Outcome, plant: () => Plant = () => ({})): Promise<Plan> {
   const { promise } = violations[0]!
   let found = plan
   let runs = 0
   const isStillBroken = async (smaller: Plan): Promise<boolean> => {
-    if (++runs > MOST_RUNS || !(await breaks(smaller, promise, plant))) return false
+    if (++runs > MOST_RUNS || !(await breaks(smaller, promise, plant()))) return false
     found = smaller
     return true
   }
@@ -28,7 +28,7 @@ export async function smallest({ plan, violations }: Outcome, plant?: Plant): Pr
   return found
 }
 
-async function breaks(plan: Plan, promise: Violation['promise'], plant?: Plant): Promise<boolean> {
+async function breaks(plan: Plan, promise: Violation['promise'], plant: Plant): Promise<boolean> {
   const { violations } = await run(plan, plant)
   return violations.some(violation => violation.promise === promise)
 }

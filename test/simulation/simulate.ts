@@ -36,8 +36,9 @@ async function one(): Promise<void> {
 
 async function many(count: number): Promise<void> {
   const began = performance.now()
-  const { failures, events, simulatedHours } = await runSeeds(seed, count)
+  const { failures, situations, events, simulatedHours } = await runSeeds(seed, count)
   for (const failure of failures) console.log(failure)
+  for (const [name, worlds] of situations) console.log(`${String(worlds).padStart(8)} worlds: ${name}`)
   const seconds = (performance.now() - began) / 1_000
   console.log(
     `${count} seeds, ${failures.length} failed; ${events} events in ${simulatedHours.toFixed(1)} simulated hours; ${seconds.toFixed(1)} s`

@@ -19,7 +19,7 @@ export const isolation: Check = ({ happenings, parties, logs }) => {
     if (happening.is === 'revoking') undecided.add(happening.device)
     if (happening.is === 'revoked') revoked.add(happening.device)
     // One that was not durable is forgotten with the process.
-    if (happening.is === 'hub' && (happening.did === 'crash' || happening.did === 'closed')) undecided = new Set()
+    if (happening.is === 'hub' && happening.did === 'start') undecided = new Set()
     if (happening.is !== 'sent' || happening.by !== 'hub') continue
     const { session, bytes, frame } = happening
     const { account, device } = parties.get(session)!

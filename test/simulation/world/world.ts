@@ -109,7 +109,7 @@ export class World {
   /** The hub's process ends here and now. */
   crashHub(isTold: boolean): void {
     if (this.#hub === undefined) return
-    this.history.add({ is: 'hub', did: 'crash' })
+    this.history.add({ is: 'hub', did: this.disk.isBusy ? 'crash in a commit' : 'crash' })
     this.#hub.kill(isTold)
     this.#hub = undefined
   }
