@@ -18,7 +18,7 @@ export function controlListener(parts: OperatorParts, logger: Logger): RequestLi
     const name = (incoming.url ?? '').slice(1)
     const run = async (): Promise<Plain> => {
       if (!isOperationName(name)) throw new HubError('not-found', `there is no operation ${name}`)
-      return operate(parts, name, JSON.parse(await readText(incoming)))
+      return operate(parts, name, parsed(await readText(incoming)))
     }
     run().then(
       result => answer(200, { result }),
@@ -57,6 +57,14 @@ export async function callControl(
   const answer = JSON.parse(text) as { result: Plain } | { code: string; message: string }
   if ('result' in answer) return answer
   throw new HubError(isErrorCode(answer.code) ? answer.code : 'internal', answer.message)
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new HubError('bad-request', 'the body is not JSON')
+  }
 }
 
 function post(socketPath: string, path: string, body: string): Promise<string> {

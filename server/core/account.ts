@@ -38,8 +38,6 @@ const STORE_AFTER_RECORDS = 256
 const READ_BYTES = 1_048_576
 /** Actions on documents that may be submitted in one turn: each may take Yjs some milliseconds. */
 export const MAX_DOCUMENT_ACTIONS = 8
-/** Updates of one push on which Yjs may fail: each costs building the document anew. */
-const MAX_BAD_UPDATES = 10
 
 /**
  * A body that came by another way than a frame, as it would be had it come in one: its change goes out in frames.
@@ -175,7 +173,7 @@ export class Account {
   /**
    * Lets numbered actions of a client take effect, each at most once and each by itself. Their documents MUST be in memory.
    * @param confirmed the client has every answer up to this number
-   * @throws HubError `too-many-refused` when Yjs failed on many of them: the rest was not looked at; `internal`
+   * @throws HubError `internal`
    */
   submit(origin: Origin, confirmed: number, actions: readonly WireAction[], submitter: Submitter): void {
     this.#guard(() => {
@@ -183,16 +181,11 @@ export class Account {
       confirm(record, confirmed)
       const answers = this.#turn.answersFor(submitter)
       this.#host.wake(this)
-      let strikes = 0
       for (const action of actions) {
         const [number] = action
         const answer = this.#take(origin, record, action)
         if (answer.length === 3) answers.accepted.push([number, answer[2]])
-        else {
-          answers.refused.push([number, answer[3], answer[4], answer[5]])
-          if (answer[3] === 'bad-update' && ++strikes > MAX_BAD_UPDATES)
-            throw new HubError('too-many-refused', '', { retryAfterMs: 60_000 })
-        }
+        else answers.refused.push([number, answer[3], answer[4], answer[5]])
       }
     })
   }

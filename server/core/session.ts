@@ -27,6 +27,8 @@ import type { Answers, Submitter } from './turn.ts'
 /** What a session may have asked for and not been answered before it stops listening. */
 const MAX_UNANSWERED_BYTES = 1_048_576
 const MAX_REFUSED_IN_A_ROW = 1_000
+/** Yjs may have failed on each half-way, and the document been built anew. */
+const MAX_BAD_UPDATES_IN_A_ROW = 10
 /** More answers than this, which may come with long reasons, are parted into several frames. */
 const ANSWERS_PER_FRAME = 250
 
@@ -62,6 +64,7 @@ export class Session implements Follower, Submitter {
   #unansweredBytes = 0
   #isPaused = false
   #refusedInARow = 0
+  #badUpdatesInARow = 0
   readonly #cancelHelloTimer: () => void
 
   constructor(connection: Connection, host: SessionHost) {
@@ -96,8 +99,12 @@ export class Session implements Follower, Submitter {
       const end = at + ANSWERS_PER_FRAME
       this.#send('acked', { accepted: accepted.slice(at, end), refused: refused.slice(at, end) })
     }
-    this.#refusedInARow = accepted.length > 0 ? 0 : this.#refusedInARow + refused.length
-    if (this.#refusedInARow > MAX_REFUSED_IN_A_ROW)
+    if (accepted.length > 0) this.#refusedInARow = this.#badUpdatesInARow = 0
+    else {
+      this.#refusedInARow += refused.length
+      for (const [, code] of refused) if (code === 'bad-update') this.#badUpdatesInARow += 1
+    }
+    if (this.#refusedInARow > MAX_REFUSED_IN_A_ROW || this.#badUpdatesInARow > MAX_BAD_UPDATES_IN_A_ROW)
       return this.end(new HubError('too-many-refused', '', { retryAfterMs: 60_000 }))
     this.#unansweredBytes = 0
     if (this.#isPaused) this.#goOn()

@@ -65,7 +65,7 @@ export class MemoryStore implements Store {
     let sizeBytes = 0
     for (let index = indexOf(all.length, at => all[at]!.first + all[at]!.count <= after + 1); index < all.length; index++) {
       const run = all[index]!
-      found.push({ ...run, run: run.run.slice(), notes: run.notes.slice() })
+      found.push({ ...run, run: copyOf(run.run), notes: copyOf(run.notes) })
       sizeBytes += run.run.length
       if (sizeBytes >= maxBytes) break
     }
@@ -76,7 +76,7 @@ export class MemoryStore implements Store {
     this.#mustBeOpen()
     const sortKey = sortKeyOf(key)
     const entry = this.#records[this.#find(sortKey)]
-    return entry?.sortKey === sortKey ? entry.value.slice() : undefined
+    return entry?.sortKey === sortKey ? copyOf(entry.value) : undefined
   }
 
   range(prefix: RecordKey, after: RecordKey | undefined, limit: number): [key: RecordKey, value: Uint8Array][] {
@@ -87,7 +87,7 @@ export class MemoryStore implements Store {
     for (let index = this.#find(behind > begin ? behind : begin); index < this.#records.length && found.length < limit; index++) {
       const { sortKey, key, value } = this.#records[index]!
       if (!sortKey.startsWith(begin)) break
-      if (sortKey !== behind) found.push([key, value.slice()])
+      if (sortKey !== behind) found.push([key, copyOf(value)])
     }
     return found
   }
@@ -98,9 +98,9 @@ export class MemoryStore implements Store {
     for (const append of appends)
       planned.set(append.account, headAfter(append, planned.get(append.account) ?? this.#expected.get(append.account)))
     const runs = appends.flatMap(({ account, runs }) =>
-      runs.map(run => ({ account, run: { ...run, run: run.run.slice(), notes: run.notes.slice() } }))
+      runs.map(run => ({ account, run: { ...run, run: copyOf(run.run), notes: copyOf(run.notes) } }))
     )
-    const entries = writes.map(({ key, value }) => ({ sortKey: sortKeyOf(key), key: [...key], value: value?.slice() }))
+    const entries = writes.map(({ key, value }) => ({ sortKey: sortKeyOf(key), key: [...key], value: value && copyOf(value) }))
     for (const [account, head] of planned) this.#expected.set(account, head)
     const earlier = this.#lastCommit
     const commit = this.#flush().then(async () => {
@@ -157,3 +157,6 @@ export class MemoryStore implements Store {
     else if (isThere) this.#records.splice(index, 1)
   }
 }
+
+/** `slice` of a Node buffer would be a view, and keep all that it was cut from. */
+const copyOf = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)

@@ -8,6 +8,7 @@ import { secureHeaders } from 'hono/secure-headers'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { ERRORS, HubError } from '../../protocol/index.ts'
 import type { Logger } from '../core/ports.ts'
+import { isOriginAllowed } from './origin.ts'
 
 /** What a route can read of its request beside HTTP: the sender's address, as limits and logs count it. */
 export interface HttpEnv {
@@ -38,6 +39,12 @@ export function createHttpApp(
       onError: () => problem(new HubError('too-large', `the body is over ${MAX_BODY_BYTES} bytes`))
     })
   )
+  // A page can post a form anywhere, without asking: what CORS keeps from it is the answer, not the deed.
+  app.use(async ({ env, req }, next) => {
+    if (req.method !== 'GET' && req.method !== 'HEAD' && !isOriginAllowed(env.incoming, allowedOrigins))
+      throw new HubError('origin-refused')
+    await next()
+  })
   app.use(async (context, next) => {
     context.set('address', addressOf(context.env.incoming))
     await next()

@@ -17,8 +17,8 @@ export class HubProcess {
   #child: ChildProcess | undefined
   #port = 0
 
-  constructor() {
-    this.dataFolder = mkdtempSync(join(tmpdir(), 'lectern-'))
+  constructor(dataFolder = mkdtempSync(join(tmpdir(), 'lectern-'))) {
+    this.dataFolder = dataFolder
   }
 
   get pid(): number {

@@ -33,7 +33,8 @@ async function app(): Promise<HttpApp> {
 
 const signIn = async (to: HttpApp, account: string, password: string): Promise<number> => {
   const body = JSON.stringify({ account, password, name: 'phone', app: 'test' })
-  return (await to.request('/api/v1/sign-in', { method: 'POST', body }, { incoming: { socket: {} as Socket } })).status
+  return (await to.request('/api/v1/sign-in', { method: 'POST', body }, { incoming: { socket: {} as Socket, headers: {} } }))
+    .status
 }
 
 test('another spelling of a name gets no tries of its own', async () => {
