@@ -2,12 +2,12 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocket, WebSocketServer } from 'ws'
 import { ERRORS, LIMITS, SUBPROTOCOL, type Connection, type ConnectionEvents } from '../../protocol/index.ts'
+import { Outgoing, TurnWriter } from './ws-outgoing.ts'
 
 const HEARTBEAT_MS = 25_000
 const CLOSE_TIMEOUT_MS = 5_000
 /** What may arrive before the first message: that message, and the headers of its WebSocket frames. */
 const MAX_FIRST_BYTES = LIMITS.maxHelloBytes + 64
-const SEND = { binary: true, compress: false, fin: true } as const
 
 /** ws's own defences; its type declarations do not know all of them. */
 const HARDENED = {
@@ -34,6 +34,7 @@ export interface WsTransport {
 export function createWsTransport(accept: (connection: Connection) => void): WsTransport {
   const server = new WebSocketServer(HARDENED)
   const live = new Set<WsConnection>()
+  const writer = new TurnWriter()
   const heartbeat = setInterval(() => {
     for (const connection of live) connection.beat()
   }, HEARTBEAT_MS)
@@ -41,7 +42,7 @@ export function createWsTransport(accept: (connection: Connection) => void): WsT
   return {
     upgrade(request, socket, head, remote) {
       server.handleUpgrade(request, socket, head, webSocket => {
-        const connection = new WsConnection(webSocket, socket, remote)
+        const connection = new WsConnection(webSocket, socket, remote, writer)
         live.add(connection)
         webSocket.on('close', () => live.delete(connection))
         accept(connection)
@@ -60,11 +61,12 @@ class WsConnection implements Connection {
   readonly remote: string
   readonly #webSocket: WebSocket
   readonly #socket: Duplex
-  #isCorked = false
+  readonly #outgoing: Outgoing
   #isAlive = true
 
-  constructor(webSocket: WebSocket, socket: Duplex, remote: string) {
+  constructor(webSocket: WebSocket, socket: Duplex, remote: string, writer: TurnWriter) {
     this.#webSocket = webSocket
+    this.#outgoing = new Outgoing(socket, writer)
     this.#socket = socket
     this.remote = remote
     webSocket.binaryType = 'nodebuffer'
@@ -91,7 +93,7 @@ class WsConnection implements Connection {
   }
 
   get bufferedBytes(): number {
-    return this.#webSocket.bufferedAmount
+    return this.#webSocket.bufferedAmount + this.#outgoing.bytes
   }
 
   listen(events: ConnectionEvents): void {
@@ -104,18 +106,8 @@ class WsConnection implements Connection {
     this.#webSocket.on('close', (code, text) => events.onClose({ code, text: text.toString() }))
   }
 
-  /** What is sent in one turn leaves in one write: the system call costs more than the bytes. */
   send(bytes: Uint8Array): void {
-    if (this.#webSocket.readyState !== WebSocket.OPEN) return
-    if (!this.#isCorked) {
-      this.#isCorked = true
-      this.#socket.cork()
-      process.nextTick(() => {
-        this.#isCorked = false
-        this.#socket.uncork()
-      })
-    }
-    this.#webSocket.send(bytes, SEND)
+    if (this.#webSocket.readyState === WebSocket.OPEN) this.#outgoing.add(bytes)
   }
 
   pause(): void {
@@ -127,6 +119,7 @@ class WsConnection implements Connection {
   }
 
   close(code: number, text: string): void {
+    this.#outgoing.write()
     this.#webSocket.resume()
     this.#webSocket.close(code, text)
   }
