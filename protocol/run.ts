@@ -5,6 +5,22 @@ const HEADER_BYTES = 7
 export const RUN_HEADROOM_BYTES = HEADER_BYTES
 const NO_BYTES = new Uint8Array(0)
 const MAX_LIKELY_LENGTH = 65_536
+/** Runs are short and many: they share memory, as a buffer of its own for each would cost more than what is written to it. */
+const SLAB_BYTES = 65_536
+let slab = NO_BYTES
+let slabUsed = 0
+
+/** Memory that nobody else is given. */
+function allocate(bytes: number): Uint8Array {
+  if (bytes > SLAB_BYTES / 4) return new Uint8Array(bytes)
+  if (slabUsed + bytes > slab.length) {
+    slab = new Uint8Array(SLAB_BYTES)
+    slabUsed = 0
+  }
+  slabUsed += bytes
+  return slab.subarray(slabUsed - bytes, slabUsed)
+}
+
 const encoder = new TextEncoder()
 
 /** A name as a msgpack string, to be written as it is. */
@@ -60,7 +76,6 @@ export interface ChangeParts {
  */
 export class RunWriter {
   #bytes: Uint8Array = NO_BYTES
-  #view = new DataView(NO_BYTES.buffer)
   /** The next run is likely about as long as the last. */
   #likelyLength = 512
   #length = HEADER_BYTES
@@ -104,10 +119,9 @@ export class RunWriter {
 
   #reserve(bytes: number): void {
     if (this.#length + bytes <= this.#bytes.length) return
-    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#likelyLength, this.#length + bytes))
+    const grown = allocate(Math.max(this.#bytes.length * 2, this.#likelyLength, this.#length + bytes))
     grown.set(this.#bytes)
     this.#bytes = grown
-    this.#view = new DataView(grown.buffer)
   }
 
   #copy(bytes: Uint8Array): void {
@@ -119,15 +133,18 @@ export class RunWriter {
     if (value < 0x80) {
       this.#bytes[this.#length++] = value
     } else if (value <= 0xffffffff) {
-      this.#bytes[this.#length] = 0xce
-      this.#view.setUint32(this.#length + 1, value)
-      this.#length += 5
+      this.#bytes[this.#length++] = 0xce
+      this.#uint32(value)
     } else {
-      this.#bytes[this.#length] = 0xcf
-      this.#view.setUint32(this.#length + 1, Math.floor(value / 0x100000000))
-      this.#view.setUint32(this.#length + 5, value >>> 0)
-      this.#length += 9
+      this.#bytes[this.#length++] = 0xcf
+      this.#uint32(Math.floor(value / 0x100000000))
+      this.#uint32(value >>> 0)
     }
+  }
+
+  #uint32(value: number): void {
+    writeUint32(this.#bytes, this.#length, value)
+    this.#length += 4
   }
 }
 
@@ -161,8 +178,13 @@ function writeHeader(frame: Uint8Array, count: number): void {
   frame[0] = 0x92
   frame[1] = FRAMES.changes.type
   frame[2] = 0xdd
-  frame[3] = count >>> 24
-  frame[4] = count >>> 16
-  frame[5] = count >>> 8
-  frame[6] = count
+  writeUint32(frame, 3, count)
+}
+
+/** Most significant byte first. */
+function writeUint32(target: Uint8Array, at: number, value: number): void {
+  target[at] = value >>> 24
+  target[at + 1] = value >>> 16
+  target[at + 2] = value >>> 8
+  target[at + 3] = value
 }

@@ -136,7 +136,9 @@ export const map = <const F extends Fields>(fields: F): Shape<InferFields<F>> & 
   const entries = Object.entries(fields)
   const faultOf = (value: unknown): Fault | undefined => {
     if (!isMap(value)) return { path: '', expected: 'map' }
-    let left = Object.keys(value).length
+    let left = 0
+    // `Object.keys` would make a list for every map that comes in.
+    for (const _ in value) left += 1
     for (const [name, field] of entries) {
       const item = value[name]
       if (item === undefined) {

@@ -260,7 +260,7 @@ export class Account {
   announce({ runs, answers, whenDurable }: Turn): void {
     for (const { frame, first, count } of runs)
       for (const follower of this.followers) follower.deliver(frame, first, first + count - 1)
-    for (const [submitter, given] of answers) submitter.answered(given)
+    for (const given of answers) given.submitter.answered(given)
     for (const task of whenDurable) task()
   }
 

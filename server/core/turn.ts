@@ -13,13 +13,17 @@ export interface Submitter {
   answered(answers: Answers): void
 }
 
+interface SubmitterAnswers extends Answers {
+  readonly submitter: Submitter
+}
+
 /** A run, with the frame that it goes out in. */
 export type FramedRun = StoredRun & { readonly frame: Uint8Array }
 
 /** What one account gathers in one turn, for one commit: changes in runs, and those who wait for it to be durable. */
 export class Turn {
   readonly runs: FramedRun[] = []
-  readonly answers = new Map<Submitter, Answers>()
+  readonly answers: SubmitterAnswers[] = []
   readonly whenDurable: (() => void)[] = []
   readonly #writer: RunWriter
   #notes: Note[] = []
@@ -32,13 +36,13 @@ export class Turn {
   }
 
   get isEmpty(): boolean {
-    return this.#writer.count + this.runs.length + this.answers.size + this.whenDurable.length === 0
+    return this.#writer.count + this.runs.length + this.answers.length + this.whenDurable.length === 0
   }
 
   /** Where the answers for `submitter` are gathered. */
   answersFor(submitter: Submitter): Answers {
-    let answers = this.answers.get(submitter)
-    if (answers === undefined) this.answers.set(submitter, (answers = { accepted: [], refused: [] }))
+    let answers = this.answers.findLast(answers => answers.submitter === submitter)
+    if (answers === undefined) this.answers.push((answers = { submitter, accepted: [], refused: [] }))
     return answers
   }
 

@@ -34,7 +34,7 @@ export class Views {
   }
 
   get<T extends Table>(table: T, ...key: string[]): Tables[T] | undefined {
-    const name = table + SEPARATOR + key.join(SEPARATOR)
+    const name = nameOf(table, key)
     const entry = this.#changed.get(name) ?? this.#storing.get(name)
     if (entry !== undefined) return entry.value as Tables[T]
     const bytes = this.#store.get([this.#account, table, ...key])
@@ -43,7 +43,7 @@ export class Views {
 
   /** A record to change in place: it is among the changed ones from now on. `fresh` makes one when there is none. */
   edit<T extends Table>(table: T, key: readonly string[], fresh: () => Tables[T]): Tables[T] {
-    const name = table + SEPARATOR + key.join(SEPARATOR)
+    const name = nameOf(table, key)
     const changed = this.#changed.get(name)
     if (changed !== undefined) return changed.value as Tables[T]
     const value = this.get(table, ...key) ?? fresh()
@@ -52,7 +52,7 @@ export class Views {
   }
 
   put<T extends Table>(table: T, key: readonly string[], value: Tables[T]): void {
-    this.#changed.set(table + SEPARATOR + key.join(SEPARATOR), { key: [this.#account, table, ...key], value })
+    this.#changed.set(nameOf(table, key), { key: [this.#account, table, ...key], value })
   }
 
   /** Records of a table whose key begins with `prefix` and sorts after `after`; in key order, at most `limit`. Keys come without the prefix. */
@@ -81,6 +81,12 @@ export class Views {
   stored(): void {
     this.#storing = new Map()
   }
+}
+
+function nameOf(table: Table, key: readonly string[]): string {
+  let name: string = table
+  for (const part of key) name += SEPARATOR + part
+  return name
 }
 
 /** Orders texts by code point, which is the order of their UTF-8 bytes and so the store's. */
