@@ -16,6 +16,9 @@ interface Place {
  * against each other, so that a few kilobytes could keep a process busy for minutes.
  */
 export function conflictSteps(structs: readonly Struct[], doc: Y.Doc, most: number): number {
+  const [only] = structs
+  // Most updates are one keystroke, which has no siblings.
+  if (structs.length === 1) return only instanceof Y.Item ? itemsBetween(only as unknown as Place, doc, most) : 0
   const siblings = new Map<string, number>()
   const walked = new Map<string, number>()
   let steps = 0

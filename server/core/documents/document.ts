@@ -73,7 +73,7 @@ export class Document {
     this.#room(update.length)
     if (this.#owners.size >= LIMITS.maxDocumentClients)
       throw new HubError('document-too-large', 'too many Yjs clients have edited this book')
-    const { ends, repeats } = inspectUpdate(update, { doc: this.#doc, ownerOf: client => this.#owners.get(client) }, device)
+    const { ends, repeats } = inspectUpdate(update, { doc: this.#doc, owners: this.#owners }, device)
     let fresh = update
     try {
       // Yjs takes known edits on trust: a struct that claims to go on from one in another place would stand elsewhere after a restart.

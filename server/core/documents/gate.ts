@@ -12,8 +12,8 @@ export interface Inspected {
 /** What the gate must know of the document that an update is for. */
 export interface GateDocument {
   readonly doc: Y.Doc
-  /** The device that a Yjs client id belongs to; undefined while it is free. */
-  readonly ownerOf: (yjsClient: number) => string | undefined
+  /** The device that each Yjs client id belongs to. */
+  readonly owners: ReadonlyMap<number, string>
 }
 
 const refuse = (why: string): HubError => new HubError('bad-update', `the Yjs update ${why}`)
@@ -25,7 +25,7 @@ const refuse = (why: string): HubError => new HubError('bad-update', `the Yjs up
  * @param device whose Yjs clients the new edits must be
  * @throws HubError `bad-update`, `update-gap`, `foreign-client`
  */
-export function inspectUpdate(update: Uint8Array, { doc, ownerOf }: GateDocument, device: string): Inspected {
+export function inspectUpdate(update: Uint8Array, { doc, owners }: GateDocument, device: string): Inspected {
   const { structs, ds } = decode(update)
   if (structs.length > LIMITS.maxUpdateStructs) throw refuse(`has over ${LIMITS.maxUpdateStructs} structs`)
   let spansLeft: number = LIMITS.maxUpdateStructs
@@ -45,11 +45,9 @@ export function inspectUpdate(update: Uint8Array, { doc, ownerOf }: GateDocument
     if (ends.size > LIMITS.maxUpdateClients) throw refuse(`names over ${LIMITS.maxUpdateClients} clients`)
   }
   for (const [client, end] of ends) {
-    const owner = ownerOf(client)
+    const owner = owners.get(client)
     if (end > Y.getState(doc.store, client) && owner !== undefined && owner !== device) throw new HubError('foreign-client')
   }
-  const isKnown = ({ client, clock }: { client: number; clock: number }): boolean =>
-    clock < Math.max(ends.get(client) ?? 0, Y.getState(doc.store, client))
   for (const struct of structs) {
     if (!(struct instanceof Y.Item)) continue
     if (struct.content instanceof Y.ContentDoc) throw refuse('holds a subdocument')
@@ -57,17 +55,22 @@ export function inspectUpdate(update: Uint8Array, { doc, ownerOf }: GateDocument
     for (const id of [origin, rightOrigin, parent]) {
       if (!(id instanceof Y.ID)) continue
       if (id.client === struct.id.client && id.clock >= struct.id.clock) throw refuse('builds on what comes after')
-      if (!isKnown(id)) throw new HubError('update-gap')
+      if (!isKnown(id.client, id.clock, ends, doc)) throw new HubError('update-gap')
     }
   }
   for (const [client, spans] of ds.clients)
     for (const { clock, len } of spans) {
       if (!(len > 0)) throw refuse('deletes nothing')
-      if (!isKnown({ client, clock: clock + len - 1 })) throw new HubError('update-gap')
+      if (!isKnown(client, clock + len - 1, ends, doc)) throw new HubError('update-gap')
     }
   if (conflictSteps(structs, doc, LIMITS.maxConflictSteps) > LIMITS.maxConflictSteps)
     throw refuse('conflicts with too much at one place')
   return { ends, repeats }
+}
+
+/** True for an edit that the update brings or the document has. */
+function isKnown(client: number, clock: number, ends: ReadonlyMap<number, number>, doc: Y.Doc): boolean {
+  return clock < (ends.get(client) ?? 0) || clock < Y.getState(doc.store, client)
 }
 
 /** Keeps the bytes that it reads, to tell where the update ended. */
