@@ -52,6 +52,21 @@ export class BookDocument extends Emitter<{ change: []; replaced: [] }> {
     this.#apply(this.#doc, update)
   }
 
+  /** What this document lacks of `update`; undefined when it lacks nothing, or when that cannot be told without what neither of them holds. */
+  lackingOf(update: Uint8Array): Uint8Array | undefined {
+    const both = new Y.Doc()
+    Y.applyUpdate(both, Y.encodeStateAsUpdate(this.#doc))
+    Y.applyUpdate(both, update)
+    const { pendingStructs, pendingDs } = both.store
+    if (pendingStructs !== null || pendingDs !== null || Y.equalSnapshots(Y.snapshot(both), Y.snapshot(this.#doc))) return undefined
+    return Y.encodeStateAsUpdate(both, Y.encodeStateVector(this.#doc))
+  }
+
+  /** Shows edits that are among the pending ones by now. */
+  show(update: Uint8Array): void {
+    this.#apply(this.#doc, update)
+  }
+
   /** Hands over the edits of this turn now instead of at its end. */
   flush(): void {
     const edits = this.#edits.splice(0)

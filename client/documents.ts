@@ -22,6 +22,8 @@ export interface DocumentsOptions {
 }
 
 export const DOCUMENT_PREFIX = 'document\n'
+/** What this replica held of a book under another epoch, until the hub was given what it lacks of it. */
+const LOST_PREFIX = 'lost\n'
 
 /** Pieces of a stored document that are joined when it is opened. */
 const MOST_PIECES = 32
@@ -48,6 +50,7 @@ export class Documents {
   readonly #superseded = new WeakSet<Pending>()
   readonly #cancelHeals = new Set<() => void>()
   #isClosed = false
+  #mayHaveLost = true
   #writes: StorageChange[] = []
 
   constructor(options: DocumentsOptions) {
@@ -76,7 +79,16 @@ export class Documents {
 
   /** Takes an update out of the log. A document that is not open is only stored. */
   receive(book: string, update: Uint8Array, cursor: number): void {
-    this.#writes.push([pieceKey(book, cursor), update])
+    this.#take(book, update, pieceKey(book, cursor))
+  }
+
+  /** Takes an update out of a snapshot, which may have several of one book: it is joined with what is there. */
+  receivePart(book: string, update: Uint8Array, cursor: number, index: number): void {
+    this.#take(book, update, `${pieceKey(book, cursor)}\n${String(index).padStart(8, '0')}`)
+  }
+
+  #take(book: string, update: Uint8Array, key: string): void {
+    this.#writes.push([key, update])
     const open = this.#open.get(book)
     if (open?.now !== undefined) open.now.receive(update)
     else open?.arrived.push(update)
@@ -87,13 +99,58 @@ export class Documents {
     for (const { now } of this.#open.values()) now?.flush()
   }
 
-  /** The log begins anew. */
-  restart(): void {
+  /**
+   * Another log begins: what is held of the old one is not the hub's.
+   * @returns what was not handed over to be stored yet
+   */
+  restart(): StorageChange[] {
+    this.#mayHaveLost = true
+    const unstored = this.#writes
     this.#writes = []
     for (const open of this.#open.values()) {
       open.arrived = []
       open.isStale = true
       open.now?.restart()
+    }
+    return unstored
+  }
+
+  /** Puts what another log has left behind aside, joined by book, until `returnLost`. @param entries all of it */
+  async setAside(entries: readonly StorageChange[]): Promise<StorageChange[]> {
+    const updates = new Map<string, Uint8Array[]>()
+    for (const [key, update] of [...entries, ...(await this.#options.storage.load(LOST_PREFIX))]) {
+      const [family, book = ''] = key.split('\n')
+      if (update === undefined || (family !== 'document' && family !== 'lost')) continue
+      updates.set(book, [...(updates.get(book) ?? []), update])
+    }
+    return [...updates].map(([book, all]) => [LOST_PREFIX + book, Y.mergeUpdates(all)])
+  }
+
+  /**
+   * Gives the hub what it lacks of what was set aside, as edits of this client: a hub that came out of a backup has lost them, and this may be the
+   * only place where they are left. What the hub has MUST have been read.
+   */
+  async returnLost(): Promise<void> {
+    const { storage, outbox, stored, onError } = this.#options
+    if (!this.#mayHaveLost) return
+    this.#mayHaveLost = false
+    await stored()
+    for (const [key, lost] of await storage.load(LOST_PREFIX)) {
+      const book = key.slice(LOST_PREFIX.length)
+      try {
+        await this.#using(book, document => {
+          const lacking = document.lackingOf(lost)
+          if (lacking === undefined) return
+          document.flush()
+          outbox.addAll('annotation.update', book, splitUpdate(lacking))
+          document.show(lacking)
+        })
+        if (this.#isClosed) return
+        await outbox.save()
+        await storage.write([[key, undefined]])
+      } catch (error) {
+        onError(error as Error)
+      }
     }
   }
 

@@ -73,10 +73,12 @@ export function foldBook(known: Book | undefined, change: Folded): Book {
   }
 }
 
-/** One place for each device. @see positionReplaces */
+/** One place for each device. What follows a snapshot may tell of changes that it holds: they do nothing again. @see positionReplaces */
 export function foldPosition(known: ReadonlyMap<string, Position> | undefined, change: Folded): ReadonlyMap<string, Position> {
   const { device, client, cursor, atMs } = change
-  if (!positionReplaces(change, known?.get(device))) return known!
+  const last = known?.get(device)
+  const isToldAgain = last !== undefined && last.cursor !== Infinity && cursor <= last.cursor
+  if (isToldAgain || !positionReplaces(change, last)) return known!
   const fields = mergeFields({}, change.body) as Present<ActionBody<'position.set'>>
   return new Map(known).set(device, { ...fields, device, client, cursor, atMs })
 }

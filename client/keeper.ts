@@ -13,6 +13,8 @@ export interface KeeperOptions {
   readonly clock: Clock
   /** What the keys begin with that `wipe` removes. */
   readonly prefixes: readonly string[]
+  /** What to write when these entries, and those that never came into storage, are removed. */
+  readonly wiped: (entries: readonly StorageChange[]) => Promise<readonly StorageChange[]>
   readonly take: () => Batch
   readonly onError: (error: Error) => void
 }
@@ -31,6 +33,8 @@ export class Keeper {
   /** What storage did not take. */
   #failed: readonly StorageChange[] = []
   #isWipeDue = false
+  /** What was to be stored when it was wiped. */
+  #dropped: StorageChange[] = []
   #isStopped = false
 
   constructor(options: KeeperOptions) {
@@ -42,9 +46,13 @@ export class Keeper {
     if (!this.#isStopped) this.#cancelTimer ??= this.#options.clock.after(delayMs, () => void this.flush())
   }
 
-  /** The next write removes all that was stored of the account before. */
-  wipe(): void {
+  /**
+   * The next write removes all that was stored of the account before.
+   * @param unstored what was to be stored, and was not taken yet
+   */
+  wipe(unstored: readonly StorageChange[] = []): void {
     this.#isWipeDue = true
+    this.#dropped.push(...this.#failed, ...unstored)
     this.#failed = []
     this.schedule()
   }
@@ -69,10 +77,10 @@ export class Keeper {
   }
 
   async #write(): Promise<void> {
-    const { storage, prefixes, take, onError } = this.#options
+    const { storage, take, onError } = this.#options
     let changes: StorageChange[] = []
     try {
-      if (this.#isWipeDue) changes = (await Promise.all(prefixes.map(prefix => keysOf(storage, prefix)))).flat()
+      if (this.#isWipeDue) changes = await this.#wiping()
       // Here and not before the reading: nothing was written since, so that this does for a wipe that became due meanwhile too.
       this.#isWipeDue = false
       const batch = take()
@@ -86,7 +94,17 @@ export class Keeper {
       onError(error as Error)
     }
   }
-}
 
-const keysOf = async (storage: ClientStorage, prefix: string): Promise<StorageChange[]> =>
-  (await storage.load(prefix)).map(([key]) => [key, undefined])
+  async #wiping(): Promise<StorageChange[]> {
+    const { storage, prefixes, wiped } = this.#options
+    for (;;) {
+      const entries = (await Promise.all(prefixes.map(prefix => storage.load(prefix)))).flat()
+      const { length } = this.#dropped
+      const kept = await wiped([...entries, ...this.#dropped])
+      // Another wipe may have dropped more meanwhile.
+      if (length !== this.#dropped.length) continue
+      this.#dropped = []
+      return [...entries.map(([key]): StorageChange => [key, undefined]), ...kept]
+    }
+  }
+}

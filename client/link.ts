@@ -38,7 +38,10 @@ export class Link {
         hello: () => replica.hello,
         cursor: () => replica.cursor,
         onFrame: frame => this.#received(frame),
-        onState: (state, reason) => events.emit('state', state, reason),
+        onState: (state, reason) => {
+          if (state === 'live') void replica.documents.returnLost()
+          events.emit('state', state, reason)
+        },
         onDisconnected: () => this.#disconnected(),
         onDrain: () => this.#push(),
         onError: error => events.emit('error', error)

@@ -22,13 +22,15 @@ export interface MirrorState {
   readonly cursor: number
 }
 
+export const emptyTables = (): Tables => ({ book: new Map(), position: new Map(), setting: new Map(), device: new Map() })
+
 export const MIRROR_PREFIX = 'mirror\n'
 const STATE_KEY = 'mirror\nstate'
 const recordKey = (table: TableName, key: string): string => `mirror\n${table}\n${key}`
 
 /** The account as the hub has told it, folded from its changes: what everyone sees, without this client's unanswered actions. */
 export class Mirror {
-  readonly tables: Tables = { book: new Map(), position: new Map(), setting: new Map(), device: new Map() }
+  readonly tables: Tables = emptyTables()
   #state: MirrorState = { account: '', device: '', epoch: '', cursor: 0 }
   #changed = new Set<string>()
 
@@ -74,10 +76,14 @@ export class Mirror {
     this.#state = { ...this.#state, account, device, epoch }
   }
 
-  /** Forgets everything and begins at `cursor` of another epoch. */
-  restart(epoch: string, cursor: number): void {
-    for (const table of Object.values(this.tables)) table.clear()
-    this.#changed.clear()
+  /** Holds these tables, as they stand at `cursor` of `epoch`, in the place of what it held. */
+  replace(tables: Tables, epoch: string, cursor: number): void {
+    for (const name of Object.keys(this.tables) as TableName[]) {
+      const [held, next] = [this.tables[name] as Map<string, unknown>, tables[name] as Map<string, unknown>]
+      for (const key of [...held.keys(), ...next.keys()]) this.#changed.add(recordKey(name, key))
+      held.clear()
+      for (const [key, record] of next) held.set(key, record)
+    }
     this.#state = { ...this.#state, epoch, cursor }
   }
 

@@ -23,6 +23,7 @@ import { MIRROR_PREFIX, Mirror } from './mirror.ts'
 import { Outbox } from './outbox.ts'
 import type { Pending } from './pending.ts'
 import { OfflineError } from './reader.ts'
+import { IncomingSnapshot } from './snapshot.ts'
 import { splitUpdate } from './split-update.ts'
 import type { ClientStorage } from './storage.ts'
 
@@ -51,6 +52,8 @@ export class Replica {
   #news: (() => void)[] = []
   /** True between a `welcome` that does not fit our cursor and the `resync` that must follow. */
   #isResyncDue = false
+  /** While one arrives. */
+  #snapshot: IncomingSnapshot | undefined
   #head = 0
   #isClosed = false
 
@@ -64,6 +67,7 @@ export class Replica {
       storage,
       clock,
       prefixes: [MIRROR_PREFIX, DOCUMENT_PREFIX],
+      wiped: entries => this.documents.setAside(entries),
       take: () => {
         const { erasures } = outbox
         const { cursor } = mirror.state
@@ -119,9 +123,9 @@ export class Replica {
     return !this.#isResyncDue
   }
 
-  /** How far it has read; below every head while the log that it read is not the hub's. */
+  /** How far it has read; below every head while the log that it read is not the hub's, or a snapshot takes its place. */
   get cursor(): number {
-    return this.#isResyncDue ? -1 : this.mirror.state.cursor
+    return this.#isResyncDue || this.#snapshot !== undefined ? -1 : this.mirror.state.cursor
   }
 
   /**
@@ -140,6 +144,7 @@ export class Replica {
     const { state } = this.mirror
     if (state.account !== '' && state.account !== account)
       throw new HubError('forbidden', `this storage is of the account ${state.account}, and the token of ${account}`)
+    this.#snapshot = undefined
     this.#isResyncDue = state.epoch !== '' && (state.epoch !== epoch || state.cursor > head)
     this.#head = head
     this.mirror.identify(account, device, this.#isResyncDue ? state.epoch : epoch)
@@ -153,6 +158,7 @@ export class Replica {
       if (frame.kind === 'changes') this.#changes(frame.changes)
       else if (frame.kind === 'acked') this.#acked(frame)
       else if (frame.kind === 'resync') this.#resync(frame)
+      else if (frame.kind === 'snapshot') this.#takeSnapshot(frame)
     } finally {
       this.#tell()
     }
@@ -167,7 +173,8 @@ export class Replica {
   }
 
   #changes(changes: readonly WireChange[]): void {
-    if (this.#isResyncDue) throw new HubError('cursor-unknown', 'changes of another log came without a resync')
+    if (this.#isResyncDue || this.#snapshot !== undefined)
+      throw new HubError('cursor-unknown', 'changes of another log came without a resync, or within a snapshot')
     try {
       for (const change of changes) this.#change(change)
     } finally {
@@ -229,15 +236,55 @@ export class Replica {
     }
   }
 
+  /** What was read goes on to count until all of the snapshot is there: the connection may break off before. */
   #resync({ epoch, cursor }: Frame<'resync'>): void {
-    this.#isResyncDue = false
+    this.#snapshot = new IncomingSnapshot(epoch, cursor)
+    if (cursor === 0) this.#finish(this.#snapshot)
+  }
+
+  #takeSnapshot({ entries, isLast }: Frame<'snapshot'>): void {
+    const snapshot = this.#snapshot
+    if (snapshot === undefined) throw new HubError('out-of-place', 'a snapshot came without a resync')
+    for (const entry of entries)
+      try {
+        snapshot.take(entry)
+      } catch (error) {
+        this.#news.push(() => this.#events.emit('error', error as Error))
+      }
+    // Of the log that is known already, documents can only grow.
+    if (!this.#isOfAnotherLog(snapshot)) this.#receiveDocuments(snapshot)
+    if (isLast) this.#finish(snapshot)
+    else this.#keeper.schedule()
+  }
+
+  #finish(snapshot: IncomingSnapshot): void {
+    const { tables, epoch, cursor } = snapshot
+    const isOfAnotherLog = this.#isOfAnotherLog(snapshot)
     for (const event of ['book', 'position', 'setting', 'device'] as const)
-      for (const key of this.mirror.tables[event].keys()) this.#touch(event, key)
-    this.mirror.restart(epoch, cursor)
-    this.outbox.restart()
-    this.#keeper.wipe()
-    this.documents.restart()
+      for (const { [event]: table } of [this.mirror.tables, tables]) for (const key of table.keys()) this.#touch(event, key)
+    this.#isResyncDue = false
+    this.#snapshot = undefined
+    this.mirror.replace(tables, epoch, cursor)
+    if (isOfAnotherLog) {
+      this.outbox.restart()
+      this.#keeper.wipe(this.documents.restart())
+      this.#receiveDocuments(snapshot)
+    }
+    this.outbox.settle(cursor)
+    this.#keeper.schedule()
     this.#port.push()
+  }
+
+  #isOfAnotherLog({ epoch, cursor }: IncomingSnapshot): boolean {
+    const { state } = this.mirror
+    return state.epoch !== epoch || state.cursor > cursor
+  }
+
+  #receiveDocuments(snapshot: IncomingSnapshot): void {
+    for (const { book, update, index } of snapshot.takeUpdates()) {
+      this.documents.receivePart(book, update, snapshot.cursor, index)
+      this.#touch('annotations', book)
+    }
   }
 
   /** The edits of one turn of a Y.Doc. */

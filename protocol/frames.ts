@@ -1,5 +1,6 @@
 import {
   any,
+  bool,
   key,
   list,
   map,
@@ -72,8 +73,16 @@ export const FRAMES = {
   hello: frame(
     'client',
     0,
-    { version: uint, token: str(512), client: key(64), epoch: str(64), cursor: uint, agent: str(256) },
-    'Signs in. `client` is the id of this outbox. `epoch` and `cursor` say how far it has read; an empty epoch and 0 mean nothing yet.'
+    {
+      version: uint,
+      token: str(512),
+      client: key(64),
+      epoch: str(64),
+      cursor: uint,
+      agent: str(256),
+      wantsChanges: opt(bool)
+    },
+    'Signs in. `client` is the id of this outbox. `epoch` and `cursor` say how far it has read; an empty epoch and 0 mean nothing yet. `wantsChanges`: every change that is kept, however many, rather than a snapshot.'
   ),
   push: frame(
     'client',
@@ -130,7 +139,7 @@ export const FRAMES = {
     'hub',
     19,
     { code: str(64), epoch: str(64), cursor: uint },
-    'The cursor of `hello` cannot be continued. Forget what was read; the log follows from `cursor` of `epoch`.'
+    'The log is not continued from the cursor of `hello`. Forget what was read. A snapshot follows, unless `cursor` is 0, and then the log from `cursor` of `epoch`.'
   ),
   view: frame(
     'hub',
@@ -145,7 +154,13 @@ export const FRAMES = {
     { code: str(64), message: str(1_024), retryAfterMs: opt(uint) },
     'The last frame: why the hub closes, and when to come back. The close code follows from `code`.'
   ),
-  pong: frame('hub', 23, { nonce: uint, timeMs: uint }, "Answers `ping`, with the hub's time.")
+  pong: frame('hub', 23, { nonce: uint, timeMs: uint }, "Answers `ping`, with the hub's time."),
+  snapshot: frame(
+    'hub',
+    24,
+    { entries: list(change, LIMITS.maxNodes), isLast: bool },
+    'A part of the state of the account, written as changes. After the last one the log follows from the cursor of `resync`.'
+  )
 } as const
 
 export type FrameKind = keyof typeof FRAMES

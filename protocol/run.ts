@@ -173,6 +173,17 @@ export function frameInPlace(memory: Uint8Array, runAt: number, runEnd: number, 
   return frame
 }
 
+/** Encoded entries behind one header: a `snapshot` frame. */
+export function snapshotFrame(entries: readonly Uint8Array[], isLast: boolean): Uint8Array {
+  const changes = changesFrame(entries, entries.length)
+  const frame = new Uint8Array(changes.length + 1)
+  frame.set(changes)
+  frame[0] = 0x93
+  frame[1] = FRAMES.snapshot.type
+  frame[frame.length - 1] = isLast ? 0xc3 : 0xc2
+  return frame
+}
+
 /** `[17, [ … ]]` with a 32-bit count, so that the header has one length. */
 function writeHeader(frame: Uint8Array, count: number): void {
   frame[0] = 0x92

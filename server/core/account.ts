@@ -23,6 +23,7 @@ import { handleAction, needsDocument } from './actions.ts'
 import { confirm, judge, refusalOf, remember } from './answers.ts'
 import { digest } from './digest.ts'
 import { Documents } from './documents/documents.ts'
+import { Readers } from './floor.ts'
 import { fold, type Change, type Note, type RichNote } from './fold.ts'
 import { Origin } from './origin.ts'
 import { permits } from './policy.ts'
@@ -89,6 +90,11 @@ export class Account {
   readonly views: Views
   readonly documents: Documents
   readonly followers = new Set<Follower>()
+  readonly readers: Readers
+  /** The oldest cursor that the log holds. Set by whoever trims it. */
+  floor: number
+  /** True while its log is compacted: it stays in memory. */
+  isCompacting = false
   /** The newest change that is on disk: the one up to which followers may read. */
   durableHead: number
   usedAtMs: number
@@ -106,7 +112,9 @@ export class Account {
     this.id = id
     this.epoch = log.epoch
     this.#host = host
+    this.floor = log.floor
     this.views = new Views(host.store, id)
+    this.readers = new Readers(this.views)
     this.documents = new Documents(id, log.epoch, host.store, this.views)
     const folded = this.views.get('fold')
     this.#foldedTo = folded?.foldedTo ?? 0
@@ -156,7 +164,14 @@ export class Account {
    * @throws HubError `overloaded` when there is no room for them
    */
   async loadDocuments(actions: readonly WireAction[]): Promise<void> {
-    const books = new Set(actions.filter(([, , kind, key]) => needsDocument(kind, key)).map(([, , , key]) => key))
+    await this.loadBooks(new Set(actions.filter(([, , kind, key]) => needsDocument(kind, key)).map(([, , , key]) => key)))
+  }
+
+  /**
+   * Brings the documents of these books into memory.
+   * @throws HubError `overloaded` when there is no room for them
+   */
+  async loadBooks(books: ReadonlySet<string>): Promise<void> {
     if (!this.documents.hasRoomFor(books.size)) {
       await this.settled()
       if (this.documents.makeRoom(this.durableHead)) this.storeRecords()

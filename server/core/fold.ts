@@ -49,7 +49,7 @@ const FOLDS: { readonly [K in ChangeKind]: Fold<K> } = {
   'book.restore': (views, change) => markBook(views, change, false),
   'setting.put': (views, { key, body, cursor, timeUs }) =>
     views.put('settings', [key], { value: body.value, cursor, changedAtUs: timeUs }),
-  'device.put': (views, { key, body, timeUs }, note) => {
+  'device.put': (views, { key, body, cursor, timeUs }, note) => {
     const known = views.get('devices', key)
     const secretHash = (typeof note === 'number' ? undefined : note.secretHash) ?? known?.secretHash
     if (secretHash === undefined) throw new Error(`device ${key} came without a secret`)
@@ -57,12 +57,13 @@ const FOLDS: { readonly [K in ChangeKind]: Fold<K> } = {
       ...body,
       secretHash,
       revoked: known?.revoked ?? false,
-      registeredAtUs: known?.registeredAtUs ?? timeUs
+      registeredAtUs: known?.registeredAtUs ?? timeUs,
+      cursor
     })
   },
-  'device.revoke': (views, { key }) => {
+  'device.revoke': (views, { key, cursor }) => {
     const known = views.get('devices', key)
-    if (known !== undefined) views.put('devices', [key], { ...known, revoked: true })
+    if (known !== undefined) views.put('devices', [key], { ...known, revoked: true, cursor })
   }
 }
 

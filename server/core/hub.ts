@@ -1,10 +1,12 @@
 import { HubError, type Connection } from '../../protocol/index.ts'
 import { Account, type AccountHost } from './account.ts'
 import { Committer } from './committer.ts'
+import { Compactor, type Compaction } from './compaction.ts'
 import { DocumentReadings } from './document-reading.ts'
 import { newId } from './ids.ts'
 import type { Clock, Logger, RandomBytes } from './ports.ts'
 import { Session, type SessionHost } from './session.ts'
+import { LargeDocuments } from './snapshot-reading.ts'
 import type { Store } from './store.ts'
 
 const SWEEP_INTERVAL_MS = 15_000
@@ -39,6 +41,7 @@ export class Hub {
   /** Those that hold a document, by age. */
   readonly #accountHost: AccountHost
   readonly #sessionHost: SessionHost
+  readonly #compactor: Compactor
   #cancelSweep: () => void
   #isClosing = false
 
@@ -47,11 +50,13 @@ export class Hub {
     this.#parts = parts
     const committer = new Committer(store, clock, parts.onFailure)
     this.#accountHost = { store, clock, wake: committer.wake, broken: (account, error) => this.#forget(account, error) }
+    this.#compactor = new Compactor(parts)
     this.#sessionHost = {
       store,
       clock,
       logger,
       readings: new DocumentReadings(),
+      largeDocuments: new LargeDocuments(),
       authenticate: token => parts.authenticate(token, account => this.account(account)),
       closed: session => this.#sessions.delete(session)
     }
@@ -93,15 +98,30 @@ export class Hub {
     return opening
   }
 
+  /**
+   * Lets an account's log go as far as its clients have it, now. While a hub runs it does so by itself.
+   * @throws HubError `not-found`
+   * @throws StoreDamage when what was to replace the log is not sound: then nothing was trimmed
+   */
+  async compact(id: string): Promise<Compaction> {
+    const account = await this.account(id)
+    if (account === undefined) throw new HubError('not-found', `there is no account ${id}`)
+    return this.#compactor.compact(account)
+  }
+
   /** Ends every session, waits for what was submitted, and stores all records, so that the next start has nothing to fold. */
   async close(): Promise<void> {
     this.#isClosing = true
     this.#cancelSweep()
     for (const session of this.#sessions) session.end(new HubError('shutting-down', '', this.#comeBack()))
+    await this.#compactor.stop()
     const accounts = await Promise.all(Array.from(this.#accounts.values(), opening => opening.catch(() => undefined)))
     // All in one group: one flush, however many there are.
     const opened = accounts.filter(account => account !== undefined)
-    for (const account of opened) account.storeRecords()
+    for (const account of opened) {
+      account.readers.keep()
+      account.storeRecords()
+    }
     await Promise.all(opened.map(account => account.settled()))
   }
 
@@ -150,10 +170,12 @@ export class Hub {
 
   /** Lets go of what an account does not use. True when the account itself can go. */
   #tidy(account: Account, nowMs: number): boolean {
-    if (!account.isSettled) return false
+    this.#compactor.consider(account)
+    if (!account.isSettled || account.isCompacting) return false
     const idleMs = account.documents.size > MANY_DOCUMENTS ? DOCUMENT_IDLE_MS / 10 : DOCUMENT_IDLE_MS
     const hasNews = account.documents.unloadIdle(nowMs - idleMs)
     const isIdle = account.followers.size === 0 && nowMs - account.usedAtMs > ACCOUNT_IDLE_MS
+    if (isIdle) account.readers.keep()
     if (hasNews || (isIdle && account.views.changedCount > 0)) account.storeRecords()
     return isIdle && account.isSettled
   }

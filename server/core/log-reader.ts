@@ -1,7 +1,9 @@
-import { changesFrame, LIMITS, valueEnd, type Connection } from '../../protocol/index.ts'
+import { changesFrame, encodeFrame, LIMITS, valueEnd, type Connection, type ErrorCode } from '../../protocol/index.ts'
 import type { Account } from './account.ts'
+import { FAR_BEHIND_CHANGES } from './floor.ts'
 import type { Clock } from './ports.ts'
-import type { Store, StoredRun } from './store.ts'
+import { snapshotFrames, type LargeDocuments } from './snapshot-reading.ts'
+import { StoreTrimmed, type Store, type StoredRun } from './store.ts'
 
 /** What a connection may hold unsent before nothing more is sent to it, and the rest is read from the log later. */
 export const HIGH_WATER_BYTES = 262_144
@@ -14,22 +16,34 @@ export interface LogReaderParts {
   readonly store: Store
   readonly clock: Clock
   readonly account: Account
+  readonly largeDocuments: LargeDocuments
   /** How far it has read already. */
   readonly cursor: number
+  /** It wants every change that is kept, however many. */
+  readonly wantsChanges: boolean
   onFault(error: unknown): void
   /** The connection did not take what it was sent. */
   onSlow(): void
+}
+
+/** A snapshot that is being read, and the cursor from which the log follows it. */
+interface Snapshot {
+  readonly frames: AsyncGenerator<Uint8Array, void, void>
+  readonly cursor: number
 }
 
 /**
  * Sends an account's log to a connection, from a cursor on.
  *
  * At the head it is handed each new run as it becomes durable. Behind the head, because it has just come or does not drain, it reads on from the
- * log at its own pace until it is there. So nothing is queued for it, and it misses nothing.
+ * log at its own pace until it is there. So nothing is queued for it, and it misses nothing. One from which the log cannot be continued is read a
+ * snapshot first, in the same way.
  */
 export class LogReader {
   readonly #parts: LogReaderParts
+  /** Below every cursor while a snapshot is read: no run goes on from there. */
   #cursor: number
+  #snapshot: Snapshot | undefined
   #isReadingOn = false
   #isClosed = false
   #cancelSlowTimer: (() => void) | undefined
@@ -37,6 +51,20 @@ export class LogReader {
   constructor(parts: LogReaderParts) {
     this.#parts = parts
     this.#cursor = parts.cursor
+  }
+
+  /**
+   * Says that the reader begins anew, and how: with a snapshot, or with all of a log that is short.
+   * @returns the cursor from which the log follows
+   */
+  beginAnew(code: ErrorCode): number {
+    const { account, clock, connection, largeDocuments, wantsChanges } = this.#parts
+    const isWhole = account.floor === 1 && (wantsChanges || account.durableHead <= FAR_BEHIND_CHANGES)
+    const cursor = isWhole ? 0 : account.durableHead
+    this.#cursor = cursor === 0 ? 0 : -1
+    this.#snapshot = cursor === 0 ? undefined : { frames: snapshotFrames(account, clock, largeDocuments), cursor }
+    connection.send(encodeFrame('resync', { code, epoch: account.epoch, cursor }))
+    return cursor
   }
 
   /** Takes a new run, as the frame that holds it and the cursors of its first and last change. */
@@ -79,19 +107,48 @@ export class LogReader {
   close(): void {
     this.#isClosed = true
     this.#cancelSlowTimer?.()
+    void this.#snapshot?.frames.return()
   }
 
   async #copyLog(): Promise<void> {
-    const { account, connection, store } = this.#parts
+    const { account, connection } = this.#parts
     while (this.#cursor < account.durableHead && !this.#isClosed && connection.bufferedBytes < HIGH_WATER_BYTES) {
-      const runs = await store.read(account.id, this.#cursor, HIGH_WATER_BYTES)
+      if (this.#snapshot !== undefined) {
+        await this.#copySnapshot(this.#snapshot)
+        continue
+      }
+      const runs = await this.#readRuns()
       if (this.#isClosed) return
       for (const frame of framesOf(runs, this.#cursor)) connection.send(frame)
-      const last = runs.at(-1)!
+      const last = runs.at(-1)
+      if (last === undefined) continue
       this.#cursor = last.first + last.count - 1
     }
     // In the same breath: a change that comes between this look at the head and the end of the reading would be told to no one.
     this.#isReadingOn = false
+  }
+
+  /** Sends a frame of the snapshot; behind the last one the log goes on. */
+  async #copySnapshot({ frames, cursor }: Snapshot): Promise<void> {
+    const { done, value } = await frames.next()
+    if (this.#isClosed) return
+    if (value instanceof Uint8Array) this.#parts.connection.send(value)
+    if (done !== true) return
+    this.#snapshot = undefined
+    this.#cursor = cursor
+  }
+
+  /** None where the log was trimmed meanwhile, and the reader begins anew. */
+  async #readRuns(): Promise<StoredRun[]> {
+    const { account, store } = this.#parts
+    try {
+      return await store.read(account.id, this.#cursor, HIGH_WATER_BYTES)
+    } catch (error) {
+      if (!(error instanceof StoreTrimmed) || this.#isClosed) throw error
+      account.floor = Math.max(account.floor, error.floor)
+      this.beginAnew('far-behind')
+      return []
+    }
   }
 }
 

@@ -36,6 +36,8 @@ export interface DeviceRecord {
   readonly secretHash: Uint8Array
   readonly revoked: boolean
   readonly registeredAtUs: number
+  /** The newest change that touched it. */
+  readonly cursor: number
 }
 
 /** The kept answer to one action: accepted at `cursor`, or refused for `code`. */
@@ -54,6 +56,8 @@ export interface ClientRecord {
 export interface DocumentRecord {
   /** Cursors of the updates that the snapshot lacks. Changes in place. */
   readonly tail: number[]
+  /** The newest update that the snapshot holds; absent before the first one. */
+  readonly folded?: number
 }
 
 export interface SnapshotRecord {
@@ -61,6 +65,13 @@ export interface SnapshotRecord {
   readonly update: Uint8Array
   /** Which device each Yjs client id belongs to; `@` and an epoch stand for the hub itself. */
   readonly owners: readonly (readonly [yjsClient: number, device: string])[]
+}
+
+/**
+ * How far the clients say that they keep the log. Beside the log and not folded from it: should it be lost, some client may have to begin from a snapshot.
+ */
+export interface ReadersRecord {
+  readonly readers: readonly (readonly [device: string, client: string, cursor: number, seenAtMs: number])[]
 }
 
 /** How far the stored records have followed the log. */
@@ -73,6 +84,8 @@ export interface FoldRecord {
 export interface Tables {
   /** No key. */
   fold: FoldRecord
+  /** No key. */
+  readers: ReadersRecord
   /** book */
   books: BookRecord
   /** book, device */

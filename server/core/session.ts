@@ -16,11 +16,13 @@ import {
 import { MAX_DOCUMENT_ACTIONS, type Account, type Follower } from './account.ts'
 import { needsDocument } from './actions.ts'
 import type { DocumentReadings } from './document-reading.ts'
+import { FAR_BEHIND_CHANGES } from './floor.ts'
 import { HIGH_WATER_BYTES, LogReader } from './log-reader.ts'
 import { Origin } from './origin.ts'
 import { permits } from './policy.ts'
 import type { Clock, Logger } from './ports.ts'
 import { checkPlace, readPage } from './read.ts'
+import type { LargeDocuments } from './snapshot-reading.ts'
 import type { Store } from './store.ts'
 import type { Answers, Submitter } from './turn.ts'
 
@@ -38,6 +40,7 @@ export interface SessionHost {
   readonly clock: Clock
   readonly logger: Logger
   readonly readings: DocumentReadings
+  readonly largeDocuments: LargeDocuments
   /** Who a token stands for. @throws HubError `unauthenticated`, `device-revoked` */
   authenticate(token: string): Promise<{ account: Account; device: string; readOnly: boolean }>
   closed(session: Session): void
@@ -189,11 +192,12 @@ export class Session implements Follower, Submitter {
         this.#send('pong', { nonce: frame.nonce, timeMs: Math.floor(this.#host.clock.nowMs()) })
         break
       case 'ack':
+        member.account.readers.acked(this.device, this.client, frame.cursor, this.#host.clock.nowMs())
     }
     return undefined
   }
 
-  async #hello({ version, token, client, epoch, cursor, agent }: Frame<'hello'>): Promise<void> {
+  async #hello({ version, token, client, epoch, cursor, agent, wantsChanges = false }: Frame<'hello'>): Promise<void> {
     if (version < MIN_PROTOCOL_VERSION || version > PROTOCOL_VERSION) {
       const spoken = `${MIN_PROTOCOL_VERSION} to ${PROTOCOL_VERSION}`
       throw new HubError('version-unsupported', `the hub speaks versions ${spoken}, not ${version}`)
@@ -204,13 +208,16 @@ export class Session implements Follower, Submitter {
     if (account.views.get('devices', device)?.revoked === true) throw new HubError('device-revoked')
     this.#cancelHelloTimer()
     this.#host.logger.info({ account: account.id, device, agent, remote: this.remote }, 'signed in')
-    const canContinue = cursor <= account.durableHead && (epoch === account.epoch || (epoch === '' && cursor === 0))
+    const isKnown = cursor <= account.durableHead && (epoch === account.epoch || (epoch === '' && cursor === 0))
+    const isFar = cursor + 1 < account.floor || (!wantsChanges && account.durableHead - cursor > FAR_BEHIND_CHANGES)
     const log = new LogReader({
       connection: this.#connection,
       store: this.#host.store,
       clock: this.#host.clock,
+      largeDocuments: this.#host.largeDocuments,
       account,
-      cursor: canContinue ? cursor : 0,
+      cursor,
+      wantsChanges,
       onFault: error => this.#fault(error),
       onSlow: () => this.end(new HubError('slow', '', { retryAfterMs: 1_000 }))
     })
@@ -226,7 +233,8 @@ export class Session implements Follower, Submitter {
       timeMs: Math.floor(this.#host.clock.nowMs()),
       limits: { maxFrameBytes, maxActionsPerPush, maxUnansweredActions, maxUpdateBytes, idleTimeoutMs }
     })
-    if (!canContinue) this.#send('resync', { code: 'cursor-unknown', epoch: account.epoch, cursor: 0 })
+    const begin = !isKnown ? log.beginAnew('cursor-unknown') : isFar ? log.beginAnew('far-behind') : cursor
+    account.readers.came(device, client, begin, this.#host.clock.nowMs())
     // One outbox has one connection: of two, each would take the other's numbers for its own.
     for (const follower of account.followers)
       if (follower.device === device && follower.client === client) follower.end(new HubError('replaced'))
@@ -319,7 +327,7 @@ export class Session implements Follower, Submitter {
     this.#connection.resume()
   }
 
-  #send<K extends 'welcome' | 'acked' | 'resync' | 'view' | 'failed' | 'bye' | 'pong'>(
+  #send<K extends 'welcome' | 'acked' | 'view' | 'failed' | 'bye' | 'pong'>(
     kind: K,
     fields: Parameters<typeof encodeFrame<K>>[1]
   ): void {

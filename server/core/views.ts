@@ -3,7 +3,7 @@ import type { Table, Tables } from './records.ts'
 import type { RecordWrite, Store } from './store.ts'
 
 /** Parts of a key hold no control characters, so that this parts them. */
-const SEPARATOR = '\u0000'
+export const SEPARATOR = '\u0000'
 
 interface Entry {
   readonly key: readonly string[]
@@ -55,11 +55,15 @@ export class Views {
     this.#changed.set(nameOf(table, key), { key: [this.#account, table, ...key], value })
   }
 
-  /** Records of a table whose key begins with `prefix` and sorts after `after`; in key order, at most `limit`. Keys come without the prefix. */
+  /**
+   * Records of a table whose key begins with `prefix` and sorts after `after`; in key order, at most `limit`. Keys come without the prefix, their parts
+   * joined by `SEPARATOR`, as in `after`.
+   */
   range<T extends Table>(table: T, prefix: readonly string[], after: string, limit: number): [key: string, value: Tables[T]][] {
     const start = [this.#account, table, ...prefix]
     const found = new Map<string, Tables[T]>()
-    for (const [key, bytes] of this.#store.range(start, after === '' ? undefined : [...start, after], limit))
+    const behind = after === '' ? undefined : [...start, ...after.split(SEPARATOR)]
+    for (const [key, bytes] of this.#store.range(start, behind, limit))
       found.set(key.slice(start.length).join(SEPARATOR), decodeValue(bytes) as unknown as Tables[T])
     const begin = [table, ...prefix, ''].join(SEPARATOR)
     for (const entries of [this.#storing, this.#changed])

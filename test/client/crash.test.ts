@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
 import { MemoryStorage, type StorageChange } from '../../client/storage.ts'
-import type { HubError } from '../../protocol/index.ts'
+import { decodeValue, type HubError } from '../../protocol/index.ts'
 import { suite } from '../util/suite.ts'
 import { FakeHub } from './fake-hub.ts'
 import { comeBack, open, quiet, until } from './open.ts'
@@ -38,7 +38,6 @@ test('after a crash between any two writes a client reads whole states only, and
   const storage = new RecordingStorage()
   const { client, clock } = await open(context, hub, { storage })
   const notes = await client.annotations('b1')
-  const restart = { at: 0 }
   for (let round = 0; round < 8; round++) {
     hub.tell('book.put', 'b1', { title: `title ${round}` })
     hub.tell('setting.put', 'round', { value: round })
@@ -50,7 +49,6 @@ test('after a crash between any two writes a client reads whole states only, and
       await client.settled()
       await client.live()
       hub.restore(hub.log.length)
-      restart.at = storage.writes.length
       await comeBack({ client, clock })
     }
   }
@@ -59,8 +57,12 @@ test('after a crash between any two writes a client reads whole states only, and
   const expected = [...client.books, ...client.settings]
   await client.close()
   const whole = [...hub.log]
+  // Before this one the storage is of the old epoch, whose answers the restored hub does not know: it would take some actions twice.
+  const restarted = storage.writes.findIndex(changes =>
+    changes.some(([key, bytes]) => key === 'mirror\nstate' && bytes && (decodeValue(bytes) as string[])[2]!.endsWith('+'))
+  )
   assert.ok(storage.writes.length > 15)
-  for (let count = restart.at + 1; count <= storage.writes.length; count++) {
+  for (let count = restarted + 1; count <= storage.writes.length; count++) {
     hub.isWelcoming = false
     const again = await open(context, hub, { storage: await storage.after(count) })
     const title = again.client.books.get('b1')?.title

@@ -29,11 +29,17 @@ class SlowStorage extends MemoryStorage {
 
 const entry = (name: string): StorageChange => [name, new Uint8Array(1)]
 
-/** A keeper whose next write holds `due`. */
-function keep(storage: SlowStorage): { keeper: Keeper; due: StorageChange[] } {
+/** A keeper whose next write holds `due`, and the names of what a wipe has dropped. */
+function keep(storage: SlowStorage): { keeper: Keeper; due: StorageChange[]; dropped: string[] } {
+  const dropped: string[] = []
   const due: StorageChange[] = []
   const take = (): { changes: StorageChange[]; onKept: () => void } => ({ changes: due.splice(0), onKept() {} })
-  return { keeper: new Keeper({ storage, clock: new ManualClock(), prefixes: ['mirror', 'document'], take, onError() {} }), due }
+  const wiped = (entries: readonly StorageChange[]): Promise<StorageChange[]> => {
+    dropped.push(...entries.map(([name]) => name))
+    return Promise.resolve([])
+  }
+  const options = { storage, clock: new ManualClock(), prefixes: ['mirror', 'document'], wiped, take, onError() {} }
+  return { keeper: new Keeper(options), due, dropped }
 }
 
 async function finish(storage: SlowStorage, stored: Promise<void>): Promise<void> {
@@ -88,6 +94,20 @@ test('a wipe that could not be stored is stored with what comes after it', async
   due.push(entry('mirror\nthird'))
   await finish(storage, keeper.flush())
   assert.equal(await storage.names(), ['mirror\nsecond', 'mirror\nthird'])
+})
+
+test('whoever asks is told of everything that a wipe drops, stored or not', async () => {
+  const storage = new SlowStorage()
+  await storage.write([entry('mirror\nfirst'), entry('document\nfirst'), entry('outbox\nfirst')])
+  const { keeper, due, dropped } = keep(storage)
+  storage.isFull = true
+  due.push(entry('document\nsecond'))
+  await finish(storage, keeper.flush())
+  storage.isFull = false
+  keeper.wipe([entry('document\nthird')])
+  await finish(storage, keeper.flush())
+  assert.equal(dropped, ['mirror\nfirst', 'document\nfirst', 'document\nsecond', 'document\nthird'])
+  assert.equal(await storage.names(), ['outbox\nfirst'])
 })
 
 test.run()

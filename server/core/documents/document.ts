@@ -123,7 +123,7 @@ export class Document {
 
   /** The whole document as one Yjs v1 update. */
   encode(): Uint8Array {
-    return Y.encodeStateAsUpdate(this.#doc)
+    return this.#snapshot !== undefined && this.#tail.length === 0 ? this.#snapshot.update : Y.encodeStateAsUpdate(this.#doc)
   }
 
   /** Makes a snapshot that was loaded again and found equal; undefined when Yjs does not give back what it was given, and the tail must stay. */

@@ -1,6 +1,6 @@
 import { decodeValue, decodeValues, HubError, type WireChange } from '../../../protocol/index.ts'
 import type { Note } from '../fold.ts'
-import type { Store } from '../store.ts'
+import { StoreTrimmed, type Store } from '../store.ts'
 import type { Views } from '../views.ts'
 import { Document, hubOwner, type TailUpdate } from './document.ts'
 
@@ -76,6 +76,31 @@ export class Documents {
     return any
   }
 
+  /**
+   * Puts a snapshot of a document among the changed records, unless it has one that lacks nothing. It MUST be in memory.
+   * @returns false when Yjs does not give back what it was given, and the log has to be kept
+   */
+  foldTail(book: string): boolean {
+    return this.#loaded.get(book)!.hasTail ? this.#snapshot(book) : true
+  }
+
+  /** All that a known document consists of, as Yjs v1 updates to be applied in this order. Show it only once it is durable. */
+  async updates(book: string): Promise<Uint8Array[]> {
+    for (;;) {
+      const loaded = this.#loaded.get(book)
+      if (loaded !== undefined) return [loaded.encode()]
+      const snapshot = this.#views.get('snapshots', book)
+      const cursors = [...(this.#views.get('documents', book)?.tail ?? [])]
+      try {
+        const tail = await this.#readTail(cursors)
+        return [...(snapshot === undefined ? [] : [snapshot.update]), ...tail.map(({ update }) => update)]
+      } catch (error) {
+        // It was folded meanwhile; the next snapshot holds it.
+        if (!(error instanceof StoreTrimmed)) throw error
+      }
+    }
+  }
+
   /** True when so many more may be brought into memory. */
   hasRoomFor(count: number): boolean {
     let bytes = 0
@@ -121,7 +146,8 @@ export class Documents {
     const snapshot = this.#loaded.get(book)?.takeSnapshot()
     if (snapshot === undefined) return false
     this.#views.put('snapshots', [book], snapshot)
-    this.#views.put('documents', [book], { tail: [] })
+    const { tail = [], folded = 0 } = this.#views.get('documents', book) ?? {}
+    this.#views.put('documents', [book], { tail: [], folded: tail.at(-1) ?? folded })
     return true
   }
 

@@ -129,7 +129,8 @@ test('a device keeps its secret and its first day through changes of its descrip
     readOnly: true,
     secretHash,
     revoked: true,
-    registeredAtUs: 1_000
+    registeredAtUs: 1_000,
+    cursor: 3
   })
   assert.is(views.get('devices', 'unknown'), undefined)
 })

@@ -1,0 +1,71 @@
+import { CHANGES, checked, type ChangeBody, type ChangeKind, type WireChange } from '../protocol/index.ts'
+import type { Folded } from './fold.ts'
+import { emptyTables, foldRecord, type TableName, type Tables } from './mirror.ts'
+
+/** One of the updates that a book's document consists of. */
+export interface DocumentPart {
+  readonly book: string
+  readonly update: Uint8Array
+  /** Its place among all of the snapshot. */
+  readonly index: number
+}
+
+/** A snapshot as it arrives: the state of the account at a cursor, to take the place of what the replica knew once all of it is there. */
+export class IncomingSnapshot {
+  readonly epoch: string
+  /** The log follows from here. */
+  readonly cursor: number
+  readonly tables: Tables = emptyTables()
+  /** Updates of documents that have arrived and were not taken out. */
+  #updates: DocumentPart[] = []
+  #updateCount = 0
+  /** The beginnings of updates that come in parts, by book. */
+  readonly #parts = new Map<string, Uint8Array[]>()
+
+  constructor(epoch: string, cursor: number) {
+    this.epoch = epoch
+    this.cursor = cursor
+  }
+
+  /**
+   * Takes one entry.
+   * @throws HubError when its key or its body is none of its kind
+   */
+  take([cursor, timeUs, device, client, , atMs, kind, key, body]: WireChange): void {
+    if (kind === 'annotation.part' && body instanceof Uint8Array) {
+      this.#parts.set(key, [...(this.#parts.get(key) ?? []), body])
+      return
+    }
+    if (!Object.hasOwn(CHANGES, kind)) return
+    checked('bad-request', CHANGES[kind as ChangeKind].key, key, 'key')
+    checked<unknown>('bad-request', CHANGES[kind as ChangeKind].body, body, 'body')
+    if (kind === 'annotation.update') {
+      const update = this.#joined(key, body as ChangeBody<'annotation.update'>)
+      this.#updates.push({ book: key, update, index: this.#updateCount++ })
+      return
+    }
+    const table = kind.slice(0, kind.indexOf('.')) as TableName
+    const change = { cursor, timeMs: timeUs / 1_000, device, client, atMs, kind, key, body } as unknown as Folded
+    const records = this.tables[table] as Map<string, unknown>
+    const next = foldRecord(table, records.get(key), change)
+    if (next !== undefined) records.set(key, next)
+  }
+
+  /** Hands over the updates of documents that have come since the last call. */
+  takeUpdates(): readonly DocumentPart[] {
+    return this.#updates.splice(0)
+  }
+
+  #joined(book: string, last: Uint8Array): Uint8Array {
+    const parts = [...(this.#parts.get(book) ?? []), last]
+    this.#parts.delete(book)
+    if (parts.length === 1) return last
+    const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+    let at = 0
+    for (const part of parts) {
+      whole.set(part, at)
+      at += part.length
+    }
+    return whole
+  }
+}

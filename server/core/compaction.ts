@@ -1,0 +1,164 @@
+import * as Y from 'yjs'
+import type { Account } from './account.ts'
+import type { Clock, Logger } from './ports.ts'
+import { StoreDamage, type Store } from './store.ts'
+import { Views } from './views.ts'
+
+/** Compaction is worth its while from so many changes on that can go. */
+const DUE_CHANGES = 2_048
+/** After one that could let nothing go, this many changes come before the next. */
+const AGAIN_AFTER_CHANGES = 512
+const PAGE_DOCUMENTS = 64
+
+/** What a compaction did. */
+export interface Compaction {
+  /** The oldest cursor that the log held before, and holds now. */
+  readonly floorBefore: number
+  readonly floor: number
+  readonly head: number
+  /** The floor that the clients allow: above `floor` by less than the store's least unit, unless documents hold it. */
+  readonly allowedFloor: number
+  /** Documents of which a snapshot was made. */
+  readonly folded: number
+  /** Books whose document Yjs does not give back as it was: the log is kept from their first change that no snapshot holds. */
+  readonly unfoldable: readonly string[]
+}
+
+export interface CompactorParts {
+  readonly store: Store
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/**
+ * Lets the logs' beginnings go, one account at a time and step by step, with turns of others in between.
+ *
+ * What the changes below the floor have led to is in the records and in the documents' snapshots; only when those are on disk, read back and sound, is
+ * anything trimmed. So it may end at any moment.
+ */
+export class Compactor {
+  readonly #parts: CompactorParts
+  /** Where the head was when an account was last looked at without success. */
+  readonly #triedAt = new WeakMap<Account, number>()
+  readonly #queued = new Set<Account>()
+  #last: Promise<unknown> = Promise.resolve()
+  #isStopped = false
+
+  constructor(parts: CompactorParts) {
+    this.#parts = parts
+  }
+
+  /** Compacts an account in the background if enough of its log can go. */
+  consider(account: Account): void {
+    const { durableHead, floor } = account
+    const couldGo = durableHead - floor >= DUE_CHANGES && durableHead - (this.#triedAt.get(account) ?? 0) >= AGAIN_AFTER_CHANGES
+    if (!couldGo || this.#queued.has(account) || this.#isStopped) return
+    this.#triedAt.set(account, durableHead)
+    if (account.readers.floor(durableHead, this.#parts.clock.nowMs()) - floor < DUE_CHANGES) return
+    this.compact(account).catch((error: unknown) => {
+      this.#parts.logger.error({ err: error, account: account.id }, 'the log could not be compacted; all of it is kept')
+    })
+  }
+
+  /**
+   * Compacts an account as far as its clients allow, once those before it are done.
+   * @throws StoreDamage when what was to replace the log is not sound: then nothing was trimmed
+   */
+  compact(account: Account): Promise<Compaction> {
+    this.#queued.add(account)
+    account.isCompacting = true
+    const compaction = this.#last.then(() => this.#compact(account))
+    const settled = compaction.then(
+      () => undefined,
+      () => undefined
+    )
+    this.#last = settled.then(() => {
+      account.isCompacting = false
+      this.#queued.delete(account)
+    })
+    return compaction
+  }
+
+  /** Begins nothing more. Resolves when the step under way is done. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    await this.#last
+  }
+
+  async #compact(account: Account): Promise<Compaction> {
+    const { store, clock, logger } = this.#parts
+    const floorBefore = account.floor
+    const allowedFloor = account.readers.floor(account.durableHead, clock.nowMs())
+    const { folded, unfoldable } = await this.#foldDocuments(account, allowedFloor)
+    account.readers.keep()
+    account.storeRecords()
+    await account.settled()
+    const target = await this.#soundFloor(account, floorBefore, allowedFloor)
+    for (let last = 0; last !== account.floor && !this.#isStopped;) {
+      last = account.floor
+      account.floor = Math.max(last, await store.trim(account.id, target))
+      await this.#turn()
+    }
+    const { floor, durableHead: head } = account
+    logger.info({ account: account.id, floorBefore, floor, head, folded, unfoldable: unfoldable.length }, 'compacted')
+    return { floorBefore, floor, head, allowedFloor, folded, unfoldable }
+  }
+
+  /** Makes a snapshot of each document that has a change below the floor that no snapshot holds. */
+  async #foldDocuments(account: Account, floor: number): Promise<{ folded: number; unfoldable: string[] }> {
+    const unfoldable: string[] = []
+    let folded = 0
+    for await (const book of this.#books(account.views)) {
+      const first = account.views.get('documents', book)?.tail[0] ?? Infinity
+      if (first >= floor || this.#isStopped) continue
+      await account.loadBooks(new Set([book]))
+      if (account.documents.foldTail(book)) folded += 1
+      else unfoldable.push(book)
+      account.storeRecords()
+      await account.settled()
+    }
+    return { folded, unfoldable }
+  }
+
+  /** How far the log can go by what is on disk, and is sound there. */
+  async #soundFloor(account: Account, floorBefore: number, allowedFloor: number): Promise<number> {
+    const stored = new Views(this.#parts.store, account.id)
+    let floor = Math.min(allowedFloor, (stored.get('fold')?.foldedTo ?? 0) + 1)
+    for await (const book of this.#books(stored)) {
+      const { tail, folded = 0 } = stored.get('documents', book)!
+      floor = Math.min(floor, tail[0] ?? Infinity)
+      if (folded < floorBefore) continue
+      const snapshot = stored.get('snapshots', book)
+      if (snapshot === undefined || !isWhole(snapshot.update))
+        throw new StoreDamage(`the snapshot of the document ${book} of ${account.id} cannot be read`)
+    }
+    return floor
+  }
+
+  async *#books(views: Views): AsyncGenerator<string> {
+    for (let after = ''; ;) {
+      const page = views.range('documents', [], after, PAGE_DOCUMENTS)
+      for (const [book] of page) yield book
+      if (page.length < PAGE_DOCUMENTS) return
+      after = page.at(-1)![0]
+      await this.#turn()
+    }
+  }
+
+  #turn(): Promise<void> {
+    return new Promise(resolve => this.#parts.clock.nextTurn(resolve))
+  }
+}
+
+/** True when a new document takes all of the update in. */
+function isWhole(update: Uint8Array): boolean {
+  const doc = new Y.Doc()
+  try {
+    Y.applyUpdate(doc, update)
+    return doc.store.pendingStructs === null && doc.store.pendingDs === null
+  } catch {
+    return false
+  } finally {
+    doc.destroy()
+  }
+}

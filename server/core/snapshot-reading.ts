@@ -1,0 +1,119 @@
+import { encodeValue, LIMITS, snapshotFrame, type ChangeKind, type Plain, type WireChange } from '../../protocol/index.ts'
+import type { Account } from './account.ts'
+import type { Clock } from './ports.ts'
+import { SEPARATOR } from './views.ts'
+
+/** Records read at once. */
+const PAGE_RECORDS = 64
+/** Entries of one `identifiers`: what one put may have. */
+const PUT_IDENTIFIERS = 64
+/** A longer update goes in parts. */
+const PART_BYTES = 524_288
+
+/** How many may hold a document that is longer than a frame, over all sessions: the others wait until its reader has it, or was cut off as slow. */
+export class LargeDocuments {
+  #free: number
+  readonly #waiting: (() => void)[] = []
+
+  constructor(most = 16) {
+    this.#free = most
+  }
+
+  /** @returns gives the place to the next one; MUST be called once */
+  async take(): Promise<() => void> {
+    if (this.#free > 0) this.#free -= 1
+    else await new Promise<void>(resolve => this.#waiting.push(resolve))
+    return () => {
+      const next = this.#waiting.shift()
+      if (next === undefined) this.#free += 1
+      else next()
+    }
+  }
+}
+
+/**
+ * The state of an account as `snapshot` frames, read page by page while others go on: a page may be newer than the one before. It holds everything up to
+ * the head at which the reading began; what it holds beyond is told again by the changes that follow, and does nothing the second time.
+ *
+ * A frame is given out once all that it holds is durable.
+ */
+export async function* snapshotFrames(account: Account, clock: Clock, large: LargeDocuments): AsyncGenerator<Uint8Array, void, void> {
+  let entries: Uint8Array[] = []
+  let bytes = 0
+  const take = (isLast: boolean): Uint8Array => {
+    const frame = snapshotFrame(entries, isLast)
+    entries = []
+    bytes = 0
+    return frame
+  }
+  for await (const entry of entriesOf(account, large)) {
+    const encoded = encodeValue(entry)
+    if (bytes > 0 && bytes + encoded.length > LIMITS.changesFrameBytes) {
+      if (account.head > account.durableHead) await account.settled()
+      yield take(false)
+      await new Promise<void>(resolve => clock.nextTurn(resolve))
+    }
+    entries.push(encoded)
+    bytes += encoded.length
+  }
+  await account.settled()
+  yield take(true)
+}
+
+/** The changes that would make the account as it is. */
+async function* entriesOf(account: Account, large: LargeDocuments): AsyncGenerator<WireChange> {
+  const { views } = account
+  for (const [id, { name, app, readOnly, revoked, cursor, registeredAtUs }] of pages('devices')) {
+    yield entry(cursor, registeredAtUs, 'device.put', id, { name, app, readOnly })
+    if (revoked) yield entry(cursor, registeredAtUs, 'device.revoke', id, {})
+  }
+  for (const [id, { fields, identifiers, removed, cursor, changedAtUs }] of pages('books')) {
+    const all = Object.entries(identifiers)
+    for (let at = 0; at === 0 || at < all.length; at += PUT_IDENTIFIERS) {
+      const some = { identifiers: Object.fromEntries(all.slice(at, at + PUT_IDENTIFIERS)) }
+      yield entry(cursor, changedAtUs, 'book.put', id, at === 0 ? { ...fields, ...some } : some)
+    }
+    if (removed) yield entry(cursor, changedAtUs, 'book.remove', id, {})
+  }
+  for (const [id, { fields, client, atMs, cursor, changedAtUs }] of pages('positions')) {
+    const [book, device] = id.split(SEPARATOR) as [string, string]
+    yield [cursor, changedAtUs, device, client, 0, atMs, 'position.set', book, fields]
+  }
+  for (const [name, { value, cursor, changedAtUs }] of pages('settings'))
+    yield entry(cursor, changedAtUs, 'setting.put', name, { value })
+  for (const [book, { tail, folded = 0 }] of pages('documents')) {
+    const cursor = tail.at(-1) ?? folded
+    for (const update of await account.documents.updates(book)) {
+      const release = update.length > PART_BYTES ? await large.take() : undefined
+      try {
+        let at = 0
+        for (; update.length - at > PART_BYTES; at += PART_BYTES)
+          yield entry(cursor, 0, 'annotation.part', book, update.subarray(at, at + PART_BYTES))
+        yield entry(cursor, 0, 'annotation.update', book, update.subarray(at))
+      } finally {
+        release?.()
+      }
+    }
+  }
+
+  function* pages<T extends Parameters<typeof views.range>[0]>(table: T): Generator<ReturnType<typeof views.range<T>>[number]> {
+    for (let after = ''; ;) {
+      const page = views.range(table, [], after, PAGE_RECORDS)
+      yield* page
+      if (page.length < PAGE_RECORDS) return
+      after = page.at(-1)![0]
+    }
+  }
+}
+
+const entry = (cursor: number, timeUs: number, kind: ChangeKind | 'annotation.part', key: string, body: Plain): WireChange => [
+  cursor,
+  timeUs,
+  '',
+  '',
+  0,
+  0,
+  kind,
+  key,
+  body
+]
