@@ -58,7 +58,8 @@ export class BookDocument extends Emitter<{ change: []; replaced: [] }> {
     Y.applyUpdate(both, Y.encodeStateAsUpdate(this.#doc))
     Y.applyUpdate(both, update)
     const { pendingStructs, pendingDs } = both.store
-    if (pendingStructs !== null || pendingDs !== null || Y.equalSnapshots(Y.snapshot(both), Y.snapshot(this.#doc))) return undefined
+    if (pendingStructs !== null || pendingDs !== null || Y.equalSnapshots(Y.snapshot(both), Y.snapshot(this.#doc)))
+      return undefined
     return Y.encodeStateAsUpdate(both, Y.encodeStateVector(this.#doc))
   }
 

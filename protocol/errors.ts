@@ -51,7 +51,12 @@ export const ERRORS = {
   'document-too-large': row(0, 413, 'never', "the book's annotations are over the limit"),
   'too-large': row(0, 413, 'never', 'the request is over the limit'),
   'cursor-unknown': row(0, 410, 'resync', 'the cursor is of another epoch or outside of the log'),
-  'far-behind': row(0, 410, 'resync', 'the changes since the cursor are too many or no longer kept; a snapshot takes their place'),
+  'far-behind': row(
+    0,
+    410,
+    'resync',
+    'the changes since the cursor are too many or no longer kept; a snapshot takes their place'
+  ),
   'too-many-refused': row(1008, 429, 'backoff', 'too many actions in a row were refused'),
   'rate-limited': row(4429, 429, 'backoff', 'too many tries; wait before the next'),
   overloaded: row(1013, 503, 'backoff', 'the hub is at its limit'),

@@ -38,7 +38,15 @@ export class HubDevice implements Device {
     device.#socket = await WireSocket.open({ port, path, subprotocol: SUBPROTOCOL }, (buffer, start, end) =>
       device.#receive(buffer, start, end)
     )
-    const hello = { version: PROTOCOL_VERSION, token, client: randomUUID(), epoch: '', cursor: 0, agent: 'bench' }
+    const hello = {
+      version: PROTOCOL_VERSION,
+      token,
+      client: randomUUID(),
+      epoch: '',
+      cursor: 0,
+      agent: 'bench',
+      wantsChanges: true
+    }
     const atHead = new Promise<void>(resolve => (device.#atHead = resolve))
     device.#socket.write(maskedMessage(encodeFrame('hello', hello)))
     await atHead

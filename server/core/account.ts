@@ -10,7 +10,6 @@ import {
   isActionKind,
   LIMITS,
   RunWriter,
-  scan,
   type ActionBody,
   type ActionKind,
   type ChangeBody,
@@ -19,7 +18,7 @@ import {
   type WireAction,
   type WireChange
 } from '../../protocol/index.ts'
-import { handleAction, needsDocument } from './actions.ts'
+import { asSent, handleAction, needsDocument } from './actions.ts'
 import { confirm, judge, refusalOf, remember } from './answers.ts'
 import { digest } from './digest.ts'
 import { Documents } from './documents/documents.ts'
@@ -39,20 +38,6 @@ const STORE_AFTER_RECORDS = 256
 const READ_BYTES = 1_048_576
 /** Actions on documents that may be submitted in one turn: each may take Yjs some milliseconds. */
 export const MAX_DOCUMENT_ACTIONS = 8
-
-/**
- * A body that came by another way than a frame, as it would be had it come in one: its change goes out in frames.
- * @throws HubError `bad-action`
- */
-function asSent(kind: string, key: string, body: Plain): Plain {
-  const bytes = encodeValue([1, 0, [[1, 0, kind, key, body]]])
-  try {
-    scan(bytes)
-  } catch (error) {
-    throw new HubError('bad-action', `no frame can carry this: ${(error as Error).message}`, { field: 'body' })
-  }
-  return (decodeValue(bytes) as [1, 0, [[1, 0, string, string, Plain]]])[2][0][4]
-}
 
 const newClient = (): ClientRecord => ({ lastNumber: 0, answers: [] })
 

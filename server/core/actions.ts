@@ -1,11 +1,14 @@
 import {
   ACTIONS,
+  decodeValue,
+  encodeValue,
   isActionKind,
   type ActionBody,
   type ActionKind,
   type ChangeKind,
   HubError,
   LIMITS,
+  scan,
   type Plain
 } from '../../protocol/index.ts'
 import { markAnnotation, putAnnotation } from './documents/annotations.ts'
@@ -72,4 +75,18 @@ function edit({ documents, nowMs, epoch }: ActionContext, book: string, change: 
 function known({ views }: ActionContext, book: string, kind: 'book.remove' | 'book.restore'): Outcome {
   if (views.get('books', book) === undefined) throw new HubError('not-found', `there is no book ${book}`, { field: 'key' })
   return { kind, body: {} }
+}
+
+/**
+ * A body that came by another way than a frame, as it would be had it come in one: its change goes out in frames.
+ * @throws HubError `bad-action`
+ */
+export function asSent(kind: string, key: string, body: Plain): Plain {
+  const bytes = encodeValue([1, 0, [[1, 0, kind, key, body]]])
+  try {
+    scan(bytes)
+  } catch (error) {
+    throw new HubError('bad-action', `no frame can carry this: ${(error as Error).message}`, { field: 'body' })
+  }
+  return (decodeValue(bytes) as [1, 0, [[1, 0, string, string, Plain]]])[2][0][4]
 }

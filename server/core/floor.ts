@@ -64,7 +64,10 @@ export class Readers {
   keep(): void {
     if (!this.#isChanged) return
     this.#isChanged = false
-    const readers = Array.from(this.#readers.values(), ({ device, client, cursor, seenAtMs }) => [device, client, cursor, seenAtMs] as const)
+    const readers = Array.from(
+      this.#readers.values(),
+      ({ device, client, cursor, seenAtMs }) => [device, client, cursor, seenAtMs] as const
+    )
     this.#views.put('readers', [], { readers })
   }
 }

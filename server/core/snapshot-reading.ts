@@ -37,7 +37,11 @@ export class LargeDocuments {
  *
  * A frame is given out once all that it holds is durable.
  */
-export async function* snapshotFrames(account: Account, clock: Clock, large: LargeDocuments): AsyncGenerator<Uint8Array, void, void> {
+export async function* snapshotFrames(
+  account: Account,
+  clock: Clock,
+  large: LargeDocuments
+): AsyncGenerator<Uint8Array, void, void> {
   let entries: Uint8Array[] = []
   let bytes = 0
   const take = (isLast: boolean): Uint8Array => {

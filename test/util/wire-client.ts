@@ -43,7 +43,8 @@ export class WireClient {
       socket.once('open', resolve)
       socket.once('close', () => reject(new Error('refused')))
     }).catch(() => undefined)
-    this.send('hello', { version: 1, token, client, epoch: this.epoch, cursor: this.cursor, agent: 'test' })
+    const { epoch, cursor } = this
+    this.send('hello', { version: 1, token, client, epoch, cursor, agent: 'test', wantsChanges: true })
     const frame = await welcome
     this.epoch = frame.epoch
     return frame
