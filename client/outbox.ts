@@ -147,12 +147,11 @@ export class Outbox {
       if (pending.stage === 'sent' || pending.stage === 'held') pending.stage = 'saved'
   }
 
-  /** The hub has seen numbers that this storage does not know of, so it is an old copy: what was never sent gets new numbers. */
+  /** Where the hub has seen numbers that were never sent from here, this storage is an old copy: what was never sent gets new numbers, in its order. */
   continueFrom(lastNumber: number): void {
-    if (lastNumber <= this.#lastNumber) return
     const fresh = [...this.#pending.values()].filter(({ wasSent }) => !wasSent)
-    this.#lastNumber = lastNumber
-    for (const pending of fresh) this.#renumber(pending)
+    this.#lastNumber = Math.max(this.#lastNumber, lastNumber)
+    if (fresh.length > 0 && fresh[0]!.number <= lastNumber) for (const pending of fresh) this.#renumber(pending)
   }
 
   /** @returns the action, unless it was answered before */

@@ -3,6 +3,7 @@ import {
   HubError,
   checked,
   isErrorCode,
+  isSameValue,
   type ActionBody,
   type ActionKind,
   type ChangeBody,
@@ -10,6 +11,7 @@ import {
   type Frame,
   type FrameFields,
   type HubFrame,
+  type Plain,
   type Refusal,
   type WireChange
 } from '../protocol/index.ts'
@@ -207,8 +209,18 @@ export class Replica {
       this.mirror.skip(cursor)
       this.#news.push(() => this.#events.emit('error', error as Error))
     } finally {
-      if (isOwn) this.outbox.accept(number, cursor)
+      if (isOwn) this.#cameBack(number, cursor, kind, key, body)
     }
+  }
+
+  /** An own change answers its action, unless this storage is an old copy that gave the number to another: that one is asked for anew. */
+  #cameBack(number: number, cursor: number, kind: string, key: string, body: Plain): void {
+    const pending = this.outbox.get(number)
+    if (pending === undefined) return
+    if (pending.kind === kind && pending.key === key && isSameBody(pending.body, body)) this.outbox.accept(number, cursor)
+    // The hub leaves out what it has of an update. So one that still differs is left to the hub's answer.
+    else if ((pending.stage === 'saved' || pending.stage === 'sent') && pending.round === 0)
+      this.outbox.add(pending.kind, pending.key, pending.body, [pending])
   }
 
   #acked({ accepted, refused }: Frame<'acked'>): void {
@@ -328,4 +340,9 @@ export class Replica {
     for (const tell of this.#news.splice(0)) tell()
     for (const [event, key] of touched) this.#events.emit(event, key)
   }
+}
+
+function isSameBody(left: Plain, right: Plain): boolean {
+  if (!(left instanceof Uint8Array) || !(right instanceof Uint8Array)) return isSameValue(left, right)
+  return left.length === right.length && left.every((byte, index) => byte === right[index])
 }

@@ -373,6 +373,33 @@ test('storage that was put back to an old copy goes on after the last number tha
   )
 })
 
+for (const isReopened of [false, true])
+  test(`an action of an old copy that has the number of another is asked for anew${isReopened ? ', though a crash came before it was sent' : ''}`, async context => {
+    const hub = new FakeHub()
+    const first = await open(context, hub)
+    await first.client.live()
+    await first.client.settled()
+    const old = await first.storage.load('')
+    await first.client.putSetting('a', 1)
+    await first.client.close()
+    const storage = new MemoryStorage()
+    await storage.write(old)
+    hub.isWelcoming = false
+    let second = await open(context, hub, { storage })
+    void second.client.putSetting('b', 2).catch(() => {})
+    await quiet()
+    if (isReopened) {
+      await second.client.close()
+      second = await open(context, hub, { storage })
+    }
+    hub.isWelcoming = true
+    second.client.retry()
+    await comeBack(second)
+    await second.client.settled()
+    assert.equal(hub.log.map(([, , , , number, , , key]) => [number, key]), [[1, 'a'], [2, 'b']]) // prettier-ignore
+    assert.is(second.client.settings.get('b'), 2)
+  })
+
 test('storage of one account is never sent to another', async context => {
   const hub = new FakeHub()
   const first = await open(context, hub)

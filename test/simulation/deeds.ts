@@ -67,6 +67,11 @@ export const DEEDS = {
   'app crashes': trouble(2, crashApp),
   'app crashes in a write': trouble(2, (world, app, random) => app.inNextWrite(() => crashApp(world, app, random))),
   'app is opened again': trouble(1, (_, app) => app.reopen()),
+  'app is copied': trouble(2, (_, app) => app.copy()),
+  'app is restored from its copy': trouble(2, (world, app, random) => {
+    app.restore()
+    world.loop.after(spanMs(random), world.life, () => world.present.includes(app) && app.start())
+  }),
   'device is full': trouble(1, (world, app, random) => {
     app.failures = 0.5
     world.loop.after(spanMs(random), world.life, () => {

@@ -1,4 +1,4 @@
-import { decodeFrame, decodeValues, encodeValue, type Frame, type WireChange } from '../../protocol/index.ts'
+import { decodeFrame, decodeValues, encodeValue, type Frame, type Plain, type WireChange } from '../../protocol/index.ts'
 import type { Batch } from '../../server/core/store.ts'
 
 /** Whose a session is. */
@@ -7,6 +7,9 @@ export interface Party {
   readonly device: string
   readonly client: string
 }
+
+/** An action that an app's storage holds: its number, and what is to come of it in the log. */
+export type KeptAction = readonly [number: number, content: string]
 
 /** One thing that happened, in the order in which it did. */
 export type Happening = { readonly atMs: number } & (
@@ -25,7 +28,8 @@ export type Happening = { readonly atMs: number } & (
   | { readonly is: 'flushed'; readonly changes: readonly (readonly [account: string, change: WireChange])[] }
   | { readonly is: 'hub'; readonly did: 'start' | 'close' | 'closed' | 'crash' | 'crash in a commit' }
   | { readonly is: 'revoking' | 'revoked'; readonly account: string; readonly device: string }
-  | { readonly is: 'kept'; readonly party: Party; readonly numbers: readonly number[]; readonly erased: readonly number[] }
+  | { readonly is: 'kept'; readonly party: Party; readonly actions: readonly KeptAction[]; readonly erased: readonly number[] }
+  | { readonly is: 'restored'; readonly party: Party; readonly actions: readonly KeptAction[] }
   | { readonly is: 'fault'; readonly what: string }
   | { readonly is: 'step'; readonly what: string }
 )
@@ -89,6 +93,10 @@ export class History {
     return print
   }
 
+  /** What an action asks for, as its change says it: of an annotation, only which document it is in. */
+  readonly contentOf = (kind: string, key: string, body: Plain): string =>
+    kind.startsWith('annotation.') ? `annotation ${key}` : Buffer.from(encodeValue([kind, key, body])).toString('latin1')
+
   /** The same for the same history. */
   get hash(): string {
     return (this.#high >>> 0).toString(16).padStart(8, '0') + (this.#low >>> 0).toString(16).padStart(8, '0')
@@ -114,7 +122,7 @@ export class History {
       else if (value instanceof Uint8Array) for (let index = 0; index < value.length; index++) this.#mix(value[index]!)
       else if (typeof value === 'number') this.#mix(Math.round(value))
       else if (typeof value === 'string') for (let index = 0; index < value.length; index++) this.#mix(value.charCodeAt(index))
-      else if (name === 'changes' || name === 'numbers' || name === 'erased') this.#mix((value as unknown[]).length)
+      else if (name === 'changes' || name === 'actions' || name === 'erased') this.#mix((value as unknown[]).length)
     }
   }
 

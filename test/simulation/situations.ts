@@ -35,5 +35,6 @@ export const SITUATIONS: Readonly<Record<string, (happening: Happening) => boole
   'many changes are one frame': happening =>
     happening.is === 'sent' && happening.frame?.kind === 'changes' && happening.frame.changes.length > 20,
   'a device is full': happening => happening.is === 'step' && happening.what.includes('the device is full'),
+  'an app is an old copy of itself': happening => happening.is === 'restored',
   'an app hears nothing from the hub': happening => happening.is === 'step' && happening.what.includes('the hub is silent')
 }

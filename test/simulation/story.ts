@@ -24,7 +24,9 @@ function wordsFor(happening: Happening): string {
     case 'revoked':
       return `${happening.is} ${happening.device} of ${happening.account}`
     case 'kept':
-      return `${happening.party.client} keeps ${happening.numbers.join(' ')}, erases ${happening.erased.join(' ')}`
+      return `${happening.party.client} keeps ${happening.actions.map(([number]) => number).join(' ')}, erases ${happening.erased.join(' ')}`
+    case 'restored':
+      return `${happening.party.client} is what it was, with ${happening.actions.map(([number]) => number).join(' ')}`
     default:
       return `${happening.is}: ${happening.what}`
   }

@@ -20,6 +20,10 @@ export interface App {
   inNextWrite(task: () => void): void
   /** Its process ends in good order, and starts again. */
   reopen(): void
+  /** Keeps a copy of its storage, as a backup of the device would. */
+  copy(): void
+  /** Its process ends, and its storage is what it was when it was copied. */
+  restore(): void
   /** Changes something. */
   act(random: Random): void
   /** Reads a view. */

@@ -5,7 +5,7 @@ import { WallClock, seededClientClock } from '../world/clocks.ts'
 import { DeviceDisk } from '../world/device-storage.ts'
 import { Life } from '../world/loop.ts'
 import type { Line } from '../world/network.ts'
-import type { Party } from '../history.ts'
+import type { KeptAction, Party } from '../history.ts'
 import type { World } from '../world/world.ts'
 import { sorted, withoutFields, type App, type Shown } from './app.ts'
 import { annotationOf, bookOf, contentOf, textOf } from './contents.ts'
@@ -27,6 +27,7 @@ export class SdkApp implements App {
   #life: Life | undefined
   readonly #open = new Map<string, Annotations>()
   #id = ''
+  #copy: ReadonlyMap<string, Uint8Array> | undefined
 
   constructor(world: World, owner: Omit<Party, 'client'>, token: string, random: Random, clockOffMs: number) {
     this.#world = world
@@ -71,6 +72,17 @@ export class SdkApp implements App {
       this.#left()
       this.start()
     })
+  }
+
+  copy(): void {
+    if (this.#id !== '') this.#copy = this.#disk.entries
+  }
+
+  restore(): void {
+    if (this.#copy === undefined) return
+    this.crash()
+    this.#disk.entries = this.#copy
+    this.#world.history.add({ is: 'restored', party: this.party, actions: this.#actionsIn([...this.#copy]) })
   }
 
   act(random: Random): void {
@@ -173,13 +185,22 @@ export class SdkApp implements App {
 
   /** What its storage holds of the outbox is what a crash must not take. */
   #kept(changes: readonly StorageChange[]): void {
-    const numbersIn = (isKept: boolean): number[] =>
-      changes
-        .filter(([key, bytes]) => key.startsWith(ACTION_PREFIX) && (bytes !== undefined) === isKept)
-        .map(([key]) => Number(key.slice(ACTION_PREFIX.length)))
     const id = changes.find(([key]) => key === OUTBOX)
     if (id !== undefined && this.#id === '') [this.#id] = decodeValue(id[1]!) as [string]
-    const [numbers, erased] = [numbersIn(true), numbersIn(false)]
-    if (numbers.length + erased.length > 0) this.#world.history.add({ is: 'kept', party: this.party, numbers, erased })
+    const actions = this.#actionsIn(changes)
+    const erased = changes.filter(([key, bytes]) => key.startsWith(ACTION_PREFIX) && bytes === undefined)
+    if (actions.length + erased.length === 0) return
+    this.#world.history.add({ is: 'kept', party: this.party, actions, erased: erased.map(([key]) => numberIn(key)) })
+  }
+
+  #actionsIn(entries: readonly StorageChange[]): KeptAction[] {
+    const { contentOf } = this.#world.history
+    return entries.flatMap(([name, bytes]): KeptAction[] => {
+      if (!name.startsWith(ACTION_PREFIX) || bytes === undefined) return []
+      const [, kind, key, body] = decodeValue(bytes) as [number, string, string, Plain]
+      return [[numberIn(name), contentOf(kind, key, body)]]
+    })
   }
 }
+
+const numberIn = (name: string): number => Number(name.slice(ACTION_PREFIX.length))

@@ -71,8 +71,10 @@ export class WireApp implements App {
     for (const line of this.lines) line.client.abandon(this.#random.chance(0.7))
   }
 
-  /** It writes nothing. */
+  /** It has no storage. */
   inNextWrite(): void {}
+  copy(): void {}
+  restore(): void {}
 
   reopen(): void {
     this.#end?.close(1000, '')

@@ -4,7 +4,7 @@ import { Life, type Loop } from './loop.ts'
 
 /** What an app keeps on its device: writes are whole and in order, and a crash leaves the first of those that were under way. */
 export class DeviceDisk {
-  readonly entries = new Map<string, Uint8Array>()
+  entries: ReadonlyMap<string, Uint8Array> = new Map()
   /** The longest that a write takes. */
   writeMs = 20
   /** How often a write fails, as on a full disk. */
@@ -57,10 +57,12 @@ export class DeviceDisk {
   }
 
   #keep(changes: readonly StorageChange[]): void {
+    const entries = new Map(this.entries)
     for (const [key, bytes] of changes) {
-      if (bytes === undefined) this.entries.delete(key)
-      else this.entries.set(key, bytes)
+      if (bytes === undefined) entries.delete(key)
+      else entries.set(key, bytes)
     }
+    this.entries = entries
     this.#onKept(changes)
   }
 }
