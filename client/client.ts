@@ -167,6 +167,11 @@ export class Client {
     return this.submit('position.set', book, fields)
   }
 
+  /** Sets this device's place to an earlier one of it or of another device, named by the `cursor` that the view `position-history` shows. */
+  restorePosition(book: string, cursor: number): Promise<Ack> {
+    return this.submit('position.restore', book, { cursor })
+  }
+
   /** Every device's place in a book. */
   positions(book: string): Positions {
     return summarise(this.#positions.get(book))

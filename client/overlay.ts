@@ -1,7 +1,7 @@
 import { foldRecord, type Mirror, type TableName } from './mirror.ts'
 import type { Outbox } from './outbox.ts'
 import type { Pending } from './pending.ts'
-import type { ChangeBody, ChangeKind } from '../protocol/index.ts'
+import { CHANGES, type ChangeBody, type ChangeKind } from '../protocol/index.ts'
 import type { Folded } from './fold.ts'
 
 /** A table that can be read like a Map: what the hub holds, with this client's unanswered actions on top. */
@@ -31,7 +31,9 @@ export class Overlay<V> implements Table<V> {
 
   get(key: string): V | undefined {
     let value: unknown = this.#mirror.tables[this.#table].get(key)
-    for (const pending of this.#outbox.about(this.#table, key)) value = foldRecord(this.#table, value, this.#expected(pending))
+    for (const pending of this.#outbox.about(this.#table, key))
+      // What an earlier version holds only the hub knows.
+      if (Object.hasOwn(CHANGES, pending.kind)) value = foldRecord(this.#table, value, this.#expected(pending))
     return value as V | undefined
   }
 

@@ -11,6 +11,7 @@ import {
   number,
   oneOf,
   opt,
+  positive,
   str,
   uint,
   type Infer,
@@ -114,6 +115,12 @@ export const ACTIONS = {
   'annotation.remove': row('book', bookId, annotationId, 'Marks an annotation as removed. Its content stays.'),
   'annotation.restore': row('book', bookId, annotationId, 'Takes the mark away.'),
   'position.set': row('book', bookId, map(positionFields), "Sets this device's place in the book."),
+  'position.restore': row(
+    'book',
+    bookId,
+    map({ cursor: positive }),
+    "Sets this device's place to one that it or another device had: the one that was set at `cursor`."
+  ),
   'book.put': row('book', bookId, map(bookFields), 'Makes a book, or changes the fields that are given.'),
   'book.remove': row('book', bookId, map({}), 'Marks a book as removed. Its annotations and positions stay.'),
   'book.restore': row('book', bookId, map({}), 'Takes the mark away.'),
@@ -164,6 +171,7 @@ export const VIEWS = {
   annotations: "a book's annotations as plain maps, removed ones included; `key` is the book's id",
   document: "a book's annotation document; `key` is the book's id",
   positions: "a book's positions, by device; `key` is the book's id",
+  'position-history': "the places that devices had in a book, thinned out with time; `key` is the book's id",
   settings: 'every setting, by name; `key` is empty',
   devices: 'every device; `key` is empty'
 } as const

@@ -49,6 +49,13 @@ const HANDLERS: { readonly [K in ActionKind]: Handler<K> } = {
   'annotation.remove': (context, book, { id }) => edit(context, book, doc => markAnnotation(doc, id, context.atMs)),
   'annotation.restore': (context, book, { id }) => edit(context, book, doc => markAnnotation(doc, id, undefined)),
   'position.set': (_, _book, body) => ({ kind: 'position.set', body }),
+  'position.restore': ({ views }, book, { cursor }) => {
+    for (const [, { versions }] of views.range('positionHistories', [book], '', LIMITS.maxNodes)) {
+      const version = versions.find(known => known.cursor === cursor)
+      if (version !== undefined) return { kind: 'position.set', body: version.fields }
+    }
+    throw new HubError('not-found', 'no such position of this book is kept', { field: 'body.cursor' })
+  },
   'book.put': ({ views }, book, body) => {
     const identifiers = { ...views.get('books', book)?.identifiers, ...body.identifiers }
     if (Object.values(identifiers).filter(value => value !== null).length > LIMITS.maxMapEntries)

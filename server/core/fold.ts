@@ -1,4 +1,5 @@
 import { mergeFields, positionReplaces, type ChangeBody, type ChangeKind } from '../../protocol/index.ts'
+import { addVersion } from './history.ts'
 import type { BookRecord, PositionRecord } from './records.ts'
 import type { Views } from './views.ts'
 
@@ -41,8 +42,11 @@ const FOLDS: { readonly [K in ChangeKind]: Fold<K> } = {
       cursor: change.cursor,
       changedAtUs: change.timeUs
     }
-    if (positionReplaces(record, views.get('positions', change.key, change.device)))
-      views.put('positions', [change.key, change.device], record)
+    const place = [change.key, change.device]
+    if (!positionReplaces(record, views.get('positions', change.key, change.device))) return
+    views.put('positions', place, record)
+    const history = views.edit('positionHistories', place, () => ({ versions: [], added: 0 }))
+    addVersion(history, change.cursor, change.timeUs, change.atMs, change.body)
   },
   'book.put': (views, change) => views.put('books', [change.key], mergeBook(views.get('books', change.key), change)),
   'book.remove': (views, change) => markBook(views, change, true),

@@ -1,7 +1,7 @@
 import { checked, encodeValue, HubError, key as keyShape, LIMITS, type Plain, type ViewName } from '../../protocol/index.ts'
 import type { Account } from './account.ts'
 import { listAnnotations } from './documents/annotations.ts'
-import type { BookRecord, DeviceRecord, PositionRecord } from './records.ts'
+import type { BookRecord, DeviceRecord, PositionRecord, PositionVersion } from './records.ts'
 
 /** A list view's page ends once it has this many entries or bytes. */
 const PAGE_ENTRIES = 1_000
@@ -41,6 +41,13 @@ const VIEW_READERS: { readonly [V in ListView]: (account: Account, place: Place)
     documents.isKnown(key) ? listAnnotations(documents.use(key, nowMs).doc, after, limit) : [],
   positions: ({ views }, { key, after, limit }) =>
     views.range('positions', [key], after, limit).map(([device, position]) => [device, publicPosition(position)]),
+  'position-history': ({ views }, { key, after, limit }) =>
+    views
+      .range('positionHistories', [key], '', LIMITS.maxNodes)
+      .flatMap(([device, { versions }]) => versions.map(version => publicVersion(device, version)))
+      .filter(([id]) => id > after)
+      .sort(([left], [right]) => (left < right ? -1 : 1))
+      .slice(0, limit),
   settings: ({ views }, { after, limit }) =>
     views
       .range('settings', [], after, limit)
@@ -95,6 +102,12 @@ const publicPosition = ({ fields, atMs, cursor, changedAtUs }: PositionRecord): 
   cursor,
   changedAtUs
 })
+
+/** Its id sorts as its cursor does. */
+const publicVersion = (device: string, { fields, atMs, cursor, timeUs }: PositionVersion): [string, Plain] => [
+  String(cursor).padStart(16, '0'),
+  { ...fields, device, atMs, cursor, changedAtUs: timeUs }
+]
 
 const publicDevice = ({ name, app, readOnly, revoked, registeredAtUs }: DeviceRecord): Plain => ({
   name,

@@ -22,6 +22,26 @@ export interface PositionRecord {
   readonly changedAtUs: number
 }
 
+/** A place that a device had in a book. Changes in place, as does its record. */
+export interface PositionVersion {
+  readonly cursor: number
+  readonly timeUs: number
+  readonly atMs: number
+  readonly fields: ActionBody<'position.set'>
+  /** The reader went back from here. */
+  isTurn?: true
+  /** What the fields take, once that was asked. */
+  bytes?: number
+}
+
+/** The places that a device had in a book, thinned out with time: what can be restored, below the floor too. */
+export interface PositionHistoryRecord {
+  /** By rising cursor; the last is where the device is. */
+  versions: PositionVersion[]
+  /** How many came since they were last thinned out. */
+  added: number
+}
+
 export interface SettingRecord {
   readonly value: Plain
   readonly cursor: number
@@ -90,6 +110,8 @@ export interface Tables {
   books: BookRecord
   /** book, device */
   positions: PositionRecord
+  /** book, device */
+  positionHistories: PositionHistoryRecord
   /** name */
   settings: SettingRecord
   /** device */

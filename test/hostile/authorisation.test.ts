@@ -31,21 +31,31 @@ const test = suite('hostile/authorisation', { limitMs: 300_000 })
 const OBJECTS = ['own', "another's", 'nonexistent'] as const
 type Thing = (typeof OBJECTS)[number]
 
+/** Where the place in each thing was set. */
+const PLACES = new Map<string, number>()
 /** Each kind of action, so that it is accepted on a thing that is there. */
-const BODIES: { readonly [K in ActionKind]: () => Plain } = {
+const BODIES: { readonly [K in ActionKind]: (id: string) => Plain } = {
   'annotation.update': () =>
     updateOf(docOf(randomBytes(4).readUInt32BE()), annotations => annotations.set('theirs', noteOf('n'))),
   'annotation.put': () => ({ id: 'mark', color: 'red' }),
   'annotation.remove': () => ({ id: 'mark' }),
   'annotation.restore': () => ({ id: 'mark' }),
   'position.set': () => ({ progression: 0.5 }),
+  'position.restore': id => ({ cursor: PLACES.get(id) ?? 1 }),
   'book.put': () => ({ subtitle: 'S' }),
   'book.remove': () => ({}),
   'book.restore': () => ({}),
   'setting.put': () => ({ value: 1 })
 }
 /** Those that make nothing: on a thing that is not there they are refused. */
-const NEED_A_THING = new Set<Verb>(['annotation.remove', 'annotation.restore', 'book.remove', 'book.restore', 'book'])
+const NEED_A_THING = new Set<Verb>([
+  'annotation.remove',
+  'annotation.restore',
+  'position.restore',
+  'book.remove',
+  'book.restore',
+  'book'
+])
 
 const WIRE_VERBS = [...Object.keys(ACTIONS), ...Object.keys(VIEWS), 'follow'] as Verb[]
 
@@ -139,7 +149,7 @@ async function askByWire(
     verb === 'follow'
       ? encodeFrame('ping', { nonce: 1 })
       : verb in ACTIONS
-        ? encodeFrame('push', { confirmed: 0, actions: [[1, 0, verb, id, BODIES[verb as ActionKind]()]] })
+        ? encodeFrame('push', { confirmed: 0, actions: [[1, 0, verb, id, BODIES[verb as ActionKind](id)]] })
         : encodeFrame('read', { id: 1, view: verb as ViewName, key: id, after: '' })
   const hello =
     token === undefined ? [] : [helloFrame(token, { client: `c${cell}`, ...(verb === 'follow' && { epoch, cursor: 1 }) })]
@@ -167,7 +177,7 @@ test('whoever comes by the wire, to whatever thing, gets what the policy says, a
       await account.documents.load([id])
       void account.perform(by, 'book.put', id, { title: `secret of ${owner}` })
       void account.perform(by, 'annotation.put', id, { id: 'mark', note: `secret of ${owner}` })
-      void account.perform(by, 'position.set', id, { chapter: `secret of ${owner}` })
+      void account.perform(by, 'position.set', id, { chapter: `secret of ${owner}` }).then(cursor => PLACES.set(id, cursor))
       await account.perform(by, 'setting.put', id, { value: `secret of ${owner}` })
     }
   let cell = 0
