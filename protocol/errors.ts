@@ -57,6 +57,12 @@ export const ERRORS = {
     'resync',
     'the changes since the cursor are too many or no longer kept; a snapshot takes their place'
   ),
+  'too-many-clients': row(
+    4403,
+    403,
+    'never',
+    'this device has used too many client ids; keep one with the outbox, and pair the device anew'
+  ),
   'too-many-refused': row(1008, 429, 'backoff', 'too many actions in a row were refused'),
   'rate-limited': row(4429, 429, 'backoff', 'too many tries; wait before the next'),
   overloaded: row(1013, 503, 'backoff', 'the hub is at its limit'),

@@ -19,6 +19,8 @@ export const LIMITS = {
   maxActionsPerPush: 1_000,
   /** Actions that a client may have sent and not yet seen answered. */
   maxUnansweredActions: 4_096,
+  /** Client ids that one device may ever use: the number that each has reached is kept for good. */
+  maxDeviceClients: 1_024,
   /** Answers that the hub keeps for one client until the client confirms them. */
   maxKeptAnswers: 4_096,
   /** The body of a plain action, encoded. */

@@ -136,6 +136,12 @@ export class Account {
     return this.views.get('clients', device, client)?.lastNumber ?? 0
   }
 
+  /** False when a device has used so many client ids that it may have no new one. What the hub keeps for each is kept for good. */
+  admits(device: string, client: string): boolean {
+    if (this.views.get('clients', device, client) !== undefined) return true
+    return this.views.range('clients', [device], '', LIMITS.maxDeviceClients).length < LIMITS.maxDeviceClients
+  }
+
   /** True when these actions need no document that is not in memory, and not too much work on those that are. */
   canSubmitAtOnce(actions: readonly WireAction[]): boolean {
     let onDocuments = 0

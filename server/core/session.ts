@@ -13,12 +13,12 @@ import {
   type Plain,
   type WireAction
 } from '../../protocol/index.ts'
-import { MAX_DOCUMENT_ACTIONS, type Account, type Follower } from './account.ts'
-import { needsDocument } from './actions.ts'
+import type { Account, Follower } from './account.ts'
 import type { DocumentReadings } from './document-reading.ts'
 import { FAR_BEHIND_CHANGES } from './floor.ts'
 import { HIGH_WATER_BYTES, LogReader } from './log-reader.ts'
 import { Origin } from './origin.ts'
+import { partsOf } from './parts.ts'
 import { permits } from './policy.ts'
 import type { Clock, Logger } from './ports.ts'
 import { checkPlace, readPage } from './read.ts'
@@ -28,6 +28,12 @@ import type { Answers, Submitter } from './turn.ts'
 
 /** What a session may have asked for and not been answered before it stops listening. */
 const MAX_UNANSWERED_BYTES = 1_048_576
+/**
+ * The work that a session may make in one turn of the event loop: the bytes of its frames, and a share for each frame. What it sent beyond waits for
+ * the next turn, so that everyone else has theirs: one read of a socket can bring thousands of frames.
+ */
+const TURN_BYTES = 65_536
+const FRAME_SHARE_BYTES = 64
 const MAX_REFUSED_IN_A_ROW = 1_000
 /** Yjs may have failed on each half-way, and the document been built anew. */
 const MAX_BAD_UPDATES_IN_A_ROW = 10
@@ -65,6 +71,9 @@ export class Session implements Follower, Submitter {
   #queuedBytes = 0
   /** Of the pushes that await their answers. */
   #unansweredBytes = 0
+  #unansweredActions = 0
+  /** Of `TURN_BYTES`; at 0 the session waits for a turn to begin. */
+  #turnBytesLeft = TURN_BYTES
   #isPaused = false
   #refusedInARow = 0
   #badUpdatesInARow = 0
@@ -94,7 +103,11 @@ export class Session implements Follower, Submitter {
   }
 
   deliver(frame: Uint8Array, first: number, last: number): void {
-    this.#member?.log.deliver(frame, first, last)
+    try {
+      this.#member?.log.deliver(frame, first, last)
+    } catch (error) {
+      this.#broken(error)
+    }
   }
 
   answered({ accepted, refused }: Answers): void {
@@ -110,6 +123,7 @@ export class Session implements Follower, Submitter {
     if (this.#refusedInARow > MAX_REFUSED_IN_A_ROW || this.#badUpdatesInARow > MAX_BAD_UPDATES_IN_A_ROW)
       return this.end(new HubError('too-many-refused', '', { retryAfterMs: 60_000 }))
     this.#unansweredBytes = 0
+    this.#unansweredActions -= accepted.length + refused.length
     if (this.#isPaused) this.#goOn()
   }
 
@@ -131,18 +145,31 @@ export class Session implements Follower, Submitter {
     this.#member?.log.watchSlowness()
   }
 
-  /** Nothing more is taken now: a frame waits for the disk, or what was sent has not left. Who does not listen is not talked to. */
+  /**
+   * Nothing more is taken now: a frame waits for the disk, the turn's share is used up, too much awaits its answer, or what was sent has not left.
+   * Who does not listen is not talked to.
+   */
   get #isHeld(): boolean {
-    return this.#isBusy || this.#connection.bufferedBytes >= HIGH_WATER_BYTES
+    return this.#isBusy || this.#turnBytesLeft <= 0 || this.#isOwedTooMuch || this.#connection.bufferedBytes >= HIGH_WATER_BYTES
   }
 
   #take(bytes: Uint8Array): void {
+    this.#turnBytesLeft -= bytes.length + FRAME_SHARE_BYTES
+    if (this.#turnBytesLeft <= 0) this.#waitForTurn()
     try {
       const later = this.#handle(bytes)
       if (later !== undefined) this.#waitFor(later)
     } catch (error) {
       this.#fault(error)
     }
+  }
+
+  #waitForTurn(): void {
+    this.#pause()
+    this.#host.clock.nextTurn(() => {
+      this.#turnBytesLeft = TURN_BYTES
+      if (!this.#isClosed) this.#goOn()
+    })
   }
 
   /** Frames are handled in order: while one waits for the disk, the next ones queue. */
@@ -165,7 +192,12 @@ export class Session implements Follower, Submitter {
       this.#queuedBytes -= bytes.length
       this.#take(bytes)
     }
-    if (!this.#isHeld && this.#unansweredBytes <= MAX_UNANSWERED_BYTES) this.#resume()
+    if (!this.#isHeld) this.#resume()
+  }
+
+  /** It has asked for so much that it is not listened to before it was answered. */
+  get #isOwedTooMuch(): boolean {
+    return this.#unansweredBytes > MAX_UNANSWERED_BYTES || this.#unansweredActions > LIMITS.maxUnansweredActions
   }
 
   #handle(bytes: Uint8Array): Promise<void> | undefined {
@@ -204,6 +236,12 @@ export class Session implements Follower, Submitter {
     }
     const { account, device, readOnly } = await this.#host.authenticate(token)
     if (this.#isClosed) return
+    if (!account.admits(device, client)) throw new HubError('too-many-clients')
+    replace(account, device, client)
+    // The number that is told must be durable; of those that come after it there are none, since this client has no other connection.
+    const lastNumber = account.lastNumber(device, client)
+    if (lastNumber > 0 && !account.isSettled) await account.settled()
+    if (this.#isClosed) return
     // It may have been revoked since its token was looked at; from here on it is among those whom that ends.
     if (account.views.get('devices', device)?.revoked === true) throw new HubError('device-revoked')
     this.#cancelHelloTimer()
@@ -229,15 +267,13 @@ export class Session implements Follower, Submitter {
       device,
       epoch: account.epoch,
       head: account.durableHead,
-      lastNumber: account.lastNumber(device, client),
+      lastNumber,
       timeMs: Math.floor(this.#host.clock.nowMs()),
       limits: { maxFrameBytes, maxActionsPerPush, maxUnansweredActions, maxUpdateBytes, idleTimeoutMs }
     })
     const begin = !isKnown ? log.beginAnew('cursor-unknown') : isFar ? log.beginAnew('far-behind') : cursor
     account.readers.came(device, client, begin, this.#host.clock.nowMs())
-    // One outbox has one connection: of two, each would take the other's numbers for its own.
-    for (const follower of account.followers)
-      if (follower.device === device && follower.client === client) follower.end(new HubError('replaced'))
+    replace(account, device, client)
     account.followers.add(this)
     log.readOn()
   }
@@ -249,7 +285,8 @@ export class Session implements Follower, Submitter {
       return undefined
     }
     this.#unansweredBytes += size
-    if (this.#unansweredBytes > MAX_UNANSWERED_BYTES) this.#pause()
+    this.#unansweredActions += actions.length
+    if (this.#isOwedTooMuch) this.#pause()
     if (!account.canSubmitAtOnce(actions)) return this.#submitInParts(account, origin, confirmed, actions)
     account.submit(origin, confirmed, actions, this)
     return undefined
@@ -299,6 +336,14 @@ export class Session implements Follower, Submitter {
     this.end(new HubError('internal', '', { retryAfterMs: 1_000 }))
   }
 
+  /** The carrier failed to send. That concerns this session alone, whoever's turn it is. */
+  #broken(error: unknown): void {
+    if (this.#isClosed) return
+    this.#host.logger.error({ err: error, remote: this.remote, device: this.device }, 'a connection failed to send')
+    this.#leave()
+    this.#connection.close(ERRORS.internal.close, 'internal')
+  }
+
   #gone(reason: CloseReason): void {
     this.#host.logger.debug({ remote: this.remote, device: this.device, ...reason }, 'connection closed')
     this.#leave()
@@ -331,21 +376,17 @@ export class Session implements Follower, Submitter {
     kind: K,
     fields: Parameters<typeof encodeFrame<K>>[1]
   ): void {
-    if (!this.#isClosed) this.#connection.send(encodeFrame(kind, fields))
+    if (this.#isClosed) return
+    try {
+      this.#connection.send(encodeFrame(kind, fields))
+    } catch (error) {
+      this.#broken(error)
+    }
   }
 }
 
-/** Actions in order, in parts of bounded work on documents. */
-function* partsOf(actions: readonly WireAction[]): Generator<WireAction[]> {
-  let part: WireAction[] = []
-  let onDocuments = 0
-  for (const action of actions) {
-    if (needsDocument(action[2], action[3]) && ++onDocuments > MAX_DOCUMENT_ACTIONS) {
-      yield part
-      part = []
-      onDocuments = 1
-    }
-    part.push(action)
-  }
-  yield part
+/** Ends the other connections of an outbox: of two, each would take the other's numbers for its own. */
+function replace(account: Account, device: string, client: string): void {
+  for (const follower of account.followers)
+    if (follower.device === device && follower.client === client) follower.end(new HubError('replaced'))
 }

@@ -114,6 +114,7 @@ test('pages of thousands of books hold each once, in the order of their ids, whi
     while (actions.length > 0) client.push(0, ...actions.splice(0, 1_000))
   }
   putAll(ids, 'first')
+  await client.changesUpTo(1 + ids.size)
   const reader = connect()
   await reader.hello(token, { client: 'reader' })
   const read: string[] = []

@@ -159,15 +159,96 @@ test('frames beyond the limit while one waits end the connection', async () => {
 test('a session with a great deal unanswered is not listened to until it is answered', async () => {
   const { store, reader } = await scene()
   store.holdCommits()
-  for (let number = 1; number <= 34; number++) reader.push(0, put(number, LETTERS))
+  for (let number = 1; number <= 34; number++) {
+    reader.push(0, put(number, LETTERS))
+    await turn()
+  }
   assert.not(reader.isHubPaused)
   reader.push(0, put(35, LETTERS))
+  await turn()
   assert.ok(reader.isHubPaused)
   await store.until(({ heldCommits }) => heldCommits > 0)
   store.releaseCommits()
   await reader.next('acked')
   await turns(2)
   assert.not(reader.isHubPaused)
+})
+
+test('so is one with more actions unanswered than it may have, however small they are', async () => {
+  const { store, reader } = await scene()
+  store.holdCommits()
+  const most = LIMITS.maxUnansweredActions
+  for (let number = 1; number <= most; number++) {
+    reader.push(0, put(number))
+    if (number % 100 === 0) await turn()
+  }
+  await turn()
+  assert.not(reader.isHubPaused)
+  reader.push(0, put(most + 1))
+  reader.push(0, put(most + 2))
+  await turns(3)
+  assert.ok(reader.isHubPaused)
+  store.releaseCommits()
+  await reader.changesUpTo(2 + most + 2)
+  await turns(2)
+  assert.not(reader.isHubPaused)
+})
+
+test('thousands of frames that come at once are worked off in parts, with turns of others in between', async () => {
+  const { writer, reader } = await scene()
+  const count = 5_000
+  const before = reader.frames.length
+  for (let nonce = 1; nonce <= count; nonce++) reader.send('ping', { nonce })
+  assert.ok(reader.isHubPaused)
+  const atOnce = reader.frames.length - before
+  assert.ok(atOnce < count / 4, `${atOnce} in one turn`)
+  await writer.ask(1, 'setting.put', 'name', { value: 1 })
+  assert.ok(reader.frames.length - before < count, 'the other one was served last')
+  while (reader.isHubPaused) await turn()
+  const nonces = reader.frames.filter((frame): frame is Frame<'pong'> => frame.kind === 'pong').map(({ nonce }) => nonce)
+  assert.equal(
+    nonces,
+    Array.from({ length: count }, (_, index) => index + 1)
+  )
+})
+
+test('a connection that fails to send ends by itself, and everyone else is told', async () => {
+  const { writer, reader, connect, hub, logger, token } = await scene()
+  const third = connect()
+  await third.hello(token, { client: 'third' })
+  const { send } = reader.hubEnd
+  reader.hubEnd.send = () => {
+    throw new Error('no such socket')
+  }
+  await writer.ask(1, 'setting.put', 'name', { value: 1 })
+  await third.changesUpTo(3)
+  assert.is(reader.closeCode, 1011)
+  assert.is(hub.sessionCount, 2)
+  assert.ok(logger.lines.some(({ message }) => message === 'a connection failed to send'))
+  third.hubEnd.send = () => {
+    throw new Error('no such socket')
+  }
+  third.push(0, put(1))
+  await writer.changesUpTo(4)
+  assert.is(third.closeCode, 1011)
+  reader.hubEnd.send = send
+  assert.is((await writer.ask(2, 'setting.put', 'name', { value: 2 })).accepted.length, 1)
+})
+
+test('a device may have so many client ids and no more; those that it has go on', async () => {
+  const { connect, hub, token } = await scene()
+  const account = (await hub.account('account1'))!
+  for (let index = 0; index < LIMITS.maxDeviceClients; index++) {
+    const client = connect()
+    await client.hello(token, { client: `c${index}`, epoch: account.epoch, cursor: account.durableHead })
+    await client.ask(1, 'setting.put', 'name', { value: index })
+    client.drop()
+  }
+  const [refused, known] = [connect(), connect()]
+  refused.send('hello', { version: 1, token, client: 'one more', epoch: '', cursor: 0, agent: '' })
+  const { code, bye } = await refused.closed()
+  assert.equal([code, bye?.code], [4403, 'too-many-clients'])
+  assert.is((await known.hello(token, { client: 'c7' })).lastNumber, 1)
 })
 
 test('and stays so when a document was loaded meanwhile', async () => {

@@ -37,6 +37,24 @@ test('a welcome says who one is, where the log stands, what number was reached a
   assert.is(limits.maxFrameBytes, LIMITS.maxFrameBytes)
 })
 
+test('the number that a welcome tells is durable, and the connection that used it is gone by then', async () => {
+  const store = new HeldStore()
+  const { account, connect } = coreHub({ store })
+  const { devices } = await account('phone')
+  const first = connect()
+  await first.hello(devices['phone']!.token)
+  store.holdCommits()
+  first.push(0, [1, 'setting.put', 'a', { value: 1 }])
+  await store.until(({ heldCommits }) => heldCommits > 0)
+  const again = connect()
+  const welcome = again.hello(devices['phone']!.token)
+  assert.is((await first.closed()).bye?.code, 'replaced')
+  for (let turns = 0; turns < 5; turns++) await new Promise(resolve => setImmediate(resolve))
+  assert.equal(again.frames, [])
+  store.releaseCommits()
+  assert.is((await welcome).lastNumber, 1)
+})
+
 test('no hello in time ends the connection, and not one that came in time', async () => {
   const { account, connect, clock } = coreHub()
   const { devices } = await account('phone')
