@@ -60,9 +60,10 @@ export function converse(
       for (const message of messages) socket.send(message)
     })
     socket.on('message', (data: Buffer) => {
+      if (isDone) return
       const frame = decodeFrame(data, 'hub')
       frames.push(frame)
-      if (isDone || !isEnough(frame)) return
+      if (!isEnough(frame)) return
       done(undefined)
       socket.terminate()
     })
