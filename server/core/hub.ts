@@ -14,6 +14,8 @@ const DOCUMENT_IDLE_MS = 60_000
 /** With more than this many in memory, an account's documents leave sooner. */
 const MANY_DOCUMENTS = 100
 const ACCOUNT_IDLE_MS = 300_000
+/** With more than this many in memory, idle accounts leave sooner. */
+const MANY_ACCOUNTS = 1_000
 
 /** Who a token stands for. @throws HubError `unauthenticated`, `device-revoked` */
 export type Authenticate = (
@@ -173,10 +175,13 @@ export class Hub {
     this.#compactor.consider(account)
     if (!account.isSettled || account.isCompacting) return false
     const idleMs = account.documents.size > MANY_DOCUMENTS ? DOCUMENT_IDLE_MS / 10 : DOCUMENT_IDLE_MS
+    const accountIdleMs = this.#accounts.size > MANY_ACCOUNTS ? ACCOUNT_IDLE_MS / 10 : ACCOUNT_IDLE_MS
     const hasNews = account.documents.unloadIdle(nowMs - idleMs)
-    const isIdle = account.followers.size === 0 && nowMs - account.usedAtMs > ACCOUNT_IDLE_MS
+    const isIdle = account.followers.size === 0 && nowMs - account.usedAtMs > accountIdleMs
     if (isIdle) account.readers.keep()
-    if (hasNews || (isIdle && account.views.changedCount > 0)) account.storeRecords()
-    return isIdle && account.isSettled
+    const hasToStore = hasNews || (isIdle && account.views.changedCount > 0)
+    if (hasToStore) account.storeRecords()
+    // It leaves once that is stored: opened again before, it would find some records older than others.
+    return isIdle && !hasToStore
   }
 }

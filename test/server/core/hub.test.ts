@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert'
 import { revokeDevice } from '../../../server/auth/devices.ts'
 import { Origin } from '../../../server/core/origin.ts'
-import { coreHub } from '../../util/core-hub.ts'
+import { coreHub, type ManualClock } from '../../util/core-hub.ts'
 import { HeldStore } from '../../util/stores.ts'
 import { suite } from '../../util/suite.ts'
 
@@ -210,6 +210,39 @@ test('of more documents read in parts than the hub holds, the oldest reader star
     ['failed', 'view', 'view']
   )
   assert.is(owner.head, 9)
+})
+
+/** Lets so much time pass, with a turn for what the hub does now and then. */
+async function pass(clock: ManualClock, ms: number): Promise<void> {
+  for (let passedMs = 0; passedMs < ms; passedMs += 15_000) {
+    clock.advance(15_000)
+    await turns(5)
+  }
+}
+
+test('an account that nobody uses leaves memory after five minutes, once its records are stored', async () => {
+  const { hub, clock, store } = coreHub()
+  const account = await hub.ensureAccount('a')
+  await account.perform(origin, 'setting.put', 'a', { value: 1 })
+  assert.is(store.get(['a', 'settings', 'a']), undefined)
+  await pass(clock, 345_000)
+  assert.ok(store.get(['a', 'settings', 'a']))
+  const again = await hub.account('a')
+  assert.is.not(again, account)
+  assert.is(again!.head, 1)
+})
+
+test('of more than a thousand accounts in memory those that nobody uses leave after half a minute', async () => {
+  for (const [count, isLeft] of [
+    [1_000, true],
+    [1_100, false]
+  ] as const) {
+    const { hub, clock } = coreHub()
+    await Promise.all(Array.from({ length: count }, (_, index) => hub.ensureAccount(`a${index}`)))
+    await pass(clock, 60_000)
+    // An account that never had a change is known for as long as it is in memory.
+    assert.is((await hub.account('a5')) !== undefined, isLeft, `of ${count}`)
+  }
 })
 
 test.run()
