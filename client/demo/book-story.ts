@@ -5,6 +5,7 @@ import { Cable } from './cable.ts'
 import { DemoHub } from './hub.ts'
 import { readPassages, type Passage } from './passages.ts'
 import { short, type Report } from './report.ts'
+import { writePastSleepers } from './sleepers.ts'
 
 const ACCOUNT = 'reader'
 const LIVE_PASSAGES = 8
@@ -36,6 +37,7 @@ export async function tellBookStory(epub: string, report: Report): Promise<void>
     await readApart(phone, desk, passages.slice(LIVE_PASSAGES), report)
     await removeAndRestore(phone, desk, report)
     await killTheHub(hub, phone, desk, book, report)
+    await writePastSleepers(hub, phone, desk, report)
     await keepOthersOut(hub, phone, desk, book, report)
     await Promise.all([phone.client.close(), desk.client.close()])
   } finally {

@@ -1,7 +1,7 @@
 import { WebSocket } from 'ws'
 import type { WebSocketClass } from '../node.ts'
 
-/** A network cable that can be pulled: without a goodbye, and without a way back until it is plugged in again. */
+/** A network cable that can be pulled, without a goodbye and without a way back until it is plugged in again; or left hanging, with nobody reading. */
 export class Cable {
   isCut = false
   readonly webSocket: WebSocketClass
@@ -19,6 +19,15 @@ export class Cable {
       }
     }
     this.webSocket = CableSocket as unknown as WebSocketClass
+  }
+
+  /** Stops reading: what comes in piles up on the way. Undone by `thaw`. */
+  freeze(): void {
+    for (const socket of this.#sockets) socket.pause()
+  }
+
+  thaw(): void {
+    for (const socket of this.#sockets) socket.resume()
   }
 
   cut(): void {
