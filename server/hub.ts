@@ -8,12 +8,14 @@ import { authenticateToken } from './auth/devices.ts'
 import { createPairing, type Pairing } from './auth/pairing.ts'
 import { createPasswords } from './auth/passwords.ts'
 import { createSignInLimits } from './auth/sign-in-limits.ts'
+import { FILES, STORE } from './check.ts'
 import { systemClock } from './clock.ts'
 import { controlListener, CONTROL_SOCKET } from './control.ts'
 import type { BlobStore } from './core/blobs.ts'
 import { Hub } from './core/hub.ts'
 import type { Logger } from './core/ports.ts'
-import type { Store } from './core/store.ts'
+import { StoreDamage, type Store } from './core/store.ts'
+import { EXIT } from './exit-codes.ts'
 import type { OperatorParts } from './operations.ts'
 import type { Config } from './options.ts'
 import { mountHealth } from './routes/health.ts'
@@ -21,11 +23,16 @@ import { mountHome } from './routes/home.ts'
 import { mountSignIn } from './routes/sign-in.ts'
 import { DiskBlobStore } from './storage/disk-blobs.ts'
 import { LmdbStore } from './storage/lmdb.ts'
+import { trialOpen } from './storage/trial-open.ts'
 import { createAddressOf } from './transports/address.ts'
 import { createHttpApp, createHttpServer, refuseUpgrade, type UpgradeHandler } from './transports/http.ts'
 import { isOriginAllowed } from './transports/origin.ts'
 import { createWsTransport } from './transports/ws.ts'
 
+/** How long a start may read the store to find damage. */
+const TRIAL_MS = 2_000
+const ADVICE =
+  'Nothing was changed. `npx lectern check` names what is wrong; put the folder aside, and make a new one with `npx lectern restore BACKUP`'
 /** Beside live connections: requests, and upgrades that are under way or refused. */
 const MORE_CONNECTIONS = 1_000
 
@@ -49,16 +56,12 @@ export interface ServingHub extends OpenHub {
 /**
  * Opens the store in the data folder, and the hub on it. One process at a time can.
  * @throws RangeError when the data folder cannot be one
+ * @throws StoreDamage
  */
 export async function openHub(config: Config, logger: Logger): Promise<OpenHub> {
   await makePrivate(config.dataFolder, logger)
-  const store = await LmdbStore.open({
-    path: join(config.dataFolder, 'store'),
-    mapSizeBytes: config.mapSizeGiB * 2 ** 30,
-    takeOver: config.takeOver,
-    logger
-  })
-  const blobs = await DiskBlobStore.open(join(config.dataFolder, 'files')).catch(async (error: unknown) => {
+  const store = await openStore(config, logger)
+  const blobs = await DiskBlobStore.open(join(config.dataFolder, FILES)).catch(async (error: unknown) => {
     await store.close()
     throw error
   })
@@ -74,7 +77,7 @@ export async function openHub(config: Config, logger: Logger): Promise<OpenHub> 
     maxSessions: config.maxSessions,
     onFailure(error) {
       logger.error({ err: error }, 'the store failed; the hub ends')
-      process.exit(75)
+      process.exit(EXIT.diskFailed)
     }
   })
   return {
@@ -87,6 +90,28 @@ export async function openHub(config: Config, logger: Logger): Promise<OpenHub> 
       await hub.close()
       await store.close()
     }
+  }
+}
+
+/**
+ * Opens the store, after a look at it from another process.
+ * @throws StoreDamage saying what to do
+ */
+async function openStore(config: Config, logger: Logger): Promise<LmdbStore> {
+  const path = join(config.dataFolder, STORE)
+  try {
+    const trial = await trialOpen(path, TRIAL_MS)
+    if (trial !== undefined && trial.damaged.length > 0) {
+      const entries = trial.damaged.join(', ')
+      if (!config.openDamaged) throw new StoreDamage(`${path} has damaged entries: ${entries}`)
+      logger.error({ entries }, 'the store has damaged entries, and is opened all the same')
+    }
+    if (trial?.isWhole === false)
+      logger.info({ bytes: trial.bytes }, 'the store is large: the rest of it is checked as it is read')
+    return await LmdbStore.open({ path, mapSizeBytes: config.mapSizeGiB * 2 ** 30, takeOver: config.takeOver, logger })
+  } catch (error) {
+    if (!(error instanceof StoreDamage)) throw error
+    throw new StoreDamage(`${error.message}. ${ADVICE}`, { cause: error })
   }
 }
 

@@ -1,20 +1,18 @@
 import { spawn } from 'node:child_process'
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, CommanderError, Option as CommandOption } from 'commander'
-import { pino } from 'pino'
-import { HubError, type Plain } from '../protocol/index.ts'
+import { HubError } from '../protocol/index.ts'
 import { foldName } from './auth/accounts.ts'
-import { callControl } from './control.ts'
-import type { Logger } from './core/ports.ts'
-import { openHub, serveHub } from './hub.ts'
-import { operate, type OperationName } from './operations.ts'
-import { loadConfig, OPTIONS, type Config } from './options.ts'
+import { EXIT, exitCodeOf } from './exit-codes.ts'
+import { configFrom, createLogger, kindOf, operator, operatorConfig, print, run, say, timeOf, withOptions } from './cli.ts'
+import { serveHub } from './hub.ts'
+import { addMaintenance } from './maintenance.ts'
+import { OPTIONS, type Config } from './options.ts'
 import { askPassword } from './password-prompt.ts'
 
 const STOP_WITHIN_MS = 9_000
-const WRONG_USAGE = 2
 
 // An empty variable counts as not set, for the options of single commands too, which commander reads.
 for (const [name, value] of Object.entries(process.env)) if (name.startsWith('LECTERN_') && value === '') delete process.env[name]
@@ -27,44 +25,6 @@ const program = new Command('lectern')
   .showHelpAfterError()
   .exitOverride()
   .enablePositionalOptions()
-
-const withOptions = (command: Command, names: readonly (keyof typeof OPTIONS)[]): Command => {
-  for (const name of names) {
-    const { flag, text, env, default: byDefault } = OPTIONS[name]
-    command.addOption(new CommandOption(flag, `${text} [${env}, default: ${byDefault || 'none'}]`))
-  }
-  return command
-}
-
-/** Commander names a flag's value after the flag; the table names it after what it is. */
-const configFrom = (command: Command): Config => {
-  const typed: Record<string, string> = command.opts()
-  const flags = Object.fromEntries(
-    Object.entries(OPTIONS).map(([name, { flag }]) => [name, typed[new CommandOption(flag).attributeName()]])
-  )
-  return loadConfig(process.env, flags)
-}
-
-/** The configuration of a command that works on what a hub keeps. It makes no data folder: one that is missing is a slip of the pen. */
-const operatorConfig = (command: Command): Config => {
-  const config = configFrom(command)
-  if (kindOf(config.dataFolder) !== 'folder')
-    throw new RangeError(
-      `there is no data folder ${resolve(config.dataFolder)}; name the hub's with --data or LECTERN_DATA_FOLDER, or start a hub first`
-    )
-  return config
-}
-
-const kindOf = (path: string): 'file' | 'folder' | undefined => {
-  const found = statSync(path, { throwIfNoEntry: false })
-  return found?.isFile() ? 'file' : found?.isDirectory() ? 'folder' : undefined
-}
-
-const createLogger = ({ logLevel }: Config): Logger =>
-  pino(
-    { level: logLevel, base: null, redact: ['token', 'password', 'code', 'headers.authorization'] },
-    pino.destination({ dest: 2, sync: true })
-  )
 
 async function serve(config: Config): Promise<void> {
   process.umask(0o077)
@@ -100,37 +60,6 @@ async function serve(config: Config): Promise<void> {
 
 /** A word as a shell takes it. */
 const quoted = (word: string): string => (/^[\p{L}\p{N}_@.+-]+$/u.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
-
-/** Has the running hub do it or, when none runs, does it on the store itself. */
-async function run(config: Config, name: OperationName, given: Record<string, unknown>): Promise<Plain> {
-  const called = await callControl(config.dataFolder, name, given)
-  if (called !== undefined) return called.result
-  const hub = await openHub(config, createLogger({ ...config, logLevel: 'warn' }))
-  try {
-    return await operate(hub, name, given)
-  } finally {
-    await hub.close()
-  }
-}
-
-const print = (result: Plain): void => {
-  const rows = Array.isArray(result) ? result : [result]
-  if (rows.length === 0) return say('none')
-  for (const row of rows) {
-    const cells = Object.entries(row as Record<string, Plain>).map(([name, value]) => `${name}=${show(name, value)}`)
-    say(cells.join('  '))
-  }
-}
-
-const say = (line: string): void => void process.stdout.write(`${line}\n`)
-
-const show = (name: string, value: Plain): string =>
-  name.endsWith('AtMs') ? timeOf(value as number) : typeof value === 'object' ? JSON.stringify(value) : String(value)
-
-const timeOf = (ms: number): string => new Date(ms).toISOString()
-
-const operator = (parent: Command, usage: string, description: string): Command =>
-  withOptions(parent.command(usage).description(description), ['dataFolder', 'mapSizeGiB'])
 
 withOptions(program.command('serve').description('Run the hub.'), Object.keys(OPTIONS) as (keyof typeof OPTIONS)[]).action(
   (_, command) => serve(configFrom(command))
@@ -177,9 +106,7 @@ operator(device, 'pair <account>', 'Make a one-time code with which a new device
     print({ code, goodUntil: timeOf(expiresAtMs), goodFor: 'once', ...(readOnly && { allows: 'reading only' }) })
   })
 
-operator(program, 'stats', 'What the hub holds just now.').action(async (_, command) =>
-  print(await run(operatorConfig(command), 'stats', {}))
-)
+addMaintenance(program)
 
 operator(program, 'import <file>', 'Put an EPUB into a library: its metadata, cover, hashes and bytes.')
   .addOption(
@@ -217,7 +144,7 @@ try {
   await program.parseAsync()
 } catch (error) {
   // Commander has printed what it had to say: help and the version, or what is wrong with the words.
-  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : WRONG_USAGE)
+  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : EXIT.refused)
   process.stderr.write(`lectern: ${(error as Error).message}\n`)
-  process.exit(error instanceof HubError || error instanceof RangeError ? WRONG_USAGE : 1)
+  process.exit(exitCodeOf(error))
 }

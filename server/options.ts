@@ -70,6 +70,8 @@ const oneOf =
     return value as T
   }
 
+const yesOrNo = (value: string): boolean => oneOf('yes', 'no')(value) === 'yes'
+
 /** Every option, once: flags, environment, defaults, help and the README's table come from here. */
 export const OPTIONS = {
   dataFolder: option('LECTERN_DATA_FOLDER', '--data <folder>', './data', 'Where everything is kept.', some),
@@ -122,7 +124,14 @@ export const OPTIONS = {
     '--take-over <yes-or-no>',
     'no',
     'Open a store whose last hub ran on another host and did not end well. Only when that hub is surely gone.',
-    value => oneOf('yes', 'no')(value) === 'yes'
+    yesOrNo
+  ),
+  openDamaged: option(
+    'LECTERN_OPEN_DAMAGED',
+    '--open-damaged <yes-or-no>',
+    'no',
+    'Open a store that has damaged entries. They are refused, but one whose key is damaged looks as if it were not there.',
+    yesOrNo
   ),
   logLevel: option(
     'LECTERN_LOG_LEVEL',

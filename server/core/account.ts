@@ -2,8 +2,6 @@ import {
   ACTIONS,
   CHANGES,
   checked,
-  decodeValue,
-  decodeValues,
   encodeName,
   encodeValue,
   HubError,
@@ -15,20 +13,20 @@ import {
   type ChangeBody,
   type ChangeKind,
   type Plain,
-  type WireAction,
-  type WireChange
+  type WireAction
 } from '../../protocol/index.ts'
 import { asSent, handleAction, needsDocument } from './actions.ts'
-import { confirm, judge, refusalOf, remember } from './answers.ts'
+import { confirm, judge, newClient, refusalOf, remember } from './answers.ts'
 import { digest } from './digest.ts'
 import { Documents } from './documents/documents.ts'
 import { Readers } from './floor.ts'
-import { fold, type Change, type Note, type RichNote } from './fold.ts'
+import { fold, type RichNote } from './fold.ts'
+import { changesOf, foldLogged, type LoggedChange } from './fold-log.ts'
 import { Origin } from './origin.ts'
 import { permits } from './policy.ts'
 import type { Clock } from './ports.ts'
 import type { Answer, ClientRecord } from './records.ts'
-import type { Append, LogHead, RecordWrite, Store, StoredRun } from './store.ts'
+import type { Append, LogHead, RecordWrite, Store } from './store.ts'
 import { Turn, type Submitter } from './turn.ts'
 import { Views } from './views.ts'
 
@@ -38,8 +36,6 @@ const STORE_AFTER_RECORDS = 256
 const READ_BYTES = 1_048_576
 /** Actions on documents that may be submitted in one turn: each may take Yjs some milliseconds. */
 export const MAX_DOCUMENT_ACTIONS = 8
-
-const newClient = (): ClientRecord => ({ lastNumber: 0, answers: [] })
 
 /** Someone who is told of every new change, in order, once it is durable. */
 export interface Follower {
@@ -115,7 +111,7 @@ export class Account {
     const account = new Account(id, log, host)
     for (let cursor = account.#foldedTo; cursor < log.head;) {
       const runs = await host.store.read(id, cursor, READ_BYTES)
-      for (const stored of runs) cursor = account.#foldRun(stored, cursor)
+      for (const stored of runs) for (const change of changesOf(stored)) cursor = account.#foldAgain(change, cursor)
       if (runs.length === 0) throw new Error(`the log of ${id} ends at ${cursor}, before its head`)
     }
     return account
@@ -376,18 +372,10 @@ export class Account {
     return this.views.takeWrites()
   }
 
-  #foldRun({ first, run, notes }: StoredRun, after: number): number {
-    const hubNotes = decodeValue(notes) as unknown as Note[]
-    const changes = decodeValues(run) as unknown as WireChange[]
-    for (const [index, [cursor, timeUs, device, client, number, atMs, kind, key, body]] of changes.entries()) {
-      if (cursor <= after) continue
-      const note = hubNotes[index]!
-      fold(this.views, { cursor, timeUs, device, client, number, atMs, kind, key, body } as unknown as Change, note)
-      this.#timeUs = timeUs
-      if (number === 0) continue
-      const record = this.views.edit('clients', [device, client], newClient)
-      if (number > record.lastNumber) remember(record, [number, typeof note === 'number' ? note : note.digest, cursor])
-    }
-    return first + changes.length - 1
+  #foldAgain({ change, note }: LoggedChange, after: number): number {
+    if (change.cursor <= after) return after
+    foldLogged(this.views, change, note)
+    this.#timeUs = change.timeUs
+    return change.cursor
   }
 }

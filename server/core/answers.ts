@@ -5,6 +5,9 @@ import type { Answer, ClientRecord } from './records.ts'
 const MAX_MESSAGE_LENGTH = 160
 const MAX_FIELD_LENGTH = 80
 
+/** An outbox of which nothing is known yet. */
+export const newClient = (): ClientRecord => ({ lastNumber: 0, answers: [] })
+
 /** What is to be done with a numbered action. */
 export type Verdict = 'fresh' | 'conflict' | 'already-done' | Answer
 

@@ -51,6 +51,12 @@ export const epochKey = (account: string): Buffer => encode(EPOCH, [account])
 /** `'f' account 0` */
 export const floorKey = (account: string): Buffer => encode(FLOOR, [account])
 
+/** `'e'`: what the keys of all epochs begin with. */
+export const epochPrefix: Buffer = encode(EPOCH, [])
+
+/** The account in an epoch's key. */
+export const accountOfEpoch = (key: Buffer): string => key.toString('utf8', 1, key.length - 1)
+
 /** `'l' account 0`: what the keys of an account's runs begin with. */
 export const runPrefix = (account: string): Buffer => encode(RUN, [account])
 
@@ -73,6 +79,12 @@ export const journalKey = (number: number): Buffer => runKey(journalPrefix, numb
 
 export const journalNumber = (key: Buffer): number =>
   key.readUInt32BE(journalPrefix.length) * 2 ** 32 + key.readUInt32BE(journalPrefix.length + 4)
+
+/** A segment's key in its two parts. */
+export const runPlace = (key: Buffer): { prefix: Buffer; cursor: number } => {
+  const at = key.length - CURSOR_BYTES
+  return { prefix: key.subarray(0, at), cursor: key.readUInt32BE(at) * 2 ** 32 + key.readUInt32BE(at + 4) }
+}
 
 /** The end, not itself included, of the keys that begin with `prefix`. */
 export const behind = (prefix: Buffer): Buffer => Buffer.concat([prefix, BEYOND])

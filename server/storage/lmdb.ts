@@ -2,23 +2,15 @@ import { realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { Logger } from '../core/ports.ts'
-import {
-  StoreDamage,
-  type Batch,
-  type LogHead,
-  type RecordKey,
-  type RecordWrite,
-  type Store,
-  type StoredRun
-} from '../core/store.ts'
+import type { Batch, LogHead, RecordKey, Store, StoredRun } from '../core/store.ts'
 import { Background } from './background.ts'
 import { openEnvironment, type Database } from './environment.ts'
 import { flushFolder, makeFolder } from './files.ts'
-import { behind, next, recordKey, recordParts } from './keys.ts'
-import { mendLength } from './length.ts'
-import { keySum, openValue, sealValue } from './layout.ts'
+import { checkHead } from './file-head.ts'
 import { LOG_LIMITS, Logs, type LogLimits, type Put, type Step } from './logs.ts'
+import { named } from './damage.ts'
 import { claim, inUse, release, type Owner } from './owner.ts'
+import { getRecord, rangeRecords, sealRecord } from './records.ts'
 
 /** When runs move from the journal into segments. */
 export interface StoreLimits extends LogLimits {
@@ -52,9 +44,6 @@ const LIMITS: StoreLimits = { ...LOG_LIMITS, idleMs: 60_000 }
 
 const EXIT_TEMPFAIL = 75
 const MOVE_PAUSE_MS = 50
-/** MDB_PAGE_NOTFOUND, _CORRUPTED, _VERSION_MISMATCH, _INVALID, and _BAD_TXN, which the other reads of the same turn then get (lmdb.h). */
-const DAMAGE_CODES = new Set<unknown>([-30797, -30796, -30794, -30793, -30782])
-
 /** Files that this process has open. LMDB would share its environment between two stores, and their transactions would mix. */
 const opened = new Set<string>()
 
@@ -104,7 +93,7 @@ export class LmdbStore implements Store {
     if (opened.has(real)) throw inUse(process.pid, path)
     opened.add(real)
     try {
-      await mendLength(real)
+      await checkHead(real, true)
       const db = named(path, () => openEnvironment(real, mapSizeBytes))
       try {
         await flushFolder(dirname(real))
@@ -135,32 +124,19 @@ export class LmdbStore implements Store {
 
   get(key: RecordKey): Uint8Array | undefined {
     this.#mustBeOpen()
-    const stored = recordKey(key)
-    const name = `the record ${key.join('/')}`
-    const record = named(name, () => this.#db.getBinary(stored))
-    return record && openValue(record, keySum(stored), name)
+    return getRecord(this.#db, key)
   }
 
   range(prefix: RecordKey, after: RecordKey | undefined, limit: number): [key: RecordKey, value: Uint8Array][] {
     this.#mustBeOpen()
-    const first = recordKey(prefix)
-    const start = after === undefined ? first : next(recordKey(after))
-    const bounds = { start: Buffer.compare(start, first) < 0 ? first : start, end: behind(first), limit }
-    return named(`the records under ${prefix.join('/')}`, () => {
-      const found: [RecordKey, Uint8Array][] = []
-      for (const { key, value } of this.#db.getRange(bounds)) {
-        const parts = recordParts(key)
-        found.push([parts, openValue(value, keySum(key), `the record ${parts.join('/')}`)])
-      }
-      return found
-    })
+    return rangeRecords(this.#db, prefix, after, limit)
   }
 
   async commit({ appends, writes }: Batch): Promise<void> {
     this.#mustBeOpen()
     if (appends.length === 0 && writes.length === 0) return
     const step = named('the logs', () => this.#logs.plan(appends))
-    const records = writes.map(encode)
+    const records = writes.map(sealRecord)
     this.#background.busy()
     return this.#begin(step, records)
   }
@@ -229,21 +205,6 @@ export class LmdbStore implements Store {
     const reason = error.commitError?.catch((reason: Error) => reason)
     if (isFirst) this.#onFatal((await Promise.race([reason, setImmediate()])) ?? error)
     return new Promise(() => {})
-  }
-}
-
-function encode({ key, value }: RecordWrite): Put {
-  const stored = recordKey(key)
-  return [stored, value && sealValue(value, keySum(stored))]
-}
-
-/** @throws StoreDamage in place of the errors with which LMDB refuses a damaged page */
-function named<T>(name: string, read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    if (!DAMAGE_CODES.has((error as { code?: unknown }).code)) throw error
-    throw new StoreDamage(`${name} cannot be read: ${(error as Error).message}`, { cause: error })
   }
 }
 

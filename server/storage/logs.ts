@@ -1,5 +1,5 @@
 import { StoreDamage, type Append, type LogEnd, type LogHead, type StoredRun } from '../core/store.ts'
-import type { Database } from './environment.ts'
+import type { Reading } from './environment.ts'
 import { Heads } from './heads.ts'
 import { Journal, lastOf, openJournal, sealJournal, type JournaledRun, type JournalRecord } from './journal.ts'
 import { behind, epochKey, journalKey, journalNumber, journalPrefix, runKey, runPrefix } from './keys.ts'
@@ -47,7 +47,7 @@ export interface Step {
  * A commit is `plan`, the puts in one transaction, `begin`, and `settle` once that is on disk; commits settle in the order in which they began.
  */
 export class Logs {
-  readonly #db: Database
+  readonly #db: Reading
   readonly #limits: LogLimits
   readonly #heads = new Heads(account => this.#loadHead(account), REMEMBERED_HEADS)
   readonly #journal = new Journal()
@@ -55,7 +55,7 @@ export class Logs {
   readonly #segments: SegmentReader
 
   /** @throws StoreDamage when the journal is not what was written, naming the record */
-  constructor(db: Database, limits: LogLimits) {
+  constructor(db: Reading, limits: LogLimits) {
     this.#db = db
     this.#limits = limits
     this.#tails = new Tails(limits)

@@ -1,6 +1,6 @@
 import { frameInPlace } from '../../protocol/index.ts'
 import { StoreDamage, StoreTrimmed, type StoredRun } from '../core/store.ts'
-import type { Database } from './environment.ts'
+import type { Reading } from './environment.ts'
 import { runKey, runPrefix } from './keys.ts'
 import { keySum, openRun, RUN_HEAD_BYTES } from './layout.ts'
 import { SegmentCache } from './segment-cache.ts'
@@ -12,10 +12,10 @@ const CACHED_FROM_BYTES = 16_384
 
 /** Reads segments from the file: checked, in order, without a gap. */
 export class SegmentReader {
-  readonly #db: Database
+  readonly #db: Reading
   readonly #cache = new SegmentCache(CACHE_BYTES)
 
-  constructor(db: Database) {
+  constructor(db: Reading) {
     this.#db = db
   }
 

@@ -1,4 +1,4 @@
-import type { Database } from './environment.ts'
+import type { Reading } from './environment.ts'
 import { behind, floorKey, runKey, runPrefix } from './keys.ts'
 import { keySum, openRun, openValue, sealValue } from './layout.ts'
 import type { Put } from './logs.ts'
@@ -10,7 +10,7 @@ const TRIMMED_SEGMENTS = 16
  * The oldest cursor of a log that can be read; 1 when it was never trimmed.
  * @throws StoreDamage
  */
-export function floorOf(db: Database, account: string): number {
+export function floorOf(db: Reading, account: string): number {
   const key = floorKey(account)
   const record = db.getBinary(key)
   return record === undefined
@@ -25,7 +25,7 @@ export function floorOf(db: Database, account: string): number {
  * @returns undefined when no segment goes; the newest never does, since the log's end is told by it
  * @throws StoreDamage
  */
-export function trimmedPuts(db: Database, account: string, floor: number): { puts: Put[]; floor: number } | undefined {
+export function trimmedPuts(db: Reading, account: string, floor: number): { puts: Put[]; floor: number } | undefined {
   const prefix = runPrefix(account)
   const sum = keySum(prefix)
   const segments = db.getRange({ start: prefix, end: behind(prefix), limit: TRIMMED_SEGMENTS + 1 })

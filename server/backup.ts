@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto'
+import { constants, existsSync } from 'node:fs'
+import { chmod, copyFile, open, readdir, readFile, rename, stat, statfs } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { checkFolder, FILES, STORE, type CheckReport } from './check.ts'
+import { newId } from './core/ids.ts'
+import { listBlobs } from './storage/check-blobs.ts'
+import { StoreDamage } from './core/store.ts'
+import { openForReading } from './storage/environment.ts'
+import { flushFolder, makeFolder } from './storage/files.ts'
+import { renewEpochs } from './storage/new-epochs.ts'
+import { trialOpen } from './storage/trial-open.ts'
+
+/** Written last: a backup without it is unfinished, or was found damaged. */
+const MANIFEST = 'backup.json'
+const FORMAT = 1
+/** The store's name until all of a restore is checked. */
+const UNFINISHED = 'store.restoring'
+/** The trial before a copy: what it does not reach, the check behind it does. */
+const TRIAL_MS = 10_000
+
+/** What a backup holds. */
+export interface Manifest {
+  readonly format: number
+  readonly madeAtMs: number
+  readonly accounts: number
+  readonly changes: number
+  readonly files: number
+  readonly fileBytes: number
+}
+
+/** What is said of a copy that does not pass its check. */
+export class BadCopy extends Error {
+  override readonly name = 'BadCopy'
+  readonly report: CheckReport
+
+  constructor(message: string, report: CheckReport) {
+    super(message)
+    this.report = report
+  }
+}
+
+/**
+ * Copies a data folder while a hub may be writing to it, and checks the copy. It holds every change that was acked before the backup began.
+ *
+ * The store is copied as it stands at one moment, and the files after it: a file is kept before the record that names it.
+ *
+ * @throws RangeError when `folder` is not empty, or there is no store
+ * @throws StoreDamage when the store cannot be read
+ * @throws BadCopy when what was copied is damaged
+ */
+export async function backUp(dataFolder: string, folder: string): Promise<Manifest> {
+  const store = join(dataFolder, STORE)
+  if (!existsSync(store)) throw new RangeError(`there is no store in ${resolve(dataFolder)}`)
+  await makeEmpty(folder, 'to make a backup in')
+  const madeAtMs = Date.now()
+  await trialOpen(store, TRIAL_MS)
+  const db = openForReading(store)
+  try {
+    await mustHaveRoom(folder, (await stat(store)).size)
+    await db.backup(join(folder, STORE), false)
+  } finally {
+    await db.close()
+  }
+  await flushFile(join(folder, STORE))
+  await copyFiles(dataFolder, folder)
+  const manifest = await checked(folder, STORE, madeAtMs, 'the backup')
+  await writeFlushed(join(folder, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`)
+  return manifest
+}
+
+/**
+ * Makes a data folder from a backup. Its logs get new epochs: devices that have seen more than the backup holds are told to start from the beginning.
+ *
+ * @throws RangeError when `dataFolder` is not empty, or `folder` is no finished backup
+ * @throws StoreDamage when the backup cannot be read
+ * @throws BadCopy when it is damaged
+ */
+export async function restore(folder: string, dataFolder: string, mapSizeBytes: number): Promise<Manifest> {
+  const manifest = await readManifest(folder)
+  await makeEmpty(dataFolder, 'to restore into; a restore never overwrites')
+  const store = join(folder, STORE)
+  if ((await trialOpen(store, TRIAL_MS)) === undefined) throw new StoreDamage(`the backup in ${folder} has no store`)
+  await mustHaveRoom(dataFolder, (await stat(store)).size)
+  const path = join(dataFolder, UNFINISHED)
+  await copyFlushed(store, path)
+  await copyFiles(folder, dataFolder)
+  await renewEpochs(path, mapSizeBytes, () => newId(count => randomBytes(count)))
+  const restored = await checked(dataFolder, UNFINISHED, manifest.madeAtMs, 'what was restored')
+  for (const part of ['accounts', 'changes', 'files', 'fileBytes'] as const)
+    if (restored[part] !== manifest[part])
+      throw new StoreDamage(`the backup in ${folder} should hold ${part}: ${manifest[part]}, and holds ${restored[part]}`)
+  await rename(path, join(dataFolder, STORE))
+  await flushFolder(dataFolder)
+  return restored
+}
+
+async function checked(folder: string, storeName: string, madeAtMs: number, what: string): Promise<Manifest> {
+  const report = await checkFolder(folder, storeName)
+  if (report.findings.length > 0) throw new BadCopy(`${what} in ${folder} is damaged, and MUST NOT be used`, report)
+  const { accounts, changes, files, fileBytes } = report
+  return { format: FORMAT, madeAtMs, accounts, changes, files, fileBytes }
+}
+
+async function readManifest(folder: string): Promise<Manifest> {
+  let manifest: Manifest
+  try {
+    manifest = JSON.parse(await readFile(join(folder, MANIFEST), 'utf8')) as Manifest
+  } catch (error) {
+    throw new RangeError(`${resolve(folder)} is no finished backup: ${(error as Error).message}`, { cause: error })
+  }
+  if (manifest.format !== FORMAT) throw new RangeError(`the backup in ${folder} has the unknown format ${manifest.format}`)
+  return manifest
+}
+
+async function makeEmpty(folder: string, purpose: string): Promise<void> {
+  await makeFolder(folder)
+  if ((await readdir(folder)).length > 0) throw new RangeError(`${resolve(folder)} is not empty; name a new folder ${purpose}`)
+  await chmod(folder, 0o700)
+}
+
+async function mustHaveRoom(folder: string, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(folder)
+  if (bavail * bsize < bytes)
+    throw new RangeError(`${resolve(folder)} has room for ${bavail * bsize} bytes, and the store alone needs ${bytes}`)
+}
+
+async function copyFiles(from: string, to: string): Promise<void> {
+  const folders = new Set<string>()
+  for await (const { path } of listBlobs(join(from, FILES))) {
+    const target = join(to, FILES, path)
+    await makeFolder(dirname(target))
+    await copyFlushed(join(from, FILES, path), target)
+    folders.add(dirname(target))
+  }
+  for (const folder of folders) await flushFolder(folder)
+}
+
+/** Where the file system can, the copy shares its blocks with the original until one of them is written to. */
+async function copyFlushed(from: string, to: string): Promise<void> {
+  await copyFile(from, to, constants.COPYFILE_FICLONE)
+  await flushFile(to)
+}
+
+async function flushFile(path: string): Promise<void> {
+  const handle = await open(path, 'r+')
+  try {
+    await handle.chmod(0o600)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+async function writeFlushed(path: string, text: string): Promise<void> {
+  const handle = await open(path, 'wx', 0o600)
+  try {
+    await handle.writeFile(text)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  await flushFolder(dirname(path))
+}

@@ -1,0 +1,84 @@
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { Option as CommandOption, type Command } from 'commander'
+import { pino } from 'pino'
+import type { Plain } from '../protocol/index.ts'
+import { callControl } from './control.ts'
+import type { Logger } from './core/ports.ts'
+import { openHub } from './hub.ts'
+import { operate, type OperationName } from './operations.ts'
+import { loadConfig, OPTIONS, type Config } from './options.ts'
+
+/** Gives a command options of the table. */
+export const withOptions = (command: Command, names: readonly (keyof typeof OPTIONS)[]): Command => {
+  for (const name of names) {
+    const { flag, text, env, default: byDefault } = OPTIONS[name]
+    command.addOption(new CommandOption(flag, `${text} [${env}, default: ${byDefault || 'none'}]`))
+  }
+  return command
+}
+
+/** Commander names a flag's value after the flag; the table names it after what it is. */
+export const configFrom = (command: Command): Config => {
+  const typed: Record<string, string> = command.opts()
+  const flags = Object.fromEntries(
+    Object.entries(OPTIONS).map(([name, { flag }]) => [name, typed[new CommandOption(flag).attributeName()]])
+  )
+  return loadConfig(process.env, flags)
+}
+
+/** The configuration of a command that works on what a hub keeps. It makes no data folder: one that is missing is a slip of the pen. */
+export const operatorConfig = (command: Command): Config => {
+  const config = configFrom(command)
+  if (kindOf(config.dataFolder) !== 'folder')
+    throw new RangeError(
+      `there is no data folder ${resolve(config.dataFolder)}; name the hub's with --data or LECTERN_DATA_FOLDER, or start a hub first`
+    )
+  return config
+}
+
+/** What is at a path; undefined when it is neither file nor folder. */
+export const kindOf = (path: string): 'file' | 'folder' | undefined => {
+  const found = statSync(path, { throwIfNoEntry: false })
+  return found?.isFile() ? 'file' : found?.isDirectory() ? 'folder' : undefined
+}
+
+/** Writes to standard error; never given secrets, and hides them all the same. */
+export const createLogger = ({ logLevel }: Config): Logger =>
+  pino(
+    { level: logLevel, base: null, redact: ['token', 'password', 'code', 'headers.authorization'] },
+    pino.destination({ dest: 2, sync: true })
+  )
+
+/** Has the running hub do it or, when none runs, does it on the store itself. */
+export async function run(config: Config, name: OperationName, given: Record<string, unknown>): Promise<Plain> {
+  const called = await callControl(config.dataFolder, name, given)
+  if (called !== undefined) return called.result
+  const hub = await openHub(config, createLogger({ ...config, logLevel: 'warn' }))
+  try {
+    return await operate(hub, name, given)
+  } finally {
+    await hub.close()
+  }
+}
+
+/** Prints rows of `name=value`. */
+export const print = (result: Plain): void => {
+  const rows = Array.isArray(result) ? result : [result]
+  if (rows.length === 0) return say('none')
+  for (const row of rows) {
+    const cells = Object.entries(row as Record<string, Plain>).map(([name, value]) => `${name}=${show(name, value)}`)
+    say(cells.join('  '))
+  }
+}
+
+export const say = (line: string): void => void process.stdout.write(`${line}\n`)
+
+const show = (name: string, value: Plain): string =>
+  name.endsWith('AtMs') ? timeOf(value as number) : typeof value === 'object' ? JSON.stringify(value) : String(value)
+
+export const timeOf = (ms: number): string => new Date(ms).toISOString()
+
+/** Adds a command that works on what a hub keeps. */
+export const operator = (parent: Command, usage: string, description: string): Command =>
+  withOptions(parent.command(usage).description(description), ['dataFolder', 'mapSizeGiB'])

@@ -1,0 +1,189 @@
+import { decodeValue, isSameValue, type ChangeKind } from '../../protocol/index.ts'
+import { checkDocuments, type DocumentUpdates } from './documents/check-documents.ts'
+import { fold } from './fold.ts'
+import { changesOf, foldCounter, foldLogged, type LoggedChange } from './fold-log.ts'
+import type { ClientRecord, Table } from './records.ts'
+import { StoreDamage, type LogHead, type Store } from './store.ts'
+import { Views } from './views.ts'
+
+/** What a check needs of a store: it changes nothing. */
+export type StoreReading = Pick<Store, 'head' | 'read' | 'get' | 'range'>
+
+/** Told of each thing that is wrong, in words that name the record. */
+export type Report = (what: string) => void
+
+const READ_BYTES = 1_048_576
+const PAGE = 1_000
+const NOTHING: StoreReading = { head: async () => undefined, read: async () => [], get: () => undefined, range: () => [] }
+
+/**
+ * Checks one account: its log is dense and in order, each client's numbers rise, and every stored record is what the log folds into.
+ *
+ * Clients' refusals and confirmations are not in the log; of their records what can be known from it is compared. What a log that was trimmed had led to is
+ * taken from the records: folding the rest again must leave them as they are.
+ *
+ * @returns how many changes the log holds
+ */
+export async function checkAccount(store: StoreReading, account: string, report: Report): Promise<number> {
+  try {
+    const log = await store.head(account)
+    if (log !== undefined) return await new AccountCheck(store, account, log, report).run()
+    // How far an account without changes has followed its log may be stored; anything else came from a change.
+    for (const [[, table]] of store.range([account], undefined, 2)) if (table !== 'fold') report('there are records, and no log')
+  } catch (error) {
+    if (!(error instanceof StoreDamage)) throw error
+    report(`${error.message}; what hangs on it was not compared`)
+  }
+  return 0
+}
+
+class AccountCheck {
+  readonly #store: StoreReading
+  readonly #account: string
+  readonly #log: LogHead
+  readonly #report: Report
+  readonly #isTrimmed: boolean
+  /** Where the log is folded again. */
+  readonly #views: Views
+  /** The stored records, with the rest of a trimmed log folded over them. */
+  readonly #over: Views
+  /** Positions of a trimmed log that were met in it. */
+  readonly #met = new Set<string>()
+  /** The greatest number of each client so far. */
+  readonly #numbers = new Map<string, number>()
+  /** Where each book's document was changed, and by how many bytes. */
+  readonly #documents = new Map<string, DocumentUpdates>()
+  #timeUs = 0
+
+  constructor(store: StoreReading, account: string, log: LogHead, report: Report) {
+    this.#store = store
+    this.#account = account
+    this.#log = log
+    this.#report = report
+    this.#isTrimmed = log.floor > 1
+    this.#views = new Views(NOTHING as Store, account)
+    this.#over = new Views(store as Store, account)
+  }
+
+  async run(): Promise<number> {
+    const folded = this.#over.get('fold') ?? { foldedTo: 0, timeUs: 0 }
+    const { head, floor } = this.#log
+    if (folded.foldedTo > head) this.#report(`the records have followed to ${folded.foldedTo}, and the log ends at ${head}`)
+    const hasFolded = await this.#fold(floor - 1, Math.min(folded.foldedTo, head))
+    if (hasFolded) {
+      if (folded.foldedTo >= floor && folded.timeUs !== this.#timeUs)
+        this.#report(`the record fold has the time ${folded.timeUs}, not ${this.#timeUs}`)
+      this.#compareRecords()
+      await checkDocuments(this.#store, this.#account, this.#log, this.#documents, this.#report)
+      // What was not stored yet must fold too: the next start does it.
+      await this.#fold(folded.foldedTo, head)
+    }
+    return head - floor + 1
+  }
+
+  /** Folds the changes behind `after`; false when one cannot be, and all behind it are unknown. */
+  async #fold(after: number, last: number): Promise<boolean> {
+    for (let cursor = after; cursor < last;) {
+      const runs = await this.#store.read(this.#account, cursor, READ_BYTES)
+      const before = cursor
+      for (const stored of runs)
+        for (const logged of changesOf(stored)) {
+          if (logged.change.cursor <= before || logged.change.cursor > last) continue
+          if (!this.#foldOne(logged, cursor)) return false
+          cursor = logged.change.cursor
+        }
+      if (cursor === before) {
+        this.#report(`the log ends at ${cursor}, before ${last}`)
+        return false
+      }
+    }
+    return true
+  }
+
+  #foldOne({ change, note }: LoggedChange, before: number): boolean {
+    const { cursor, timeUs, device, client, number, kind, key } = change
+    if (cursor !== before + 1) {
+      this.#report(`the change ${cursor} follows on ${before}`)
+      return false
+    }
+    if (timeUs <= this.#timeUs) this.#report(`the change ${cursor} is not later than the one before it`)
+    this.#timeUs = timeUs
+    if (number > 0) {
+      const outbox = `${device}/${client}`
+      const last = this.#numbers.get(outbox) ?? 0
+      if (number <= last) this.#report(`the change ${cursor} is action ${number} of ${outbox}, which was at ${last} already`)
+      this.#numbers.set(outbox, number)
+    }
+    if (kind === ('annotation.update' satisfies ChangeKind)) this.#countUpdate(key, cursor, (change.body as Uint8Array).length)
+    try {
+      if (this.#isTrimmed) this.#foldOver({ change, note })
+      else foldLogged(this.#views, change, note)
+      return true
+    } catch (error) {
+      this.#report(`the change ${cursor} (${kind}) cannot be folded: ${(error as Error).message}`)
+      return false
+    }
+  }
+
+  /** Folding changes once more leaves all records as they are but positions, of which an earlier one may have stood in the way. */
+  #foldOver({ change, note }: LoggedChange): void {
+    foldCounter(this.#views, change, note)
+    const { kind, key, device, client, body, atMs, cursor, timeUs } = change
+    if (kind !== 'position.set') return fold(this.#over, change, note)
+    const stored = this.#over.get('positions', key, device)
+    if (stored?.cursor !== cursor) return
+    const name = `positions/${key}/${device}`
+    this.#met.add(name)
+    if (!isSameValue(stored, { fields: body, client, atMs, cursor, changedAtUs: timeUs }))
+      this.#report(`the record ${name} is not what the log folds into`)
+  }
+
+  #countUpdate(book: string, cursor: number, bytes: number): void {
+    let updates = this.#documents.get(book)
+    if (updates === undefined) this.#documents.set(book, (updates = { cursors: [], bytes: 0 }))
+    updates.cursors.push(cursor)
+    updates.bytes += bytes
+  }
+
+  #compareRecords(): void {
+    const writes = [...this.#views.takeWrites(), ...this.#over.takeWrites()]
+    const rebuilt = new Map(writes.map(({ key, value }) => [key.slice(1).join('/'), decodeValue(value!)]))
+    for (let after: readonly string[] | undefined; ;) {
+      const page = this.#store.range([this.#account], after, PAGE)
+      for (const [key, bytes] of page) {
+        const [, table, ...rest] = key
+        const name = [table, ...rest].join('/')
+        this.#compare(table as Table, name, decodeValue(bytes), rebuilt.get(name))
+        rebuilt.delete(name)
+      }
+      if (page.length < PAGE) break
+      after = page.at(-1)![0]
+    }
+    for (const name of rebuilt.keys()) this.#report(`the record ${name} is missing`)
+  }
+
+  /** Documents and their snapshots are compared by what they hold. */
+  #compare(table: Table, name: string, stored: unknown, rebuilt: unknown): void {
+    if (table === 'fold' || table === 'readers' || table === 'documents' || table === 'snapshots') return
+    if (table === 'clients') return this.#compareClient(name, stored as ClientRecord, rebuilt as ClientRecord | undefined)
+    const isBelowFloor = this.#isTrimmed && (stored as { cursor: number }).cursor < this.#log.floor
+    if (rebuilt === undefined && (isBelowFloor || this.#met.has(name))) return
+    if (rebuilt === undefined) this.#report(`the record ${name} does not come from the log`)
+    else if (!isSameValue(stored, rebuilt)) this.#report(`the record ${name} is not what the log folds into`)
+  }
+
+  #compareClient(name: string, stored: ClientRecord, rebuilt: ClientRecord | undefined): void {
+    if (stored.lastNumber < (rebuilt?.lastNumber ?? 0))
+      this.#report(`the record ${name} is at action ${stored.lastNumber}, and the log at ${rebuilt!.lastNumber}`)
+    const inLog = new Map(rebuilt?.answers.map(answer => [answer[0], answer]))
+    let last = 0
+    for (const answer of stored.answers) {
+      const [number, , cursor] = answer
+      if (number <= last || number > stored.lastNumber) this.#report(`the record ${name} has the answer ${number} out of place`)
+      last = number
+      if (cursor > 0 && cursor < this.#log.floor) continue
+      if (cursor > 0 ? !isSameValue(answer, inLog.get(number)) : inLog.has(number))
+        this.#report(`the record ${name} answers action ${number} with another change than the log has`)
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import type { Command } from 'commander'
+import { backUp, BadCopy, restore, type Manifest } from './backup.ts'
+import { checkFolder, type CheckReport } from './check.ts'
+import { configFrom, operator, operatorConfig, print, run, say, timeOf, withOptions } from './cli.ts'
+import { EXIT } from './exit-codes.ts'
+
+/** Adds the commands that look after what a hub keeps. */
+export function addMaintenance(program: Command): void {
+  operator(program, 'stats', 'What the hub holds just now.').action(async (_, command) =>
+    print(await run(operatorConfig(command), 'stats', {}))
+  )
+
+  withOptions(
+    program
+      .command('check')
+      .description('Check all that is kept, of a data folder or a backup, while a hub runs or not. Changes nothing.'),
+    ['dataFolder']
+  ).action(async (_, command: Command) => {
+    const report = await checkFolder(operatorConfig(command).dataFolder)
+    const { findings, ...read } = report
+    printFindings(report)
+    print({ ...read, damaged: findings.length })
+    if (findings.length > 0) process.exitCode = EXIT.damaged
+  })
+
+  withOptions(
+    program
+      .command('backup <folder>')
+      .description('Copy all that is kept into a new folder, while a hub runs or not, and check the copy.'),
+    ['dataFolder']
+  ).action(async (folder: string, _, command: Command) => {
+    process.umask(0o077)
+    await orPrint(async () => sayCopy('Backed up', folder, await backUp(operatorConfig(command).dataFolder, folder)))
+  })
+
+  withOptions(
+    program
+      .command('restore <backup>')
+      .description('Make a new data folder from a backup, and check it. Never overwrites. Devices that saw more start anew.'),
+    ['dataFolder', 'mapSizeGiB']
+  ).action(async (backup: string, _, command: Command) => {
+    process.umask(0o077)
+    const { dataFolder, mapSizeGiB } = configFrom(command)
+    await orPrint(async () => sayCopy('Restored', dataFolder, await restore(backup, dataFolder, mapSizeGiB * 2 ** 30)))
+  })
+}
+
+function sayCopy(what: string, folder: string, { madeAtMs, accounts, changes, files, fileBytes }: Manifest): void {
+  say(`${what} into ${folder}, as of ${timeOf(madeAtMs)}; checked, and sound.`)
+  print({ accounts, changes, files, fileBytes })
+}
+
+/** Prints what is wrong with a copy before it fails. */
+async function orPrint(work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (error instanceof BadCopy) printFindings(error.report)
+    throw error
+  }
+}
+
+function printFindings({ findings }: CheckReport): void {
+  for (const { account, what } of findings) say(`DAMAGED: ${account === '' ? '' : `account ${account}: `}${what}`)
+}

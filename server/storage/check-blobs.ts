@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+
+const NAME = /^[0-9a-f]{64}$/
+/** Where unfinished uploads are. */
+const TEMPORARY = 'tmp'
+
+/** A file that is a blob by its name: where it stands below the folder, and its SHA-256. */
+export interface BlobFile {
+  readonly path: string
+  readonly sha256: string
+}
+
+/**
+ * Every blob in a folder of them; none when there is no such folder.
+ * @param odd told of each file that is none
+ */
+export async function* listBlobs(folder: string, odd: (path: string) => void = () => undefined): AsyncGenerator<BlobFile> {
+  for (const first of await names(folder)) {
+    if (first === TEMPORARY) continue
+    for (const second of await names(join(folder, first)))
+      for (const name of await names(join(folder, first, second))) {
+        const path = join(first, second, name)
+        if (NAME.test(name) && name.startsWith(first + second)) yield { path, sha256: name }
+        else odd(path)
+      }
+  }
+}
+
+/** Reads every blob in the folder, and reports those whose bytes are not those of their name. */
+export async function checkBlobs(folder: string, report: (what: string) => void): Promise<{ files: number; bytes: number }> {
+  let files = 0
+  let bytes = 0
+  for await (const { path, sha256 } of listBlobs(folder, path => report(`the file ${path} is no blob`))) {
+    const hash = createHash('sha256')
+    try {
+      for await (const chunk of createReadStream(join(folder, path)) as AsyncIterable<Buffer>) {
+        hash.update(chunk)
+        bytes += chunk.length
+      }
+      if (hash.digest('hex') !== sha256) report(`the file ${path} is not what was written`)
+    } catch (error) {
+      report(`the file ${path} cannot be read: ${(error as Error).message}`)
+    }
+    files++
+  }
+  return { files, bytes }
+}
+
+async function names(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).sort()
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return []
+    // A file where a folder of blobs would be.
+    if (code === 'ENOTDIR') return ['']
+    throw error
+  }
+}

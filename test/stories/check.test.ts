@@ -1,0 +1,173 @@
+import { execFile, type ExecFileException } from 'node:child_process'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import * as assert from 'uvu/assert'
+import { decodeValue, encodeValue, type Plain } from '../../protocol/index.ts'
+import { checkFolder } from '../../server/check.ts'
+import type { RecordKey } from '../../server/core/store.ts'
+import { LmdbStore } from '../../server/storage/lmdb.ts'
+import { HubProcess } from '../util/hub-process.ts'
+import { makeEpub } from '../util/make-epub.ts'
+import { LibraryWriter } from '../util/stored-library.ts'
+import { suite, type TestContext } from '../util/suite.ts'
+
+const MAIN = fileURLToPath(new URL('../../server/main.ts', import.meta.url))
+const logger = { debug() {}, info() {}, warn() {}, error() {} }
+
+const test = suite('stories/check', { limitMs: 180_000 })
+
+interface Ran {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+function lectern(...words: string[]): Promise<Ran> {
+  return new Promise(resolve => {
+    execFile(process.execPath, ['--import', 'tsx', MAIN, ...words], (error: ExecFileException | null, out, err) =>
+      resolve({ code: error === null ? 0 : Number(error.code), out, err })
+    )
+  })
+}
+
+function folder({ defer }: TestContext): string {
+  const made = mkdtempSync(join(tmpdir(), 'lectern-check-'))
+  defer(() => rmSync(made, { recursive: true, force: true }))
+  return made
+}
+
+/** What a hub that was killed in mid-work left behind, made once. */
+let left: Promise<string> | undefined
+const leftFolder = (): Promise<string> => (left ??= makeLeft())
+
+async function makeLeft(): Promise<string> {
+  const hub = new HubProcess()
+  process.once('exit', () => rmSync(hub.dataFolder, { recursive: true, force: true }))
+  await hub.start()
+  await hub.operate('account.add', { account: 'other' })
+  const epub = join(hub.dataFolder, 'book.epub')
+  writeFileSync(epub, makeEpub({ title: 'A book' }))
+  await hub.operate('import', { account: 'reader', path: epub })
+  for (const account of ['reader', 'other']) {
+    const writer = await LibraryWriter.open(hub, account)
+    // Enough for records to be stored, and for a snapshot of a document.
+    await writer.write(2_500)
+    writer.wire.close()
+  }
+  await hub.kill()
+  for (const file of [epub, join(hub.dataFolder, 'control.sock')]) rmSync(file)
+  return hub.dataFolder
+}
+
+/** A copy of it, for one test to damage. */
+async function copyOfLeft(context: TestContext): Promise<string> {
+  const copy = folder(context)
+  cpSync(await leftFolder(), copy, { recursive: true })
+  return copy
+}
+
+test('what a killed hub leaves is sound: every view rebuilt from the log equals the stored one', async () => {
+  const ran = await lectern('check', '--data', await leftFolder())
+  assert.is(ran.code, 0, ran.out + ran.err)
+  assert.match(ran.out, /^accounts=2 {2}changes=\d{4} .*files=1 {2}.*damaged=0\n$/)
+})
+
+test('a hub at work is checked too, and does not notice', async context => {
+  const hub = new HubProcess()
+  context.defer(() => hub.drop())
+  await hub.start()
+  const writer = await LibraryWriter.open(hub, 'reader')
+  let isDone = false
+  const writing = (async () => {
+    while (!isDone) await writer.write(100)
+  })()
+  for (let round = 0; round < 3; round++) {
+    const report = await checkFolder(hub.dataFolder)
+    assert.equal(report.findings, [])
+  }
+  isDone = true
+  await writing
+  const before = writer.acked
+  assert.ok((await checkFolder(hub.dataFolder)).changes >= before)
+  writer.wire.close()
+})
+
+type Change = (value: Record<string, Plain>) => Record<string, Plain> | undefined
+
+/** Changes one record as a fault in the hub could: with its checksum right. */
+async function falsify(data: string, table: string, keyOf: (key: RecordKey) => boolean, change: Change): Promise<string> {
+  const store = await LmdbStore.open({ path: join(data, 'store'), mapSizeBytes: 2 ** 30, logger })
+  const accounts = new Set(store.range([], undefined, Infinity).map(([[account]]) => account!))
+  for (const account of accounts)
+    for (const [key, bytes] of store.range([account, table], undefined, Infinity)) {
+      if (account === '' || !keyOf(key)) continue
+      const changed = change(decodeValue(bytes) as Record<string, Plain>)
+      await store.commit({ appends: [], writes: [{ key, value: changed && encodeValue(changed) }] })
+      await store.close()
+      return account
+    }
+  await store.close()
+  throw new Error(`there is no such record in ${table}`)
+}
+
+const FALSE: [what: string, table: string, key: string, change: Change, named: RegExp][] = [
+  ['a book with another title', 'books', 'moby', book => ({ ...book, fields: { title: 'x' } }), /books\/moby is not what/],
+  ['a book that is missing', 'books', 'emma', () => undefined, /books\/emma is missing/],
+  ['a position', 'positions', 'moby', position => ({ ...position, atMs: 1 }), /positions\/moby\/\S+ is not what/],
+  ['a setting', 'settings', 's2', setting => ({ ...setting, value: 'y' }), /settings\/s2 is not what/],
+  ['a device', 'devices', '', device => ({ ...device, revoked: true }), /devices\/\S+ is not what/],
+  ['a lost counter', 'clients', '', client => ({ ...client, lastNumber: 1 }), /clients\/\S+ is at action 1, and the log at/],
+  [
+    'an answer with another cursor',
+    'clients',
+    '',
+    client => ({
+      ...client,
+      answers: (client['answers'] as [number, number, number][]).map(([number, digest, cursor, ...rest]) => [
+        number,
+        digest,
+        cursor > 0 ? cursor + 1 : cursor,
+        ...rest
+      ])
+    }),
+    /clients\/\S+ answers action \d+ with another change/
+  ],
+  ['a document whose tail is lost', 'documents', 'emma', () => ({ tail: [] }), /snapshots\/emma is missing/],
+  ['a document that forgets one change', 'documents', 'emma', ({ tail }) => ({ tail: (tail as number[]).slice(0, -1) }), /documents\/emma does not name/],
+  ['a snapshot of another document', 'snapshots', 'shared', snapshot => ({ ...snapshot, update: new Uint8Array([0, 0]) as unknown as Plain }), /snapshots\/shared is not what/],
+  ['a snapshot with other owners', 'snapshots', 'shared', snapshot => ({ ...snapshot, owners: (snapshot['owners'] as [number, string][]).map(([client]) => [client, 'someone']) }), /snapshots\/shared names other owners/],
+  ['a fold that is ahead of its log', 'fold', '', fold => ({ ...fold, foldedTo: 1_000_000 }), /followed to 1000000, and the log ends at/]
+] // prettier-ignore
+for (const [what, table, key, change, named] of FALSE)
+  test(`a check names ${what}, and whose it is`, async context => {
+    const data = await copyOfLeft(context)
+    const account = await falsify(data, table, parts => key === '' || parts[2] === key, change)
+    const { findings } = await checkFolder(data)
+    const found = findings.filter(({ what }) => named.test(what))
+    assert.ok(found.length > 0, JSON.stringify(findings))
+    assert.ok(findings.every(finding => finding.account.endsWith(`(${account})`)), JSON.stringify(findings))
+  })
+
+test('a check names a file whose bytes are not those of its name, and one that is no blob', async context => {
+  const data = await copyOfLeft(context)
+  const files = readdirSync(join(data, 'files'), { recursive: true, encoding: 'utf8' })
+  const blob = files.find(file => /[0-9a-f]{64}$/.test(file))!
+  const bytes = readFileSync(join(data, 'files', blob))
+  bytes[10]! ^= 1
+  writeFileSync(join(data, 'files', blob), bytes)
+  writeFileSync(join(data, 'files', 'stray'), '')
+  const ran = await lectern('check', '--data', data)
+  assert.is(ran.code, 65)
+  assert.match(ran.out, `DAMAGED: the file ${blob} is not what was written`)
+  assert.match(ran.out, 'DAMAGED: the file stray is no blob')
+})
+
+test('a check of a folder without a store is refused', async context => {
+  const { code, err } = await lectern('check', '--data', folder(context))
+  assert.is(code, 2)
+  assert.match(err, 'there is no store in')
+})
+
+test.run()
