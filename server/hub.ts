@@ -100,18 +100,24 @@ export async function openHub(config: Config, logger: Logger): Promise<OpenHub> 
 async function openStore(config: Config, logger: Logger): Promise<LmdbStore> {
   const path = join(config.dataFolder, STORE)
   try {
-    const trial = await trialOpen(path, TRIAL_MS)
-    if (trial !== undefined && trial.damaged.length > 0) {
-      const entries = trial.damaged.join(', ')
-      if (!config.openDamaged) throw new StoreDamage(`${path} has damaged entries: ${entries}`)
-      logger.error({ entries }, 'the store has damaged entries, and is opened all the same')
-    }
-    if (trial?.isWhole === false)
-      logger.info({ bytes: trial.bytes }, 'the store is large: the rest of it is checked as it is read')
+    await tryStore(path, config, logger)
     return await LmdbStore.open({ path, mapSizeBytes: config.mapSizeGiB * 2 ** 30, takeOver: config.takeOver, logger })
   } catch (error) {
     if (!(error instanceof StoreDamage)) throw error
     throw new StoreDamage(`${error.message}. ${ADVICE}`, { cause: error })
+  }
+}
+
+/** @throws StoreDamage unless the operator wants it opened all the same */
+async function tryStore(path: string, { openDamaged }: Config, logger: Logger): Promise<void> {
+  try {
+    const trial = await trialOpen(path, TRIAL_MS)
+    if (trial === undefined) return
+    if (trial.damaged.length > 0) throw new StoreDamage(`${path} has damaged entries: ${trial.damaged.join(', ')}`)
+    if (!trial.isWhole) logger.info({ bytes: trial.bytes }, 'the store is large: the rest of it is checked as it is read')
+  } catch (error) {
+    if (!openDamaged || !(error instanceof StoreDamage)) throw error
+    logger.error({ err: error }, 'the store is damaged, and is opened all the same')
   }
 }
 

@@ -130,7 +130,7 @@ export const OPTIONS = {
     'LECTERN_OPEN_DAMAGED',
     '--open-damaged <yes-or-no>',
     'no',
-    'Open a store that has damaged entries. They are refused, but one whose key is damaged looks as if it were not there.',
+    'Open a store that was found damaged. Only to save what can be read: it may end the hub, and what is damaged may look as if it were not there.',
     yesOrNo
   ),
   logLevel: option(

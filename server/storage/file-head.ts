@@ -6,9 +6,18 @@ import { StoreDamage } from '../core/store.ts'
  * mdb.c `MDB_meta`, behind a page head of 24 bytes.
  */
 interface Meta {
+  /** Of the page's own head: where it stands, and what it is. */
+  readonly page: bigint
+  readonly kind: number
   readonly magic: number
   readonly version: number
+  /** Where in memory to map the file; 0 is anywhere. */
+  readonly address: bigint
+  readonly mapBytes: bigint
   readonly pageBytes: number
+  /** How the trees are ordered, and how the environment was opened. */
+  readonly flags: readonly number[]
+  readonly depths: readonly number[]
   /** Of the free pages, and of the records. */
   readonly roots: readonly bigint[]
   readonly lastPage: bigint
@@ -22,6 +31,10 @@ const DATA_VERSION = 2
 const LEAST_PAGE_BYTES = 512
 const MOST_PAGE_BYTES = 65_536
 const NO_PAGE = 2n ** 64n - 1n
+const META_PAGE = 8
+const FREE_FLAGS = 0x4808
+const MOST_DEPTH = 32
+const MOST_MAP_BYTES = 2n ** 47n
 /** A page's flags say what it is: a branch or a leaf, and nothing beside. */
 const TREE_FLAGS = new Set([1, 2])
 
@@ -46,10 +59,8 @@ export async function checkHead(path: string, mend: boolean): Promise<void> {
     mustBeStore(path, size, metas[0]!)
     metas.push(await metaAt(handle, pageBytes))
     mustBeStore(path, size, metas[1]!)
-    if (!areInTurn(metas) || metas[1]!.pageBytes !== pageBytes) throw new StoreDamage(`${path} has a damaged beginning`)
-    for (const meta of metas)
-      if (meta.roots.some(root => root !== NO_PAGE && (root < 2n || root > meta.lastPage)))
-        throw new StoreDamage(`${path} has a damaged beginning`)
+    if (!areInTurn(metas) || !metas.every((meta, index) => isPlausible(meta, index, pageBytes)))
+      throw new StoreDamage(`${path} has a damaged beginning`)
     const needed = metas.reduce((most, { lastPage }) => (lastPage > most ? lastPage : most), 0n)
     const missing = (needed + 1n) * BigInt(pageBytes) - BigInt(size)
     if (missing > SPARE_BYTES) throw new StoreDamage(`${path} is cut short: ${missing} bytes are missing`)
@@ -75,9 +86,15 @@ async function metaAt(handle: FileHandle, position: number): Promise<Meta> {
   const bytes = Buffer.alloc(META_BYTES)
   await handle.read(bytes, 0, META_BYTES, position)
   return {
+    page: bytes.readBigUInt64LE(0),
+    kind: bytes.readUInt16LE(18),
     magic: bytes.readUInt32LE(24),
     version: bytes.readUInt32LE(28) & 0xffff,
+    address: bytes.readBigUInt64LE(32),
+    mapBytes: bytes.readBigUInt64LE(40),
     pageBytes: bytes.readUInt32LE(48),
+    flags: [bytes.readUInt16LE(52), bytes.readUInt16LE(100)],
+    depths: [bytes.readUInt16LE(54), bytes.readUInt16LE(102)],
     roots: [bytes.readBigUInt64LE(88), bytes.readBigUInt64LE(136)],
     lastPage: bytes.readBigUInt64LE(144),
     transaction: bytes.readBigUInt64LE(152)
@@ -98,6 +115,23 @@ function areInTurn([first, second]: readonly Meta[]): boolean {
   const difference = first!.transaction - second!.transaction
   if (difference === 0n) return first!.transaction === 0n
   return (difference === 1n || difference === -1n) && first!.transaction % 2n === 0n
+}
+
+/** What a store of ours has there: lmdb-js opens it as one file (NOSUBDIR) and the free pages are kept by number (INTEGERKEY). */
+function isPlausible(meta: Meta, index: number, pageBytes: number): boolean {
+  const { page, kind, address, mapBytes, flags, depths, roots, lastPage } = meta
+  return (
+    page === BigInt(index) &&
+    kind === META_PAGE &&
+    meta.pageBytes === pageBytes &&
+    address === 0n &&
+    mapBytes >= (lastPage + 1n) * BigInt(pageBytes) &&
+    mapBytes < MOST_MAP_BYTES &&
+    flags[0] === FREE_FLAGS &&
+    flags[1] === 0 &&
+    depths.every((depth, tree) => depth <= MOST_DEPTH && (depth === 0) === (roots[tree] === NO_PAGE)) &&
+    roots.every(root => root === NO_PAGE || (root >= 2n && root <= lastPage))
+  )
 }
 
 /** Both trees begin with a page that says of itself where it stands, what it is, and when it was written. */

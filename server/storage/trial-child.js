@@ -1,5 +1,7 @@
+import { openSync } from 'node:fs'
 import * as zlib from 'node:zlib'
 import { open } from 'lmdb'
+import { checkPages, readMeta } from './trial-pages.js'
 
 /**
  * Reads a database file from end to end, in a process that may die of it: LMDB takes pages on trust, and a damaged one can end whoever reads it with SIGBUS
@@ -9,7 +11,10 @@ import { open } from 'lmdb'
  * did not open it.
  */
 const [, , path, limitMs] = process.argv
-const endAtMs = performance.now() + Number(limitMs)
+const startMs = performance.now()
+const endAtMs = startMs + Number(limitMs)
+/** Of the time, for the pages by themselves; what they leave is for reading through LMDB. */
+const pagesEndAtMs = startMs + Number(limitMs) / 2
 const ENTRIES_PER_LOOK = 256
 const MAX_NAMED = 20
 /** As in layout.ts and keys.ts, which this cannot load. */
@@ -52,7 +57,8 @@ function read(db) {
   const damaged = []
   const outcome = isWhole => ({ entries, bytes, isWhole, damaged })
   try {
-    const transaction = db.useReadTransaction()
+    const { transaction, wrong } = stand(db)
+    if (wrong !== undefined) return tell({ damage: wrong })
     // Of the same transaction: nothing else reads in this turn of the event loop.
     const { entryCount } = db.getStats()
     for (const { key, value } of db.getRange({ transaction })) {
@@ -69,6 +75,20 @@ function read(db) {
     tell({ damage: `it has ${entryCount} entries, and ${entries} can be found` })
   } catch (error) {
     tell({ damage: `it cannot be read at ${place}: ${error.message}` })
+  }
+}
+
+/**
+ * Begins a reading of the newest state, and looks at its pages. A hub may be writing: what was newest both before and after the beginning is what is read,
+ * and none of its pages are written over until the reading ends.
+ */
+function stand(db) {
+  const fd = openSync(path, 'r')
+  for (;;) {
+    const before = readMeta(fd)
+    const transaction = db.useReadTransaction()
+    if (readMeta(fd).transaction === before.transaction) return { transaction, wrong: checkPages(fd, before, pagesEndAtMs) }
+    transaction.done()
   }
 }
 

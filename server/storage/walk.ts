@@ -29,6 +29,7 @@ export function walkStore(db: Reading, report: ReportDamage): Walk {
   const epochs = new Set<string>()
   /** Where each log's segments end. */
   const ends = new Map<string, number>()
+  const floors = new Map<string, number>()
   const journaled = new Set<string>()
   let entries = 0
   let nextJournal: number | undefined
@@ -38,6 +39,8 @@ export function walkStore(db: Reading, report: ReportDamage): Walk {
     const account = accountOf(prefix)
     const name = `the segment of the log at ${cursor}`
     const end = ends.get(account)
+    const floor = floors.get(account) ?? 1
+    if (end === undefined && cursor !== floor) report(account, `the log begins at ${cursor}, and its floor is ${floor}`)
     if (end !== undefined && end < cursor - 1) report(account, `the log lacks the changes from ${end + 1} to ${cursor - 1}`)
     // Should the segment be damaged, the next one cannot be missed.
     ends.set(account, NaN)
@@ -67,8 +70,10 @@ export function walkStore(db: Reading, report: ReportDamage): Walk {
       else if (kind === 'e') {
         epochs.add(account)
         openValue(value, keySum(key), 'the epoch')
-      } else if (kind === 'f') openValue(value, keySum(key), 'the floor')
-      else if (kind === 'o') openValue(value, keySum(key), 'the owner record')
+      } else if (kind === 'f') {
+        const floor = openValue(value, keySum(key), 'the floor')
+        floors.set(account, Number(Buffer.from(floor).readBigUInt64LE()))
+      } else if (kind === 'o') openValue(value, keySum(key), 'the owner record')
       else throw new StoreDamage(`there is an entry of the unknown kind ${JSON.stringify(kind)}`)
     } catch (error) {
       if (!(error instanceof StoreDamage)) throw error

@@ -147,7 +147,10 @@ for (const [what, table, key, change, named] of FALSE)
     const { findings } = await checkFolder(data)
     const found = findings.filter(({ what }) => named.test(what))
     assert.ok(found.length > 0, JSON.stringify(findings))
-    assert.ok(findings.every(finding => finding.account.endsWith(`(${account})`)), JSON.stringify(findings))
+    assert.ok(
+      findings.every(finding => finding.account.endsWith(`(${account})`)),
+      JSON.stringify(findings)
+    )
   })
 
 test('a check names a file whose bytes are not those of its name, and one that is no blob', async context => {

@@ -17,6 +17,7 @@ export class HubProcess {
   #child: ChildProcess | undefined
   #port = 0
 
+  /** @param dataFolder a new one by default */
   constructor(dataFolder = mkdtempSync(join(tmpdir(), 'lectern-'))) {
     this.dataFolder = dataFolder
   }

@@ -34,9 +34,7 @@ export class LibraryWriter {
   /** Asks for so many actions of all kinds, some of which are refused, and waits for all answers. */
   async write(count: number): Promise<void> {
     const actions = Array.from({ length: count }, () => this.#next())
-    const answered = Promise.all(
-      actions.map(([number]) => new Promise<void>(resolve => void this.#waiting.set(number, resolve)))
-    )
+    const answered = Promise.all(actions.map(([number]) => new Promise<void>(resolve => void this.#waiting.set(number, resolve))))
     for (let at = 0; at < actions.length; at += 50)
       this.wire.send('push', { confirmed: Math.max(0, this.number - 200), actions: actions.slice(at, at + 50) })
     await answered
@@ -56,7 +54,8 @@ export class LibraryWriter {
     if (form === 0) return sent('book.put', book, { title: `${book} ${number}`, tags: [at('a', 'b')] })
     if (form === 1) return sent('position.set', book, { progression: (number % 100) / 100 })
     if (form === 2) return sent('setting.put', `s${number % 40}`, { value: 'x'.repeat(number % 50 === 2 ? 20_000 : 20) })
-    if (form === 3) return sent('annotation.put', book, { id: `a${number % 9}`, note: `note ${number}`, color: at('red', 'blue') })
+    if (form === 3)
+      return sent('annotation.put', book, { id: `a${number % 9}`, note: `note ${number}`, color: at('red', 'blue') })
     if (form === 4) return sent('nonsense', 'x', {})
     let update: Uint8Array | undefined
     this.doc.once('update', made => void (update = made as Uint8Array))

@@ -1,0 +1,195 @@
+import { execFile, spawn, type ExecFileException } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import * as assert from 'uvu/assert'
+import { connectNode } from '../../client/node.ts'
+import { checkFolder } from '../../server/check.ts'
+import { HubProcess } from '../util/hub-process.ts'
+import { makeEpub } from '../util/make-epub.ts'
+import { LibraryWriter } from '../util/stored-library.ts'
+import { suite, type TestContext } from '../util/suite.ts'
+import { WireClient } from '../util/wire-client.ts'
+
+const MAIN = fileURLToPath(new URL('../../server/main.ts', import.meta.url))
+
+const test = suite('stories/backup', { limitMs: 180_000 })
+
+interface Ran {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+function lectern(...words: string[]): Promise<Ran> {
+  return new Promise(resolve => {
+    execFile(process.execPath, ['--import', 'tsx', MAIN, ...words], (error: ExecFileException | null, out, err) =>
+      resolve({ code: error === null ? 0 : Number(error.code), out, err })
+    )
+  })
+}
+
+function folder({ defer }: TestContext): string {
+  const made = mkdtempSync(join(tmpdir(), 'lectern-backup-'))
+  defer(() => rmSync(made, { recursive: true, force: true }))
+  return made
+}
+
+async function start(context: TestContext, hub = new HubProcess()): Promise<HubProcess> {
+  context.defer(() => hub.drop())
+  await hub.start()
+  return hub
+}
+
+/** Writes until it is told to stop. */
+function writeOn(writer: LibraryWriter): () => Promise<void> {
+  let isDone = false
+  const writing = (async () => {
+    while (!isDone) await writer.write(60)
+  })()
+  return () => {
+    isDone = true
+    return writing
+  }
+}
+
+test('a backup of a hub at work is sound and holds every action acked before; restored, it has a new epoch, and a device that saw more ends as the hub', async context => {
+  const hub = await start(context)
+  const writer = await LibraryWriter.open(hub, 'reader')
+  const epub = join(folder(context), 'book.epub')
+  writeFileSync(epub, makeEpub({ title: 'A book' }))
+  await hub.operate('import', { account: 'reader', path: epub })
+  const { token } = await hub.pair('reader', 'phone')
+  const file = join(folder(context), 'phone.lectern')
+  const phone = await connectNode({ url: hub.url, token, file })
+  await phone.live()
+  await phone.putSetting('before', 1)
+  const notes = await phone.annotations('shared')
+  notes.put({ kind: 'note', note: 'before the backup' })
+  await phone.settled()
+  await writer.write(1_500)
+
+  const stop = writeOn(writer)
+  const ackedBefore = writer.acked
+  const backup = join(folder(context), 'backup')
+  const ran = await lectern('backup', backup, '--data', hub.dataFolder)
+  await stop()
+  assert.is(ran.code, 0, ran.out + ran.err)
+  const report = await checkFolder(backup)
+  assert.equal(report.findings, [])
+  assert.is(report.files, 1)
+  assert.ok(report.changes >= ackedBefore, `${report.changes} changes, and ${ackedBefore} were acked before`)
+
+  // Both see what the backup does not hold.
+  await writer.write(200)
+  await phone.putSetting('after', 2)
+  await phone.settled()
+  const oldEpoch = writer.wire.epoch
+  const seen = writer.wire.cursor
+  await phone.close()
+  await hub.kill()
+
+  const restored = join(folder(context), 'restored')
+  const back = await lectern('restore', backup, '--data', restored)
+  assert.is(back.code, 0, back.out + back.err)
+  rmSync(hub.dataFolder, { recursive: true })
+  const next = await start(context, new HubProcess(restored))
+  const again = new WireClient()
+  again.epoch = oldEpoch
+  again.cursor = seen
+  let resyncedTo = ''
+  again.onFrame = frame => void (frame.kind === 'resync' && (resyncedTo = frame.epoch))
+  const { head, epoch } = await again.connect(next.url, writer.token)
+  assert.is.not(epoch, oldEpoch)
+  await again.upTo(head)
+  assert.is(resyncedTo, epoch)
+  assert.is(head, report.changes)
+
+  const phoneAgain = await connectNode({ url: next.url, token, file })
+  context.defer(() => phoneAgain.close())
+  await phoneAgain.live()
+  const notesAgain = await phoneAgain.annotations('shared')
+  notesAgain.put({ kind: 'note', note: 'after the restore' })
+  await phoneAgain.settled()
+  const inHub = (await again.list('annotations', 'shared')).map(([, { note }]) => note)
+  assert.ok(inHub.includes('before the backup') && inHub.includes('after the restore'), JSON.stringify(inHub))
+  const inPhone = notesAgain.list().map(({ id }) => id)
+  assert.equal(
+    inPhone.sort(),
+    (await again.list('annotations', 'shared')).map(([id]) => id)
+  )
+  const settings = await again.list('settings')
+  assert.ok(settings.some(([name]) => name === 'before') && !settings.some(([name]) => name === 'after'))
+  again.close()
+  assert.equal((await checkFolder(restored)).findings, [])
+})
+
+test('a backup that is killed at any moment does the hub no harm', async context => {
+  const hub = await start(context)
+  const writer = await LibraryWriter.open(hub, 'reader')
+  await writer.write(500)
+  const stop = writeOn(writer)
+  for (let round = 0; round < 3; round++) {
+    const backup = join(folder(context), 'backup')
+    const child = spawn(process.execPath, ['--import', 'tsx', MAIN, 'backup', backup, '--data', hub.dataFolder])
+    while (!existsSync(join(backup, 'store')) && child.exitCode === null) await new Promise(resolve => void setImmediate(resolve))
+    const gone = once(child, 'exit')
+    child.kill('SIGKILL')
+    await gone
+    const { code, err } = await lectern('restore', backup, '--data', folder(context))
+    assert.is(code, 2)
+    assert.match(err, 'is no finished backup')
+  }
+  await stop()
+  await writer.write(10)
+  assert.equal((await checkFolder(hub.dataFolder)).findings, [])
+})
+
+test('neither backup nor restore writes over anything', async context => {
+  const hub = await start(context)
+  const full = folder(context)
+  writeFileSync(join(full, 'mine'), 'mine')
+  const backup = join(folder(context), 'backup')
+  assert.is((await lectern('backup', backup, '--data', hub.dataFolder)).code, 0)
+  for (const words of [
+    ['backup', full, '--data', hub.dataFolder],
+    ['backup', backup, '--data', hub.dataFolder],
+    ['restore', backup, '--data', hub.dataFolder],
+    ['restore', backup, '--data', full]
+  ]) {
+    const { code, err } = await lectern(...words)
+    assert.is(code, 2, err)
+    assert.match(err, 'is not empty')
+  }
+  assert.equal(readdirSync(full), ['mine'])
+})
+
+test('a damaged backup is named and not restored; a damaged store is not backed up', async context => {
+  const hub = await start(context)
+  const writer = await LibraryWriter.open(hub, 'reader')
+  await writer.write(300)
+  await hub.kill('SIGTERM')
+  const backup = join(folder(context), 'backup')
+  assert.is((await lectern('backup', backup, '--data', hub.dataFolder)).code, 0)
+  for (const damaged of [backup, hub.dataFolder]) {
+    const store = readFileSync(join(damaged, 'store'))
+    // The title of a book stands in its record and in the log.
+    for (let at = store.indexOf('moby 2'); at !== -1; at = store.indexOf('moby 2', at + 1)) store[at]! ^= 1
+    writeFileSync(join(damaged, 'store'), store)
+  }
+  const restored = join(folder(context), 'restored')
+  const back = await lectern('restore', backup, '--data', restored)
+  assert.is(back.code, 65)
+  assert.match(back.out, /^DAMAGED: /m)
+  assert.match(back.err, 'MUST NOT be used')
+  assert.not(existsSync(join(restored, 'store')))
+  const again = join(folder(context), 'again')
+  const second = await lectern('backup', again, '--data', hub.dataFolder)
+  assert.is(second.code, 65)
+  assert.match(second.out, /^DAMAGED: /m)
+  assert.not(existsSync(join(again, 'backup.json')))
+})
+
+test.run()
