@@ -73,23 +73,21 @@ export async function backUp(dataFolder: string, folder: string): Promise<Manife
  * Makes a data folder from a backup. Its logs get new epochs: devices that have seen more than the backup holds are told to start from the beginning.
  *
  * @throws RangeError when `dataFolder` is not empty, or `folder` is no finished backup
- * @throws StoreDamage when the backup cannot be read
+ * @throws StoreDamage when the backup holds less than it did
  * @throws BadCopy when it is damaged
  */
 export async function restore(folder: string, dataFolder: string, mapSizeBytes: number): Promise<Manifest> {
   const manifest = await readManifest(folder)
   await makeEmpty(dataFolder, 'to restore into; a restore never overwrites')
   const store = join(folder, STORE)
-  if ((await trialOpen(store, TRIAL_MS)) === undefined) throw new StoreDamage(`the backup in ${folder} has no store`)
+  mustBeSame(folder, manifest, await checked(folder, STORE, manifest.madeAtMs, 'the backup'))
   await mustHaveRoom(dataFolder, (await stat(store)).size)
   const path = join(dataFolder, UNFINISHED)
   await copyFlushed(store, path)
   await copyFiles(folder, dataFolder)
   await renewEpochs(path, mapSizeBytes, () => newId(count => randomBytes(count)))
   const restored = await checked(dataFolder, UNFINISHED, manifest.madeAtMs, 'what was restored')
-  for (const part of ['accounts', 'changes', 'files', 'fileBytes'] as const)
-    if (restored[part] !== manifest[part])
-      throw new StoreDamage(`the backup in ${folder} should hold ${part}: ${manifest[part]}, and holds ${restored[part]}`)
+  mustBeSame(folder, manifest, restored)
   await rename(path, join(dataFolder, STORE))
   await flushFolder(dataFolder)
   return restored
@@ -100,6 +98,12 @@ async function checked(folder: string, storeName: string, madeAtMs: number, what
   if (report.findings.length > 0) throw new BadCopy(`${what} in ${folder} is damaged, and MUST NOT be used`, report)
   const { accounts, changes, files, fileBytes } = report
   return { format: FORMAT, madeAtMs, accounts, changes, files, fileBytes }
+}
+
+function mustBeSame(folder: string, manifest: Manifest, found: Manifest): void {
+  for (const part of ['accounts', 'changes', 'files', 'fileBytes'] as const)
+    if (found[part] !== manifest[part])
+      throw new StoreDamage(`the backup in ${folder} should hold ${part}: ${manifest[part]}, and there are ${found[part]}`)
 }
 
 async function readManifest(folder: string): Promise<Manifest> {

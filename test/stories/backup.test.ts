@@ -43,18 +43,6 @@ async function start(context: TestContext, hub = new HubProcess()): Promise<HubP
   return hub
 }
 
-/** Writes until it is told to stop. */
-function writeOn(writer: LibraryWriter): () => Promise<void> {
-  let isDone = false
-  const writing = (async () => {
-    while (!isDone) await writer.write(60)
-  })()
-  return () => {
-    isDone = true
-    return writing
-  }
-}
-
 test('a backup of a hub at work is sound and holds every action acked before; restored, it has a new epoch, and a device that saw more ends as the hub', async context => {
   const hub = await start(context)
   const writer = await LibraryWriter.open(hub, 'reader')
@@ -71,7 +59,7 @@ test('a backup of a hub at work is sound and holds every action acked before; re
   await phone.settled()
   await writer.write(1_500)
 
-  const stop = writeOn(writer)
+  const stop = writer.writeOn()
   const ackedBefore = writer.acked
   const backup = join(folder(context), 'backup')
   const ran = await lectern('backup', backup, '--data', hub.dataFolder)
@@ -130,7 +118,7 @@ test('a backup that is killed at any moment does the hub no harm', async context
   const hub = await start(context)
   const writer = await LibraryWriter.open(hub, 'reader')
   await writer.write(500)
-  const stop = writeOn(writer)
+  const stop = writer.writeOn()
   for (let round = 0; round < 3; round++) {
     const backup = join(folder(context), 'backup')
     const child = spawn(process.execPath, ['--import', 'tsx', MAIN, 'backup', backup, '--data', hub.dataFolder])

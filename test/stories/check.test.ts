@@ -79,16 +79,12 @@ test('a hub at work is checked too, and does not notice', async context => {
   context.defer(() => hub.drop())
   await hub.start()
   const writer = await LibraryWriter.open(hub, 'reader')
-  let isDone = false
-  const writing = (async () => {
-    while (!isDone) await writer.write(100)
-  })()
+  const stop = writer.writeOn()
   for (let round = 0; round < 3; round++) {
     const report = await checkFolder(hub.dataFolder)
     assert.equal(report.findings, [])
   }
-  isDone = true
-  await writing
+  await stop()
   const before = writer.acked
   assert.ok((await checkFolder(hub.dataFolder)).changes >= before)
   writer.wire.close()

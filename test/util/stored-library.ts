@@ -40,6 +40,18 @@ export class LibraryWriter {
     await answered
   }
 
+  /** Writes on and on. What it returns ends that, and resolves once all is answered. */
+  writeOn(): () => Promise<void> {
+    const stop = new AbortController()
+    const writing = (async () => {
+      while (!stop.signal.aborted) await this.write(60)
+    })()
+    return () => {
+      stop.abort()
+      return writing
+    }
+  }
+
   #answered(number: number): void {
     this.#waiting.get(number)?.()
     this.#waiting.delete(number)
@@ -58,7 +70,7 @@ export class LibraryWriter {
       return sent('annotation.put', book, { id: `a${number % 9}`, note: `note ${number}`, color: at('red', 'blue') })
     if (form === 4) return sent('nonsense', 'x', {})
     let update: Uint8Array | undefined
-    this.doc.once('update', made => void (update = made as Uint8Array))
+    this.doc.once('update', made => void (update = made))
     this.doc.getMap('annotations').set(`y${number % 5}`, new Y.Map([['note', new Y.Text(`typed ${number}`)]]))
     return sent('annotation.update', 'shared', update)
   }

@@ -191,9 +191,9 @@ test('a store at work is sound whenever it is looked at', async context => {
   const store = await open(path)
   context.defer(() => store.close())
   const random = new Random(1)
-  let isDone = false
+  const stop = new AbortController()
   const writing = (async () => {
-    while (!isDone) {
+    while (!stop.signal.aborted) {
       const writes = Array.from({ length: 1 + random.below(60) }, () => ({
         key: [String(random.below(3_000))],
         value: random.below(3) === 0 ? undefined : new Uint8Array(Math.floor(random.next() ** 4 * 30_000))
@@ -205,7 +205,7 @@ test('a store at work is sound whenever it is looked at', async context => {
     const trial = await trialOpen(path, TRIAL_MS)
     if (trial !== undefined) assert.equal([trial.isWhole, trial.damaged], [true, []])
   }
-  isDone = true
+  stop.abort()
   await writing
 })
 
