@@ -10,6 +10,14 @@ export function addMaintenance(program: Command): void {
     print(await run(operatorConfig(command), 'stats', {}))
   )
 
+  operator(
+    program,
+    'compact [account]',
+    'Fold the beginnings of logs that no device needs any more; a hub does it by itself.'
+  ).action(async (account: string | undefined, _, command: Command) =>
+    print(await run(operatorConfig(command), 'compact', account === undefined ? {} : { account }))
+  )
+
   withOptions(
     program
       .command('check')

@@ -71,6 +71,23 @@ export const OPERATIONS = {
     pairing.open(directory.get(account).id, readOnly)
   ),
   stats: operation(map({}), ({ hub, directory }) => ({ sessions: hub.sessionCount, accounts: directory.list().length })),
+  compact: operation(map({ account: opt(name) }), async ({ hub, directory }, { account }) => {
+    const entries = account === undefined ? directory.list() : [directory.get(account)]
+    const rows: Plain[] = []
+    for (const entry of entries) {
+      if ((await hub.account(entry.id)) === undefined) continue
+      const { floorBefore, floor, head, unfoldable } = await hub.compact(entry.id)
+      rows.push({
+        account: entry.name,
+        changesBefore: head - floorBefore + 1,
+        changes: head - floor + 1,
+        floor,
+        head,
+        unfoldable: [...unfoldable]
+      })
+    }
+    return rows
+  }),
   import: operation(map({ account: name, path: str(4_096, 1) }), importBook)
 } as const
 
