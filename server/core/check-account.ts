@@ -1,8 +1,8 @@
 import { decodeValue, isSameValue, type ChangeKind } from '../../protocol/index.ts'
 import { checkDocuments, type DocumentUpdates } from './documents/check-documents.ts'
-import { fold } from './fold.ts'
+import { fold, type Change } from './fold.ts'
 import { changesOf, foldCounter, foldLogged, type LoggedChange } from './fold-log.ts'
-import type { ClientRecord, Table } from './records.ts'
+import type { ClientRecord, PositionHistoryRecord, PositionRecord, Table } from './records.ts'
 import { StoreDamage, type LogHead, type Store } from './store.ts'
 import { Views } from './views.ts'
 
@@ -47,8 +47,8 @@ class AccountCheck {
   readonly #views: Views
   /** The stored records, with the rest of a trimmed log folded over them. */
   readonly #over: Views
-  /** Positions of a trimmed log that were met in it. */
-  readonly #met = new Set<string>()
+  /** What a trimmed log still holds of each device's places in each book, by cursor. */
+  readonly #places = new Map<string, Map<number, Change<'position.set'>>>()
   /** The greatest number of each client so far. */
   readonly #numbers = new Map<string, number>()
   /** Where each book's document was changed, and by how many bytes. */
@@ -125,17 +125,13 @@ class AccountCheck {
     }
   }
 
-  /** Folding changes once more leaves all records as they are but positions, of which an earlier one may have stood in the way. */
+  /** Folding changes once more leaves all records as they are but places: a change below the floor may have stood in the way of one. */
   #foldOver({ change, note }: LoggedChange): void {
     foldCounter(this.#views, change, note)
-    const { kind, key, device, client, body, atMs, cursor, timeUs } = change
-    if (kind !== 'position.set') return fold(this.#over, change, note)
-    const stored = this.#over.get('positions', key, device)
-    if (stored?.cursor !== cursor) return
-    const name = `positions/${key}/${device}`
-    this.#met.add(name)
-    if (!isSameValue(stored, { fields: body, client, atMs, cursor, changedAtUs: timeUs }))
-      this.#report(`the record ${name} is not what the log folds into`)
+    if (change.kind !== 'position.set') return fold(this.#over, change, note)
+    const place = `${change.key}/${change.device}`
+    const known = this.#places.get(place) ?? new Map<number, Change<'position.set'>>()
+    this.#places.set(place, known.set(change.cursor, change as Change<'position.set'>))
   }
 
   #countUpdate(book: string, cursor: number, bytes: number): void {
@@ -166,10 +162,21 @@ class AccountCheck {
   #compare(table: Table, name: string, stored: unknown, rebuilt: unknown): void {
     if (table === 'fold' || table === 'readers' || table === 'documents' || table === 'snapshots') return
     if (table === 'clients') return this.#compareClient(name, stored as ClientRecord, rebuilt as ClientRecord | undefined)
-    const isBelowFloor = this.#isTrimmed && (stored as { cursor: number }).cursor < this.#log.floor
-    if (rebuilt === undefined && (isBelowFloor || this.#met.has(name))) return
+    if (this.#isTrimmed && table === 'positions') return this.#comparePlaces(name, [stored as PositionRecord])
+    if (this.#isTrimmed && table === 'positionHistories')
+      return this.#comparePlaces(name, (stored as PositionHistoryRecord).versions)
+    if (rebuilt === undefined && this.#isTrimmed && (stored as { cursor: number }).cursor < this.#log.floor) return
     if (rebuilt === undefined) this.#report(`the record ${name} does not come from the log`)
     else if (!isSameValue(stored, rebuilt)) this.#report(`the record ${name} is not what the log folds into`)
+  }
+
+  #comparePlaces(name: string, places: readonly Pick<PositionRecord, 'cursor' | 'fields' | 'atMs'>[]): void {
+    const inLog = this.#places.get(name.slice(name.indexOf('/') + 1))
+    const isWrong = places.some(({ cursor, fields, atMs }) => {
+      const change = inLog?.get(cursor)
+      return cursor >= this.#log.floor && (change?.atMs !== atMs || !isSameValue(change.body, fields))
+    })
+    if (isWrong) this.#report(`the record ${name} is not what the log folds into`)
   }
 
   #compareClient(name: string, stored: ClientRecord, rebuilt: ClientRecord | undefined): void {
