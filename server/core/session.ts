@@ -16,7 +16,8 @@ import {
 import type { Account, Follower } from './account.ts'
 import type { DocumentReadings } from './document-reading.ts'
 import { FAR_BEHIND_CHANGES } from './floor.ts'
-import { HIGH_WATER_BYTES, LogReader } from './log-reader.ts'
+import { Intake } from './intake.ts'
+import { LogReader } from './log-reader.ts'
 import { Origin } from './origin.ts'
 import { partsOf } from './parts.ts'
 import { permits } from './policy.ts'
@@ -26,14 +27,6 @@ import type { LargeDocuments } from './snapshot-reading.ts'
 import type { Store } from './store.ts'
 import type { Answers, Submitter } from './turn.ts'
 
-/** What a session may have asked for and not been answered before it stops listening. */
-const MAX_UNANSWERED_BYTES = 1_048_576
-/**
- * The work that a session may make in one turn of the event loop: the bytes of its frames, and a share for each frame. What it sent beyond waits for
- * the next turn, so that everyone else has theirs: one read of a socket can bring thousands of frames.
- */
-const TURN_BYTES = 65_536
-const FRAME_SHARE_BYTES = 64
 const MAX_REFUSED_IN_A_ROW = 1_000
 /** Yjs may have failed on each half-way, and the document been built anew. */
 const MAX_BAD_UPDATES_IN_A_ROW = 10
@@ -63,18 +56,9 @@ interface Member {
 export class Session implements Follower, Submitter {
   readonly #connection: Connection
   readonly #host: SessionHost
+  readonly #intake: Intake
   #member: Member | undefined
   #isClosed = false
-  /** A frame waits for the disk; those behind it queue. */
-  #isBusy = false
-  readonly #queue: Uint8Array[] = []
-  #queuedBytes = 0
-  /** Of the pushes that await their answers. */
-  #unansweredBytes = 0
-  #unansweredActions = 0
-  /** Of `TURN_BYTES`; at 0 the session waits for a turn to begin. */
-  #turnBytesLeft = TURN_BYTES
-  #isPaused = false
   #refusedInARow = 0
   #badUpdatesInARow = 0
   readonly #cancelHelloTimer: () => void
@@ -83,8 +67,15 @@ export class Session implements Follower, Submitter {
     this.#connection = connection
     this.#host = host
     this.#cancelHelloTimer = host.clock.setTimer(LIMITS.helloTimeoutMs, () => this.end(new HubError('hello-timeout')))
+    this.#intake = new Intake({
+      connection,
+      clock: host.clock,
+      handle: bytes => this.#handle(bytes),
+      onFault: error => this.#fault(error),
+      onHeldUp: () => this.#member?.log.watchSlowness()
+    })
     connection.listen({
-      onFrame: bytes => this.#receive(bytes),
+      onFrame: bytes => this.#intake.receive(bytes),
       onDrain: () => this.#drained(),
       onClose: reason => this.#gone(reason)
     })
@@ -122,9 +113,7 @@ export class Session implements Follower, Submitter {
     }
     if (this.#refusedInARow > MAX_REFUSED_IN_A_ROW || this.#badUpdatesInARow > MAX_BAD_UPDATES_IN_A_ROW)
       return this.end(new HubError('too-many-refused', '', { retryAfterMs: 60_000 }))
-    this.#unansweredBytes = 0
-    this.#unansweredActions -= accepted.length + refused.length
-    if (this.#isPaused) this.#goOn()
+    this.#intake.answered(accepted.length + refused.length)
   }
 
   /** Says why, and closes. */
@@ -133,71 +122,6 @@ export class Session implements Follower, Submitter {
     this.#send('bye', { code, message, ...(retryAfterMs !== undefined && { retryAfterMs }) })
     this.#connection.close(ERRORS[code].close === 0 ? ERRORS['bad-frame'].close : ERRORS[code].close, code)
     this.#leave()
-  }
-
-  #receive(bytes: Uint8Array): void {
-    if (this.#isClosed) return
-    if (this.#queue.length === 0 && !this.#isHeld) return this.#take(bytes)
-    this.#queue.push(bytes)
-    this.#queuedBytes += bytes.length
-    if (this.#queuedBytes > 2 * MAX_UNANSWERED_BYTES) return this.end(new HubError('overloaded'))
-    this.#pause()
-    this.#member?.log.watchSlowness()
-  }
-
-  /**
-   * Nothing more is taken now: a frame waits for the disk, the turn's share is used up, too much awaits its answer, or what was sent has not left.
-   * Who does not listen is not talked to.
-   */
-  get #isHeld(): boolean {
-    return this.#isBusy || this.#turnBytesLeft <= 0 || this.#isOwedTooMuch || this.#connection.bufferedBytes >= HIGH_WATER_BYTES
-  }
-
-  #take(bytes: Uint8Array): void {
-    this.#turnBytesLeft -= bytes.length + FRAME_SHARE_BYTES
-    if (this.#turnBytesLeft <= 0) this.#waitForTurn()
-    try {
-      const later = this.#handle(bytes)
-      if (later !== undefined) this.#waitFor(later)
-    } catch (error) {
-      this.#fault(error)
-    }
-  }
-
-  #waitForTurn(): void {
-    this.#pause()
-    this.#host.clock.nextTurn(() => {
-      this.#turnBytesLeft = TURN_BYTES
-      if (!this.#isClosed) this.#goOn()
-    })
-  }
-
-  /** Frames are handled in order: while one waits for the disk, the next ones queue. */
-  #waitFor(later: Promise<void>): void {
-    this.#isBusy = true
-    this.#pause()
-    later.then(
-      () => {
-        this.#isBusy = false
-        this.#goOn()
-      },
-      (error: unknown) => this.#fault(error)
-    )
-  }
-
-  /** Takes what queued, and listens again, as far as nothing holds it up. */
-  #goOn(): void {
-    while (this.#queue.length > 0 && !this.#isHeld && !this.#isClosed) {
-      const bytes = this.#queue.shift()!
-      this.#queuedBytes -= bytes.length
-      this.#take(bytes)
-    }
-    if (!this.#isHeld) this.#resume()
-  }
-
-  /** It has asked for so much that it is not listened to before it was answered. */
-  get #isOwedTooMuch(): boolean {
-    return this.#unansweredBytes > MAX_UNANSWERED_BYTES || this.#unansweredActions > LIMITS.maxUnansweredActions
   }
 
   #handle(bytes: Uint8Array): Promise<void> | undefined {
@@ -284,9 +208,7 @@ export class Session implements Follower, Submitter {
       account.confirm(origin, confirmed)
       return undefined
     }
-    this.#unansweredBytes += size
-    this.#unansweredActions += actions.length
-    if (this.#isOwedTooMuch) this.#pause()
+    this.#intake.owes(size, actions.length)
     if (!account.canSubmitAtOnce(actions)) return this.#submitInParts(account, origin, confirmed, actions)
     account.submit(origin, confirmed, actions, this)
     return undefined
@@ -327,7 +249,7 @@ export class Session implements Follower, Submitter {
 
   #drained(): void {
     this.#member?.log.drained()
-    this.#goOn()
+    this.#intake.goOn()
   }
 
   #fault(error: unknown): void {
@@ -353,23 +275,11 @@ export class Session implements Follower, Submitter {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#cancelHelloTimer()
-    this.#queue.length = 0
+    this.#intake.close()
     this.#host.readings.drop(this)
     this.#member?.log.close()
     this.#member?.account.followers.delete(this)
     this.#host.closed(this)
-  }
-
-  #pause(): void {
-    if (this.#isPaused) return
-    this.#isPaused = true
-    this.#connection.pause()
-  }
-
-  #resume(): void {
-    if (!this.#isPaused || this.#isClosed) return
-    this.#isPaused = false
-    this.#connection.resume()
   }
 
   #send<K extends 'welcome' | 'acked' | 'view' | 'failed' | 'bye' | 'pong'>(

@@ -35,7 +35,7 @@ test('two devices share a book, and every promise is kept', async ({ defer }) =>
   const books = [made, ...(existsSync(real) ? readdirSync(real).map(name => join(real, name)) : [])]
   const { code, printed } = await demo(...books)
   assert.is(code, 0, printed)
-  assert.is(printed.match(/^ {2}kept /gm)?.length, 7 * books.length, printed)
+  assert.is(printed.match(/^ {2}kept /gm)?.length, 8 * books.length, printed)
 })
 
 /**

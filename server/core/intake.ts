@@ -1,0 +1,134 @@
+import { HubError, LIMITS, type Connection } from '../../protocol/index.ts'
+import { HIGH_WATER_BYTES } from './log-reader.ts'
+import type { Clock } from './ports.ts'
+
+/** What may have been asked for and not been answered before no more is taken in. */
+const MAX_UNANSWERED_BYTES = 1_048_576
+/**
+ * The work that a connection may make in one turn of the event loop: the bytes of its frames, and a share for each frame. What it sent beyond waits for
+ * the next turn, so that everyone else has theirs: one read of a socket can bring thousands of frames.
+ */
+const TURN_BYTES = 65_536
+const FRAME_SHARE_BYTES = 64
+
+export interface IntakeParts {
+  readonly connection: Connection
+  readonly clock: Clock
+  /** Handles one frame. Those behind it wait for the promise, if it gives one. */
+  handle(bytes: Uint8Array): Promise<void> | undefined
+  onFault(error: unknown): void
+  /** Frames queue. */
+  onHeldUp(): void
+}
+
+/**
+ * The frames that come in over a connection, handled one by one and in order, at a pace that is fair to others.
+ *
+ * They queue, and the connection is asked to stop reading, while one waits for the disk, the turn's share is used up, too much awaits its answer, or
+ * what was sent has not left: who does not listen is not talked to.
+ */
+export class Intake {
+  readonly #parts: IntakeParts
+  readonly #queue: Uint8Array[] = []
+  #queuedBytes = 0
+  /** Of the pushes that await their answers. */
+  #unansweredBytes = 0
+  #unansweredActions = 0
+  /** Of `TURN_BYTES`; at 0 a turn must begin first. */
+  #turnBytesLeft = TURN_BYTES
+  /** A frame waits for the disk. */
+  #isBusy = false
+  #isPaused = false
+  #isClosed = false
+
+  constructor(parts: IntakeParts) {
+    this.#parts = parts
+  }
+
+  receive(bytes: Uint8Array): void {
+    if (this.#isClosed) return
+    if (this.#queue.length === 0 && !this.#isHeld) return this.#take(bytes)
+    this.#queue.push(bytes)
+    this.#queuedBytes += bytes.length
+    if (this.#queuedBytes > 2 * MAX_UNANSWERED_BYTES) return this.#parts.onFault(new HubError('overloaded'))
+    this.#pause()
+    this.#parts.onHeldUp()
+  }
+
+  /** Takes what queued, and listens again, as far as nothing holds it up. */
+  goOn(): void {
+    while (this.#queue.length > 0 && !this.#isHeld && !this.#isClosed) {
+      const bytes = this.#queue.shift()!
+      this.#queuedBytes -= bytes.length
+      this.#take(bytes)
+    }
+    if (this.#isPaused && !this.#isHeld && !this.#isClosed) {
+      this.#isPaused = false
+      this.#parts.connection.resume()
+    }
+  }
+
+  /** A push of so many bytes awaits its answers. */
+  owes(bytes: number, actions: number): void {
+    this.#unansweredBytes += bytes
+    this.#unansweredActions += actions
+    if (this.#isOwedTooMuch) this.#pause()
+  }
+
+  answered(actions: number): void {
+    this.#unansweredBytes = 0
+    this.#unansweredActions -= actions
+    if (this.#isPaused) this.goOn()
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#queue.length = 0
+  }
+
+  get #isHeld(): boolean {
+    const isFull = this.#parts.connection.bufferedBytes >= HIGH_WATER_BYTES
+    return this.#isBusy || this.#turnBytesLeft <= 0 || this.#isOwedTooMuch || isFull
+  }
+
+  get #isOwedTooMuch(): boolean {
+    return this.#unansweredBytes > MAX_UNANSWERED_BYTES || this.#unansweredActions > LIMITS.maxUnansweredActions
+  }
+
+  #take(bytes: Uint8Array): void {
+    this.#turnBytesLeft -= bytes.length + FRAME_SHARE_BYTES
+    if (this.#turnBytesLeft <= 0) this.#waitForTurn()
+    try {
+      const later = this.#parts.handle(bytes)
+      if (later !== undefined) this.#waitFor(later)
+    } catch (error) {
+      this.#parts.onFault(error)
+    }
+  }
+
+  #waitForTurn(): void {
+    this.#pause()
+    this.#parts.clock.nextTurn(() => {
+      this.#turnBytesLeft = TURN_BYTES
+      this.goOn()
+    })
+  }
+
+  #waitFor(later: Promise<void>): void {
+    this.#isBusy = true
+    this.#pause()
+    later.then(
+      () => {
+        this.#isBusy = false
+        this.goOn()
+      },
+      (error: unknown) => this.#parts.onFault(error)
+    )
+  }
+
+  #pause(): void {
+    if (this.#isPaused) return
+    this.#isPaused = true
+    this.#parts.connection.pause()
+  }
+}
