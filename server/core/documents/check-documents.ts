@@ -121,7 +121,8 @@ function checkDocument(
   const stored = new Document(epoch, snapshot, [])
   // Of a trimmed log, what is left must be in the snapshot already.
   const rebuilt = new Document(epoch, floor > 1 ? snapshot : undefined, kept)
-  if (!isSameDocument(stored.doc, rebuilt.doc)) report(`the record snapshots/${book} is not what its changes come to`)
+  if (!isComplete(rebuilt.doc) || !isSameDocument(stored.doc, rebuilt.doc))
+    report(`the record snapshots/${book} is not what its changes come to`)
   else if (snapshot !== undefined) compareOwners(book, snapshot.owners, ownersOf(kept), floor > 1, report)
   if (!isComplete(new Document(epoch, snapshot, rest).doc)) report(`the document of ${book} builds on changes that are not there`)
 }
