@@ -6,13 +6,17 @@ import { fileURLToPath } from 'node:url'
 
 /**
  * Runs the test files, each in a process of its own, and ends with `N passed, N failed, N skipped`.
- * Arguments are parts of file names; without any, all files run.
+ * Arguments are parts of file names; without any, all files run. `--long` runs the long ones instead, one at a time.
  */
 const folder = fileURLToPath(new URL('.', import.meta.url))
 const root = join(folder, '..')
-const wanted = process.argv.slice(2)
+const isLong = process.argv.includes('--long')
+const wanted = process.argv.slice(2).filter(word => word !== '--long')
+/** In the long set, beside the folder of that name: what runs there with other counts. */
+const ALSO_LONG = ['stories/kill.test.ts']
+const belongs = (file: string): boolean => file.startsWith('long/') === isLong || (isLong && ALSO_LONG.includes(file))
 const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-  .filter(file => file.endsWith('.test.ts') && (wanted.length === 0 || wanted.some(part => file.includes(part))))
+  .filter(file => file.endsWith('.test.ts') && belongs(file) && (wanted.length === 0 || wanted.some(part => file.includes(part))))
   .sort()
 
 interface Outcome {
@@ -28,7 +32,7 @@ function run(file: string): Promise<Outcome> {
     const started = performance.now()
     const child = spawn(process.execPath, ['--import', 'tsx', join(folder, file)], {
       cwd: root,
-      env: { ...process.env, FORCE_COLOR: '0', UV_THREADPOOL_SIZE: '8' }
+      env: { ...(isLong && { LECTERN_KILLS: '300' }), ...process.env, FORCE_COLOR: '0', UV_THREADPOOL_SIZE: '8' }
     })
     let output = ''
     child.stdout.on('data', chunk => (output += chunk))
@@ -59,7 +63,7 @@ const queue = [...files]
 const worker = async (): Promise<void> => {
   for (let file = queue.shift(); file !== undefined; file = queue.shift()) outcomes.push(await run(file))
 }
-await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, worker))
+await Promise.all(Array.from({ length: isLong ? 1 : Math.min(2, availableParallelism()) }, worker))
 
 const sum = (key: keyof Outcome): number => outcomes.reduce((total, outcome) => total + outcome[key], 0)
 process.stdout.write(`${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped\n`)

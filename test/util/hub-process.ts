@@ -26,12 +26,12 @@ export class HubProcess {
     return this.#child!.pid!
   }
 
-  /** Resolves once the hub listens. A restart listens on the same port. */
-  async start(flags: readonly string[] = []): Promise<void> {
+  /** Resolves once the hub listens. A restart listens on the same port. @param env variables beside this process's own */
+  async start(flags: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<void> {
     const child = spawn(
       process.execPath,
       ['--import', 'tsx', MAIN, 'serve', '--port', String(this.#port), '--data', this.dataFolder, ...flags],
-      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LECTERN_LOG_LEVEL: 'warn' } }
+      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LECTERN_LOG_LEVEL: 'warn', ...env } }
     )
     this.#child = child
     let printed = ''
@@ -55,6 +55,17 @@ export class HubProcess {
     const gone = once(child, 'exit')
     child.kill(signal)
     await gone
+    return child.exitCode
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child!.kill(signal)
+  }
+
+  /** Waits for the process to end by itself. @returns its exit code */
+  async ended(): Promise<number | null> {
+    const child = this.#child!
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
     return child.exitCode
   }
 
