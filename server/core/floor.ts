@@ -8,7 +8,7 @@ export const FAR_BEHIND_CHANGES = 4_096
 /** A client that was not heard of for this long does not hold the floor. */
 const FORGOTTEN_AFTER_MS = 30 * 86_400_000
 /** Kept for clients that no one knows of, such as one that was just restored from an old copy of its storage. */
-const KEPT_CHANGES = 1_024
+export const KEPT_CHANGES = 1_024
 /** The ones that were heard of last. */
 const MAX_READERS = 1_000
 

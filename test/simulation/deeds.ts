@@ -86,11 +86,12 @@ export const DEEDS = {
   'hub crashes in a commit': trouble(3, (world, _, random) => world.disk.inNextWrite(() => crashHub(world, random))),
   'hub restarts': trouble(2, (world, _, random) => void world.restartHub(spanMs(random) / 4)),
   'hub clock steps': trouble(2, (world, _, random) => {
-    world.wall.offMs += Math.floor((random.next() - 0.5) * random.pick([2_000, 7_200_000, 400_000_000]))
+    world.wall.offMs += Math.floor((random.next() - 0.5) * random.pick([2_000, 7_200_000, 400_000_000, 8_000_000_000]))
   }),
   'records are stored': trouble(2, (world, app) => {
     void world.account(app.party.account).then(account => account?.storeRecords())
   }),
+  'log is compacted': trouble(4, (world, app) => void compact(world, app)),
   'device is revoked': trouble(1, (world, app) => void revoke(world, app)),
   'network changes': trouble(1, (world, _, random) => {
     world.network.weather = { ...world.network.weather, latencyMs: random.pick([1, 50, 500, 5_000]) }
@@ -107,6 +108,16 @@ function crashApp({ loop, life, present }: World, app: App, random: Random): voi
 function crashHub(world: World, random: Random): void {
   world.crashHub(random.chance(0.7))
   world.loop.after(spanMs(random) / 4, world.life, () => void world.startHub())
+}
+
+/** Lets go of as much of the log as may go. What fails by itself is a fault of the hub. */
+async function compact({ hub, history }: World, { party: { account } }: App): Promise<void> {
+  if (hub === undefined) return
+  try {
+    await hub.hub.compact(account)
+  } catch (error) {
+    if (!hub.life.isOver) history.add({ is: 'fault', what: `compaction failed: ${(error as Error).stack}` })
+  }
 }
 
 async function revoke({ hub, history }: World, { party: { account, device } }: App): Promise<void> {

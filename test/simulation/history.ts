@@ -26,6 +26,7 @@ export type Happening = { readonly atMs: number } & (
     }
   | { readonly is: 'closed'; readonly session: number; readonly at: 'hub' | 'client'; readonly code: number }
   | { readonly is: 'flushed'; readonly changes: readonly (readonly [account: string, change: WireChange])[] }
+  | { readonly is: 'trimmed'; readonly account: string; readonly floor: number }
   | { readonly is: 'hub'; readonly did: 'start' | 'close' | 'closed' | 'crash' | 'crash in a commit' }
   | { readonly is: 'revoking' | 'revoked'; readonly account: string; readonly device: string }
   | { readonly is: 'kept'; readonly party: Party; readonly actions: readonly KeptAction[]; readonly erased: readonly number[] }

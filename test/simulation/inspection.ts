@@ -15,8 +15,11 @@ export interface Catching {
   readonly cursor: number
   /** False when it must be told to begin anew. */
   readonly canContinue: boolean
-  readonly resync: boolean
+  /** From where the log was to follow, when it was told to begin anew. */
+  readonly resync: number | undefined
   readonly changes: readonly WireChange[]
+  /** What follows from what it was sent, when that began with a snapshot. */
+  readonly shown: Shown | undefined
 }
 
 /** How an account stands when everything has come to rest. */
@@ -34,6 +37,9 @@ export interface Inspection {
   /** What the hub still held when everyone had left. */
   readonly leftovers: readonly string[]
 }
+
+/** In a well world a session is told everything within this time. */
+const CATCH_UP_MS = 2_000
 
 type Entries = [id: string, fields: Record<string, Plain>][]
 type Read = (view: 'books' | 'settings' | 'devices' | 'positions' | 'annotations', key: string) => Promise<Entries>
@@ -96,24 +102,38 @@ async function refolded(world: World, id: string, books: readonly string[]): Pro
 async function catchUps(world: World, account: string): Promise<Catching[]> {
   const random = streamOf(world.plan.seed, `probes ${account}`)
   const token = world.tokens.get(account)!
-  const log = world.history.logs.get(account) ?? []
-  const epoch = (await world.account(account))!.epoch
+  const { length } = world.history.logs.get(account) ?? []
+  const { epoch, floor } = (await world.during(world.account(account)))!
   const hellos = [
-    { epoch, cursor: random.below(log.length + 1), canContinue: true },
-    { epoch: '', cursor: 0, canContinue: true },
-    random.chance(0.5)
-      ? { epoch, cursor: log.length + 1 + random.below(5), canContinue: false }
-      : { epoch: 'another', cursor: random.below(log.length + 1), canContinue: false }
+    { epoch, cursor: random.below(length + 1) },
+    { epoch: '', cursor: 0 },
+    random.chance(0.5) ? { epoch, cursor: length + 1 + random.below(5) } : { epoch: 'another', cursor: random.below(length + 1) }
   ]
   const catchings: Catching[] = []
   for (const [index, hello] of hellos.entries()) {
-    const probe = new Probe(world, account, `probe${index}`, { token, epoch: hello.epoch, cursor: hello.cursor })
-    probe.isFresh = hello.canContinue && hello.cursor === log.length
-    await world.during(probe.caughtUp())
-    catchings.push({ ...hello, resync: probe.resync !== undefined, changes: probe.changes })
+    const probe = new Probe(world, account, `probe${index}`, { token, ...hello })
+    await world.loop.runUntil(world.loop.nowMs + CATCH_UP_MS)
+    const { resync, changes, entries } = probe
+    const isKnown = hello.cursor <= length && hello.epoch !== 'another'
+    const shown = entries.length > 0 ? modelOf([...joined(entries), ...changes]) : undefined
+    catchings.push({ ...hello, canContinue: isKnown && hello.cursor + 1 >= floor, resync: resync?.cursor, changes, shown })
     probe.close()
   }
   return catchings
+}
+
+/** A snapshot's entries, those that came in parts as one. */
+function joined(entries: readonly WireChange[]): WireChange[] {
+  let parts: Uint8Array[] = []
+  return entries.flatMap((entry): WireChange[] => {
+    const [cursor, timeUs, device, client, number, atMs, kind, key, body] = entry
+    if (kind !== 'annotation.part' && kind !== 'annotation.update') return [entry]
+    parts.push(body as Uint8Array)
+    if (kind === 'annotation.part') return []
+    const whole = new Uint8Array(Buffer.concat(parts))
+    parts = []
+    return [[cursor, timeUs, device, client, number, atMs, kind, key, whole]]
+  })
 }
 
 /** Lets everyone leave, and looks at what stays behind. */

@@ -29,6 +29,8 @@ export interface Plan {
   readonly weather: Weather
   readonly disk: DiskSpeed
   readonly clockOffMs: number
+  /** What the hub keeps of a log for clients that it does not know of. */
+  readonly keptChanges: number
   readonly steps: readonly Step[]
   /** Clients that never start: what a smaller run can do without. */
   readonly without: readonly number[]
@@ -77,6 +79,7 @@ export function planOf(seed: number): Plan {
     weather: { latencyMs: random.pick([1, 20, 200, 2_000]), weight },
     disk: { flushMs: random.pick([1, 20, 300]), readMs: random.pick([0.1, 5, 100]), weight },
     clockOffMs: 0,
+    keptChanges: random.pick([0, 5, 30, 1_024]),
     without: [],
     steps,
     healAtMs

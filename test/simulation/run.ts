@@ -8,6 +8,7 @@ import { inSeededWorld } from './world/platform.ts'
 import type { Ports } from './world/hub-process.ts'
 import type { History } from './history.ts'
 import { quiet } from './world/loop.ts'
+import { keepingOnly } from './world/short-logs.ts'
 import { NO_PORTS, World } from './world/world.ts'
 
 /** A well world comes to rest within this time. */
@@ -34,11 +35,13 @@ export interface Plant {
 export async function run(plan: Plan, plant: Plant = {}): Promise<Outcome> {
   // Whoever called has done what it does in the same breath, such as to set a timer of the machine.
   await quiet()
+  const lengthen = keepingOnly(plan.keptChanges)
   const takeBack = plant.patch?.()
   try {
     return await inSeededWorld(streamOf(plan.seed, 'chance'), () => live(plan, { ...NO_PORTS, ...plant.ports }))
   } finally {
     takeBack?.()
+    lengthen()
   }
 }
 

@@ -28,6 +28,8 @@ export const SITUATIONS: Readonly<Record<string, (happening: Happening) => boole
   'a hub sends everyone away before it stops': leaves('shutting-down'),
   'the hub dies with a commit under way': happening => happening.is === 'hub' && happening.did === 'crash in a commit',
   'a cursor cannot be continued': comesAs('resync'),
+  "a log's beginning is let go": happening => happening.is === 'trimmed' && happening.floor > 1,
+  'a snapshot takes the place of changes': comesAs('snapshot'),
   'a read is refused': comesAs('failed'),
   'a view is sent': comesAs('view'),
   'a connection holds more than its share': happening =>

@@ -18,6 +18,8 @@ function wordsFor(happening: Happening): string {
       return `session ${happening.session}: over for the ${happening.at} (${happening.code})`
     case 'flushed':
       return `flushed: ${happening.changes.map(([account, [cursor, , , client, number, , kind, key]]) => `${account} ${cursor} ${kind} ${key} (${client} ${number})`).join(', ')}`
+    case 'trimmed':
+      return `trimmed: ${happening.account} below ${happening.floor}`
     case 'hub':
       return `hub: ${happening.did}`
     case 'revoking':
@@ -43,6 +45,8 @@ function frameIn(frame: Frame | undefined): string {
       return `push ${frame.actions.map(([number, , kind, key]) => `${number} ${kind} ${key}`).join(', ')}; confirmed ${frame.confirmed}`
     case 'changes':
       return `changes ${frame.changes[0]?.[0]} to ${frame.changes.at(-1)?.[0]}`
+    case 'snapshot':
+      return `snapshot of ${frame.entries.map(([, , , , , , kind, key]) => `${kind} ${key}`).join(', ')}${frame.isLast ? ', the last' : ''}`
     case 'acked':
       return `acked ${frame.accepted.map(([number, cursor]) => `${number} at ${cursor}`).join(', ')}; refused ${frame.refused.map(([number, code]) => `${number} ${code}`).join(', ')}`
     case 'bye':

@@ -15,7 +15,8 @@ import type { App } from './app.ts'
 /** A session that only looks: catches up from a cursor, and reads views. */
 export class Probe {
   readonly changes: WireChange[] = []
-  welcome: Frame<'welcome'> | undefined
+  /** What a snapshot held. */
+  readonly entries: WireChange[] = []
   resync: Frame<'resync'> | undefined
   /** Why the hub ended it. */
   bye: string | undefined
@@ -40,19 +41,6 @@ export class Probe {
     })
     this.#say('hello', { version: 1, client, epoch: '', cursor: 0, agent: 'probe', ...hello })
   }
-
-  /** Waits until it has been sent all that there was when it came, or was sent away. */
-  async caughtUp(): Promise<void> {
-    const isThere = (): boolean => {
-      if (this.welcome === undefined) return false
-      const last = this.changes.at(-1)?.[0] ?? -1
-      return last >= this.welcome.head || this.welcome.head === 0 || this.isFresh
-    }
-    while (!this.isClosed && !isThere()) await this.#news()
-  }
-
-  /** It came with the cursor that is the head. */
-  isFresh = false
 
   /** A whole view. */
   async read(view: ViewName, key: string): Promise<[id: string, fields: Record<string, Plain>][]> {
@@ -81,9 +69,9 @@ export class Probe {
   }
 
   #received(frame: HubFrame): void {
-    if (frame.kind === 'welcome') this.welcome = frame
     if (frame.kind === 'resync') this.resync = frame
     if (frame.kind === 'changes') this.changes.push(...frame.changes)
+    if (frame.kind === 'snapshot') this.entries.push(...frame.entries)
     if (frame.kind === 'bye') this.bye = frame.code
     if (frame.kind === 'view' || frame.kind === 'failed') this.#views.set(frame.id, frame)
     this.#wake()

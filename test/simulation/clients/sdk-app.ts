@@ -145,12 +145,15 @@ export class SdkApp implements App {
 
   async #connect(life: Life): Promise<void> {
     const { loop, history } = this.#world
-    const client = await connect({
+    const opening = connect({
       dial: () => this.#world.dial(this),
       token: this.#token,
       storage: this.#disk.open(life),
       clock: seededClientClock(loop, life, this.wall, this.#random)
     })
+    const client = await opening.catch(() => undefined)
+    // On a full device it cannot even begin: somebody opens it again later.
+    if (client === undefined) return void loop.after(1_000, life, () => void this.#connect(life))
     if (life.isOver) return
     this.#client = client
     client.on('error', error => history.add({ is: 'step', what: `${this.#id} says: ${error.message}` }))

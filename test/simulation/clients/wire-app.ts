@@ -45,6 +45,8 @@ export class WireApp implements App {
   #reads = 0
   #end: LineEnd | undefined
   #isWelcome = false
+  /** One that is arriving. */
+  #snapshot: { readonly epoch: string; readonly cursor: number; readonly parts: Uint8Array[] } | undefined
   #life: Life | undefined
 
   constructor(world: World, party: Party, token: string, random: Random, clockOffMs: number) {
@@ -110,8 +112,10 @@ export class WireApp implements App {
   }
 
   misplace(random: Random): void {
-    if (random.chance(0.5)) this.#cursor += 1_000
-    else this.#epoch = 'another'
+    const other = random.below(3)
+    if (other === 0) this.#cursor += 1_000
+    else if (other === 1) this.#epoch = 'another'
+    else this.#cursor = random.below(this.#cursor + 1)
     this.#end?.close(1000, '')
   }
 
@@ -175,11 +179,19 @@ export class WireApp implements App {
       case 'welcome':
         return this.#welcomed(frame)
       case 'resync':
-        this.#cursor = frame.cursor
-        this.#epoch = frame.epoch
+        // Until the snapshot is here, there is nothing to go on from.
+        this.#cursor = 0
+        this.#epoch = ''
+        this.#snapshot = { epoch: frame.epoch, cursor: frame.cursor, parts: [] }
+        if (frame.cursor === 0) this.#begunAnew()
         return this.#books.clear()
+      case 'snapshot':
+        for (const entry of frame.entries) this.#entry(entry)
+        if (frame.isLast) this.#begunAnew()
+        return
       case 'changes':
         for (const change of frame.changes) this.#change(change)
+        if (this.#random.chance(0.5)) this.#send('ack', { cursor: this.#cursor })
         return
       case 'acked':
         for (const [number] of frame.accepted) this.#settle(number)
@@ -198,11 +210,27 @@ export class WireApp implements App {
   #welcomed({ epoch, head, lastNumber }: Frame<'welcome'>): void {
     this.#isWelcome = true
     this.#head = head
-    if (this.#epoch === '') this.#epoch = epoch
+    if (this.#epoch === '' && this.#cursor === 0) this.#epoch = epoch
     this.#last = Math.max(this.#last, lastNumber)
     const again = [...this.#answered.values()].filter(([number]) => number > this.#confirmed && this.#random.chance(REPEATED))
     const actions = [...again, ...this.#unanswered.values()].sort(([left], [right]) => left - right)
     if (actions.length > 0) this.#push(actions)
+  }
+
+  #begunAnew(): void {
+    this.#cursor = this.#snapshot!.cursor
+    this.#epoch = this.#snapshot!.epoch
+    this.#snapshot = undefined
+  }
+
+  /** Long updates come in parts, of which the last is called by its own name. */
+  #entry([, , device, , , , kind, key, body]: WireChange): void {
+    if (kind !== 'annotation.part' && kind !== 'annotation.update') return
+    const parts = this.#snapshot!.parts
+    parts.push(body as Uint8Array)
+    if (kind === 'annotation.part') return
+    this.#books.receive(key, new Uint8Array(Buffer.concat(parts)), device === this.party.device)
+    parts.length = 0
   }
 
   #change([cursor, , device, , , , kind, key, body]: WireChange): void {

@@ -1,6 +1,7 @@
 import { DeviceDisk } from '../world/device-storage.ts'
 import type { ClientStorage } from '../../../client/index.ts'
-import { over, patched, type Fault } from './fault.ts'
+import { patched } from '../world/patched.ts'
+import { over, type Fault } from './fault.ts'
 
 const forgetful = (name: string, breaks: Fault['breaks'], own: (storage: ClientStorage) => Partial<ClientStorage>): Fault => ({
   name,
@@ -26,12 +27,5 @@ export const APP_FAULTS: readonly Fault[] = [
   })),
   forgetful('its mirror keeps its cursor and forgets a book', 'convergence', storage => ({
     write: changes => storage.write(changes.filter(([key]) => !key.startsWith('mirror\nbook')))
-  })),
-  forgetful('it forgets which number it gave out last', 'exactly once', storage => ({
-    async load(prefix) {
-      // The id of the outbox, and the number 0.
-      const entries = await storage.load(prefix)
-      return entries.map(([key, bytes]) => [key, key === 'outbox\nclient' ? Uint8Array.of(...bytes.slice(0, 35), 0) : bytes])
-    }
   }))
 ]

@@ -42,6 +42,13 @@ export const CONNECTION_FAULTS: readonly Fault[] = [
       }
     })
   }),
+  faulty('it leaves something out of a snapshot', 'catch-up', () => connection => ({
+    send(bytes) {
+      const frame = bytes[1] === FRAMES.snapshot.type ? decodeFrame(bytes, 'hub') : undefined
+      if (frame?.kind !== 'snapshot') connection.send(bytes)
+      else connection.send(encodeFrame('snapshot', { ...frame, entries: frame.entries.slice(0, -1) }))
+    }
+  })),
   faulty('it queues without end for who does not read', 'bounded', () => () => ({ bufferedBytes: 0 })),
   faulty('it does not notice that a connection is over', 'bounded', () => connection => ({
     listen: events =>

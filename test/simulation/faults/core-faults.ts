@@ -6,7 +6,8 @@ import { Document } from '../../../server/core/documents/document.ts'
 import { LogReader } from '../../../server/core/log-reader.ts'
 import { Session } from '../../../server/core/session.ts'
 import { Views } from '../../../server/core/views.ts'
-import { patched, type Fault } from './fault.ts'
+import { patched } from '../world/patched.ts'
+import type { Fault } from './fault.ts'
 
 const wrong = (name: string, breaks: Fault['breaks'], patch: () => () => void): Fault => ({
   name,

@@ -31,6 +31,9 @@ export const STORE_FAULTS: readonly Fault[] = [
   lying('it forgets the time of its last change', 'one order', store => ({
     commit: ({ appends, writes }) => store.commit({ appends, writes: writes.map(timeless) })
   })),
+  lying('it lets go of changes that nothing else holds', 'sound', store => ({
+    trim: (account, floor) => store.trim(account, floor + 20)
+  })),
   lying('it stores one record of a book less', 'convergence', store => ({
     commit: ({ appends, writes }) => store.commit({ appends, writes: writes.filter(write => tableOf(write) !== 'books') })
   }))

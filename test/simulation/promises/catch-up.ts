@@ -1,16 +1,21 @@
+import { differences } from './convergence.ts'
 import type { Check } from './index.ts'
 
-/** From a cursor of the log one gets exactly what one missed; from any other one is told to begin anew. Who stays connected is told everything. */
+/** From a cursor of the log one gets exactly what one missed; from any other one is told to begin anew, with a snapshot where the log does not hold everything. Who stays connected is told everything. */
 export const catchUp: Check = ({ happenings, parties, logs, printOf }, inspection) => {
-  for (const { account, catchings } of inspection?.accounts ?? []) {
+  for (const { account, catchings, model } of inspection?.accounts ?? []) {
     const log = logs.get(account) ?? []
-    for (const { epoch, cursor, canContinue, resync, changes } of catchings) {
+    for (const { epoch, cursor, canContinue, resync, changes, shown } of catchings) {
       const from = `from ${cursor} of "${epoch}" in ${account}`
-      if (resync === canContinue) return `${from}: ${resync ? 'told to begin anew without need' : 'not told to begin anew'}`
-      const missed = log.slice(canContinue ? cursor : 0)
+      if (canContinue !== (resync === undefined))
+        return `${from}: ${canContinue ? 'told to begin anew without need' : 'not told to begin anew'}`
+      const missed = log.slice(resync ?? cursor)
       if (missed.length !== changes.length) return `${from}: ${changes.length} changes and not ${missed.length}`
       const wrong = missed.findIndex((change, index) => printOf(change) !== printOf(changes[index]!))
       if (wrong >= 0) return `${from}: change ${missed[wrong]![0]} is another`
+      if (shown === undefined && (resync ?? 0) > 0) return `${from}: no snapshot`
+      for (const difference of shown === undefined ? [] : differences(model, shown))
+        return `${from}: the snapshot leads to other ${difference}`
     }
   }
   if (inspection === undefined) return undefined

@@ -6,14 +6,19 @@ import type { Check } from './index.ts'
 export const convergence: Check = (_, inspection) => {
   for (const { account, model, shown } of inspection?.accounts ?? [])
     for (const [who, picture] of shown)
-      for (const name of ['books', 'settings', 'devices', 'positions', 'annotations'] as const) {
-        const difference = differenceOf(model[name], picture[name])
-        if (difference !== undefined) return `${who} of ${account} shows other ${name}: ${difference}`
-      }
+      for (const difference of differences(model, picture)) return `${who} of ${account} shows other ${difference}`
   return undefined
 }
 
-function differenceOf(wanted: Shown['books'], found: Shown['books']): string | undefined {
+/** What one picture of an account has that another has not, table by table. */
+export function differences(wanted: Shown, found: Shown): string[] {
+  return (['books', 'settings', 'devices', 'positions', 'annotations'] as const).flatMap(name => {
+    const difference = differenceIn(wanted[name], found[name])
+    return difference === undefined ? [] : [`${name}: ${difference}`]
+  })
+}
+
+function differenceIn(wanted: Shown['books'], found: Shown['books']): string | undefined {
   if (isDeepStrictEqual(wanted, found)) return undefined
   const all = new Map(wanted)
   const own = new Map(found)

@@ -13,6 +13,8 @@ export const durable: Check = ({ happenings, parties, logs }) => {
       return `session ${session} was told of the head ${frame.head} when ${head} was flushed`
     if (frame?.kind === 'view' && frame.cursor > head)
       return `session ${session} was shown a view of ${frame.cursor} when ${head} was flushed`
+    const early = frame?.kind === 'snapshot' ? frame.entries.find(([cursor]) => cursor > head) : undefined
+    if (early !== undefined) return `session ${session} was given a snapshot of ${early[0]} when ${head} was flushed`
     if (frame?.kind === 'changes' && frame.changes.at(-1)![0] > head)
       return `session ${session} was told of change ${frame.changes.at(-1)![0]} when ${head} was flushed`
     if (frame?.kind !== 'acked') continue

@@ -4,10 +4,11 @@ import type { Check } from './index.ts'
 
 /** What is known of one action number of one outbox. */
 interface Asked {
-  /** What came under it, to the byte. */
+  /** What came under it, as a change would say it, and to the byte. */
   readonly contents: Set<string>
-  /** What took effect; or else what was asked for first. */
-  readonly first: string
+  readonly bodies: Set<string>
+  /** The content that used the number up: what took effect, or was refused first. */
+  first: string | undefined
   /** The answer that counts: a cursor, or why it was refused. */
   answer: number | string | undefined
 }
@@ -41,8 +42,8 @@ class Answers {
   readonly #asked = new Map<string, Asked>()
   /** `device client` → the number up to which it has said that it has its answers */
   readonly #confirmed = new Map<string, number>()
-  /** `session number` → how often the first content, and another, have come to the hub there and were not answered */
-  readonly #waiting = new Map<string, { firsts: number; others: number }>()
+  /** `session number` → what has come to the hub there and was not answered, in order */
+  readonly #waiting = new Map<string, string[]>()
 
   constructor(history: History, effects: Effects) {
     this.#history = history
@@ -54,11 +55,9 @@ class Answers {
       const fault = happening.is === 'sent' || happening.is === 'arrived' ? this.#follow(happening) : undefined
       if (fault !== undefined) return fault
     }
-    for (const [name, content] of this.#effects) {
-      const asked = this.#asked.get(name)
-      if (asked === undefined) return `${name} took effect, and was never asked for`
-      if (asked.first !== content) return `${name} took effect with other content than it was asked for`
-    }
+    for (const [name, content] of this.#effects)
+      if (this.#asked.get(name)?.contents.has(content) !== true)
+        return `${name} took effect with content that was never asked for`
     return undefined
   }
 
@@ -69,7 +68,7 @@ class Answers {
       if (is === 'sent') this.#confirmed.set(outbox, Math.max(this.#confirmed.get(outbox) ?? 0, frame.confirmed))
       for (const action of frame.actions)
         if (is === 'sent') this.#ask(outbox, action)
-        else this.#wait(session, outbox, action)
+        else this.#wait(session, action)
     }
     if (frame?.kind !== 'acked' || is === 'arrived') return undefined
     for (const [number, cursor] of frame.accepted) {
@@ -85,39 +84,40 @@ class Answers {
 
   #ask(outbox: string, action: WireAction): void {
     const name = `${outbox} ${action[0]}`
-    const content = this.#contentOf(action)
-    const effect = this.#effects.get(name)
-    const asked = this.#asked.get(name) ?? { contents: new Set(), first: content, answer: undefined }
-    asked.contents.add(Buffer.from(encodeValue(action.slice(2) as never)).toString('latin1'))
-    // Of an old copy's numbers another action may have come to the hub before the one that was sent first.
-    this.#asked.set(name, content === effect && asked.first !== effect ? { ...asked, first: effect } : asked)
+    const asked = this.#asked.get(name) ?? {
+      contents: new Set(),
+      bodies: new Set(),
+      first: this.#effects.get(name),
+      answer: undefined
+    }
+    this.#asked.set(name, asked)
+    asked.contents.add(this.#contentOf(action))
+    asked.bodies.add(Buffer.from(encodeValue(action.slice(2) as never)).toString('latin1'))
   }
 
-  #wait(session: number, outbox: string, action: WireAction): void {
+  #wait(session: number, action: WireAction): void {
     const name = `${session} ${action[0]}`
-    const waiting = this.#waiting.get(name) ?? { firsts: 0, others: 0 }
+    const waiting = this.#waiting.get(name) ?? []
     this.#waiting.set(name, waiting)
-    const first = this.#effects.get(`${outbox} ${action[0]}`) ?? this.#asked.get(`${outbox} ${action[0]}`)!.first
-    if (this.#contentOf(action) === first) waiting.firsts += 1
-    else waiting.others += 1
+    waiting.push(this.#contentOf(action))
   }
 
   #answer(session: number, outbox: string, number: number, answer: number | string): string | undefined {
     const name = `${outbox} ${number}`
     const asked = this.#asked.get(name)
-    const waiting = this.#waiting.get(`${session} ${number}`)
-    if (asked === undefined || waiting === undefined) return `${name} was answered, and was not asked for`
+    const waiting = this.#waiting.get(`${session} ${number}`) ?? []
+    if (asked === undefined || waiting.length === 0) return `${name} was answered, and was not asked for`
     const isSpent = answer === 'already-done' || answer === 'action-conflict'
-    if (waiting.others > 0 && (isSpent || waiting.firsts === 0)) {
-      waiting.others -= 1
-      if (!isSpent) return `${name} came with other content, and was answered like the first`
-    } else waiting.firsts -= 1
+    if (!isSpent) asked.first ??= waiting[0]
+    const at = waiting.findIndex(content => (content === asked.first) !== isSpent)
+    if (at < 0 && !isSpent) return `${name} came with other content, and was answered like the first`
+    waiting.splice(Math.max(0, at), 1)
     if (answer === 'already-done')
       return number > this.#confirmed.get(outbox)! && asked.answer !== undefined
         ? `the answer to ${name} was forgotten before it was confirmed`
         : undefined
     if (answer === 'action-conflict')
-      return asked.contents.size === 1 ? `${name} was refused for other content, and came with none` : undefined
+      return asked.bodies.size === 1 ? `${name} was refused for other content, and came with none` : undefined
     asked.answer ??= answer
     return asked.answer === answer ? undefined : `${name} was answered with ${asked.answer}, and then with ${answer}`
   }

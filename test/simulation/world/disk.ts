@@ -24,12 +24,12 @@ export class Disk {
   readonly writes: Write[] = []
   readonly #loop: Loop
   readonly #random: Random
-  readonly #onFlushed: (batch: Batch) => void
+  readonly #onFlushed: (write: Write) => void
   speed: DiskSpeed
   #underWay: Write[] = []
   #onNextWrite: (() => void) | undefined
 
-  constructor(loop: Loop, random: Random, speed: DiskSpeed, onFlushed: (batch: Batch) => void) {
+  constructor(loop: Loop, random: Random, speed: DiskSpeed, onFlushed: (write: Write) => void) {
     this.#loop = loop
     this.#random = random
     this.speed = speed
@@ -82,7 +82,7 @@ export class Disk {
 
   #keep(write: Write): void {
     this.writes.push(write)
-    if (!('trimmed' in write)) this.#onFlushed(write)
+    this.#onFlushed(write)
   }
 }
 

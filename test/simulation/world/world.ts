@@ -44,7 +44,10 @@ export class World {
       arrived: (session, at, bytes) => history.frame('arrived', session, at === 'hub' ? 'client' : 'hub', bytes, 0),
       closed: (session, at, { code }) => history.add({ is: 'closed', session, at, code })
     })
-    this.disk = new Disk(loop, streamOf(seed, 'disk'), disk, batch => history.flushed(batch))
+    this.disk = new Disk(loop, streamOf(seed, 'disk'), disk, write => {
+      if ('trimmed' in write) history.add({ is: 'trimmed', account: write.trimmed, floor: write.floor })
+      else history.flushed(write)
+    })
   }
 
   /** The hub's process, while one runs. */
