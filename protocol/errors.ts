@@ -66,6 +66,12 @@ export const ERRORS = {
   'too-many-refused': row(1008, 429, 'backoff', 'too many actions in a row were refused'),
   'rate-limited': row(4429, 429, 'backoff', 'too many tries; wait before the next'),
   overloaded: row(1013, 503, 'backoff', 'the hub is at its limit'),
+  'storage-full': row(
+    1013,
+    507,
+    'backoff',
+    'the disk is nearly full: nothing is taken until there is room again, and everything can still be read'
+  ),
   slow: row(4408, 408, 'backoff', 'the connection did not take what it was sent; come back and catch up'),
   'shutting-down': row(1012, 503, 'backoff', 'the hub restarts'),
   internal: row(1011, 500, 'backoff', 'the hub failed; its log says why')

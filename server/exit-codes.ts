@@ -10,7 +10,7 @@ export const EXIT = {
   refused: 2,
   /** What is kept is damaged. */
   damaged: 65,
-  /** The disk failed in a commit, or did not answer. A restart finds everything that was acked. */
+  /** The disk failed in a commit. A restart finds everything that was acked. */
   diskFailed: 75
 } as const
 

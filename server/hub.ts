@@ -22,8 +22,10 @@ import { mountHealth } from './routes/health.ts'
 import { mountHome } from './routes/home.ts'
 import { mountSignIn } from './routes/sign-in.ts'
 import { DiskBlobStore } from './storage/disk-blobs.ts'
+import { FreeSpace } from './storage/free-space.ts'
 import { LmdbStore } from './storage/lmdb.ts'
 import { trialOpen } from './storage/trial-open.ts'
+import { figuresOf } from './stats.ts'
 import { createAddressOf } from './transports/address.ts'
 import { createHttpApp, createHttpServer, refuseUpgrade, type UpgradeHandler } from './transports/http.ts'
 import { isOriginAllowed } from './transports/origin.ts'
@@ -42,6 +44,7 @@ export interface OpenHub extends OperatorParts {
   readonly blobs: BlobStore
   readonly directory: AccountDirectory
   readonly pairing: Pairing
+  readonly space: FreeSpace
   close(): Promise<void>
 }
 
@@ -80,13 +83,26 @@ export async function openHub(config: Config, logger: Logger): Promise<OpenHub> 
       process.exit(EXIT.diskFailed)
     }
   })
+  const space = await FreeSpace.watch({
+    folder: config.dataFolder,
+    floorBytes: config.minFreeMiB * 2 ** 20,
+    onChange(isShort, freeBytes) {
+      hub.isReadOnly = isShort
+      if (isShort) logger.error({ freeBytes }, 'the disk is nearly full: changes are refused until there is room again')
+      else logger.warn({ freeBytes }, 'there is room on the disk again: changes are taken')
+    },
+    onError: error => logger.warn({ err: error }, 'the free space is not known')
+  })
   return {
     hub,
     store,
     blobs,
     directory,
     pairing,
+    space,
+    figures: () => figuresOf(store, config.dataFolder),
     async close() {
+      space.stop()
       await hub.close()
       await store.close()
     }
@@ -101,7 +117,13 @@ async function openStore(config: Config, logger: Logger): Promise<LmdbStore> {
   const path = join(config.dataFolder, STORE)
   try {
     await tryStore(path, config, logger)
-    return await LmdbStore.open({ path, mapSizeBytes: config.mapSizeGiB * 2 ** 30, takeOver: config.takeOver, logger })
+    return await LmdbStore.open({
+      path,
+      mapSizeBytes: config.mapSizeGiB * 2 ** 30,
+      flushTimeoutMs: config.flushTimeoutSeconds * 1_000,
+      takeOver: config.takeOver,
+      logger
+    })
   } catch (error) {
     if (!(error instanceof StoreDamage)) throw error
     throw new StoreDamage(`${error.message}. ${ADVICE}`, { cause: error })
@@ -174,6 +196,7 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
     async close() {
       isReady = false
       await Promise.all([closed(control), closed(server), hub.close().then(() => live.close())])
+      open.space.stop()
       await open.store.close()
     }
   }

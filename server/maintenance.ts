@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { Plain } from '../protocol/index.ts'
 import { backUp, BadCopy, restore, type Manifest } from './backup.ts'
 import { checkFolder, type CheckReport } from './check.ts'
 import { configFrom, operator, operatorConfig, print, run, say, timeOf, withOptions } from './cli.ts'
@@ -6,8 +7,12 @@ import { EXIT } from './exit-codes.ts'
 
 /** Adds the commands that look after what a hub keeps. */
 export function addMaintenance(program: Command): void {
-  operator(program, 'stats', 'What the hub holds just now.').action(async (_, command) =>
-    print(await run(operatorConfig(command), 'stats', {}))
+  operator(program, 'stats', 'What the hub holds just now, in all and account by account.').action(
+    async (_, command: Command) => {
+      const { hub, disk, flushes, accounts } = (await run(operatorConfig(command), 'stats', {})) as Record<string, Plain>
+      for (const part of [hub!, disk!, flushes!]) print(part)
+      if ((accounts as Plain[]).length > 0) print(accounts!)
+    }
   )
 
   operator(

@@ -10,7 +10,9 @@ import { Origin } from './core/origin.ts'
 import type { BlobStore } from './core/blobs.ts'
 import type { Hub } from './core/hub.ts'
 import { bookHashes } from './files/book-hashes.ts'
+import type { Store } from './core/store.ts'
 import { readEpub } from './files/epub.ts'
+import { hubStats, type FolderFigures } from './stats.ts'
 
 /** What an operator's command may use. */
 export interface OperatorParts {
@@ -18,6 +20,8 @@ export interface OperatorParts {
   readonly directory: AccountDirectory
   readonly pairing: Pairing
   readonly blobs: BlobStore
+  readonly store: Store
+  readonly figures: () => Promise<FolderFigures>
 }
 
 interface Operation<A> {
@@ -70,7 +74,7 @@ export const OPERATIONS = {
   'device.pair': operation(map({ account: name, readOnly: opt(bool) }), ({ directory, pairing }, { account, readOnly = false }) =>
     pairing.open(directory.get(account).id, readOnly)
   ),
-  stats: operation(map({}), ({ hub, directory }) => ({ sessions: hub.sessionCount, accounts: directory.list().length })),
+  stats: operation(map({}), hubStats),
   compact: operation(map({ account: opt(name) }), async ({ hub, directory }, { account }) => {
     const entries = account === undefined ? directory.list() : [directory.get(account)]
     const rows: Plain[] = []
@@ -113,6 +117,7 @@ async function importBook(
   { account: accountName, path }: { account: string; path: string }
 ): Promise<Plain> {
   const account = await open(parts, accountName)
+  parts.hub.mustTakeWrites()
   const { cover, fields } = await readEpub(path)
   const { identifiers = {}, ...metadata } = fields
   const { sha256, koreaderMd5, sizeBytes } = await bookHashes(path)

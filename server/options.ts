@@ -112,6 +112,20 @@ export const OPTIONS = {
     'The most that the store may grow to, in GiB.',
     whole(1, 16_384)
   ),
+  minFreeMiB: option(
+    'LECTERN_MIN_FREE_MIB',
+    '--min-free-mib <count>',
+    '256',
+    'With less room than this on the disk, changes are refused until there is more; 0 never looks.',
+    whole(0, 16_777_216)
+  ),
+  flushTimeoutSeconds: option(
+    'LECTERN_FLUSH_TIMEOUT_SECONDS',
+    '--flush-timeout-seconds <count>',
+    '60',
+    'A disk that does not answer a flush for this long counts as failed, and the hub ends itself.',
+    whole(1, 86_400)
+  ),
   firstAccount: option(
     'LECTERN_FIRST_ACCOUNT',
     '--first-account <name>',

@@ -53,6 +53,8 @@ const encodedNames = new Map<string, Uint8Array>(Object.keys({ ...ACTIONS, ...CH
 export interface AccountHost {
   readonly store: Store
   readonly clock: Clock
+  /** @throws HubError `storage-full` while nothing may be written */
+  mustTakeWrites(): void
   /** There is something to commit. */
   wake(account: Account): void
   /** Something threw half-way that should not have: the account in memory may differ from its log, and MUST be opened anew. */
@@ -178,6 +180,7 @@ export class Account {
    * @throws HubError `internal`
    */
   submit(origin: Origin, confirmed: number, actions: readonly WireAction[], submitter: Submitter): void {
+    this.#host.mustTakeWrites()
     this.#guard(() => {
       const record = this.views.edit('clients', [origin.device, origin.client], newClient)
       confirm(record, confirmed)
@@ -198,6 +201,7 @@ export class Account {
    * @throws HubError the refusal
    */
   async perform(origin: Origin, kind: string, key: string, body: Plain): Promise<number> {
+    this.#host.mustTakeWrites()
     const held = asSent(kind, key, body)
     const cursor = this.#guard(() => this.#change(origin, 0, this.#host.clock.nowMs(), kind, key, held, encodeValue(held), 0))
     await this.settled()
@@ -211,6 +215,8 @@ export class Account {
     body: ChangeBody<K>,
     secretHash?: Uint8Array
   ): Promise<number> {
+    // A device is cut off whatever the disk says.
+    if (kind !== 'device.revoke') this.#host.mustTakeWrites()
     const note = secretHash === undefined ? 0 : { digest: 0, secretHash }
     const atMs = Math.floor(this.#host.clock.nowMs())
     const cursor = this.#guard(() => this.#append(new Origin(key, ''), 0, atMs, kind, key, body, encodeValue(body), note))

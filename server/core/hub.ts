@@ -10,6 +10,7 @@ import { LargeDocuments } from './snapshot-reading.ts'
 import type { Store } from './store.ts'
 
 const SWEEP_INTERVAL_MS = 15_000
+const STORAGE_FULL_RETRY_MS = 15_000
 const DOCUMENT_IDLE_MS = 60_000
 /** With more than this many in memory, an account's documents leave sooner. */
 const MANY_DOCUMENTS = 100
@@ -46,12 +47,20 @@ export class Hub {
   readonly #compactor: Compactor
   #cancelSweep: () => void
   #isClosing = false
+  /** Set while there is no room to write: changes are refused, and everything can be read. */
+  isReadOnly = false
 
   constructor(parts: HubParts) {
     const { store, clock, logger } = parts
     this.#parts = parts
     const committer = new Committer(store, clock, parts.onFailure)
-    this.#accountHost = { store, clock, wake: committer.wake, broken: (account, error) => this.#forget(account, error) }
+    this.#accountHost = {
+      store,
+      clock,
+      mustTakeWrites: () => this.mustTakeWrites(),
+      wake: committer.wake,
+      broken: (account, error) => this.#forget(account, error)
+    }
     this.#compactor = new Compactor(parts)
     this.#sessionHost = {
       store,
@@ -60,6 +69,7 @@ export class Hub {
       readings: new DocumentReadings(),
       largeDocuments: new LargeDocuments(),
       authenticate: token => parts.authenticate(token, account => this.account(account)),
+      mustTakeWrites: () => this.mustTakeWrites(),
       closed: session => this.#sessions.delete(session)
     }
     this.#cancelSweep = clock.setTimer(SWEEP_INTERVAL_MS, () => this.#sweep())
@@ -67,6 +77,11 @@ export class Hub {
 
   get sessionCount(): number {
     return this.#sessions.size
+  }
+
+  /** @throws HubError `storage-full` while the hub is read-only */
+  mustTakeWrites(): void {
+    if (this.isReadOnly) throw new HubError('storage-full', '', { retryAfterMs: STORAGE_FULL_RETRY_MS })
   }
 
   /** Takes a new connection of someone not yet known. */

@@ -47,6 +47,7 @@ export class LogReader {
   #isReadingOn = false
   #isClosed = false
   #cancelSlowTimer: (() => void) | undefined
+  readonly #waiting: (() => void)[] = []
 
   constructor(parts: LogReaderParts) {
     this.#parts = parts
@@ -86,6 +87,12 @@ export class LogReader {
     )
   }
 
+  /** Resolves once it has sent all that there is, or is closed. */
+  async atHead(): Promise<void> {
+    while (!this.#isClosed && this.#cursor < this.#parts.account.durableHead)
+      await new Promise<void>(resolve => this.#waiting.push(resolve))
+  }
+
   /** The connection has sent what it held. */
   drained(): void {
     this.#cancelSlowTimer?.()
@@ -107,6 +114,7 @@ export class LogReader {
   close(): void {
     this.#isClosed = true
     this.#cancelSlowTimer?.()
+    this.#wakeWaiting()
     void this.#snapshot?.frames.return()
   }
 
@@ -126,6 +134,11 @@ export class LogReader {
     }
     // In the same breath: a change that comes between this look at the head and the end of the reading would be told to no one.
     this.#isReadingOn = false
+    this.#wakeWaiting()
+  }
+
+  #wakeWaiting(): void {
+    for (const wake of this.#waiting.splice(0)) wake()
   }
 
   /** Sends a frame of the snapshot; behind the last one the log goes on. */

@@ -42,6 +42,8 @@ export interface SessionHost {
   readonly largeDocuments: LargeDocuments
   /** Who a token stands for. @throws HubError `unauthenticated`, `device-revoked` */
   authenticate(token: string): Promise<{ account: Account; device: string; readOnly: boolean }>
+  /** @throws HubError `storage-full` while nothing may be written */
+  mustTakeWrites(): void
   closed(session: Session): void
 }
 
@@ -202,16 +204,27 @@ export class Session implements Follower, Submitter {
     log.readOn()
   }
 
-  #push({ account, origin }: Member, { confirmed, actions }: Frame<'push'>, size: number): Promise<void> | undefined {
+  #push({ account, origin, log }: Member, { confirmed, actions }: Frame<'push'>, size: number): Promise<void> | undefined {
     account.usedAtMs = this.#host.clock.nowMs()
     if (actions.length === 0) {
       account.confirm(origin, confirmed)
       return undefined
     }
     this.#intake.owes(size, actions.length)
+    try {
+      this.#host.mustTakeWrites()
+    } catch (error) {
+      return this.#refuse(log, error)
+    }
     if (!account.canSubmitAtOnce(actions)) return this.#submitInParts(account, origin, confirmed, actions)
     account.submit(origin, confirmed, actions, this)
     return undefined
+  }
+
+  /** Nothing can be taken: the client is told once it has read what there is to read. */
+  async #refuse(log: LogReader, reason: unknown): Promise<void> {
+    await log.atHead()
+    throw reason
   }
 
   /** Work on documents is done in parts: as they come into memory, and with others' turns in between. */

@@ -9,6 +9,7 @@ import { flushFolder, makeFolder } from './files.ts'
 import { checkHead } from './file-head.ts'
 import { LOG_LIMITS, Logs, type LogLimits, type Put, type Step } from './logs.ts'
 import { named } from './damage.ts'
+import { Flushes, type FlushTimes } from './flushes.ts'
 import { claim, inUse, release, type Owner } from './owner.ts'
 import { getRecord, rangeRecords, sealRecord } from './records.ts'
 
@@ -29,21 +30,49 @@ export interface LmdbOptions {
   readonly mapSizeBytes?: number
   readonly logger: Logger
   /**
-   * Called once, when a commit failed. MUST end the process: LMDB's pages in memory are then no longer those on disk.
+   * Called once, when a commit failed or the disk does not answer. MUST end the process: LMDB's pages in memory are then no longer those on disk.
    *
-   * @default logs and exits with 75 (EX_TEMPFAIL)
+   * @default logs, and exits with 75 (EX_TEMPFAIL) or, when a flush hangs, kills the process
    */
   readonly onFatal?: (error: Error) => void
+  /**
+   * After this long without an answer a flush counts as failed.
+   *
+   * @default 60_000
+   */
+  readonly flushTimeoutMs?: number
   /** Takes the store from an owner on another host, which cannot be seen from here. Only when that one is gone for good. */
   readonly takeOver?: boolean
   /** For tests. */
   readonly limits?: Partial<StoreLimits>
 }
 
+/** What a store takes on disk. */
+export interface StoreFigures {
+  readonly storeBytes: number
+  /** The rest is free pages, which are used before the file grows. */
+  readonly usedBytes: number
+  /** Of these, changes that are in no segment yet. */
+  readonly journalBytes: number
+  readonly flushes: FlushTimes
+}
+
+interface TreeStats {
+  readonly treeBranchPageCount: number
+  readonly treeLeafPageCount: number
+  readonly overflowPages: number
+}
+
+const META_PAGES = 2
+const treePages = ({ treeBranchPageCount, treeLeafPageCount, overflowPages }: TreeStats): number =>
+  treeBranchPageCount + treeLeafPageCount + overflowPages
+
 const LIMITS: StoreLimits = { ...LOG_LIMITS, idleMs: 60_000 }
 
 const EXIT_TEMPFAIL = 75
 const MOVE_PAUSE_MS = 50
+/** A backup or check that was killed would keep pages from being used again. */
+const READER_CHECK_MS = 60_000
 /** Files that this process has open. LMDB would share its environment between two stores, and their transactions would mix. */
 const opened = new Set<string>()
 
@@ -55,6 +84,8 @@ export class LmdbStore implements Store {
   readonly #onFatal: (error: Error) => void
   readonly #logs: Logs
   readonly #background: Background
+  readonly #flushes: Flushes
+  readonly #readerTimer: NodeJS.Timeout
   #state: 'open' | 'failed' | 'closed' = 'open'
   #lastCommit: Promise<void> = Promise.resolve()
 
@@ -63,6 +94,8 @@ export class LmdbStore implements Store {
     path: string,
     owner: Owner,
     onFatal: (error: Error) => void,
+    onHang: (error: Error) => void,
+    flushTimeoutMs: number,
     { idleMs, ...limits }: StoreLimits
   ) {
     this.#db = db
@@ -72,6 +105,11 @@ export class LmdbStore implements Store {
     this.#path = path
     this.#owner = owner
     this.#onFatal = onFatal
+    this.#flushes = new Flushes(flushTimeoutMs, () => {
+      this.#state = 'failed'
+      onHang(new Error(`the disk did not answer a flush within ${flushTimeoutMs} ms`))
+    })
+    this.#readerTimer = setInterval(() => db.readerCheck(), READER_CHECK_MS).unref()
   }
 
   /**
@@ -85,6 +123,7 @@ export class LmdbStore implements Store {
     mapSizeBytes = 2 ** 36,
     logger,
     onFatal,
+    flushTimeoutMs = 60_000,
     takeOver = false,
     limits
   }: LmdbOptions): Promise<LmdbStore> {
@@ -98,10 +137,9 @@ export class LmdbStore implements Store {
       try {
         await flushFolder(dirname(real))
         const owner = named(path, () => claim(db, path, takeOver, logger))
-        return named(
-          path,
-          () => new LmdbStore(db, real, owner, onFatal ?? (error => exit(error, logger)), { ...LIMITS, ...limits })
-        )
+        const fatal = onFatal ?? (error => exit(error, logger))
+        const hang = onFatal ?? (error => kill(error, logger))
+        return named(path, () => new LmdbStore(db, real, owner, fatal, hang, flushTimeoutMs, { ...LIMITS, ...limits }))
       } catch (error) {
         await db.close()
         throw error
@@ -152,12 +190,28 @@ export class LmdbStore implements Store {
     return trimming.floor
   }
 
+  /** What the file holds, and how long its flushes take. */
+  get figures(): StoreFigures {
+    this.#mustBeOpen()
+    // Not in lmdb's types.
+    const stats = this.#db.getStats() as Record<'pageSize' | 'lastPageNumber' | keyof TreeStats, number> & { free: TreeStats }
+    const pages = treePages(stats) + treePages(stats.free)
+    return {
+      storeBytes: (stats.lastPageNumber + 1) * stats.pageSize,
+      usedBytes: (pages + META_PAGES) * stats.pageSize,
+      journalBytes: this.#logs.journalBytes,
+      flushes: this.#flushes.times
+    }
+  }
+
   async close(): Promise<void> {
     if (this.#state === 'closed') return
     this.#mustBeOpen()
     this.#state = 'closed'
     this.#background.stop()
+    clearInterval(this.#readerTimer)
     await this.#lastCommit
+    this.#flushes.stop()
     release(this.#db, this.#owner)
     await this.#db.close()
     opened.delete(this.#path)
@@ -183,6 +237,7 @@ export class LmdbStore implements Store {
   /** What lmdb-js was given it keeps, whatever throws later: so nothing may, and if it does, this process must not go on. */
   async #write(step: Step, records: readonly Put[]): Promise<void> {
     const earlier = this.#lastCommit
+    const beganMs = this.#flushes.began()
     try {
       let flushed: Promise<boolean> | undefined
       // Puts of one turn of the event loop are one transaction; all of them get its promise.
@@ -195,6 +250,7 @@ export class LmdbStore implements Store {
     }
     // Of a turn with very many puts, lmdb-js settles the first commit last.
     await earlier
+    this.#flushes.ended(beganMs)
     this.#logs.settle(step)
   }
 
@@ -211,4 +267,10 @@ export class LmdbStore implements Store {
 function exit(error: Error, logger: Logger): void {
   logger.error({ err: error }, 'the store could not be written; the process ends')
   process.exit(EXIT_TEMPFAIL)
+}
+
+/** An orderly exit would wait for the thread that flushes. */
+function kill(error: Error, logger: Logger): void {
+  logger.error({ err: error }, 'the disk does not answer; the process is killed')
+  process.kill(process.pid, 'SIGKILL')
 }

@@ -68,6 +68,10 @@ export class Logs {
     return this.#journal.length === 0
   }
 
+  get journalBytes(): number {
+    return this.#journal.sizeBytes
+  }
+
   head(account: string): LogHead | undefined {
     const end = this.#heads.durable(account)
     return end && { ...end, floor: floorOf(this.#db, account) }

@@ -145,7 +145,7 @@ test("case 22, as far as it concerns the operator's socket: names of operations 
     assert.is(status, 400, path)
     assert.not.match(text, /node_modules|\/server\/|\bat .*:\d/, path)
   }
-  assert.is((await hub.operate<{ accounts: number }>('stats')).accounts, 1)
+  assert.is((await hub.operate<{ hub: { accounts: number } }>('stats')).hub.accounts, 1)
 })
 
 test.run()

@@ -66,7 +66,7 @@ test('case 32: a second hub on the same data folder is refused, says whose it is
   const acked = wire.next('acked')
   wire.send('push', { confirmed: 0, actions: [[1, 0, 'setting.put', 'k', { value: 1 }]] })
   assert.is((await acked).accepted.length, 1)
-  assert.is((await hub.operate<{ sessions: number }>('stats')).sessions, 1)
+  assert.is((await hub.operate<{ hub: { sessions: number } }>('stats')).hub.sessions, 1)
 })
 
 test.run()

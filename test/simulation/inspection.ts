@@ -93,7 +93,7 @@ async function refolded(world: World, id: string, books: readonly string[]): Pro
     if (appends.length > 0) await store.commit({ appends, writes: [] })
   }
   const { clock } = world.hub!
-  const account = await Account.open(id, (await store.head(id))!, { store, clock, wake() {}, broken() {} })
+  const account = await Account.open(id, (await store.head(id))!, { store, clock, mustTakeWrites() {}, wake() {}, broken() {} })
   await account.documents.load(books.filter(book => account.documents.isKnown(book)))
   return viewed(async (view, key) => readPage(account, view, key, '', clock.nowMs()).value as Entries, books)
 }

@@ -62,7 +62,7 @@ test(`${STUCK} devices that never read cost the hub bounded memory and are close
   await writer.read('devices', '', '')
   const peakBehind = residentBytes(hub.pid)
 
-  const sessions = async (): Promise<number> => (await hub.operate<{ sessions: number }>('stats')).sessions
+  const sessions = async (): Promise<number> => (await hub.operate<{ hub: { sessions: number } }>('stats')).hub.sessions
   while ((await sessions()) > GOOD) await delay(500)
   for (const { wire } of good) assert.is(wire.closeCode, undefined, 'a device that reads was closed')
   const each = Math.round((peak - before) / STUCK)
