@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Plain } from '../protocol/index.ts'
 import { FILES } from './check.ts'
+import { Views } from './core/views.ts'
 import type { OperatorParts } from './operations.ts'
 import { listBlobs } from './storage/check-blobs.ts'
 import { freeBytes } from './storage/free-space.ts'
@@ -31,7 +32,10 @@ export async function hubStats({ hub, store, directory, figures }: OperatorParts
   const accounts: { account: string; devices: number; changes: number; head: number; floor: number }[] = []
   for (const { id, name } of directory.list()) {
     const { head, floor } = (await store.head(id)) ?? { head: 0, floor: 1 }
-    const devices = store.range([id, 'devices'], undefined, Infinity).length
+    const stored = new Views(store, id)
+    // Records follow their log now and then; those in memory always have.
+    const views = (stored.get('fold')?.foldedTo ?? 0) === head ? stored : (await hub.account(id))!.views
+    const devices = views.range('devices', [], '', Infinity).length
     accounts.push({ account: name, devices, changes: head - floor + 1, head, floor })
     // Accounts may be many, and others wait.
     await new Promise(resolve => void setImmediate(resolve))

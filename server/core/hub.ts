@@ -187,7 +187,8 @@ export class Hub {
 
   /** Lets go of what an account does not use. True when the account itself can go. */
   #tidy(account: Account, nowMs: number): boolean {
-    this.#compactor.consider(account)
+    // It writes before it lets anything go, and a store's file does not shrink.
+    if (!this.isReadOnly) this.#compactor.consider(account)
     if (!account.isSettled || account.isCompacting) return false
     const idleMs = account.documents.size > MANY_DOCUMENTS ? DOCUMENT_IDLE_MS / 10 : DOCUMENT_IDLE_MS
     const accountIdleMs = this.#accounts.size > MANY_ACCOUNTS ? ACCOUNT_IDLE_MS / 10 : ACCOUNT_IDLE_MS

@@ -163,7 +163,7 @@ test('what devices have acked outlives the hub', async () => {
   assert.is((await again.hub.compact(account.id)).allowedFloor, 701)
 })
 
-test('a hub compacts by itself once enough can go, and not before', async () => {
+test('a hub compacts by itself once enough can go, and not before, nor while its disk has no room', async () => {
   const core = coreHub()
   const { account, devices } = await core.account('phone')
   const client = core.connect()
@@ -175,6 +175,11 @@ test('a hub compacts by itself once enough can go, and not before', async () => 
   assert.is(account.floor, 1)
   await turnPages(client, 2_501, 2_500)
   client.send('ack', { cursor: account.head })
+  core.hub.isReadOnly = true
+  core.clock.advance(20_000)
+  await account.settled()
+  assert.equal([account.floor, account.isCompacting], [1, false])
+  core.hub.isReadOnly = false
   core.clock.advance(20_000)
   for (let turn = 0; turn < 1_000 && (account.floor === 1 || account.isCompacting); turn++) await account.settled()
   assert.ok(account.floor > 3_000, `the floor is ${account.floor}`)
