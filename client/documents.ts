@@ -1,10 +1,9 @@
 import * as Y from 'yjs'
-import { HubError } from '../protocol/index.ts'
+import { HubError, splitUpdate } from '../protocol/index.ts'
 import { BookDocument } from './book-document.ts'
 import type { Clock } from './clock.ts'
 import type { Outbox } from './outbox.ts'
 import type { Pending } from './pending.ts'
-import { splitUpdate } from './split-update.ts'
 import type { ClientStorage, StorageChange } from './storage.ts'
 
 export interface DocumentsOptions {

@@ -4,6 +4,7 @@ import {
   checked,
   isErrorCode,
   isSameValue,
+  splitUpdate,
   type ActionBody,
   type ActionKind,
   type ChangeBody,
@@ -26,7 +27,6 @@ import { Outbox } from './outbox.ts'
 import type { Pending } from './pending.ts'
 import { OfflineError } from './reader.ts'
 import { IncomingSnapshot } from './snapshot.ts'
-import { splitUpdate } from './split-update.ts'
 import type { ClientStorage } from './storage.ts'
 
 type TouchEvent = 'book' | 'annotations' | 'position' | 'setting' | 'device'

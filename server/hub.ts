@@ -29,7 +29,8 @@ import { figuresOf } from './stats.ts'
 import { createAddressOf } from './transports/address.ts'
 import { createHttpApp, createHttpServer, refuseUpgrade, type UpgradeHandler } from './transports/http.ts'
 import { isOriginAllowed } from './transports/origin.ts'
-import { createWsTransport } from './transports/ws.ts'
+import { createWsTransport, lecternDoor, type WsTransport } from './transports/ws.ts'
+import { hocuspocusDoor, yWebsocketDoor } from './transports/yjs.ts'
 
 /** How long a start may read the store to find damage. */
 const TRIAL_MS = 2_000
@@ -157,16 +158,21 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
     limits: createSignInLimits({ randomBytes: count => randomBytes(count) }),
     randomBytes: count => randomBytes(count)
   })
-  const live = createWsTransport(connection => hub.accept(connection))
-  const upgrade: UpgradeHandler = (request, socket, head) => {
-    if (isOriginAllowed(request, config.allowedOrigins)) return live.upgrade(request, socket, head, addressOf(request))
-    logger.warn(
-      { origin: request.headers.origin },
-      'a page of this origin was refused; to let it connect, add the origin to LECTERN_ALLOWED_ORIGINS'
-    )
-    refuseUpgrade(socket, 403, 'Forbidden')
-  }
-  const server = createHttpServer(app, { '/live': upgrade }, config.maxSessions + MORE_CONNECTIONS)
+  const live = createWsTransport(lecternDoor(connection => hub.accept(connection)))
+  const yjs = createWsTransport(yWebsocketDoor(hub, '/yjs/'))
+  const hocuspocus = createWsTransport(hocuspocusDoor(hub))
+  const upgradeTo =
+    (transport: WsTransport): UpgradeHandler =>
+    (request, socket, head) => {
+      if (isOriginAllowed(request, config.allowedOrigins)) return transport.upgrade(request, socket, head, addressOf(request))
+      logger.warn(
+        { origin: request.headers.origin },
+        'a page of this origin was refused; to let it connect, add the origin to LECTERN_ALLOWED_ORIGINS'
+      )
+      refuseUpgrade(socket, 403, 'Forbidden')
+    }
+  const upgrades = { '/live': upgradeTo(live), '/yjs/': upgradeTo(yjs), '/hocuspocus': upgradeTo(hocuspocus) }
+  const server = createHttpServer(app, upgrades, config.maxSessions + MORE_CONNECTIONS)
   const control = createServer(controlListener(open, logger))
   const controlPath = join(config.dataFolder, CONTROL_SOCKET)
   try {
@@ -195,7 +201,11 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
     url: config.publicUrl === '' ? listensOn : config.publicUrl,
     async close() {
       isReady = false
-      await Promise.all([closed(control), closed(server), hub.close().then(() => live.close())])
+      await Promise.all([
+        closed(control),
+        closed(server),
+        hub.close().then(() => Promise.all([live, yjs, hocuspocus].map(transport => transport.close())))
+      ])
       open.space.stop()
       await open.store.close()
     }

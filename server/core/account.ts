@@ -25,6 +25,7 @@ import { changesOf, foldLogged, type LoggedChange } from './fold-log.ts'
 import { Origin } from './origin.ts'
 import { permits } from './policy.ts'
 import type { Clock } from './ports.ts'
+import { Presences } from './presence.ts'
 import type { Answer, ClientRecord } from './records.ts'
 import type { Append, LogHead, RecordWrite, Store } from './store.ts'
 import { Turn, type Submitter } from './turn.ts'
@@ -73,6 +74,7 @@ export class Account {
   readonly views: Views
   readonly documents: Documents
   readonly followers = new Set<Follower>()
+  readonly presences: Presences
   readonly readers: Readers
   /** The oldest cursor that the log holds. Set by whoever trims it. */
   floor: number
@@ -96,6 +98,7 @@ export class Account {
     this.epoch = log.epoch
     this.#host = host
     this.floor = log.floor
+    this.presences = new Presences(host.clock)
     this.views = new Views(host.store, id)
     this.readers = new Readers(this.views)
     this.documents = new Documents(id, log.epoch, host.store, this.views)

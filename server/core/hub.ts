@@ -5,7 +5,7 @@ import { Compactor, type Compaction } from './compaction.ts'
 import { DocumentReadings } from './document-reading.ts'
 import { newId } from './ids.ts'
 import type { Clock, Logger, RandomBytes } from './ports.ts'
-import { Session, type SessionHost } from './session.ts'
+import { Session, type LiveSession, type SessionHost } from './session.ts'
 import { LargeDocuments } from './snapshot-reading.ts'
 import type { Store } from './store.ts'
 
@@ -24,6 +24,8 @@ export type Authenticate = (
   open: (account: string) => Promise<Account | undefined>
 ) => Promise<{ account: Account; device: string; readOnly: boolean }>
 
+export type OpenSession = (connection: Connection, host: SessionHost) => LiveSession
+
 export interface HubParts {
   readonly store: Store
   readonly clock: Clock
@@ -40,7 +42,7 @@ export interface HubParts {
 export class Hub {
   readonly #parts: HubParts
   readonly #accounts = new Map<string, Promise<Account | undefined>>()
-  readonly #sessions = new Set<Session>()
+  readonly #sessions = new Set<LiveSession>()
   /** Those that hold a document, by age. */
   readonly #accountHost: AccountHost
   readonly #sessionHost: SessionHost
@@ -84,9 +86,12 @@ export class Hub {
     if (this.isReadOnly) throw new HubError('storage-full', '', { retryAfterMs: STORAGE_FULL_RETRY_MS })
   }
 
-  /** Takes a new connection of someone not yet known. */
-  accept(connection: Connection): void {
-    const session = new Session(connection, this.#sessionHost)
+  /**
+   * Takes a new connection of someone not yet known.
+   * @param open makes the session that speaks its language: Lectern's own, unless told otherwise
+   */
+  accept(connection: Connection, open: OpenSession = (connection, host) => new Session(connection, host)): void {
+    const session = open(connection, this.#sessionHost)
     if (this.#isClosing) return session.end(new HubError('shutting-down', '', this.#comeBack()))
     if (this.#sessions.size >= this.#parts.maxSessions) return session.end(new HubError('overloaded', '', this.#comeBack()))
     this.#sessions.add(session)

@@ -33,6 +33,12 @@ const MAX_BAD_UPDATES_IN_A_ROW = 10
 /** More answers than this, which may come with long reasons, are parted into several frames. */
 const ANSWERS_PER_FRAME = 250
 
+/** Whoever is on a live connection, in the language of its carrier. */
+export interface LiveSession {
+  /** Says why, and closes. */
+  end(reason: HubError): void
+}
+
 /** What sessions need of the hub that they belong to. */
 export interface SessionHost {
   readonly store: Store
@@ -44,7 +50,7 @@ export interface SessionHost {
   authenticate(token: string): Promise<{ account: Account; device: string; readOnly: boolean }>
   /** @throws HubError `storage-full` while nothing may be written */
   mustTakeWrites(): void
-  closed(session: Session): void
+  closed(session: LiveSession): void
 }
 
 /** Who a session speaks for, once it has said hello. */
@@ -55,7 +61,7 @@ interface Member {
 }
 
 /** One device on one live connection: it reads its account's log, asks for actions and for views, and is told what became of them. */
-export class Session implements Follower, Submitter {
+export class Session implements LiveSession, Follower, Submitter {
   readonly #connection: Connection
   readonly #host: SessionHost
   readonly #intake: Intake

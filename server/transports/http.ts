@@ -76,6 +76,7 @@ export function problem({ code, message, field, retryAfterMs }: HubError): Respo
 
 /**
  * A hardened HTTP server for an application and its upgrades. It is not listening yet.
+ * @param upgrades by path; a path that ends with a slash is for all that are under it
  * @param maxConnections sockets at once, whatever they carry; one more is closed unanswered
  */
 export function createHttpServer(
@@ -101,7 +102,8 @@ export function createHttpServer(
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy())
     const path = (request.url ?? '').split('?')[0]!
-    const handler = Object.hasOwn(upgrades, path) ? upgrades[path] : undefined
+    const place = Object.keys(upgrades).find(name => path === name || (name.endsWith('/') && path.startsWith(name)))
+    const handler = place === undefined ? undefined : upgrades[place]
     if (handler === undefined) refuseUpgrade(socket, 404, 'Not Found')
     else handler(request, socket, head)
   })

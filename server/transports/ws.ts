@@ -6,9 +6,8 @@ import { Outgoing, TurnWriter } from './ws-outgoing.ts'
 
 const HEARTBEAT_MS = 25_000
 const CLOSE_TIMEOUT_MS = 5_000
-/** What may arrive before the first message: that message, and the headers of its WebSocket frames. */
-const MAX_FIRST_BYTES = LIMITS.maxHelloBytes + 64
-
+/** The headers of the WebSocket frames that a first message comes in. */
+const HEADER_BYTES = 64
 /** ws's own defences; its type declarations do not know all of them. */
 const HARDENED = {
   noServer: true,
@@ -19,8 +18,7 @@ const HARDENED = {
   perMessageDeflate: false,
   skipUTF8Validation: false,
   clientTracking: true,
-  closeTimeout: CLOSE_TIMEOUT_MS,
-  handleProtocols: (offered: Set<string>): string | false => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false)
+  closeTimeout: CLOSE_TIMEOUT_MS
 }
 
 /** Takes HTTP upgrades and makes connections of them. */
@@ -30,9 +28,30 @@ export interface WsTransport {
   close(): Promise<void>
 }
 
-/** The `ws` carrier: one binary message is one frame. @param accept is given each new connection */
-export function createWsTransport(accept: (connection: Connection) => void): WsTransport {
-  const server = new WebSocketServer(HARDENED)
+/** How the clients of one door speak. */
+export interface WsDoor {
+  /** The subprotocol that is agreed to when it is offered; any, when there is none. */
+  readonly subprotocol?: string
+  /** The first message of someone not yet known. */
+  readonly maxFirstBytes: number
+  /** Is given each new connection, with the request that it began as. */
+  accept(connection: Connection, request: IncomingMessage): void
+}
+
+/** The door of Lectern's own protocol. */
+export const lecternDoor = (accept: (connection: Connection) => void): WsDoor => ({
+  subprotocol: SUBPROTOCOL,
+  maxFirstBytes: LIMITS.maxHelloBytes,
+  accept
+})
+
+/** The `ws` carrier: one binary message is one frame. */
+export function createWsTransport(door: WsDoor): WsTransport {
+  const { subprotocol, maxFirstBytes } = door
+  const server = new WebSocketServer({
+    ...HARDENED,
+    handleProtocols: ([...offered]) => offered.find(name => subprotocol === undefined || name === subprotocol) ?? false
+  })
   const live = new Set<WsConnection>()
   const writer = new TurnWriter()
   const heartbeat = setInterval(() => {
@@ -42,10 +61,10 @@ export function createWsTransport(accept: (connection: Connection) => void): WsT
   return {
     upgrade(request, socket, head, remote) {
       server.handleUpgrade(request, socket, head, webSocket => {
-        const connection = new WsConnection(webSocket, socket, remote, writer)
+        const connection = new WsConnection(webSocket, socket, remote, writer, maxFirstBytes)
         live.add(connection)
         webSocket.on('close', () => live.delete(connection))
-        accept(connection)
+        door.accept(connection, request)
       })
     },
     async close() {
@@ -64,7 +83,7 @@ class WsConnection implements Connection {
   readonly #outgoing: Outgoing
   #isAlive = true
 
-  constructor(webSocket: WebSocket, socket: Duplex, remote: string, writer: TurnWriter) {
+  constructor(webSocket: WebSocket, socket: Duplex, remote: string, writer: TurnWriter, maxFirstBytes: number) {
     this.#webSocket = webSocket
     this.#outgoing = new Outgoing(socket, writer)
     this.#socket = socket
@@ -73,17 +92,17 @@ class WsConnection implements Connection {
     // A socket without this listener takes the process down with its first broken frame. The close that follows tells the session.
     webSocket.on('error', () => undefined)
     webSocket.on('pong', () => (this.#isAlive = true))
-    this.#boundFirstMessage()
+    this.#boundFirstMessage(maxFirstBytes + HEADER_BYTES)
   }
 
   /** Cuts off whoever sends more than a hello before one is complete: `ws` would gather a whole frame of someone not yet known. */
-  #boundFirstMessage(): void {
+  #boundFirstMessage(maxBytes: number): void {
     let bytes = 0
     let isFirstComplete = false
     const count = (chunk: Buffer): void => {
       bytes += chunk.length
       // The chunk may have completed the message just now, and hold what the client sent behind it.
-      if (!isFirstComplete && bytes > MAX_FIRST_BYTES) this.#webSocket.terminate()
+      if (!isFirstComplete && bytes > maxBytes) this.#webSocket.terminate()
     }
     this.#socket.on('data', count)
     this.#webSocket.once('message', () => {

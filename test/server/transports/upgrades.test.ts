@@ -4,7 +4,7 @@ import { connect, type AddressInfo, type Socket } from 'node:net'
 import * as assert from 'uvu/assert'
 import { LIMITS, SUBPROTOCOL } from '../../../protocol/index.ts'
 import { createHttpApp, createHttpServer, type UpgradeHandler } from '../../../server/transports/http.ts'
-import { createWsTransport } from '../../../server/transports/ws.ts'
+import { createWsTransport, lecternDoor } from '../../../server/transports/ws.ts'
 import { recordingLogger } from '../../util/core-hub.ts'
 import { suite, type TestContext } from '../../util/suite.ts'
 
@@ -70,7 +70,9 @@ const messageOf = (size: number, bytes: Uint8Array): Buffer => {
 }
 
 async function upgraded(context: TestContext, onFrame: (bytes: Uint8Array) => void): Promise<{ server: Server; socket: Socket }> {
-  const transport = createWsTransport(connection => connection.listen({ onFrame, onDrain: nothing, onClose: nothing }))
+  const transport = createWsTransport(
+    lecternDoor(connection => connection.listen({ onFrame, onDrain: nothing, onClose: nothing }))
+  )
   const server = await listening(context, (request, socket, head) => transport.upgrade(request, socket, head, ''))
   const socket = ask(context, server, '/live')
   await once(socket, 'data')

@@ -1,12 +1,12 @@
 import * as assert from 'uvu/assert'
 import * as fc from 'fast-check'
 import * as Y from 'yjs'
-import { splitUpdate } from '../../client/split-update.ts'
+import { splitUpdate } from '../../protocol/split-update.ts'
 import { HubError, LIMITS } from '../../protocol/index.ts'
 import { inspectUpdate } from '../../server/core/documents/gate.ts'
 import { suite } from '../util/suite.ts'
 
-const test = suite('client/split-update')
+const test = suite('protocol/split-update')
 
 /** Applies the parts to what the hub holds, each through its gate, and says how many there were. */
 function takeIn(hub: Y.Doc, update: Uint8Array): number {

@@ -1,5 +1,6 @@
 import * as Y from 'yjs'
-import { HubError, LIMITS } from '../protocol/index.ts'
+import { HubError } from './errors.ts'
+import { LIMITS } from './limits.ts'
 
 type Decoded = ReturnType<typeof Y.decodeUpdate>
 type Struct = Decoded['structs'][number]
@@ -22,7 +23,42 @@ const HEAD_BYTES = LIMITS.maxUpdateClients * 20
  * @throws HubError `too-large` when a single edit is over the limits
  */
 export function splitUpdate(update: Uint8Array): Uint8Array[] {
-  const { structs, ds } = Y.decodeUpdate(update)
+  return split(update, Y.decodeUpdate(update))
+}
+
+/**
+ * What an update brings that a document lacks, within the limits: a device that comes back sends all that was ever deleted, and other things that are known.
+ *
+ * @throws HubError `too-large` as `splitUpdate` does
+ * @throws Error when the update cannot be read
+ */
+export function missingUpdates(update: Uint8Array, doc: Y.Doc): Uint8Array[] {
+  const fresh = Y.diffUpdate(update, Y.encodeStateVector(doc))
+  const { structs, ds } = Y.decodeUpdate(fresh)
+  const deleted = Y.createDeleteSetFromStructStore(doc.store).clients
+  const clients: Spans = new Map()
+  for (const [client, spans] of ds.clients) {
+    const left = spans.filter(({ clock, len }) => !isCovered(clock, clock + len, deleted.get(client) ?? []))
+    if (left.length > 0) clients.set(client, left)
+  }
+  if (structs.length === 0 && clients.size === 0) return []
+  return split(encode(queuesOf(structs), clients), { structs, ds: { clients } })
+}
+
+/** True when one of the spans, which are in order and apart from each other, holds all clocks from `start` to `end`. */
+function isCovered(start: number, end: number, spans: Spans extends Map<number, infer List> ? List : never): boolean {
+  let low = 0
+  let high = spans.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (spans[middle]!.clock <= start) low = middle + 1
+    else high = middle
+  }
+  const holding = spans[low - 1]
+  return holding !== undefined && end <= holding.clock + holding.len
+}
+
+function split(update: Uint8Array, { structs, ds }: Pick<Decoded, 'structs' | 'ds'>): Uint8Array[] {
   const spans = [...ds.clients.values()].reduce((sum, { length }) => sum + length, 0)
   const clients = new Set(structs.map(({ id }) => id.client)).size
   const isWithin =
@@ -39,13 +75,7 @@ export function splitUpdate(update: Uint8Array): Uint8Array[] {
 
 /** Takes from each client what is possible, again and again, so that everything comes after what it builds on. */
 function partsOf(structs: readonly Struct[]): Queue[][] | undefined {
-  const queues = new Map<number, Queue>()
-  for (const struct of structs) {
-    const { client } = struct.id
-    const queue = queues.get(client) ?? { client, structs: [], taken: 0 }
-    queues.set(client, queue)
-    queue.structs.push(struct)
-  }
+  const queues = new Map(queuesOf(structs).map(queue => [queue.client, queue]))
   const isTaken = ({ client, clock }: Y.ID): boolean => {
     const queue = queues.get(client)
     const next = queue?.structs[queue.taken]
@@ -59,6 +89,17 @@ function partsOf(structs: readonly Struct[]): Queue[][] | undefined {
     for (const { structs: taken } of part) left -= taken.length
   }
   return parts
+}
+
+function queuesOf(structs: readonly Struct[]): Queue[] {
+  const queues = new Map<number, Queue>()
+  for (const struct of structs) {
+    const { client } = struct.id
+    const queue = queues.get(client) ?? { client, structs: [], taken: 0 }
+    queues.set(client, queue)
+    queue.structs.push(struct)
+  }
+  return [...queues.values()]
 }
 
 function takePart(queues: Map<number, Queue>, isTaken: (id: Y.ID) => boolean): Queue[] {

@@ -1,0 +1,181 @@
+import { HubError } from '../../protocol/index.ts'
+import type { Clock } from './ports.ts'
+
+/** What a seat says of itself is at most so long, as JSON. */
+export const MAX_STATE_BYTES = 4_096
+/** Ids that one seat may speak for: one for each tab that shares its connection. */
+const MAX_OWN_IDS = 8
+/** News of one book goes out at most once in this time, so that whoever types fast costs the others no more. */
+const GATHER_MS = 50
+/** Who says nothing for so long is taken to be gone; Yjs's own rule (y-protocols, awareness). */
+const EXPIRE_MS = 30_000
+const SWEEP_MS = 5_000
+
+/** One reader in one book, now. */
+export interface Presence {
+  /** Yjs's id of it, unique in the book. */
+  readonly id: number
+  /** Rises with each word of it. */
+  readonly clock: number
+  /** The device that it speaks for, by the hub's own knowledge. */
+  readonly device: string
+  /** What it says of itself, as a JSON object; undefined when it has left. */
+  readonly state: string | undefined
+}
+
+interface Held extends Presence {
+  readonly seat: Seat
+  seenAtMs: number
+}
+
+interface Book {
+  readonly seats: Set<Seat>
+  readonly held: Map<number, Held>
+  readonly news: Map<number, Presence>
+  isGathering: boolean
+}
+
+/** Who is told of the readers of a book. */
+export type OnPresence = (news: readonly Presence[]) => void
+
+/**
+ * Who reads which book of an account, where, on which device, now. Nothing of it is stored.
+ *
+ * Every id belongs to the seat that first spoke for it, until that leaves: so nobody speaks for another.
+ */
+export class Presences {
+  readonly #clock: Clock
+  readonly #books = new Map<string, Book>()
+  #isSweeping = false
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Takes a seat in a book. @param onNews is told of every reader that comes, moves or leaves, itself included */
+  join(book: string, device: string, onNews: OnPresence): Seat {
+    let place = this.#books.get(book)
+    if (place === undefined)
+      this.#books.set(book, (place = { seats: new Set(), held: new Map(), news: new Map(), isGathering: false }))
+    const seat = new Seat(this, book, device, onNews)
+    place.seats.add(seat)
+    if (!this.#isSweeping) this.#sweepLater()
+    return seat
+  }
+
+  /** Everyone in a book. */
+  list(book: string): Presence[] {
+    return [...(this.#books.get(book)?.held.values() ?? [])]
+  }
+
+  /**
+   * @internal A seat says something of one of its ids. What it says of others' ids, or out of order, is passed over: providers repeat what they hear.
+   * @throws HubError `bad-request` when the state is too long or no JSON object
+   */
+  say(seat: Seat, id: number, clock: number, state: string | undefined): void {
+    const book = this.#books.get(seat.book)!
+    const held = book.held.get(id)
+    if (held !== undefined && (held.seat !== seat || clock < held.clock)) return
+    if (held !== undefined && clock === held.clock && state !== undefined) {
+      held.seenAtMs = this.#clock.nowMs()
+      return
+    }
+    if (held === undefined && (state === undefined || seat.ids.size >= MAX_OWN_IDS)) return
+    const said = { id, clock, device: seat.device, state: state === undefined ? undefined : signed(state, seat.device) }
+    if (said.state === undefined) {
+      book.held.delete(id)
+      seat.ids.delete(id)
+    } else {
+      book.held.set(id, { ...said, seat, seenAtMs: this.#clock.nowMs() })
+      seat.ids.add(id)
+    }
+    this.#tell(book, said)
+  }
+
+  /** @internal */
+  leave(seat: Seat): void {
+    const book = this.#books.get(seat.book)
+    if (book === undefined || !book.seats.delete(seat)) return
+    for (const id of seat.ids) this.#drop(book, book.held.get(id)!)
+    if (book.seats.size === 0) this.#books.delete(seat.book)
+  }
+
+  #drop(book: Book, { id, clock, device, seat }: Held): void {
+    book.held.delete(id)
+    seat.ids.delete(id)
+    this.#tell(book, { id, clock: clock + 1, device, state: undefined })
+  }
+
+  #tell(book: Book, said: Presence): void {
+    book.news.set(said.id, said)
+    if (book.isGathering) return
+    book.isGathering = true
+    this.#clock.setTimer(GATHER_MS, () => {
+      book.isGathering = false
+      const news = [...book.news.values()]
+      book.news.clear()
+      for (const seat of book.seats) seat.onNews(news)
+    })
+  }
+
+  #sweep(): void {
+    const beforeMs = this.#clock.nowMs() - EXPIRE_MS
+    for (const book of this.#books.values())
+      for (const held of book.held.values()) if (held.seenAtMs < beforeMs) this.#drop(book, held)
+    this.#isSweeping = false
+    if (this.#books.size > 0) this.#sweepLater()
+  }
+
+  #sweepLater(): void {
+    this.#isSweeping = true
+    this.#clock.setTimer(SWEEP_MS, () => this.#sweep())
+  }
+}
+
+/** A place in a book, from which a connection speaks and hears. */
+export class Seat {
+  readonly book: string
+  readonly device: string
+  readonly onNews: OnPresence
+  /** Those it speaks for. */
+  readonly ids = new Set<number>()
+  readonly #presences: Presences
+
+  constructor(presences: Presences, book: string, device: string, onNews: OnPresence) {
+    this.#presences = presences
+    this.book = book
+    this.device = device
+    this.onNews = onNews
+  }
+
+  /**
+   * @param state a JSON object; undefined says that it leaves
+   * @throws HubError `bad-request`
+   */
+  say(id: number, clock: number, state: string | undefined): void {
+    this.#presences.say(this, id, clock, state)
+  }
+
+  /** Everyone in the book. */
+  list(): Presence[] {
+    return this.#presences.list(this.book)
+  }
+
+  leave(): void {
+    this.#presences.leave(this)
+  }
+}
+
+/** A state with the device that it comes from, whatever it said of that itself. @throws HubError `bad-request` */
+function signed(state: string, device: string): string {
+  let value: unknown
+  if (state.length <= MAX_STATE_BYTES)
+    try {
+      value = JSON.parse(state)
+    } catch {
+      value = undefined
+    }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new HubError('bad-request', `a state is a JSON object of at most ${MAX_STATE_BYTES} bytes`, { field: 'state' })
+  return JSON.stringify({ ...value, device })
+}

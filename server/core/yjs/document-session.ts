@@ -1,0 +1,236 @@
+import * as Y from 'yjs'
+import { decodeValue, HubError, missingUpdates, type WireChange } from '../../../protocol/index.ts'
+import type { Account, Follower } from '../account.ts'
+import { HIGH_WATER_BYTES } from '../log-reader.ts'
+import type { Origin } from '../origin.ts'
+import type { Clock } from '../ports.ts'
+import type { Presence, Seat } from '../presence.ts'
+
+/** Updates of one connection that may be taken in one turn of the event loop. */
+const UPDATES_PER_TURN = 8
+/** A longer one may hold much that is known, and more than one action may. */
+const LONG_UPDATE_BYTES = 16_384
+const SLOW_AFTER_MS = 10_000
+const MAX_GAPS_IN_A_ROW = 3
+
+/** How a Yjs wire says what a document session has to say, each in its own envelope. */
+export interface Outlet {
+  /** What it holds unsent. */
+  readonly bufferedBytes: number
+  /** The other end is to send what this state vector lacks. */
+  askSince(stateVector: Uint8Array): void
+  /** What the other end asked for. */
+  answer(update: Uint8Array): void
+  /** A new durable update, the other end's own ones too. */
+  update(update: Uint8Array): void
+  presence(news: readonly Presence[]): void
+  /** One message of the other end that held edits is durable, or was not taken. */
+  saved(isSaved: boolean): void
+  end(error: HubError): void
+}
+
+export interface DocumentSessionParts {
+  readonly account: Account
+  readonly origin: Origin
+  readonly book: string
+  readonly outlet: Outlet
+  readonly clock: Clock
+}
+
+/**
+ * A book's annotation document, shared with a Yjs provider on one connection. What the provider sends becomes changes in the log, as from anyone;
+ * what it hears are the log's changes of this book, once they are durable.
+ */
+export class DocumentSession implements Follower {
+  readonly device: string
+  /** It is no outbox. */
+  readonly client = ''
+  readonly #parts: DocumentSessionParts
+  readonly #seat: Seat
+  #updatesInTurn = 0
+  #gapsInARow = 0
+  /** The clocks up to which the other end has everything, when it did not take what came after. */
+  #behind: Map<number, number> | undefined
+  #cancelSlowTimer: (() => void) | undefined
+  #isClosed = false
+
+  private constructor(parts: DocumentSessionParts) {
+    const { account, origin, book, outlet } = parts
+    this.#parts = parts
+    this.device = origin.device
+    this.#seat = account.presences.join(book, origin.device, news => outlet.presence(news))
+    account.followers.add(this)
+  }
+
+  /** Opens the document, and asks the provider for what it has beyond. @throws HubError `overloaded` */
+  static async open(parts: DocumentSessionParts): Promise<DocumentSession> {
+    const session = new DocumentSession(parts)
+    try {
+      const doc = await session.#load()
+      if (session.#isClosed) return session
+      parts.outlet.askSince(Y.encodeStateVector(doc))
+      const present = session.#seat.list()
+      if (present.length > 0) parts.outlet.presence(present)
+      return session
+    } catch (error) {
+      session.close()
+      throw error
+    }
+  }
+
+  /** Answers with what a state vector lacks. @throws HubError `bad-frame` */
+  async give(stateVector: Uint8Array): Promise<void> {
+    const update = encodeSince(await this.#load(), stateVector)
+    await this.#parts.account.settled()
+    if (!this.#isClosed) this.#parts.outlet.answer(update)
+  }
+
+  /**
+   * Takes an update in. The promise, if there is one, says when the next may come; `Outlet.saved` says when it is durable.
+   * @param isState it is an answer to `askSince`
+   */
+  take(update: Uint8Array, isState: boolean): Promise<void> | undefined {
+    const { account, book, clock } = this.#parts
+    if (isState || update.length > LONG_UPDATE_BYTES || !account.documents.isLoaded(book)) return this.#takeLong(update)
+    this.#save([this.#perform(update)])
+    this.#updatesInTurn += 1
+    if (this.#updatesInTurn < UPDATES_PER_TURN) return undefined
+    this.#updatesInTurn = 0
+    return new Promise(resolve => clock.nextTurn(resolve))
+  }
+
+  /** Says something of a reader. @throws HubError `bad-request` */
+  say(id: number, clock: number, state: string | undefined): void {
+    this.#seat.say(id, clock, state)
+  }
+
+  /** Everyone who reads the book. */
+  present(): Presence[] {
+    return this.#seat.list()
+  }
+
+  deliver(frame: Uint8Array): void {
+    const { book, outlet } = this.#parts
+    for (const [, , , , , , kind, key, body] of changesIn(frame)) {
+      if (kind !== 'annotation.update' || key !== book) continue
+      if (this.#behind === undefined && outlet.bufferedBytes < HIGH_WATER_BYTES) outlet.update(body as Uint8Array)
+      else this.#fallBehind(body as Uint8Array)
+    }
+  }
+
+  /** The connection has sent what it held. */
+  drained(): void {
+    this.#cancelSlowTimer?.()
+    this.#cancelSlowTimer = undefined
+    const behind = this.#behind
+    if (behind === undefined || this.#isClosed) return
+    this.#behind = undefined
+    this.give(Y.encodeStateVector(behind)).catch((error: unknown) => this.#fault(error))
+  }
+
+  end(reason: HubError): void {
+    if (this.#isClosed) return
+    this.close()
+    this.#parts.outlet.end(reason)
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#cancelSlowTimer?.()
+    this.#seat.leave()
+    this.#parts.account.followers.delete(this)
+  }
+
+  async #load(): Promise<Y.Doc> {
+    const { account, book, clock } = this.#parts
+    account.usedAtMs = clock.nowMs()
+    await account.loadBooks(new Set([book]))
+    return account.documents.use(book, clock.nowMs()).doc
+  }
+
+  async #takeLong(update: Uint8Array): Promise<void> {
+    const doc = await this.#load()
+    if (this.#isClosed) return
+    const saves: Promise<boolean>[] = []
+    for (const part of missing(update, doc)) {
+      saves.push(this.#perform(part))
+      await new Promise<void>(resolve => this.#parts.clock.nextTurn(resolve))
+      if (this.#isClosed) return
+    }
+    this.#save(saves)
+  }
+
+  /** Resolves with true once the update is durable, and with false when it was refused and the session goes on. */
+  async #perform(update: Uint8Array): Promise<boolean> {
+    const { account, origin, book, outlet } = this.#parts
+    try {
+      await account.perform(origin, 'annotation.update', book, update)
+      this.#gapsInARow = 0
+      return true
+    } catch (error) {
+      const code = error instanceof HubError ? error.code : 'internal'
+      if (code === 'update-gap' && ++this.#gapsInARow <= MAX_GAPS_IN_A_ROW)
+        outlet.askSince(Y.encodeStateVector(await this.#load()))
+      else if (code !== 'forbidden') this.#fault(error)
+      return false
+    }
+  }
+
+  #save(saves: readonly Promise<boolean>[]): void {
+    void Promise.all(saves).then(all => {
+      if (!this.#isClosed) this.#parts.outlet.saved(!all.includes(false))
+    })
+  }
+
+  /** What the connection cannot take now is given later out of the document, as one update. */
+  #fallBehind(update: Uint8Array): void {
+    const { account, book, clock, outlet } = this.#parts
+    if (this.#behind === undefined) {
+      if (!account.documents.isLoaded(book)) return this.end(new HubError('slow', '', { retryAfterMs: 1_000 }))
+      this.#behind = Y.decodeStateVector(Y.encodeStateVector(account.documents.use(book, clock.nowMs()).doc))
+    }
+    for (const [client, from] of Y.parseUpdateMeta(update).from)
+      this.#behind.set(client, Math.min(from, this.#behind.get(client) ?? 0))
+    const { bufferedBytes } = outlet
+    this.#cancelSlowTimer ??= clock.setTimer(SLOW_AFTER_MS, () => {
+      if (outlet.bufferedBytes < bufferedBytes) this.drained()
+      else this.end(new HubError('slow', '', { retryAfterMs: 1_000 }))
+    })
+  }
+
+  #fault(error: unknown): void {
+    this.end(error instanceof HubError ? error : new HubError('internal', '', { retryAfterMs: 1_000 }))
+  }
+}
+
+/** @throws HubError `bad-frame` */
+function encodeSince(doc: Y.Doc, stateVector: Uint8Array): Uint8Array {
+  try {
+    return Y.encodeStateAsUpdate(doc, stateVector)
+  } catch {
+    throw new HubError('bad-frame', 'the state vector cannot be read')
+  }
+}
+
+/** @throws HubError `bad-update`, `too-large` */
+function missing(update: Uint8Array, doc: Y.Doc): Uint8Array[] {
+  try {
+    return missingUpdates(update, doc)
+  } catch (error) {
+    if (error instanceof HubError) throw error
+    throw new HubError('bad-update', 'the Yjs update cannot be decoded as version 1')
+  }
+}
+
+let lastFrame: Uint8Array | undefined
+let lastChanges: WireChange[] = []
+
+/** The changes of a frame, which comes to many sessions one after the other. */
+function changesIn(frame: Uint8Array): readonly WireChange[] {
+  if (frame !== lastFrame) {
+    lastChanges = (decodeValue(frame) as unknown as [number, WireChange[]])[1]
+    lastFrame = frame
+  }
+  return lastChanges
+}

@@ -1,0 +1,25 @@
+import { ERRORS, type HubError } from '../../../protocol/index.ts'
+
+/** What documents are called on the wires of Yjs: `book/` and the book's id. */
+const BOOK = /^book\/([^/]+)$/
+
+/** Something is sent at least so often: providers leave a connection on which nothing comes for 30 seconds. */
+export const KEEP_ALIVE_MS = 20_000
+
+/** The book whose annotations a document name stands for. */
+export function bookOf(name: string): string | undefined {
+  const found = BOOK.exec(name)?.[1]
+  if (found === undefined) return undefined
+  try {
+    return decodeURIComponent(found)
+  } catch {
+    return undefined
+  }
+}
+
+/** The close code of an error, as providers understand it: they stay away for good on 4400 to 4499, and come back on every other. */
+export function closeCodeOf({ code }: HubError): number {
+  const { close, http, retry } = ERRORS[code]
+  if (retry === 'never' || retry === 'refresh') return http >= 400 && http < 500 ? 4_000 + http : 4_400
+  return close >= 4_400 && close < 4_500 ? 4_503 : close === 0 ? 4_500 : close
+}
