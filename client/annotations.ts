@@ -1,5 +1,5 @@
 import type * as Y from 'yjs'
-import { ACTIONS, HubError, checked, type ActionBody } from '../protocol/index.ts'
+import { ACTIONS, HubError, checked, type ActionBody, type Plain } from '../protocol/index.ts'
 import { copied } from './action-check.ts'
 import {
   markAnnotation,
@@ -10,6 +10,7 @@ import {
   type Annotation
 } from './annotation-entries.ts'
 import type { BookDocument } from './book-document.ts'
+import type { Ack } from './pending.ts'
 import { randomId, type Clock } from './clock.ts'
 
 type PutBody = ActionBody<'annotation.put'>
@@ -17,20 +18,36 @@ type PutBody = ActionBody<'annotation.put'>
 /** What `put` takes: fields that are not given stay as they are, null clears one. */
 export type AnnotationFields = Omit<PutBody, 'id'> & { readonly id?: string }
 
+/** How an annotation was, before the change at `cursor`. */
+export interface AnnotationVersion extends Omit<Annotation, 'removedAtMs'> {
+  readonly cursor: number
+  readonly changedAtMs: number
+  /** Who made that change. */
+  readonly device: string
+}
+
+/** What a handle needs of its client. */
+export interface AnnotationsHost {
+  /** The view `annotation-history` of an annotation. */
+  versions(id: string): Promise<Plain>
+  restore(id: string, cursor: number): Promise<Ack>
+  release(): void
+}
+
 /** A book's annotations: plain to read and write, and live as a Y.Doc. What is changed here shows at once and goes to the hub by itself. */
 export class Annotations {
   readonly book: string
   readonly #document: BookDocument
   readonly #clock: Clock
-  readonly #onClose: () => void
+  readonly #host: AnnotationsHost
   readonly #stops: (() => void)[] = []
   #isClosed = false
 
-  constructor(book: string, document: BookDocument, clock: Clock, onClose: () => void) {
+  constructor(book: string, document: BookDocument, clock: Clock, host: AnnotationsHost) {
     this.book = book
     this.#document = document
     this.#clock = clock
-    this.#onClose = onClose
+    this.#host = host
   }
 
   /**
@@ -72,9 +89,31 @@ export class Annotations {
   }
 
   /** Takes the mark away. */
-  restore(id: string): void {
+  restore(id: string): void
+  /**
+   * Asks the hub to make the annotation what it was before the change at `cursor`, one of `versions`. It shows once the hub has done so.
+   * @returns resolves when that is durable
+   * @throws HubError `not-found` when that version is not kept
+   */
+  restore(id: string, cursor: number): Promise<Ack>
+  restore(id: string, cursor?: number): Promise<Ack> | void {
     this.#checkOpen()
-    markAnnotation(this.doc, id, undefined)
+    if (cursor === undefined) return markAnnotation(this.doc, id, undefined)
+    // What was edited here until now comes before it.
+    this.#document.flush()
+    return this.#host.restore(id, cursor)
+  }
+
+  /**
+   * Reads from the hub how an annotation was before, the oldest first: before each burst of edits, each other device's edit, and each removal; thinned out with time.
+   * @throws OfflineError without a connection
+   */
+  async versions(id: string): Promise<AnnotationVersion[]> {
+    const entries = (await this.#host.versions(id)) as [
+      string,
+      Omit<AnnotationVersion, 'id' | 'changedAtMs'> & { changedAtUs: number }
+    ][]
+    return entries.map(([, { changedAtUs, ...version }]) => ({ ...version, id, changedAtMs: changedAtUs / 1_000 }))
   }
 
   /**
@@ -103,7 +142,7 @@ export class Annotations {
     this.#isClosed = true
     for (const stop of this.#stops) stop()
     this.#document.flush()
-    this.#onClose()
+    this.#host.release()
   }
 
   #checkOpen(): void {

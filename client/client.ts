@@ -185,17 +185,22 @@ export class Client {
   /** Opens a book's annotations, from storage. Every handle should be closed. */
   async annotations(book: string): Promise<Annotations> {
     if (this.#closing !== undefined) throw closedError()
-    const { replica, clock } = this.#parts
+    const { replica, link, clock } = this.#parts
     const document = await replica.documents.open(book)
-    return new Annotations(book, document, clock, () => replica.documents.release(book))
+    return new Annotations(book, document, clock, {
+      versions: id => link.read('annotation-history', book, id),
+      restore: (id, cursor) => this.#restoreAnnotation(book, id, cursor),
+      release: () => replica.documents.release(book)
+    })
   }
 
   /**
    * Reads a whole view from the hub, as it is there: list views as `[[id, map], …]`, `document` as one Yjs update.
+   * @param item the annotation, for `annotation-history`
    * @throws OfflineError without a connection; HubError with what the hub answered
    */
-  read(view: ViewName, key = ''): Promise<Plain> {
-    return this.#parts.link.read(view, key)
+  read(view: ViewName, key = '', item = ''): Promise<Plain> {
+    return this.#parts.link.read(view, key, item)
   }
 
   /** Connects now, from whatever state, with a new token if one is given. Everything that was not answered is sent again. */
@@ -207,6 +212,10 @@ export class Client {
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
+  }
+
+  async #restoreAnnotation(book: string, id: string, cursor: number): Promise<Ack> {
+    return this.#parts.replica.submit('annotation.restore', book, { id, cursor }).answer.promise
   }
 
   async #close(): Promise<void> {

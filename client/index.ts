@@ -1,5 +1,5 @@
 export { connect, type Client, type ConnectOptions } from './client.ts'
-export type { Annotations, AnnotationFields } from './annotations.ts'
+export type { Annotations, AnnotationFields, AnnotationVersion } from './annotations.ts'
 export type { Annotation } from './annotation-entries.ts'
 export type { ChangeEvent, ClientEvents, Refused } from './events.ts'
 export type { Book, Device, Position, Positions } from './fold.ts'

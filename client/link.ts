@@ -60,8 +60,8 @@ export class Link {
   }
 
   /** @throws OfflineError, HubError */
-  read(view: ViewName, key: string): Promise<Plain> {
-    return this.#reader.read(view, key)
+  read(view: ViewName, key: string, item = ''): Promise<Plain> {
+    return this.#reader.read(view, key, item)
   }
 
   #received(frame: HubFrame): void {

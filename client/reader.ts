@@ -43,15 +43,15 @@ export class Reader {
    *
    * @throws OfflineError; HubError with what the hub answered, or `overloaded` when it did not
    */
-  read(view: ViewName, key: string): Promise<Plain> {
-    const reading = this.#last.then(() => this.#read(view, key))
+  read(view: ViewName, key: string, item: string): Promise<Plain> {
+    const reading = this.#last.then(() => this.#read(view, key, item))
     this.#last = reading.catch(() => {})
     return reading
   }
 
-  async #read(view: ViewName, key: string): Promise<Plain> {
+  async #read(view: ViewName, key: string, item: string): Promise<Plain> {
     for (let tries = 1; tries <= MOST_TRIES; tries++) {
-      const pages = await this.#pages(view, key)
+      const pages = await this.#pages(view, key, item)
       if (pages !== undefined) return joined(pages)
     }
     throw new HubError('overloaded', 'the document could not be read in one go')
@@ -71,16 +71,18 @@ export class Reader {
   }
 
   /** @returns undefined when it has to begin again */
-  async #pages(view: ViewName, key: string): Promise<Plain[] | undefined> {
+  async #pages(view: ViewName, key: string, item: string): Promise<Plain[] | undefined> {
     const values: Plain[] = []
     let first: Page | undefined
     let after = ''
     let size = 0
     do {
-      const page = await this.#page({ id: ++this.#lastId, view, key, after }).catch((error: Error) => {
-        if (view === 'document' && after !== '' && isLetGo(error)) return undefined
-        throw error
-      })
+      const page = await this.#page({ id: ++this.#lastId, view, key, after, ...(item !== '' && { item }) }).catch(
+        (error: Error) => {
+          if (view === 'document' && after !== '' && isLetGo(error)) return undefined
+          throw error
+        }
+      )
       if (page === undefined) return undefined
       first ??= page
       if (view === 'document' && page.cursor !== first.cursor) return undefined

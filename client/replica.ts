@@ -218,8 +218,12 @@ export class Replica {
     const pending = this.outbox.get(number)
     if (pending === undefined) return
     if (pending.kind === kind && pending.key === key && isSameBody(pending.body, body)) this.outbox.accept(number, cursor)
-    // The hub leaves out what it has of an update. So one that still differs is left to the hub's answer.
-    else if ((pending.stage === 'saved' || pending.stage === 'sent') && pending.round === 0)
+    // The hub leaves out what it has of an update, and makes other changes of some actions. What differs for that is left to the hub's answer.
+    else if (
+      Object.hasOwn(CHANGES, pending.kind) &&
+      (pending.stage === 'saved' || pending.stage === 'sent') &&
+      pending.round === 0
+    )
       this.outbox.add(pending.kind, pending.key, pending.body, [pending])
   }
 

@@ -113,7 +113,12 @@ export const ACTIONS = {
     'Makes an annotation, or changes the fields that are given.'
   ),
   'annotation.remove': row('book', bookId, annotationId, 'Marks an annotation as removed. Its content stays.'),
-  'annotation.restore': row('book', bookId, annotationId, 'Takes the mark away.'),
+  'annotation.restore': row(
+    'book',
+    bookId,
+    map({ id: key(128), cursor: opt(positive) }),
+    'Takes the mark away. With `cursor`, makes the annotation what it was before that change, too.'
+  ),
   'position.set': row('book', bookId, map(positionFields), "Sets this device's place in the book."),
   'position.restore': row(
     'book',
@@ -169,6 +174,7 @@ export const VIEWS = {
   books: 'every book; `key` is empty',
   book: 'one book; `key` is its id',
   annotations: "a book's annotations as plain maps, removed ones included; `key` is the book's id",
+  'annotation-history': "how an annotation was before, thinned out with time; `key` is the book's id, `item` the annotation's",
   document: "a book's annotation document; `key` is the book's id",
   positions: "a book's positions, by device; `key` is the book's id",
   'position-history': "the places that devices had in a book, thinned out with time; `key` is the book's id",

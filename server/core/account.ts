@@ -221,8 +221,11 @@ export class Account {
     // A device is cut off whatever the disk says.
     if (kind !== 'device.revoke') this.#host.mustTakeWrites()
     const note = secretHash === undefined ? 0 : { digest: 0, secretHash }
-    const atMs = Math.floor(this.#host.clock.nowMs())
-    const cursor = this.#guard(() => this.#append(new Origin(key, ''), 0, atMs, kind, key, body, encodeValue(body), note))
+    const nowMs = this.#host.clock.nowMs()
+    const origin = new Origin(key, '')
+    const cursor = this.#guard(() =>
+      this.#append(origin, 0, Math.floor(nowMs), this.#nextTimeUs(nowMs), kind, key, body, encodeValue(body), note)
+    )
     this.#isStoringDue = true
     if (kind === 'device.revoke')
       for (const follower of this.followers) if (follower.device === key) follower.end(new HubError('device-revoked'))
@@ -330,7 +333,7 @@ export class Account {
     const context = {
       views: this.views,
       documents: this.documents,
-      device: origin.device,
+      at: { cursor: this.#head + 1, timeUs: this.#nextTimeUs(nowMs), device: origin.device },
       epoch: this.epoch,
       atMs: claimedMs,
       nowMs
@@ -338,13 +341,20 @@ export class Account {
     const outcome = handleAction(context, kind, key, held)
     const note = outcome.note === undefined ? content : { digest: content, ...outcome.note }
     const changeBytes = outcome.body === body ? bytes : encodeValue(outcome.body)
-    return this.#append(origin, number, claimedMs, outcome.kind, key, outcome.body as ChangeBody<ChangeKind>, changeBytes, note)
+    const made = outcome.body as ChangeBody<ChangeKind>
+    return this.#append(origin, number, claimedMs, context.at.timeUs, outcome.kind, key, made, changeBytes, note)
+  }
+
+  /** Strictly rising, even where the clock goes back. */
+  #nextTimeUs(nowMs: number): number {
+    return Math.max(this.#timeUs + 1, Math.floor(nowMs * 1_000))
   }
 
   #append(
     { device, client, deviceName, clientName }: Origin,
     number: number,
     atMs: number,
+    timeUs: number,
     kind: ChangeKind,
     key: string,
     body: ChangeBody<ChangeKind>,
@@ -352,7 +362,6 @@ export class Account {
     note: number | RichNote
   ): number {
     const cursor = this.#head + 1
-    const timeUs = Math.max(this.#timeUs + 1, Math.floor(this.#host.clock.nowMs() * 1_000))
     fold(this.views, { cursor, timeUs, device, client, number, atMs, kind, key, body }, note)
     this.#head = cursor
     this.#timeUs = timeUs

@@ -11,16 +11,18 @@ import {
   scan,
   type Plain
 } from '../../protocol/index.ts'
-import { markAnnotation, putAnnotation } from './documents/annotations.ts'
+import { markAnnotation, putAnnotation, restoreAnnotation, type PlainAnnotation } from './documents/annotations.ts'
 import type { Document } from './documents/document.ts'
 import type { Documents } from './documents/documents.ts'
+import type { Moment } from './documents/versions.ts'
 import type { RichNote } from './fold.ts'
 import type { Views } from './views.ts'
 
 /** What an action may look at and change before it becomes a change. */
 export interface ActionContext {
   readonly views: Views
-  readonly device: string
+  /** Where the change will stand, and who asks for it. */
+  readonly at: Moment
   readonly epoch: string
   /** The client's clock, clamped to the hub's. */
   readonly atMs: number
@@ -40,14 +42,21 @@ type Handler<K extends ActionKind> = (context: ActionContext, key: string, body:
 
 /** Turns each kind of action into its change, or throws the HubError that refuses it and changes nothing. */
 const HANDLERS: { readonly [K in ActionKind]: Handler<K> } = {
-  'annotation.update': ({ documents, nowMs, device }, book, update) => ({
+  'annotation.update': ({ documents, nowMs, at }, book, update) => ({
     kind: 'annotation.update',
-    body: documents.use(book, nowMs).apply(update, device)
+    body: documents.use(book, nowMs).apply(update, at)
   }),
   'annotation.put': (context, book, { id, ...fields }) =>
     edit(context, book, doc => putAnnotation(doc, id, fields, context.atMs)),
   'annotation.remove': (context, book, { id }) => edit(context, book, doc => markAnnotation(doc, id, context.atMs)),
-  'annotation.restore': (context, book, { id }) => edit(context, book, doc => markAnnotation(doc, id, undefined)),
+  'annotation.restore': (context, book, { id, cursor }) => {
+    if (cursor === undefined) return edit(context, book, doc => markAnnotation(doc, id, undefined))
+    const version = context.documents.versions(book, id).find(known => known.cursor === cursor)
+    if (version === undefined)
+      throw new HubError('not-found', 'no such version of this annotation is kept', { field: 'body.cursor' })
+    const fields = decodeValue(version.fields) as PlainAnnotation
+    return edit(context, book, doc => restoreAnnotation(doc, id, fields, context.atMs))
+  },
   'position.set': (_, _book, body) => ({ kind: 'position.set', body }),
   'position.restore': ({ views }, book, { cursor }) => {
     for (const [, { versions }] of views.range('positionHistories', [book], '', LIMITS.maxNodes)) {
@@ -75,8 +84,8 @@ export const needsDocument = (kind: string, key: string): boolean =>
   kind.startsWith('annotation.') && isActionKind(kind) && ACTIONS[kind].key.fault(key) === undefined
 
 /** A plain annotation action becomes the Yjs update that has its effect, so that plain and Yjs writers cannot lose each other's work. */
-function edit({ documents, nowMs, epoch }: ActionContext, book: string, change: Parameters<Document['edit']>[0]): Outcome {
-  return { kind: 'annotation.update', body: documents.use(book, nowMs).edit(change), note: { madeIn: epoch } }
+function edit({ documents, nowMs, epoch, at }: ActionContext, book: string, change: Parameters<Document['edit']>[0]): Outcome {
+  return { kind: 'annotation.update', body: documents.use(book, nowMs).edit(change, at), note: { madeIn: epoch } }
 }
 
 function known({ views }: ActionContext, book: string, kind: 'book.remove' | 'book.restore'): Outcome {

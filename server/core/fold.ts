@@ -1,5 +1,5 @@
 import { mergeFields, positionReplaces, type ChangeBody, type ChangeKind } from '../../protocol/index.ts'
-import { addVersion } from './history.ts'
+import { addPosition } from './history.ts'
 import type { BookRecord, PositionRecord } from './records.ts'
 import type { Views } from './views.ts'
 
@@ -46,7 +46,7 @@ const FOLDS: { readonly [K in ChangeKind]: Fold<K> } = {
     if (!positionReplaces(record, views.get('positions', change.key, change.device))) return
     views.put('positions', place, record)
     const history = views.edit('positionHistories', place, () => ({ versions: [], added: 0 }))
-    addVersion(history, change.cursor, change.timeUs, change.atMs, change.body)
+    addPosition(history, change.cursor, change.timeUs, change.atMs, change.body)
   },
   'book.put': (views, change) => views.put('books', [change.key], mergeBook(views.get('books', change.key), change)),
   'book.remove': (views, change) => markBook(views, change, true),

@@ -1,5 +1,5 @@
 import { encodeValue, type ActionBody } from '../../protocol/index.ts'
-import type { PositionHistoryRecord, PositionVersion } from './records.ts'
+import type { AnnotationHistoryRecord, AnnotationVersion, PositionHistoryRecord, PositionVersion } from './records.ts'
 
 /** The newest versions are all kept. */
 const DENSE_VERSIONS = 32
@@ -9,14 +9,15 @@ const THIN_AFTER = 32
 const HOURLY_US = 48 * 3_600e6
 const HOUR_US = 3_600e6
 const DAY_US = 86_400e6
-/** What is kept at most of one device's places in one book, the oldest leaving first. */
+/** What is kept at most of one device's places in one book, or of one annotation, the oldest leaving first. */
 const MAX_VERSIONS = 256
-const MAX_BYTES = 131_072
+const MAX_POSITION_BYTES = 131_072
+const MAX_ANNOTATION_BYTES = 524_288
 
 const progressionOf = (fields: ActionBody<'position.set'>): number => fields.progression ?? 0
 
 /** Adds the newest place of a device to those that can be restored. The version before a jump back is kept longer than its neighbours. */
-export function addVersion(
+export function addPosition(
   history: PositionHistoryRecord,
   cursor: number,
   timeUs: number,
@@ -30,11 +31,38 @@ export function addVersion(
   history.added += 1
   if (history.added < THIN_AFTER) return
   history.added = 0
-  history.versions = thinned(versions)
+  history.versions = thinned(versions, sizeOf, MAX_POSITION_BYTES)
+}
+
+/**
+ * An annotation's history with versions that were found since, by rising cursor; those that it has already do nothing. A version before a removal, or before
+ * the edit of another device, is kept longer than its neighbours.
+ */
+export function withVersions(
+  history: AnnotationHistoryRecord | undefined,
+  found: readonly AnnotationVersion[]
+): AnnotationHistoryRecord {
+  let versions = [...(history?.versions ?? [])]
+  let added = history?.added ?? 0
+  for (const version of found) {
+    const last = versions.at(-1)
+    if (last !== undefined && (version.cursor <= last.cursor || isSame(version.fields, last.fields))) continue
+    const isTurn = version.isTurn === true || version.device !== last?.device
+    versions.push({ ...version, ...(isTurn && { isTurn }) })
+    added += 1
+    if (added < THIN_AFTER) continue
+    added = 0
+    versions = thinned(versions, ({ fields }) => fields.length, MAX_ANNOTATION_BYTES)
+  }
+  return { versions, added }
 }
 
 /** The same versions give the same, on every hub: time is the log's own. */
-function thinned(versions: readonly PositionVersion[]): PositionVersion[] {
+function thinned<V extends { readonly timeUs: number; isTurn?: true }>(
+  versions: readonly V[],
+  bytesOf: (version: V) => number,
+  maxBytes: number
+): V[] {
   const newestUs = versions.at(-1)!.timeUs
   const dense = versions.length - DENSE_VERSIONS
   let kept = versions.filter(
@@ -43,13 +71,16 @@ function thinned(versions: readonly PositionVersion[]): PositionVersion[] {
   if (kept.length > MAX_VERSIONS) kept = kept.slice(-MAX_VERSIONS)
   let bytes = 0
   let first = kept.length
-  while (first > 0 && (bytes += sizeOf(kept[first - 1]!)) <= MAX_BYTES) first -= 1
+  while (first > 0 && (bytes += bytesOf(kept[first - 1]!)) <= maxBytes) first -= 1
   return kept.slice(Math.min(first, kept.length - 1))
 }
 
-function isLastOfSpan({ timeUs }: PositionVersion, next: PositionVersion, newestUs: number): boolean {
+function isLastOfSpan({ timeUs }: { readonly timeUs: number }, next: { readonly timeUs: number }, newestUs: number): boolean {
   const spanUs = newestUs - timeUs <= HOURLY_US ? HOUR_US : DAY_US
   return Math.floor(timeUs / spanUs) !== Math.floor(next.timeUs / spanUs)
 }
 
 const sizeOf = (version: PositionVersion): number => (version.bytes ??= encodeValue(version.fields).length)
+
+const isSame = (left: Uint8Array, right: Uint8Array): boolean =>
+  left.length === right.length && left.every((byte, index) => byte === right[index])

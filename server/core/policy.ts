@@ -26,6 +26,7 @@ export const LEAST_ACTOR: { readonly [V in Verb]: Actor } = {
   books: 'reader',
   book: 'reader',
   annotations: 'reader',
+  'annotation-history': 'reader',
   document: 'reader',
   positions: 'reader',
   'position-history': 'reader',

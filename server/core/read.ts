@@ -1,7 +1,16 @@
-import { checked, encodeValue, HubError, key as keyShape, LIMITS, type Plain, type ViewName } from '../../protocol/index.ts'
+import {
+  checked,
+  decodeValue,
+  encodeValue,
+  HubError,
+  key as keyShape,
+  LIMITS,
+  type Plain,
+  type ViewName
+} from '../../protocol/index.ts'
 import type { Account } from './account.ts'
-import { listAnnotations } from './documents/annotations.ts'
-import type { BookRecord, DeviceRecord, PositionRecord, PositionVersion } from './records.ts'
+import { listAnnotations, type PlainAnnotation } from './documents/annotations.ts'
+import type { AnnotationVersion, BookRecord, DeviceRecord, PositionRecord, PositionVersion } from './records.ts'
 
 /** A list view's page ends once it has this many entries or bytes. */
 const PAGE_ENTRIES = 1_000
@@ -24,12 +33,13 @@ type ListView = Exclude<ViewName, 'document'>
 /** Where a page of a list view begins, and how many entries it wants at most. */
 interface Place {
   readonly key: string
+  readonly item: string
   readonly after: string
   readonly limit: number
   readonly nowMs: number
 }
 
-/** How each list view is read, from the records as they stand. The book's document MUST be in memory for `annotations`. */
+/** How each list view is read, from the records as they stand. The book's document MUST be in memory for those of annotations. */
 const VIEW_READERS: { readonly [V in ListView]: (account: Account, place: Place) => [string, Plain][] } = {
   books: ({ views }, { after, limit }) => views.range('books', [], after, limit).map(([id, book]) => [id, publicBook(book)]),
   book: ({ views }, { key, after }) => {
@@ -39,12 +49,17 @@ const VIEW_READERS: { readonly [V in ListView]: (account: Account, place: Place)
   },
   annotations: ({ documents }, { key, after, limit, nowMs }) =>
     documents.isKnown(key) ? listAnnotations(documents.use(key, nowMs).doc, after, limit) : [],
+  'annotation-history': ({ documents }, { key, item, after, limit }) => {
+    if (item === '') throw new HubError('bad-request', 'this view is read of one annotation at a time', { field: 'item' })
+    const versions = documents.versions(key, item).filter(({ cursor }) => versionId(cursor) > after)
+    return versions.slice(0, limit).map(publicAnnotationVersion)
+  },
   positions: ({ views }, { key, after, limit }) =>
     views.range('positions', [key], after, limit).map(([device, position]) => [device, publicPosition(position)]),
   'position-history': ({ views }, { key, after, limit }) =>
     views
       .range('positionHistories', [key], '', LIMITS.maxNodes)
-      .flatMap(([device, { versions }]) => versions.map(version => publicVersion(device, version)))
+      .flatMap(([device, { versions }]) => versions.map(version => publicPositionVersion(device, version)))
       .filter(([id]) => id > after)
       .sort(([left], [right]) => (left < right ? -1 : 1))
       .slice(0, limit),
@@ -57,25 +72,27 @@ const VIEW_READERS: { readonly [V in ListView]: (account: Account, place: Place)
 }
 
 /**
- * Checks what a reader names: both go into keys of records, where not every text can stand.
+ * Checks what a reader names: it goes into keys of records, where not every text can stand.
  * @throws HubError `bad-request`
  */
-export function checkPlace(key: string, after: string): void {
+export function checkPlace(key: string, after: string, item = ''): void {
   if (key !== '') checked('bad-request', placeShape, key, 'key')
+  if (item !== '') checked('bad-request', placeShape, item, 'item')
   if (after !== '') checked('bad-request', placeShape, after, 'after')
 }
 
 /**
  * Reads a page of a list view, as the records stand now: show it only once they are durable.
+ * @param item the annotation, in the view that is of one
  * @throws HubError `not-found`, `bad-request`
  */
-export function readPage(account: Account, view: ListView, key: string, after: string, nowMs: number): Page {
-  checkPlace(key, after)
+export function readPage(account: Account, view: ListView, key: string, after: string, nowMs: number, item = ''): Page {
+  checkPlace(key, after, item)
   const value: [string, Plain][] = []
   let bytes = 0
   let next = after
   for (let limit = FIRST_ENTRIES; ; limit *= 2) {
-    const entries = VIEW_READERS[view](account, { key, after: next, limit, nowMs })
+    const entries = VIEW_READERS[view](account, { key, item, after: next, limit, nowMs })
     for (const entry of entries) {
       if (value.length >= PAGE_ENTRIES || bytes >= PAGE_BYTES) return { value, next }
       const size = encodeValue(entry).length
@@ -103,9 +120,16 @@ const publicPosition = ({ fields, atMs, cursor, changedAtUs }: PositionRecord): 
   changedAtUs
 })
 
-/** Its id sorts as its cursor does. */
-const publicVersion = (device: string, { fields, atMs, cursor, timeUs }: PositionVersion): [string, Plain] => [
-  String(cursor).padStart(16, '0'),
+/** Sorts as the cursor does. */
+const versionId = (cursor: number): string => String(cursor).padStart(16, '0')
+
+const publicAnnotationVersion = ({ fields, device, cursor, timeUs }: AnnotationVersion): [string, Plain] => [
+  versionId(cursor),
+  { ...(decodeValue(fields) as PlainAnnotation), device, cursor, changedAtUs: timeUs }
+]
+
+const publicPositionVersion = (device: string, { fields, atMs, cursor, timeUs }: PositionVersion): [string, Plain] => [
+  versionId(cursor),
   { ...fields, device, atMs, cursor, changedAtUs: timeUs }
 ]
 

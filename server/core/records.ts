@@ -42,6 +42,35 @@ export interface PositionHistoryRecord {
   added: number
 }
 
+/** How an annotation stood before a change. */
+export interface AnnotationVersion {
+  /** Of the change. */
+  readonly cursor: number
+  readonly timeUs: number
+  /** Who made the change. */
+  readonly device: string
+  /** The annotation in plain form, without its mark of removal, as msgpack. */
+  readonly fields: Uint8Array
+  /** The change removed it, or came from another device than the one before. */
+  isTurn?: true
+}
+
+/** How an annotation stood before, thinned out with time: what can be restored, below the floor too. */
+export interface AnnotationHistoryRecord {
+  /** By rising cursor. */
+  readonly versions: readonly AnnotationVersion[]
+  /** How many came since they were last thinned out. */
+  readonly added: number
+}
+
+/** A time of edits of one document: of what each device changes in it one version is kept. */
+export interface BurstRecord {
+  readonly startedUs: number
+  /** Who made the last edit. */
+  readonly lastDevice: string
+  readonly touched: readonly (readonly [annotation: string, ...devices: string[]])[]
+}
+
 export interface SettingRecord {
   readonly value: Plain
   readonly cursor: number
@@ -85,6 +114,8 @@ export interface SnapshotRecord {
   readonly update: Uint8Array
   /** Which device each Yjs client id belongs to; `@` and an epoch stand for the hub itself. */
   readonly owners: readonly (readonly [yjsClient: number, device: string])[]
+  /** What was under way then. */
+  readonly burst?: BurstRecord
 }
 
 /**
@@ -120,6 +151,8 @@ export interface Tables {
   clients: ClientRecord
   /** book */
   documents: DocumentRecord
+  /** book, annotation */
+  annotationHistories: AnnotationHistoryRecord
   /** book */
   snapshots: SnapshotRecord
 }

@@ -11,6 +11,7 @@ import {
   type Connection,
   type Frame,
   type Plain,
+  type ViewName,
   type WireAction
 } from '../../protocol/index.ts'
 import type { Account, Follower } from './account.ts'
@@ -30,6 +31,8 @@ import type { Answers, Submitter } from './turn.ts'
 const MAX_REFUSED_IN_A_ROW = 1_000
 /** Yjs may have failed on each half-way, and the document been built anew. */
 const MAX_BAD_UPDATES_IN_A_ROW = 10
+/** Views that are read from a book's document. */
+const OF_DOCUMENTS: ReadonlySet<string> = new Set<ViewName>(['annotations', 'annotation-history', 'document'])
 /** More answers than this, which may come with long reasons, are parted into several frames. */
 const ANSWERS_PER_FRAME = 250
 
@@ -244,18 +247,18 @@ export class Session implements LiveSession, Follower, Submitter {
   }
 
   /** Views are read as they stand, and sent once that is durable. */
-  async #read({ account, origin }: Member, { id, view, key, after }: Frame<'read'>): Promise<void> {
+  async #read({ account, origin }: Member, { id, view, key, after, item = '' }: Frame<'read'>): Promise<void> {
     const nowMs = this.#host.clock.nowMs()
     let page: { value: Plain; next: string; cursor: number } | HubError
     try {
       if (!permits(origin.actor, view)) throw new HubError('forbidden')
-      checkPlace(key, after)
-      if ((view === 'annotations' || view === 'document') && account.documents.isKnown(key)) await account.documents.load([key])
+      checkPlace(key, after, item)
+      if (OF_DOCUMENTS.has(view) && account.documents.isKnown(key)) await account.documents.load([key])
       if (this.#isClosed) return
       page =
         view === 'document'
           ? this.#host.readings.next(this, account, key, after, nowMs)
-          : { ...readPage(account, view, key, after, nowMs), cursor: account.head }
+          : { ...readPage(account, view, key, after, nowMs, item), cursor: account.head }
     } catch (error) {
       if (!(error instanceof HubError)) throw error
       page = error

@@ -83,6 +83,34 @@ test('a plain client and a Yjs client see the same annotations', async context =
   )
 })
 
+test('an earlier version of an annotation comes back, and an earlier place, each by one action', async context => {
+  const core = coreHub()
+  const { account, devices } = await core.account('phone', 'laptop')
+  const phone = await read(context, core, devices['phone']!.token)
+  const laptop = await read(context, core, devices['laptop']!.token)
+  await Promise.all([phone.client.live(), laptop.client.live()])
+  const [ours, theirs] = [await phone.client.annotations('b1'), await laptop.client.annotations('b1')]
+  const id = ours.put({ kind: 'note', note: 'the good one', color: 'red' })
+  await until(() => theirs.get(id)?.note === 'the good one')
+  theirs.put({ id, note: 'the bad one', color: null })
+  await laptop.client.settled()
+  const [version, ...others] = await ours.versions(id)
+  assert.equal([version?.id, version?.note, version?.color, version?.device], [id, 'the good one', 'red', laptop.client.device])
+  assert.equal(others, [])
+  const { head } = account
+  const { cursor } = await ours.restore(id, version!.cursor)
+  assert.is(cursor, head + 1)
+  await until(() => theirs.get(id)?.note === 'the good one' && theirs.get(id)?.color === 'red')
+  const refused = await ours.restore(id, 1).catch((error: unknown) => error)
+  assert.is((refused as { code: string }).code, 'not-found')
+  const { cursor: place } = await phone.client.setPosition('b1', { progression: 0.5 })
+  await phone.client.setPosition('b1', { progression: 0.1 })
+  await phone.client.restorePosition('b1', place)
+  await until(() => phone.client.positions('b1').newest?.progression === 0.5)
+  await phone.client.settled()
+  assert.is(account.head, head + 4)
+})
+
 test('a revoked device is closed with the reason', async context => {
   const core = coreHub()
   const { account, devices } = await core.account('phone', 'laptop')

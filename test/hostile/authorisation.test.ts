@@ -150,7 +150,7 @@ async function askByWire(
       ? encodeFrame('ping', { nonce: 1 })
       : verb in ACTIONS
         ? encodeFrame('push', { confirmed: 0, actions: [[1, 0, verb, id, BODIES[verb as ActionKind](id)]] })
-        : encodeFrame('read', { id: 1, view: verb as ViewName, key: id, after: '' })
+        : encodeFrame('read', { id: 1, view: verb as ViewName, key: id, after: '', item: 'mark' })
   const hello =
     token === undefined ? [] : [helloFrame(token, { client: `c${cell}`, ...(verb === 'follow' && { epoch, cursor: 1 }) })]
   const { frames, closeCode } = await converse(url, [...hello, asks], isAnswer(verb))

@@ -257,9 +257,9 @@ export class TestClient {
   }
 
   /** A page of a view, or its refusal. */
-  async read(view: ViewName, key = '', after = ''): Promise<Frame<'view'> | Frame<'failed'>> {
+  async read(view: ViewName, key = '', after = '', item = ''): Promise<Frame<'view'> | Frame<'failed'>> {
     const id = ++this.#reads
-    this.send('read', { id, view, key, after })
+    this.send('read', { id, view, key, after, ...(item !== '' && { item }) })
     for (;;) {
       const frame = this.frames.find(frame => (frame.kind === 'view' || frame.kind === 'failed') && frame.id === id)
       if (frame !== undefined) return frame as Frame<'view'> | Frame<'failed'>
@@ -269,10 +269,10 @@ export class TestClient {
   }
 
   /** All pages of a list view. */
-  async list(view: ViewName, key = ''): Promise<[id: string, value: { [field: string]: Plain }][]> {
+  async list(view: ViewName, key = '', item = ''): Promise<[id: string, value: { [field: string]: Plain }][]> {
     const entries: [string, { [field: string]: Plain }][] = []
     for (let after = ''; ;) {
-      const page = await this.read(view, key, after)
+      const page = await this.read(view, key, after, item)
       if (page.kind === 'failed') throw new Error(`${view} failed: ${page.code} ${page.message}`)
       entries.push(...(page.value as [string, { [field: string]: Plain }][]))
       if (page.next === '') return entries

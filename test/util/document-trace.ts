@@ -1,8 +1,9 @@
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { HubError, type ErrorCode } from '../../protocol/index.ts'
-import { Document } from '../../server/core/documents/document.ts'
+import { Document, type TailUpdate } from '../../server/core/documents/document.ts'
 import { listAnnotations } from '../../server/core/documents/annotations.ts'
+import type { Moment } from '../../server/core/documents/versions.ts'
 
 /** A document's bytes. Deleted edits lie in more or fewer pieces, as they came; once read again they lie in one. */
 function bytesOf(document: Document): string {
@@ -33,18 +34,23 @@ export function refusalOf(act: () => unknown): ErrorCode | undefined {
   }
 }
 
+/** Where a device's update stands in a log that has nothing else. */
+export const momentOf = (device: string, cursor = 1): Moment => ({ cursor, timeUs: cursor * 1_000_000, device })
+
 /** A document that remembers what its log would hold, so that it can be built again. */
 export class LoggedDocument {
   readonly document = new Document('epoch', undefined, [])
-  readonly log: { update: Uint8Array; owner: string }[] = []
+  readonly log: TailUpdate[] = []
 
   apply(update: Uint8Array, device: string): void {
-    this.log.push({ update: this.document.apply(update, device), owner: device })
+    const at = momentOf(device, this.log.length + 1)
+    this.log.push({ update: this.document.apply(update, at), owner: device, at })
   }
 
   edit(change: (doc: Y.Doc) => void): Uint8Array {
-    const update = this.document.edit(change)
-    this.log.push({ update, owner: '@epoch' })
+    const at = momentOf('plain', this.log.length + 1)
+    const update = this.document.edit(change, at)
+    this.log.push({ update, owner: '@epoch', at })
     return update
   }
 

@@ -17,6 +17,9 @@ const utf8 = new TextEncoder()
 /** A view's page is a frame, a list and an entry deep already. */
 const MAX_DEPTH = LIMITS.maxDepth - 3
 
+/** False for what a Yjs client wrote under a name that no action can have. */
+export const isAnnotationId = (id: string): boolean => idShape.fault(id) === undefined
+
 /** The plain form of an annotation. */
 export type PlainAnnotation = { [field: string]: Plain }
 
@@ -29,7 +32,7 @@ type Entry = Y.Map<unknown> | PlainAnnotation
  */
 export function listAnnotations(doc: Y.Doc, after = '', limit = Infinity): [id: string, annotation: PlainAnnotation][] {
   const entries = doc.getMap(root)
-  const ids = [...entries.keys()].filter(id => id > after && idShape.fault(id) === undefined).sort()
+  const ids = [...entries.keys()].filter(id => id > after && isAnnotationId(id)).sort()
   const found: [string, PlainAnnotation][] = []
   for (const id of ids) {
     if (found.length >= limit) break
@@ -47,17 +50,24 @@ export function putAnnotation(doc: Y.Doc, id: string, fields: PutFields, atMs: n
   const known = entryOf(doc, id)
   const changed = Object.entries(fields).filter(([name, value]) => differs(known, name, value))
   if (known !== undefined && changed.length === 0) return
-  let entry = openEntry(doc, id)
-  if (entry === undefined) {
-    // With its note from the start: two devices that each made the text later would lose one of the two.
-    entry = doc.getMap(root).set(id, new Y.Map<unknown>([[textField, new Y.Text()]]))
-    entry.set('createdAtMs', atMs)
-  }
-  for (const [name, value] of changed) {
-    if (name === textField) putText(entry, (value as string | null) ?? '')
-    else if (value === null) entry.delete(name)
-    else entry.set(name, value)
-  }
+  const entry = openEntry(doc, id) ?? newEntry(doc, id, atMs)
+  for (const [name, value] of changed) putField(entry, name, value)
+  entry.set('updatedAtMs', atMs)
+}
+
+/**
+ * Makes an annotation what it was, and takes the mark of removal away. Only what differs is changed, of a note too, so that what others do meanwhile is
+ * merged. Does nothing when it is so already.
+ */
+export function restoreAnnotation(doc: Y.Doc, id: string, version: PlainAnnotation, atMs: number): void {
+  const known = entryOf(doc, id)
+  const names = new Set(Object.keys(version))
+  if (known !== undefined) for (const name of known instanceof Y.Map ? known.keys() : Object.keys(known)) names.add(name)
+  names.delete('updatedAtMs')
+  const changed = [...names].filter(name => differs(known, name, version[name] ?? null))
+  if (changed.length === 0) return
+  const entry = openEntry(doc, id) ?? newEntry(doc, id, atMs)
+  for (const name of changed) putField(entry, name, version[name] ?? null)
   entry.set('updatedAtMs', atMs)
 }
 
@@ -87,13 +97,27 @@ function openEntry(doc: Y.Doc, id: string): Y.Map<unknown> | undefined {
   return doc.getMap(root).set(id, new Y.Map<unknown>(Object.entries(entry)))
 }
 
+/** With its note from the start: two devices that each made the text later would lose one of the two. */
+function newEntry(doc: Y.Doc, id: string, atMs: number): Y.Map<unknown> {
+  const entry = doc.getMap(root).set(id, new Y.Map<unknown>([[textField, new Y.Text()]]))
+  entry.set('createdAtMs', atMs)
+  return entry
+}
+
+function putField(entry: Y.Map<unknown>, name: string, value: Plain): void {
+  if (name === textField) putText(entry, (value as string | null) ?? '')
+  else if (value === null) entry.delete(name)
+  else entry.set(name, value)
+}
+
 const heldIn = (entry: Entry | undefined, name: string): unknown => (entry instanceof Y.Map ? entry.get(name) : entry?.[name])
 
 /** An empty note is the same as none. */
 function differs(entry: Entry | undefined, name: string, value: Plain): boolean {
   const held = heldIn(entry, name)
   if (name === textField) return (held instanceof Y.Text ? held.toJSON() : (held ?? '')) !== (value ?? '')
-  return value === null ? held !== undefined : !isSameValue(held, value)
+  if (value === null) return held !== undefined
+  return !isSameValue(held instanceof Y.AbstractType ? toPlain(held, 2) : held, value)
 }
 
 function putText(entry: Y.Map<unknown>, next: string): void {
@@ -105,7 +129,7 @@ function putText(entry: Y.Map<unknown>, next: string): void {
 }
 
 /** The value as a frame can carry it, or undefined. Yjs clients may write anything. */
-function toPlain(value: unknown, depth: number): Plain | undefined {
+export function toPlain(value: unknown, depth: number): Plain | undefined {
   if (value === null || typeof value === 'boolean' || value instanceof Uint8Array) return value
   if (value instanceof Y.Text && !(value instanceof Y.XmlText)) return toPlain(value.toJSON(), depth)
   if (typeof value === 'string') return value.replaceAll(/\p{Surrogate}/gu, '\ufffd')
@@ -127,7 +151,7 @@ function toPlain(value: unknown, depth: number): Plain | undefined {
 const isMapKey = (name: string): boolean =>
   !FORBIDDEN_KEYS.has(name) && utf8.encode(name).length <= LIMITS.maxMapKeyBytes && !/\p{Surrogate}/u.test(name)
 
-const isMap = (value: unknown): value is PlainAnnotation =>
+export const isMap = (value: unknown): value is PlainAnnotation =>
   typeof value === 'object' &&
   value !== null &&
   !Array.isArray(value) &&

@@ -2,11 +2,13 @@ import * as Y from 'yjs'
 import { HubError, LIMITS } from '../../../protocol/index.ts'
 import type { SnapshotRecord } from '../records.ts'
 import { inspectUpdate } from './gate.ts'
+import { Versions, type Moment } from './versions.ts'
 
 /** One of the log's updates of a document, and whose Yjs client made it. */
 export interface TailUpdate {
   readonly update: Uint8Array
   readonly owner: string
+  readonly at: Moment
 }
 
 /**
@@ -22,11 +24,12 @@ export const hubOwner = (epoch: string): string => `@${epoch}`
  */
 export class Document {
   readonly #hub: string
-  #doc: Y.Doc
+  #doc!: Y.Doc
+  #versions!: Versions
   #snapshot: SnapshotRecord | undefined
   readonly #owners: Map<number, string>
   /** Everything since the snapshot; what the document is rebuilt from when Yjs fails half-way. */
-  readonly #tail: Uint8Array[] = []
+  readonly #tail: Omit<TailUpdate, 'owner'>[] = []
   #tailBytes = 0
   /** How long the tail was when no snapshot could be made of it. */
   #triedAt = 0
@@ -36,11 +39,11 @@ export class Document {
     this.#hub = hubOwner(epoch)
     this.#snapshot = snapshot
     this.#owners = new Map(snapshot?.owners ?? [])
-    for (const { update, owner } of tail) {
-      this.#keep(update)
+    for (const { update, owner, at } of tail) {
+      this.#keep(update, at)
       for (const client of Y.parseUpdateMeta(update).to.keys()) this.#own(client, owner)
     }
-    this.#doc = this.#build()
+    this.#build()
   }
 
   /** To read from. Changing it by any other way than `apply` and `edit` would keep the change from the log. */
@@ -48,8 +51,17 @@ export class Document {
     return this.#doc
   }
 
+  /** How annotations stood before, where no record holds it yet. */
+  get versions(): Versions {
+    return this.#versions
+  }
+
   /** What it takes, as encoded. */
   get heldBytes(): number {
+    return this.#documentBytes + this.#versions.freshBytes
+  }
+
+  get #documentBytes(): number {
     return (this.#snapshot?.update.length ?? 0) + this.#tailBytes
   }
 
@@ -57,7 +69,11 @@ export class Document {
   get isSnapshotDue(): boolean {
     const isLong = this.#tail.length - this.#triedAt >= 512 && this.#tailBytes * 2 >= (this.#snapshot?.update.length ?? 0)
     // Edits take room until a snapshot shows what is left of them.
-    return isLong || (this.#triedAt === 0 && this.#tailBytes >= LIMITS.maxDocumentBytes / 4)
+    return (
+      isLong ||
+      this.#versions.freshBytes >= LIMITS.maxDocumentBytes / 4 ||
+      (this.#triedAt === 0 && this.#tailBytes >= LIMITS.maxDocumentBytes / 4)
+    )
   }
 
   get hasTail(): boolean {
@@ -65,11 +81,12 @@ export class Document {
   }
 
   /**
-   * Applies an untrusted Yjs v1 update of `device`.
+   * Applies an untrusted Yjs v1 update of the device in `at`.
    * @returns what it brings that the document did not have: the update itself, as a rule
    * @throws HubError `bad-update`, `update-gap`, `foreign-client`, `document-too-large`
    */
-  apply(update: Uint8Array, device: string): Uint8Array {
+  apply(update: Uint8Array, at: Moment): Uint8Array {
+    const { device } = at
     this.#room(update.length)
     if (this.#owners.size >= LIMITS.maxDocumentClients)
       throw new HubError('document-too-large', 'too many Yjs clients have edited this book')
@@ -78,17 +95,18 @@ export class Document {
     try {
       // Yjs takes known edits on trust: a struct that claims to go on from one in another place would stand elsewhere after a restart.
       if (repeats) fresh = Y.diffUpdate(update, Y.encodeStateVector(this.#doc))
+      this.#versions.at = at
       Y.applyUpdate(this.#doc, fresh)
     } catch {
-      this.#doc = this.#build()
+      this.#build()
       throw new HubError('bad-update', 'the Yjs update cannot be applied')
     }
     if (this.#doc.store.pendingStructs !== null || this.#doc.store.pendingDs !== null) {
-      this.#doc = this.#build()
+      this.#build()
       throw new HubError('update-gap')
     }
     for (const client of ends.keys()) this.#own(client, device)
-    this.#keep(fresh)
+    this.#keep(fresh, at)
     return fresh
   }
 
@@ -97,7 +115,7 @@ export class Document {
    * @returns the change as a Yjs v1 update
    * @throws HubError `document-too-large`, `bad-update`, and what `change` throws
    */
-  edit(change: (doc: Y.Doc) => void): Uint8Array {
+  edit(change: (doc: Y.Doc) => void, at: Moment): Uint8Array {
     this.#room(LIMITS.maxBodyBytes)
     this.#doc.clientID = this.#hubClient()
     let made: Uint8Array | undefined
@@ -105,11 +123,12 @@ export class Document {
       made = update
     }
     this.#doc.on('update', note)
+    this.#versions.at = at
     try {
       this.#doc.transact(() => change(this.#doc))
     } catch (error) {
       const isUnchanged = error instanceof HubError && made === undefined
-      if (!isUnchanged) this.#doc = this.#build()
+      if (!isUnchanged) this.#build()
       if (error instanceof HubError) throw error
       throw new HubError('bad-update', 'Yjs cannot change the document in this way')
     } finally {
@@ -117,7 +136,7 @@ export class Document {
     }
     const update = made ?? EMPTY_UPDATE
     this.#own(this.#doc.clientID, this.#hub)
-    this.#keep(update)
+    this.#keep(update, at)
     return update
   }
 
@@ -132,7 +151,7 @@ export class Document {
     this.#triedAt = this.#tail.length
     if (!reloads(update, this.#doc)) return undefined
     this.#triedAt = 0
-    this.#snapshot = { update, owners: [...this.#owners] }
+    this.#snapshot = { update, owners: [...this.#owners], burst: this.#versions.burst }
     this.#tail.length = 0
     this.#tailBytes = 0
     return this.#snapshot
@@ -143,20 +162,24 @@ export class Document {
     this.#doc.destroy()
   }
 
-  #build(): Y.Doc {
+  #build(): void {
     const doc = new Y.Doc()
     if (this.#snapshot !== undefined) Y.applyUpdate(doc, this.#snapshot.update)
+    this.#doc = doc
+    this.#versions = new Versions(doc, this.#snapshot?.burst)
     // One by one, as they came: what an update finds collected already decides what becomes of it.
-    for (const update of this.#tail) Y.applyUpdate(doc, update)
-    return doc
+    for (const { update, at } of this.#tail) {
+      this.#versions.at = at
+      Y.applyUpdate(doc, update)
+    }
   }
 
   #room(bytes: number): void {
-    if (this.heldBytes + bytes > LIMITS.maxDocumentBytes) throw new HubError('document-too-large')
+    if (this.#documentBytes + bytes > LIMITS.maxDocumentBytes) throw new HubError('document-too-large')
   }
 
-  #keep(update: Uint8Array): void {
-    this.#tail.push(update)
+  #keep(update: Uint8Array, at: Moment): void {
+    this.#tail.push({ update, at })
     this.#tailBytes += update.length
   }
 

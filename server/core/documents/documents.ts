@@ -1,5 +1,7 @@
 import { decodeValue, decodeValues, HubError, type WireChange } from '../../../protocol/index.ts'
 import type { Note } from '../fold.ts'
+import { withVersions } from '../history.ts'
+import type { AnnotationVersion } from '../records.ts'
 import { StoreTrimmed, type Store } from '../store.ts'
 import type { Views } from '../views.ts'
 import { Document, hubOwner, type TailUpdate } from './document.ts'
@@ -101,6 +103,12 @@ export class Documents {
     }
   }
 
+  /** How an annotation stood before, as far as that is kept, by rising cursor. The document MUST be in memory if it is known. */
+  versions(book: string, id: string): readonly AnnotationVersion[] {
+    return withVersions(this.#views.get('annotationHistories', book, id), this.#loaded.get(book)?.versions.freshOf(id) ?? [])
+      .versions
+  }
+
   /** True when so many more may be brought into memory. */
   hasRoomFor(count: number): boolean {
     let bytes = 0
@@ -143,7 +151,11 @@ export class Documents {
   }
 
   #snapshot(book: string): boolean {
-    const snapshot = this.#loaded.get(book)?.takeSnapshot()
+    const document = this.#loaded.get(book)!
+    // Should the snapshot fail they are found again in the tail, and do nothing the second time.
+    for (const [id, found] of document.versions.takeFresh())
+      this.#views.put('annotationHistories', [book, id], withVersions(this.#views.get('annotationHistories', book, id), found))
+    const snapshot = document.takeSnapshot()
     if (snapshot === undefined) return false
     this.#views.put('snapshots', [book], snapshot)
     const { tail = [], folded = 0 } = this.#views.get('documents', book) ?? {}
@@ -164,11 +176,15 @@ export class Documents {
       for (const { run, notes } of await this.#store.read(this.#account, cursors[tail.length]! - 1, READ_BYTES)) {
         const hubNotes = decodeValue(notes) as unknown as Note[]
         for (const [index, value] of decodeValues(run).entries()) {
-          const [cursor, , device, , , , , , body] = value as unknown as WireChange
+          const [cursor, timeUs, device, , , , , , body] = value as unknown as WireChange
           if (cursor !== cursors[tail.length]) continue
           const note = hubNotes[index]
           const madeIn = typeof note === 'object' ? note.madeIn : undefined
-          tail.push({ update: body as Uint8Array, owner: madeIn === undefined ? device : hubOwner(madeIn) })
+          tail.push({
+            update: body as Uint8Array,
+            owner: madeIn === undefined ? device : hubOwner(madeIn),
+            at: { cursor, timeUs, device }
+          })
         }
       }
       if (tail.length === found) throw new Error(`the log of ${this.#account} lacks the change ${cursors[found]}`)

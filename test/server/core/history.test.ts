@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { addVersion } from '../../../server/core/history.ts'
+import { addPosition } from '../../../server/core/history.ts'
 import type { PositionHistoryRecord } from '../../../server/core/records.ts'
 import { coreHub, type TestAction } from '../../util/core-hub.ts'
 import { suite } from '../../util/suite.ts'
@@ -16,7 +16,7 @@ function historyOf(
 ): PositionHistoryRecord {
   const history: PositionHistoryRecord = { versions: [], added: 0 }
   for (let index = 0; index < count; index++)
-    addVersion(history, index + 1, index * everyUs, 0, { progression: progressionAt(index) })
+    addPosition(history, index + 1, index * everyUs, 0, { progression: progressionAt(index) })
   return history
 }
 
@@ -50,7 +50,7 @@ test('a history is bounded in entries and in bytes, whatever it is given', () =>
   const back = historyOf(5_000, 1e6, index => (index % 2 === 0 ? 0.5 : 0.1))
   assert.ok(back.versions.length <= 256 + 32)
   const large: PositionHistoryRecord = { versions: [], added: 0 }
-  for (let index = 0; index < 320; index++) addVersion(large, index + 1, index, 0, { extra: { text: 'x'.repeat(60_000) } })
+  for (let index = 0; index < 320; index++) addPosition(large, index + 1, index, 0, { extra: { text: 'x'.repeat(60_000) } })
   assert.ok(large.versions.length <= 2, `${large.versions.length} large ones`)
 })
 

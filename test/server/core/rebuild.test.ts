@@ -157,10 +157,12 @@ class World {
   async finish(): Promise<void> {
     const live = await this.views(this.#hub)
     assert.equal(live, this.expected())
+    const histories = await this.histories(this.#hub)
     const { batches } = this.store
     for (const store of [this.store.inner, await storeAfter(batches), await logsOf(batches)]) {
       const hub = coreHub({ store, clock: this.clock })
       assert.equal(await this.views(hub), live, 'after a restart')
+      assert.equal(await this.histories(hub), histories, 'earlier versions, after a restart')
       const clients = new Map<string, TestClient>()
       for (const [device, { device: name }] of this.devices.entries())
         for (const tab of TABS.keys()) {
@@ -185,6 +187,18 @@ class World {
     const books = (await client.list('books')).map(timeless)
     const settings = (await client.list('settings')).map(timeless)
     return { books, settings, positions, annotations }
+  }
+
+  /** What can be restored: how places and annotations were before. */
+  async histories(hub: CoreHub): Promise<unknown> {
+    const client = hub.connect()
+    await client.hello(this.devices[0]!.token, { client: 'viewer' })
+    const histories: unknown[] = []
+    for (const book of BOOKS) {
+      histories.push(await client.list('position-history', book))
+      for (const id of ['a1', 'a2']) histories.push(await client.list('annotation-history', book, id))
+    }
+    return histories
   }
 
   expected(): unknown {

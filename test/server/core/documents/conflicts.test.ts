@@ -3,7 +3,7 @@ import * as Y from 'yjs'
 import { LIMITS } from '../../../../protocol/index.ts'
 import { conflictSteps } from '../../../../server/core/documents/conflicts.ts'
 import { Document } from '../../../../server/core/documents/document.ts'
-import { refusalOf } from '../../../util/document-trace.ts'
+import { momentOf, refusalOf } from '../../../util/document-trace.ts'
 import { suite } from '../../../util/suite.ts'
 
 const test = suite('server/core/documents/conflicts')
@@ -33,7 +33,7 @@ test('updates that pile up at one place are refused before they cost much', () =
 const refusalOfApply = (document: Document, update: Uint8Array, device: string): string | undefined => {
   let code: string | undefined
   try {
-    document.apply(update, device)
+    document.apply(update, momentOf(device))
   } catch (error) {
     code = refusalOf(() => {
       throw error
@@ -67,7 +67,7 @@ test('two that type for long at the same place are not refused', () => {
     const updates: Uint8Array[] = []
     doc.on('update', (update: Uint8Array) => updates.push(update))
     for (let at = 0; at < 5_000; at++) text.insert(at % 3 === 0 ? 0 : text.length, 'x')
-    for (const update of updates) hub.apply(update, `d${index}`)
+    for (const update of updates) hub.apply(update, momentOf(`d${index}`))
   }
   assert.is(hub.doc.getText('t').length, 10_000)
 })

@@ -3,7 +3,7 @@ import * as Y from 'yjs'
 import { ANNOTATION_DOCUMENT, LIMITS } from '../../../../protocol/index.ts'
 import { listAnnotations, markAnnotation, putAnnotation } from '../../../../server/core/documents/annotations.ts'
 import { Document } from '../../../../server/core/documents/document.ts'
-import { LoggedDocument, refusalOf, stateOf } from '../../../util/document-trace.ts'
+import { LoggedDocument, momentOf, refusalOf, stateOf } from '../../../util/document-trace.ts'
 import { suite } from '../../../util/suite.ts'
 import { docOf, mapStruct, noteOf, rawUpdate, textStruct, updateOf } from '../../../util/yjs-update.ts'
 
@@ -89,16 +89,16 @@ test('the hub edits under one Yjs client for the whole life of a document, resta
   const logged = new LoggedDocument()
   const [client] = clientsOf(logged.edit(put('a', 'one')))
   assert.equal(clientsOf(logged.edit(put('b', 'two'))), [client])
-  assert.equal(clientsOf(logged.rebuilt().edit(put('c', 'three'))), [client])
+  assert.equal(clientsOf(logged.rebuilt().edit(put('c', 'three'), momentOf('plain'))), [client])
   const snapshot = logged.document.takeSnapshot()!
-  assert.equal(clientsOf(new Document('epoch', snapshot, []).edit(put('c', 'three'))), [client])
+  assert.equal(clientsOf(new Document('epoch', snapshot, []).edit(put('c', 'three'), momentOf('plain'))), [client])
 })
 
 test('under another epoch the hub edits under another Yjs client: the log may lack edits that devices have', () => {
   const logged = new LoggedDocument()
   const [client] = clientsOf(logged.edit(put('a', 'one')))
   const restored = new Document('other', undefined, logged.log)
-  assert.not.equal(clientsOf(restored.edit(put('b', 'two'))), [client])
+  assert.not.equal(clientsOf(restored.edit(put('b', 'two'), momentOf('plain'))), [client])
   assert.is(listAnnotations(restored.doc).length, 2)
 })
 
@@ -117,10 +117,10 @@ test('a Yjs client belongs to the device that used it first, after a restart and
     new Document('epoch', new Document('epoch', undefined, early).takeSnapshot(), [])
   ]) {
     assert.is(
-      refusalOf(() => document.apply(next, 'two')),
+      refusalOf(() => document.apply(next, momentOf('two'))),
       'foreign-client'
     )
-    document.apply(next, 'one')
+    document.apply(next, momentOf('one'))
   }
 })
 

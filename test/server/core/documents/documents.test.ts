@@ -4,6 +4,7 @@ import { ANNOTATION_DOCUMENT, type Plain } from '../../../../protocol/index.ts'
 import type { Account } from '../../../../server/core/account.ts'
 import { coreHub, type CoreHub, type TestClient } from '../../../util/core-hub.ts'
 import { HeldStore, logsOf, storeAfter } from '../../../util/stores.ts'
+import { momentOf } from '../../../util/document-trace.ts'
 import { suite } from '../../../util/suite.ts'
 import { docOf, noteOf, updateOf } from '../../../util/yjs-update.ts'
 
@@ -174,7 +175,7 @@ test('at whatever commit a crash comes, the document holds what was acked, and i
       () =>
         account.documents.use('b', 0).apply(
           updateOf(copyAs(5, copy), map => map.set('x', 1)),
-          device
+          momentOf(device)
         ),
       /belongs to another device/
     )

@@ -3,7 +3,7 @@ import * as Y from 'yjs'
 import { ANNOTATION_DOCUMENT, HubError } from '../../../../protocol/index.ts'
 import { putAnnotation } from '../../../../server/core/documents/annotations.ts'
 import { Document } from '../../../../server/core/documents/document.ts'
-import { LoggedDocument, stateOf } from '../../../util/document-trace.ts'
+import { LoggedDocument, momentOf, stateOf } from '../../../util/document-trace.ts'
 import { Random } from '../../../util/random.ts'
 import { suite } from '../../../util/suite.ts'
 import { docOf, noteOf, updateOf } from '../../../util/yjs-update.ts'
@@ -129,11 +129,22 @@ test('a document is the same however it came into memory: live, from its log, fr
     const cut = random.below(logged.log.length)
     const early = new Document('epoch', undefined, logged.log.slice(0, cut))
     const restored = new Document('epoch', early.takeSnapshot(), logged.log.slice(cut))
+    const parts = [early, restored].map(document => document.versions.takeFresh())
     const again = new Document('epoch', restored.takeSnapshot(), [])
+    const all = logged.document.versions.takeFresh()
+    for (const id of new Set([all, ...parts].flatMap(found => [...found.keys()])))
+      assert.equal(
+        parts.flatMap(found => found.get(id) ?? []),
+        all.get(id),
+        `the versions of ${id}, seed ${seed}`
+      )
     for (const document of [logged.rebuilt(), restored, again])
       assert.equal(stateOf(document), stateOf(logged.document), `seed ${seed}`)
     for (const document of [logged.document, restored, again]) {
-      const update = document.edit(hub => putAnnotation(hub, idIn(document), { chapter: `seed ${seed}` }, seed))
+      const update = document.edit(
+        hub => putAnnotation(hub, idIn(document), { chapter: `seed ${seed}` }, seed),
+        momentOf('plain')
+      )
       assert.equal([...Y.parseUpdateMeta(update).to.keys()].length, 1)
     }
     Y.applyUpdate(one, again.encode())
@@ -144,7 +155,7 @@ const idIn = (document: Document): string => {
   const annotations = document.doc.getMap(ANNOTATION_DOCUMENT.root)
   const id = [...annotations.keys()].find(id => annotations.get(id) instanceof Y.Map)
   if (id !== undefined) return id
-  document.edit(doc => putAnnotation(doc, 'new', {}, 1))
+  document.edit(doc => putAnnotation(doc, 'new', {}, 1), momentOf('plain'))
   return 'new'
 }
 

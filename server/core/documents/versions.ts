@@ -1,0 +1,211 @@
+import * as Y from 'yjs'
+import { ANNOTATION_DOCUMENT, encodeValue } from '../../../protocol/index.ts'
+import type { AnnotationVersion, BurstRecord } from '../records.ts'
+import { isAnnotationId, isMap, toPlain } from './annotations.ts'
+
+const { root, removedField } = ANNOTATION_DOCUMENT
+/** What a device does within so long after the first edit of a burst is one version. */
+const BURST_US = 600e6
+/** Another device's edit begins the next burst after so long: two who type at once make one version each, and then one a minute. */
+const JOINT_BURST_US = 60e6
+/** Annotations of one burst; an import has more. */
+const MAX_TOUCHED = 10_000
+/** A larger version is not kept. */
+const MAX_VERSION_BYTES = 262_144
+/** Items of the document that are looked at for the versions of one update. */
+const MAX_STEPS = 262_144
+/** What is nested deeper no plain form can hold. */
+const MAX_NESTED = 16
+/** Stands among an annotation's devices when it was found too large. */
+const TOO_LARGE = '\u0000too large'
+
+/** Where in the log an update stands, and who asked for it. */
+export interface Moment {
+  readonly cursor: number
+  readonly timeUs: number
+  readonly device: string
+}
+
+type Change = Pick<Y.Transaction, 'changed' | 'beforeState' | 'deleteSet'>
+
+/**
+ * Finds what is to be restored later: how an annotation stood before the first edit of each device in a burst of edits, and before it was removed.
+ * The same updates in the same order give the same versions, whenever snapshots were taken in between: time is the log's own.
+ */
+export class Versions {
+  readonly #entries: Y.Map<unknown>
+  #startedUs = -Infinity
+  #lastDevice = ''
+  /** Who has changed what in this burst. */
+  #touched = new Map<string, string[]>()
+  #fresh = new Map<string, AnnotationVersion[]>()
+  #freshBytes = 0
+  /** Of the update that is applied next. */
+  at: Moment = { cursor: 0, timeUs: 0, device: '' }
+
+  /** @param burst what was under way when `doc` stood as it does */
+  constructor(doc: Y.Doc, burst: BurstRecord | undefined) {
+    this.#entries = doc.getMap(root)
+    if (burst !== undefined) {
+      this.#startedUs = burst.startedUs
+      this.#lastDevice = burst.lastDevice
+      this.#touched = new Map(burst.touched.map(([id, ...devices]) => [id, devices]))
+    }
+    doc.on('afterTransaction', transaction => this.#changed(transaction))
+  }
+
+  /** What the versions take that were not taken yet. */
+  get freshBytes(): number {
+    return this.#freshBytes
+  }
+
+  /** Those of an annotation that were not taken yet, by rising cursor. */
+  freshOf(id: string): readonly AnnotationVersion[] {
+    return this.#fresh.get(id) ?? []
+  }
+
+  /** Hands over, by annotation, what was found since the last time. */
+  takeFresh(): Map<string, AnnotationVersion[]> {
+    const fresh = this.#fresh
+    this.#fresh = new Map()
+    this.#freshBytes = 0
+    return fresh
+  }
+
+  /** To go on from later. */
+  get burst(): BurstRecord {
+    return {
+      startedUs: this.#startedUs,
+      lastDevice: this.#lastDevice,
+      touched: Array.from(this.#touched, ([id, devices]) => [id, ...devices] as const)
+    }
+  }
+
+  #changed(change: Change): void {
+    let before: Before | undefined
+    for (const [type, names] of change.changed) {
+      if ((type as unknown) === this.#entries) {
+        for (const id of names) if (id !== null) this.#touch(id, true, (before ??= new Before(change)))
+        continue
+      }
+      const id = this.#idOf(type)
+      if (id === null) continue
+      const devices = this.#isBurstOver ? undefined : this.#touched.get(id)
+      const isMark = names.has(removedField)
+      // Most updates are one more keystroke in the same note.
+      if (!isMark && devices?.includes(this.at.device) === true) this.#lastDevice = this.at.device
+      else this.#touch(id, isMark, (before ??= new Before(change)))
+    }
+  }
+
+  get #isBurstOver(): boolean {
+    const { timeUs, device } = this.at
+    const sinceUs = timeUs - this.#startedUs
+    return sinceUs >= (device === this.#lastDevice ? BURST_US : JOINT_BURST_US) || this.#touched.size > MAX_TOUCHED
+  }
+
+  /** @param isMark it may have been removed: how it stood then is kept in any case */
+  #touch(id: string, isMark: boolean, before: Before): void {
+    const { timeUs, device } = this.at
+    if (this.#isBurstOver) {
+      this.#touched.clear()
+      this.#startedUs = timeUs
+    }
+    this.#lastDevice = device
+    let devices = this.#touched.get(id)
+    if (devices === undefined) this.#touched.set(id, (devices = []))
+    const isFirst = !devices.includes(device)
+    if (isFirst) devices.push(device)
+    if (!(isFirst || isMark) || devices.includes(TOO_LARGE) || !isAnnotationId(id)) return
+    const found = before.annotation(this.#entries, id)
+    if (found === undefined) return
+    const { wasRemoved, fields } = found
+    if (fields === undefined) devices.push(TOO_LARGE)
+    else this.#keep(id, fields, isMark && !wasRemoved)
+  }
+
+  #keep(id: string, fields: Uint8Array, isTurn: boolean): void {
+    let known = this.#fresh.get(id)
+    if (known === undefined) this.#fresh.set(id, (known = []))
+    const last = known.at(-1)
+    // An update may change a note and the fields beside it.
+    if (last?.cursor !== this.at.cursor) {
+      known.push({ ...this.at, fields, ...(isTurn && { isTurn }) })
+      this.#freshBytes += fields.length
+    } else if (isTurn) last.isTurn = true
+  }
+
+  /** The annotation that a type is a part of. */
+  #idOf(type: Pick<Y.AbstractType<unknown>, '_item'>): string | null {
+    for (let item = type._item; item !== null;) {
+      const parent = item.parent as Y.AbstractType<unknown>
+      if (parent === (this.#entries as unknown)) return item.parentSub
+      item = parent._item
+    }
+    return null
+  }
+}
+
+/** Reads the document as it stood before a transaction, whose deletions are not collected yet. */
+class Before {
+  readonly #change: Change
+  #stepsLeft = MAX_STEPS
+  #charactersLeft = 0
+
+  constructor(change: Change) {
+    this.#change = change
+  }
+
+  /** An annotation without its mark of removal; `fields` is undefined where it was too large, all of it where there was none. */
+  annotation(entries: Y.Map<unknown>, id: string): { wasRemoved: boolean; fields: Uint8Array | undefined } | undefined {
+    const entry = this.#held(entries._map.get(id))
+    if (entry === undefined) return undefined
+    this.#charactersLeft = MAX_VERSION_BYTES
+    const plain = toPlain(this.#value(entry, 1), 1)
+    if (this.#stepsLeft < 0 || this.#charactersLeft < 0) return { wasRemoved: false, fields: undefined }
+    if (!isMap(plain)) return undefined
+    const { [removedField]: mark, ...fields } = plain
+    const bytes = encodeValue(fields)
+    return { wasRemoved: mark !== undefined, fields: bytes.length > MAX_VERSION_BYTES ? undefined : bytes }
+  }
+
+  /** What a key of a map held. */
+  #held(newest: Y.Item | undefined): unknown {
+    for (let item = newest ?? null; item !== null && this.#stepsLeft >= 0; item = item.left) {
+      this.#stepsLeft -= 1
+      if (this.#stood(item)) return item.content.getContent()[item.length - 1]
+    }
+    return undefined
+  }
+
+  #stood({ id, deleted }: Y.Item): boolean {
+    const { beforeState, deleteSet } = this.#change
+    return id.clock < (beforeState.get(id.client) ?? 0) && (!deleted || Y.isDeleted(deleteSet, id))
+  }
+
+  #value(value: unknown, depth: number): unknown {
+    if (!(value instanceof Y.AbstractType) || depth > MAX_NESTED) return value
+    if (value instanceof Y.Text && !(value instanceof Y.XmlText)) {
+      let text = ''
+      for (const { content } of this.#items(value))
+        if (content instanceof Y.ContentString && (this.#charactersLeft -= content.str.length) >= 0) text += content.str
+      return text
+    }
+    if (value instanceof Y.Array) {
+      const items: unknown[] = []
+      for (const { content } of this.#items(value))
+        for (const item of content.getContent()) items.push(this.#value(item, depth + 1))
+      return items
+    }
+    if (!(value instanceof Y.Map)) return undefined
+    const fields = Array.from(value._map, ([name, item]) => [name, this.#value(this.#held(item), depth + 1)] as const)
+    return Object.fromEntries(fields.filter(([, held]) => held !== undefined))
+  }
+
+  *#items(list: Pick<Y.AbstractType<unknown>, '_start'>): Generator<Y.Item> {
+    for (let item = list._start; item !== null && this.#stepsLeft >= 0; item = item.right) {
+      this.#stepsLeft -= 1
+      if (this.#stood(item)) yield item
+    }
+  }
+}
