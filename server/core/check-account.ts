@@ -14,6 +14,8 @@ export type Report = (what: string) => void
 
 const READ_BYTES = 1_048_576
 const PAGE = 1_000
+/** Compared by what they hold. */
+const OF_DOCUMENTS: ReadonlySet<Table> = new Set(['documents', 'snapshots', 'annotationHistories'])
 const NOTHING: StoreReading = { head: async () => undefined, read: async () => [], get: () => undefined, range: () => [] }
 
 /**
@@ -158,9 +160,8 @@ class AccountCheck {
     for (const name of rebuilt.keys()) this.#report(`the record ${name} is missing`)
   }
 
-  /** Documents and their snapshots are compared by what they hold. */
   #compare(table: Table, name: string, stored: unknown, rebuilt: unknown): void {
-    if (table === 'fold' || table === 'readers' || table === 'documents' || table === 'snapshots') return
+    if (table === 'fold' || table === 'readers' || OF_DOCUMENTS.has(table)) return
     if (table === 'clients') return this.#compareClient(name, stored as ClientRecord, rebuilt as ClientRecord | undefined)
     if (this.#isTrimmed && table === 'positions') return this.#comparePlaces(name, [stored as PositionRecord])
     if (this.#isTrimmed && table === 'positionHistories')

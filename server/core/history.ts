@@ -35,26 +35,21 @@ export function addPosition(
 }
 
 /**
- * An annotation's history with versions that were found since, by rising cursor; those that it has already do nothing. A version before a removal, or before
- * the edit of another device, is kept longer than its neighbours.
+ * Adds a version to an annotation's history. One that it has already, by the cursor or as the last one's content, does nothing. A version before a removal,
+ * or before the edit of another device, is kept longer than its neighbours.
  */
-export function withVersions(
-  history: AnnotationHistoryRecord | undefined,
-  found: readonly AnnotationVersion[]
-): AnnotationHistoryRecord {
-  let versions = [...(history?.versions ?? [])]
-  let added = history?.added ?? 0
-  for (const version of found) {
-    const last = versions.at(-1)
-    if (last !== undefined && (version.cursor <= last.cursor || isSame(version.fields, last.fields))) continue
-    const isTurn = version.isTurn === true || version.device !== last?.device
-    versions.push({ ...version, ...(isTurn && { isTurn }) })
-    added += 1
-    if (added < THIN_AFTER) continue
-    added = 0
-    versions = thinned(versions, ({ fields }) => fields.length, MAX_ANNOTATION_BYTES)
-  }
-  return { versions, added }
+export function addVersion(history: AnnotationHistoryRecord, version: AnnotationVersion): void {
+  const { versions } = history
+  const last = versions.at(-1)
+  if (last !== undefined && (version.cursor <= last.cursor || isSame(version.fields, last.fields))) return
+  const isTurn = version.isTurn === true || version.device !== last?.device
+  versions.push({ ...version, ...(isTurn && { isTurn }) })
+  history.added += 1
+  history.addedBytes += version.fields.length
+  if (history.added < THIN_AFTER && history.addedBytes < MAX_ANNOTATION_BYTES) return
+  history.added = 0
+  history.addedBytes = 0
+  history.versions = thinned(versions, ({ fields }) => fields.length, MAX_ANNOTATION_BYTES)
 }
 
 /** The same versions give the same, on every hub: time is the log's own. */

@@ -55,12 +55,14 @@ export interface AnnotationVersion {
   isTurn?: true
 }
 
-/** How an annotation stood before, thinned out with time: what can be restored, below the floor too. */
+/** How an annotation stood before, thinned out with time: what can be restored, below the floor too. Changes in place. */
 export interface AnnotationHistoryRecord {
   /** By rising cursor. */
-  readonly versions: readonly AnnotationVersion[]
+  versions: AnnotationVersion[]
   /** How many came since they were last thinned out. */
-  readonly added: number
+  added: number
+  /** What those take. */
+  addedBytes: number
 }
 
 /** A time of edits of one document: of what each device changes in it one version is kept. */

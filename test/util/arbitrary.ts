@@ -106,7 +106,7 @@ export function fromWords(words: string): fc.Arbitrary<unknown> {
       return fc.array(item, { maxLength: Math.min(count() ?? 0, 5) })
     }
     const choices: string[] = []
-    for (let choice = take(/"([\w-]+)"/); choice !== undefined; choice = take(/ \| "([\w-]+)"/)) choices.push(choice[1]!)
+    for (let choice = take(/"([^"]+)"/); choice !== undefined; choice = take(/ \| "([^"]+)"/)) choices.push(choice[1]!)
     if (choices.length === 0) throw new Error(`no form at ${at} of ${words}`)
     return fc.constantFrom(...choices)
   }

@@ -6,6 +6,7 @@ import type { SnapshotRecord } from '../records.ts'
 import { StoreDamage, type LogHead, type Store } from '../store.ts'
 import { Views } from '../views.ts'
 import { listAnnotations } from './annotations.ts'
+import { checkVersions } from './check-versions.ts'
 import { Document, hubOwner, type TailUpdate } from './document.ts'
 
 /** The changes of one book's document that a log holds. */
@@ -38,11 +39,12 @@ export async function checkDocuments(
         )
       }
   }
-  for (const table of ['documents', 'snapshots'] as const)
+  for (const table of ['documents', 'snapshots', 'annotationHistories'] as const)
     for (const [key] of store.range([account, table], undefined, Infinity)) {
       const book = key[2]!
       if (updates.has(book)) continue
-      if (log.floor === 1) report(`the record ${table}/${book} does not come from the log`)
+      if (log.floor === 1) report(`the record ${key.slice(1).join('/')} does not come from the log`)
+      else if (table === 'annotationHistories') checkVersions(stored, log, book, 0, [], report)
       else if (table === 'documents') checkOld(stored, log, book, report)
     }
 }
@@ -91,7 +93,8 @@ async function readUpdates(
         if (change.kind !== 'annotation.update') continue
         const madeIn = typeof note === 'object' ? note.madeIn : undefined
         const owner = madeIn === undefined ? change.device : hubOwner(madeIn)
-        found.get(change.key)?.push({ update: change.body as unknown as Uint8Array, owner })
+        const at = { cursor, timeUs: change.timeUs, device: change.device }
+        found.get(change.key)?.push({ update: change.body as unknown as Uint8Array, owner, at })
       }
     }
   return found
@@ -99,12 +102,13 @@ async function readUpdates(
 
 function checkDocument(
   views: Views,
-  { epoch, floor }: LogHead,
+  log: LogHead,
   book: string,
   cursors: readonly number[],
   all: readonly TailUpdate[],
   report: Report
 ): void {
+  const { epoch, floor } = log
   const record = views.get('documents', book)
   if (record === undefined) return report(`the record documents/${book} is missing`)
   const { tail, folded } = record
@@ -124,6 +128,9 @@ function checkDocument(
   if (!isComplete(rebuilt.doc) || !isSameDocument(stored.doc, rebuilt.doc))
     report(`the record snapshots/${book} is not what its changes come to`)
   else if (snapshot !== undefined) compareOwners(book, snapshot.owners, ownersOf(kept), floor > 1, report)
+  if (snapshot !== undefined && floor === 1 && !isSameValue(snapshot.burst, rebuilt.versions.burst))
+    report(`the record snapshots/${book} names another time of edits than the log`)
+  checkVersions(views, log, book, folded ?? 0, all, report)
   if (!isComplete(new Document(epoch, snapshot, rest).doc)) report(`the document of ${book} builds on changes that are not there`)
 }
 

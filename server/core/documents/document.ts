@@ -2,7 +2,7 @@ import * as Y from 'yjs'
 import { HubError, LIMITS } from '../../../protocol/index.ts'
 import type { SnapshotRecord } from '../records.ts'
 import { inspectUpdate } from './gate.ts'
-import { Versions, type Moment } from './versions.ts'
+import { Versions, type Moment, type StoredHistory } from './versions.ts'
 
 /** One of the log's updates of a document, and whose Yjs client made it. */
 export interface TailUpdate {
@@ -24,6 +24,7 @@ export const hubOwner = (epoch: string): string => `@${epoch}`
  */
 export class Document {
   readonly #hub: string
+  readonly #histories: StoredHistory
   #doc!: Y.Doc
   #versions!: Versions
   #snapshot: SnapshotRecord | undefined
@@ -35,8 +36,15 @@ export class Document {
   #triedAt = 0
   usedAtMs = 0
 
-  constructor(epoch: string, snapshot: SnapshotRecord | undefined, tail: readonly TailUpdate[]) {
+  /** @param histories how annotations stood before, as stored */
+  constructor(
+    epoch: string,
+    snapshot: SnapshotRecord | undefined,
+    tail: readonly TailUpdate[],
+    histories: StoredHistory = () => undefined
+  ) {
     this.#hub = hubOwner(epoch)
+    this.#histories = histories
     this.#snapshot = snapshot
     this.#owners = new Map(snapshot?.owners ?? [])
     for (const { update, owner, at } of tail) {
@@ -51,14 +59,14 @@ export class Document {
     return this.#doc
   }
 
-  /** How annotations stood before, where no record holds it yet. */
+  /** How annotations stood before. */
   get versions(): Versions {
     return this.#versions
   }
 
   /** What it takes, as encoded. */
   get heldBytes(): number {
-    return this.#documentBytes + this.#versions.freshBytes
+    return this.#documentBytes + this.#versions.foundBytes
   }
 
   get #documentBytes(): number {
@@ -69,11 +77,7 @@ export class Document {
   get isSnapshotDue(): boolean {
     const isLong = this.#tail.length - this.#triedAt >= 512 && this.#tailBytes * 2 >= (this.#snapshot?.update.length ?? 0)
     // Edits take room until a snapshot shows what is left of them.
-    return (
-      isLong ||
-      this.#versions.freshBytes >= LIMITS.maxDocumentBytes / 4 ||
-      (this.#triedAt === 0 && this.#tailBytes >= LIMITS.maxDocumentBytes / 4)
-    )
+    return isLong || (this.#triedAt === 0 && this.#tailBytes >= LIMITS.maxDocumentBytes / 4)
   }
 
   get hasTail(): boolean {
@@ -166,7 +170,7 @@ export class Document {
     const doc = new Y.Doc()
     if (this.#snapshot !== undefined) Y.applyUpdate(doc, this.#snapshot.update)
     this.#doc = doc
-    this.#versions = new Versions(doc, this.#snapshot?.burst)
+    this.#versions = new Versions(doc, this.#snapshot?.burst, this.#histories)
     // One by one, as they came: what an update finds collected already decides what becomes of it.
     for (const { update, at } of this.#tail) {
       this.#versions.at = at

@@ -1,6 +1,5 @@
 import { decodeValue, decodeValues, HubError, type WireChange } from '../../../protocol/index.ts'
 import type { Note } from '../fold.ts'
-import { withVersions } from '../history.ts'
 import type { AnnotationVersion } from '../records.ts'
 import { StoreTrimmed, type Store } from '../store.ts'
 import type { Views } from '../views.ts'
@@ -9,6 +8,8 @@ import { Document, hubOwner, type TailUpdate } from './document.ts'
 /** What one account's documents may take in memory at once: so many, and so many bytes as encoded. */
 const MAX_LOADED = 500
 const MAX_LOADED_BYTES = 16_777_216
+/** What may be found of a document's earlier versions before they are stored. */
+const MAX_FOUND_BYTES = 1_048_576
 /** Bytes of the log read at once while a document is loaded. */
 const READ_BYTES = 262_144
 
@@ -70,10 +71,20 @@ export class Documents {
     }
   }
 
-  /** Puts a snapshot of each document for which enough has come since the last one among the changed records. */
+  /**
+   * Puts a snapshot of each document for which enough has come since the last one among the changed records, and versions where many were found.
+   * @returns true when there is something to store
+   */
   snapshotDue(): boolean {
     let any = false
-    for (const book of this.#touched) if (this.#loaded.get(book)?.isSnapshotDue === true) any = this.#snapshot(book) || any
+    for (const book of this.#touched) {
+      const document = this.#loaded.get(book)
+      if (document?.isSnapshotDue === true) any = this.#snapshot(book) || any
+      else if (document !== undefined && document.versions.foundBytes >= MAX_FOUND_BYTES) {
+        this.#keepVersions(book, document)
+        any = true
+      }
+    }
     this.#touched.clear()
     return any
   }
@@ -105,8 +116,7 @@ export class Documents {
 
   /** How an annotation stood before, as far as that is kept, by rising cursor. The document MUST be in memory if it is known. */
   versions(book: string, id: string): readonly AnnotationVersion[] {
-    return withVersions(this.#views.get('annotationHistories', book, id), this.#loaded.get(book)?.versions.freshOf(id) ?? [])
-      .versions
+    return this.#loaded.get(book)?.versions.historyOf(id)?.versions ?? []
   }
 
   /** True when so many more may be brought into memory. */
@@ -152,9 +162,7 @@ export class Documents {
 
   #snapshot(book: string): boolean {
     const document = this.#loaded.get(book)!
-    // Should the snapshot fail they are found again in the tail, and do nothing the second time.
-    for (const [id, found] of document.versions.takeFresh())
-      this.#views.put('annotationHistories', [book, id], withVersions(this.#views.get('annotationHistories', book, id), found))
+    this.#keepVersions(book, document)
     const snapshot = document.takeSnapshot()
     if (snapshot === undefined) return false
     this.#views.put('snapshots', [book], snapshot)
@@ -163,10 +171,18 @@ export class Documents {
     return true
   }
 
+  /** Without a snapshot, they are found again when the document is loaded, and do nothing the second time. */
+  #keepVersions(book: string, document: Document): void {
+    for (const [id, history] of document.versions.takeHistories()) this.#views.put('annotationHistories', [book, id], history)
+  }
+
   async #load(book: string): Promise<void> {
     const cursors = this.#views.get('documents', book)?.tail ?? []
     const tail = await this.#readTail(cursors)
-    this.#loaded.set(book, new Document(this.#epoch, this.#views.get('snapshots', book), tail))
+    this.#loaded.set(
+      book,
+      new Document(this.#epoch, this.#views.get('snapshots', book), tail, id => this.#views.get('annotationHistories', book, id))
+    )
   }
 
   async #readTail(cursors: readonly number[]): Promise<TailUpdate[]> {

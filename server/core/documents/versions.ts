@@ -1,6 +1,7 @@
 import * as Y from 'yjs'
 import { ANNOTATION_DOCUMENT, encodeValue } from '../../../protocol/index.ts'
-import type { AnnotationVersion, BurstRecord } from '../records.ts'
+import { addVersion } from '../history.ts'
+import type { AnnotationHistoryRecord, BurstRecord } from '../records.ts'
 import { isAnnotationId, isMap, toPlain } from './annotations.ts'
 
 const { root, removedField } = ANNOTATION_DOCUMENT
@@ -26,50 +27,56 @@ export interface Moment {
   readonly device: string
 }
 
+/** The stored history of an annotation. */
+export type StoredHistory = (id: string) => AnnotationHistoryRecord | undefined
+
 type Change = Pick<Y.Transaction, 'changed' | 'beforeState' | 'deleteSet'>
 
 /**
  * Finds what is to be restored later: how an annotation stood before the first edit of each device in a burst of edits, and before it was removed.
- * The same updates in the same order give the same versions, whenever snapshots were taken in between: time is the log's own.
+ * The same updates in the same order give the same versions, whenever snapshots were taken and histories stored in between: time is the log's own, and what
+ * is found once more does nothing.
  */
 export class Versions {
   readonly #entries: Y.Map<unknown>
+  readonly #stored: StoredHistory
   #startedUs = -Infinity
   #lastDevice = ''
   /** Who has changed what in this burst. */
   #touched = new Map<string, string[]>()
-  #fresh = new Map<string, AnnotationVersion[]>()
-  #freshBytes = 0
+  /** The histories that were added to, and not taken yet. */
+  #changed = new Map<string, AnnotationHistoryRecord>()
+  #foundBytes = 0
   /** Of the update that is applied next. */
   at: Moment = { cursor: 0, timeUs: 0, device: '' }
 
   /** @param burst what was under way when `doc` stood as it does */
-  constructor(doc: Y.Doc, burst: BurstRecord | undefined) {
+  constructor(doc: Y.Doc, burst: BurstRecord | undefined, stored: StoredHistory) {
     this.#entries = doc.getMap(root)
+    this.#stored = stored
     if (burst !== undefined) {
       this.#startedUs = burst.startedUs
       this.#lastDevice = burst.lastDevice
       this.#touched = new Map(burst.touched.map(([id, ...devices]) => [id, devices]))
     }
-    doc.on('afterTransaction', transaction => this.#changed(transaction))
+    doc.on('afterTransaction', transaction => this.#find(transaction))
   }
 
-  /** What the versions take that were not taken yet. */
-  get freshBytes(): number {
-    return this.#freshBytes
+  /** What was found since histories were last taken. */
+  get foundBytes(): number {
+    return this.#foundBytes
   }
 
-  /** Those of an annotation that were not taken yet, by rising cursor. */
-  freshOf(id: string): readonly AnnotationVersion[] {
-    return this.#fresh.get(id) ?? []
+  historyOf(id: string): AnnotationHistoryRecord | undefined {
+    return this.#changed.get(id) ?? this.#stored(id)
   }
 
-  /** Hands over, by annotation, what was found since the last time. */
-  takeFresh(): Map<string, AnnotationVersion[]> {
-    const fresh = this.#fresh
-    this.#fresh = new Map()
-    this.#freshBytes = 0
-    return fresh
+  /** Hands over the histories that were added to since the last time, by annotation, to be stored. */
+  takeHistories(): Map<string, AnnotationHistoryRecord> {
+    const changed = this.#changed
+    this.#changed = new Map()
+    this.#foundBytes = 0
+    return changed
   }
 
   /** To go on from later. */
@@ -81,7 +88,7 @@ export class Versions {
     }
   }
 
-  #changed(change: Change): void {
+  #find(change: Change): void {
     let before: Before | undefined
     for (const [type, names] of change.changed) {
       if ((type as unknown) === this.#entries) {
@@ -125,14 +132,19 @@ export class Versions {
   }
 
   #keep(id: string, fields: Uint8Array, isTurn: boolean): void {
-    let known = this.#fresh.get(id)
-    if (known === undefined) this.#fresh.set(id, (known = []))
-    const last = known.at(-1)
+    let history = this.#changed.get(id)
+    if (history === undefined) {
+      const { versions, added, addedBytes } = this.#stored(id) ?? { versions: [], added: 0, addedBytes: 0 }
+      this.#changed.set(id, (history = { versions: [...versions], added, addedBytes }))
+    }
+    const last = history.versions.at(-1)
     // An update may change a note and the fields beside it.
-    if (last?.cursor !== this.at.cursor) {
-      known.push({ ...this.at, fields, ...(isTurn && { isTurn }) })
-      this.#freshBytes += fields.length
-    } else if (isTurn) last.isTurn = true
+    if (last?.cursor === this.at.cursor) {
+      if (isTurn) last.isTurn = true
+      return
+    }
+    addVersion(history, { ...this.at, fields, ...(isTurn && { isTurn }) })
+    this.#foundBytes += fields.length
   }
 
   /** The annotation that a type is a part of. */

@@ -1,8 +1,8 @@
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import type { Plain } from '../../../../protocol/index.ts'
-import { withVersions } from '../../../../server/core/history.ts'
-import type { AnnotationHistoryRecord } from '../../../../server/core/records.ts'
+import { addVersion } from '../../../../server/core/history.ts'
+import type { AnnotationHistoryRecord, AnnotationVersion } from '../../../../server/core/records.ts'
 import { coreHub, type CoreHub, type TestClient, type TestDevice } from '../../../util/core-hub.ts'
 import { suite } from '../../../util/suite.ts'
 import { docOf, noteOf, updateOf } from '../../../util/yjs-update.ts'
@@ -216,16 +216,19 @@ test('a version that is too large is left out, and costs nothing more in the sam
   assert.equal(await versionsOf(phone), [[cursor, 'x']])
 })
 
+function historyOf(...found: readonly (readonly AnnotationVersion[])[]): AnnotationHistoryRecord {
+  const history: AnnotationHistoryRecord = { versions: [], added: 0, addedBytes: 0 }
+  for (const version of found.flat()) addVersion(history, version)
+  return history
+}
+
 test('a history is bounded in entries and in bytes, and keeps what one device had before another longest', () => {
-  const version = (index: number, device: string, bytes: number): AnnotationHistoryRecord['versions'][number] => {
+  const version = (index: number, device: string, bytes: number): AnnotationVersion => {
     const fields = new Uint8Array(bytes)
     new DataView(fields.buffer).setUint32(0, index)
     return { cursor: index + 1, timeUs: (index * HOUR_US) / 20, device, fields }
   }
-  const many = withVersions(
-    undefined,
-    Array.from({ length: 20_000 }, (_, index) => version(index, index === 19_000 ? 'other' : 'one', 8))
-  )
+  const many = historyOf(Array.from({ length: 20_000 }, (_, index) => version(index, index === 19_000 ? 'other' : 'one', 8)))
   assert.ok(many.versions.length <= 256 + 32)
   assert.equal(
     many.versions.slice(-32).map(({ cursor }) => cursor),
@@ -233,11 +236,31 @@ test('a history is bounded in entries and in bytes, and keeps what one device ha
   )
   assert.ok(many.versions.some(({ cursor }) => cursor === 19_001))
   assert.ok(many.versions.some(({ cursor }) => cursor === 19_002))
-  const large = withVersions(
-    undefined,
-    Array.from({ length: 320 }, (_, index) => version(index, 'one', 200_000))
+  for (let count = 1; count <= 100; count++) {
+    const large = historyOf(Array.from({ length: count }, (_, index) => version(index, 'one', 200_000)))
+    assert.ok(large.versions.length <= 4, `${large.versions.length} large ones of ${count}`)
+  }
+})
+
+test('however many large versions an annotation has had, few are held', async () => {
+  const { core, phone, ask } = await scene()
+  const doc = docOf(7)
+  await ask(
+    phone,
+    'annotation.update',
+    updateOf(doc, annotations => annotations.set('a', noteOf('x'.repeat(200_000))))
   )
-  assert.ok(large.versions.length <= 2, `${large.versions.length} large ones`)
+  const account = (await core.hub.account('account1'))!
+  for (let mark = 1; mark <= 60; mark++) {
+    const toggle = updateOf(doc, annotations => (annotations.get('a') as Y.Map<unknown>).set('color', `${mark}`))
+    await ask(phone, 'annotation.update', toggle)
+    await ask(phone, mark % 2 === 1 ? 'annotation.remove' : 'annotation.restore', { id: 'a' })
+    Y.applyUpdate(doc, account.documents.use('b', 0).encode())
+    assert.ok(account.documents.use('b', 0).versions.foundBytes < 1_500_000)
+  }
+  const listed = await versionsOf(phone, [])
+  assert.ok(listed.length >= 2 && listed.length <= 5, `${listed.length} versions`)
+  assert.is(account.documents.versions('b', 'a').length, listed.length)
 })
 
 test('versions found twice, as after a crash, count once', () => {
@@ -247,8 +270,7 @@ test('versions found twice, as after a crash, count once', () => {
     device: 'one',
     fields: Uint8Array.of(index)
   }))
-  const once = withVersions(undefined, found)
-  assert.equal(withVersions(withVersions(withVersions(undefined, found.slice(0, 20)), found.slice(10, 40)), found), once)
+  assert.equal(historyOf(found.slice(0, 20), found.slice(10, 40), found), historyOf(found))
 })
 
 test.run()
