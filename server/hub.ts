@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, rm, stat } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { join, resolve as resolvePath } from 'node:path'
 import { AccountDirectory } from './auth/accounts.ts'
 import { authenticateToken } from './auth/devices.ts'
@@ -18,6 +19,7 @@ import { StoreDamage, type Store } from './core/store.ts'
 import { EXIT } from './exit-codes.ts'
 import type { OperatorParts } from './operations.ts'
 import type { Config } from './options.ts'
+import { hostsOf } from './hosts.ts'
 import { mountHealth } from './routes/health.ts'
 import { mountHome } from './routes/home.ts'
 import { mountSignIn } from './routes/sign-in.ts'
@@ -51,10 +53,10 @@ export interface OpenHub extends OperatorParts {
 
 /** The hub, listening. */
 export interface ServingHub extends OpenHub {
-  /** The address that devices are given, such as `http://127.0.0.1:4747`. */
+  /** Where it is found on this machine, such as `http://127.0.0.1:4747`. */
   readonly url: string
-  /** The address that it listens on itself; another than `url` behind a proxy. */
-  readonly listensOn: string
+  /** Where devices on other machines find it, as far as the hub can know; of several, any one. */
+  readonly urlsElsewhere: readonly string[]
 }
 
 /**
@@ -194,11 +196,11 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
     throw error
   }
   const { port } = server.address() as AddressInfo
-  const listensOn = `http://${urlHost(config.host)}:${port}`
+  const [here, ...elsewhere] = hostsOf(config.host, networkInterfaces()).map(host => `http://${host}:${port}`)
   return {
     ...open,
-    listensOn,
-    url: config.publicUrl === '' ? listensOn : config.publicUrl,
+    url: here!,
+    urlsElsewhere: config.publicUrl === '' ? elsewhere : [config.publicUrl],
     async close() {
       isReady = false
       await Promise.all([
@@ -240,9 +242,6 @@ function cannotListen({ host, port }: Config, error: unknown): Error {
       : `cannot listen on ${host}, port ${port} (${code}); choose others with --host and --port, or LECTERN_HOST and LECTERN_PORT`
   return new Error(message, { cause: error })
 }
-
-const urlHost = (host: string): string =>
-  host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
 
 const listen = (server: Server, where: { path: string } | { host: string; port: number }): Promise<void> =>
   new Promise((resolve, reject) => {

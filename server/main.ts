@@ -43,8 +43,8 @@ async function serve(config: Config): Promise<void> {
   }
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
-  const lines = [`Lectern listens on ${hub.listensOn}`]
-  if (hub.url !== hub.listensOn) lines.push(`Devices reach it at ${hub.url}`)
+  const lines = [`Lectern listens on ${hub.url}`]
+  if (hub.urlsElsewhere.length > 0) lines.push(`Devices reach it at ${hub.urlsElsewhere.join(' or ')}`)
   lines.push(`Everything is kept in ${resolve(config.dataFolder)}`)
   const accounts = hub.directory.list()
   if (accounts.length === 0) accounts.push(await hub.directory.add(config.firstAccount))
@@ -54,12 +54,13 @@ async function serve(config: Config): Promise<void> {
     const minutes = Math.round((expiresAtMs - Date.now()) / 60_000)
     lines.push(`Sign in the first device of "${only!.name}" with the pairing code ${code}, good once and for ${minutes} minutes.`)
   }
-  lines.push(`For another code: npx lectern device pair ${accounts.length === 1 ? quoted(only!.name) : 'NAME'}`)
+  const where = config.dataFolder === OPTIONS.dataFolder.default ? '' : ` --data ${quoted(resolve(config.dataFolder))}`
+  lines.push(`For another code: npx lectern device pair ${accounts.length === 1 ? quoted(only!.name) : 'NAME'}${where}`)
   process.stdout.write(`${lines.join('\n')}\n`)
 }
 
 /** A word as a shell takes it. */
-const quoted = (word: string): string => (/^[\p{L}\p{N}_@.+-]+$/u.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
+const quoted = (word: string): string => (/^[\p{L}\p{N}_@.+/-]+$/u.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
 
 withOptions(program.command('serve').description('Run the hub.'), Object.keys(OPTIONS) as (keyof typeof OPTIONS)[]).action(
   (_, command) => serve(configFrom(command))

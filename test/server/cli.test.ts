@@ -128,6 +128,24 @@ test('commands say what they did, and the folder is closed to others', async con
   assert.is((await lectern(hub.dataFolder, ['device', 'revoke', 'reader', 'a\nb'])).code, 2)
 })
 
+test('a hub says where devices find it, and the command for another code works as it is printed', async context => {
+  const hub = new HubProcess(join(folder(context), "my reader's data"))
+  context.defer(() => hub.drop())
+  const pairing = (): string => /^For another code: npx lectern (device pair .*)$/m.exec(hub.printed)![1]!
+  await hub.start(['--host', '0.0.0.0'])
+  assert.match(hub.url, /^http:\/\/localhost:\d+$/)
+  const found = /^Devices reach it at (.*)$/m.exec(hub.printed)?.[1]?.split(' or ') ?? []
+  for (const url of found) assert.is((await fetch(`${url}/healthz`)).status, 200, url)
+  const shell = spawn('sh', ['-c', `exec "$0" --import tsx "$1" ${pairing()}`, process.execPath, path('server/main.ts')])
+  let out = ''
+  shell.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
+  await once(shell, 'close')
+  assert.match(out, /^code=\w{4}-\w{4} /)
+  await hub.kill()
+  await hub.start(['--host', '0.0.0.0', '--public-url', 'https://lectern.example'])
+  assert.match(hub.printed, /^Devices reach it at https:\/\/lectern.example$/m)
+})
+
 test('an empty variable counts as not set', () => {
   assert.is(loadConfig({ LECTERN_PORT: '', LECTERN_DATA_FOLDER: '' }).port, 4747)
   assert.is(loadConfig({ LECTERN_DATA_FOLDER: '' }).dataFolder, './data')

@@ -13,6 +13,9 @@ const MAIN = fileURLToPath(new URL('../../server/main.ts', import.meta.url))
 export class HubProcess {
   readonly dataFolder: string
   url = ''
+  /** What it says to whoever started it, this time. */
+  printed = ''
+  /** What it has logged, in all its lives. */
   output = ''
   #child: ChildProcess | undefined
   #port = 0
@@ -34,11 +37,11 @@ export class HubProcess {
       { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LECTERN_LOG_LEVEL: 'warn', ...env } }
     )
     this.#child = child
-    let printed = ''
+    this.printed = ''
     const listening = new Promise<string>((resolve, reject) => {
       child.stdout.on('data', (chunk: Buffer) => {
-        printed += chunk.toString()
-        const found = /listens on (http:\S+)\n/.exec(printed)
+        this.printed += chunk.toString()
+        const found = /listens on (http:\S+)\n/.exec(this.printed)
         if (found !== null) resolve(found[1]!)
       })
       child.stderr.on('data', (chunk: Buffer) => (this.output += chunk.toString()))

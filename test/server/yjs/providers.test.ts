@@ -25,7 +25,7 @@ type Wire = 'y-websocket' | 'hocuspocus'
 
 const WIRES: readonly Wire[] = ['y-websocket', 'hocuspocus']
 
-const socketUrl = (hub: TestServingHub): string => hub.listensOn.replace('http', 'ws')
+const socketUrl = (hub: TestServingHub): string => hub.url.replace('http', 'ws')
 
 /** The unmodified package's own provider. */
 function open(
@@ -108,7 +108,7 @@ function until(docs: readonly Y.Doc[], isSo: () => boolean): Promise<void> {
 }
 
 async function sdk({ defer }: TestContext, hub: TestServingHub, token: string): Promise<Client> {
-  const client = await connectNode({ url: hub.listensOn, token })
+  const client = await connectNode({ url: hub.url, token })
   defer(() => client.close())
   await client.live()
   return client
