@@ -6,6 +6,7 @@ import type { ClientEvents } from './events.ts'
 import { summarise, type Book, type Device, type Position, type Positions } from './fold.ts'
 import { Link } from './link.ts'
 import { Overlay, type Table } from './overlay.ts'
+import type { PresenceState, PresentReader } from './presence.ts'
 import { Replica } from './replica.ts'
 import type { Ack } from './pending.ts'
 import type { State } from './session.ts'
@@ -175,6 +176,20 @@ export class Client {
   /** Every device's place in a book. */
   positions(book: string): Positions {
     return summarise(this.#positions.get(book))
+  }
+
+  /**
+   * Says where this client reads in a book, to all who read it now, until it says otherwise. Nothing of it is stored.
+   * @param state plain JSON, at most `LIMITS.maxPresenceLength` characters of it; undefined when the client leaves the book
+   * @throws RangeError when it is too long, or of one book more than `LIMITS.maxPresenceBooks`
+   */
+  sayPresence(book: string, state: PresenceState | undefined): void {
+    if (this.#closing === undefined) this.#parts.link.presence.say(book, state)
+  }
+
+  /** Who reads a book now, this client included, while it is connected and has said where it reads there itself. */
+  presence(book: string): ReadonlyMap<number, PresentReader> {
+    return this.#parts.link.presence.in(book)
   }
 
   /** Sets a setting of the account; null clears it. */

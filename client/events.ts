@@ -33,6 +33,8 @@ export interface ClientEvents {
   annotations: [book: string]
   /** Somebody's place in a book did. */
   position: [book: string]
+  /** Somebody who reads a book came, moved or left. */
+  presence: [book: string]
   setting: [name: string]
   device: [id: string]
   /** Something failed that the client deals with by itself: a fault of the stream, a full disk. For logs. */

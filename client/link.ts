@@ -2,6 +2,7 @@ import { HubError, type Connection, type FrameFields, type HubFrame, type Plain,
 import type { Clock } from './clock.ts'
 import type { Emitter } from './emitter.ts'
 import type { ClientEvents } from './events.ts'
+import { Presence } from './presence.ts'
 import { Reader } from './reader.ts'
 import type { Replica } from './replica.ts'
 import { Session } from './session.ts'
@@ -22,6 +23,7 @@ const EMPTY_UPDATE = new Uint8Array(2)
 /** Joins the replica to the hub: sends what waits in the outbox, passes on what arrives, and says how far it is kept. */
 export class Link {
   readonly session: Session
+  readonly presence: Presence
   readonly #replica: Replica
   readonly #reader: Reader
   readonly #clock: Clock
@@ -33,6 +35,7 @@ export class Link {
     this.#replica = replica
     this.#clock = options.clock
     this.#reader = new Reader(fields => this.#ask(fields), options.clock)
+    this.presence = new Presence(fields => this.session.send('presence', fields), events, options.clock)
     this.session = new Session(
       {
         hello: () => replica.hello,
@@ -72,6 +75,8 @@ export class Link {
         return this.#reader.received(frame)
       case 'failed':
         return this.#reader.failed(frame)
+      case 'present':
+        return this.presence.received(frame)
       case 'pong':
       case 'bye':
         return
@@ -89,6 +94,7 @@ export class Link {
     }
     this.#ackedCursor = 0
     this.#push()
+    this.presence.connected()
     this.session.checkLive()
   }
 
@@ -97,6 +103,7 @@ export class Link {
     this.#cancelAck = undefined
     this.#replica.outbox.disconnected()
     this.#reader.disconnected()
+    this.presence.disconnected()
   }
 
   #ask(fields: FrameFields<'read'>): boolean {

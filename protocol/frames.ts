@@ -50,6 +50,9 @@ const change = tuple<WireChange>({
 /** One refused action, as `acked` names it. */
 export type Refusal = readonly [number: number, code: string, message: string, field: string]
 
+/** One who reads a book now: `id` is unique in the book, `device` is by the hub's own knowledge, `state` a JSON object or empty. */
+export type PresentReader = readonly [id: number, device: string, state: string]
+
 const viewNames = Object.keys(VIEWS) as ViewName[]
 
 type End = 'client' | 'hub'
@@ -98,6 +101,12 @@ export const FRAMES = {
     'Asks for a page of a view: what follows `after`, which is empty at first. `item` names the annotation where the view is of one. The answer is `view` or `failed` with the same id.'
   ),
   ping: frame('client', 4, { nonce: uint }, 'Keeps the connection open. The answer is `pong`.'),
+  presence: frame(
+    'client',
+    5,
+    { book: key(128), id: uint, state: str(LIMITS.maxPresenceLength) },
+    'Says where this client reads: a JSON object, to be said again every `presenceIntervalMs`; empty when it leaves the book. `id` is a random number below 2^32, the same for as long as the connection. From its first word on it is told who reads the book, by `present`.'
+  ),
 
   welcome: frame(
     'hub',
@@ -160,6 +169,18 @@ export const FRAMES = {
     24,
     { entries: list(change, LIMITS.maxNodes), isLast: bool },
     'A part of the state of the account, written as changes. After the last one the log follows from the cursor of `resync`.'
+  ),
+  present: frame(
+    'hub',
+    25,
+    {
+      book: key(128),
+      readers: list(
+        tuple<PresentReader>({ id: uint, device: str(64), state: str(2 * LIMITS.maxPresenceLength) }),
+        LIMITS.maxNodes
+      )
+    },
+    'Who reads a book: those who came or moved, with what they said, and those who left, with an empty state. The client itself is among them.'
   )
 } as const
 

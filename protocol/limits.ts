@@ -39,6 +39,14 @@ export const LIMITS = {
   maxDocumentClients: 8_192,
   /** A book's annotation document, as one Yjs update. */
   maxDocumentBytes: 8_388_608,
+  /** What a client says of where it reads, as JSON, in UTF-16 code units. */
+  maxPresenceLength: 4_096,
+  /** Books that one connection is present in at a time. */
+  maxPresenceBooks: 8,
+  /** Who has not said for so long where it reads is taken to be gone. Yjs's own rule (y-protocols, awareness.js). */
+  presenceTimeoutMs: 30_000,
+  /** How often a client says again where it reads. */
+  presenceIntervalMs: 15_000,
   /** The target aimed at when changes are gathered into a frame. One larger change goes alone. */
   changesFrameBytes: 65_536,
   /** Time from an open connection to its `hello`. */

@@ -1,14 +1,10 @@
-import { HubError } from '../../protocol/index.ts'
+import { HubError, LIMITS } from '../../protocol/index.ts'
 import type { Clock } from './ports.ts'
 
-/** What a seat says of itself is at most so long, as JSON. */
-export const MAX_STATE_BYTES = 4_096
 /** Ids that one seat may speak for: one for each tab that shares its connection. */
 const MAX_OWN_IDS = 8
 /** News of one book goes out at most once in this time, so that whoever types fast costs the others no more. */
 const GATHER_MS = 50
-/** Who says nothing for so long is taken to be gone; Yjs's own rule (y-protocols, awareness). */
-const EXPIRE_MS = 30_000
 const SWEEP_MS = 5_000
 
 /** One reader in one book, now. */
@@ -36,7 +32,12 @@ interface Book {
 }
 
 /** Who is told of the readers of a book. */
-export type OnPresence = (news: readonly Presence[]) => void
+export interface PresenceListener {
+  /** It takes nothing now. What it misses is told later, as it is then: by `Seat.tellMissed`. */
+  isFull(): boolean
+  /** Of every reader that came, moved or left, itself included. Listeners that take everything are given one and the same array. */
+  onPresence(news: readonly Presence[]): void
+}
 
 /**
  * Who reads which book of an account, where, on which device, now. Nothing of it is stored.
@@ -52,13 +53,14 @@ export class Presences {
     this.#clock = clock
   }
 
-  /** Takes a seat in a book. @param onNews is told of every reader that comes, moves or leaves, itself included */
-  join(book: string, device: string, onNews: OnPresence): Seat {
+  /** Takes a seat in a book: who is there is the first that it is told. */
+  join(book: string, device: string, listener: PresenceListener): Seat {
     let place = this.#books.get(book)
     if (place === undefined)
       this.#books.set(book, (place = { seats: new Set(), held: new Map(), news: new Map(), isGathering: false }))
-    const seat = new Seat(this, book, device, onNews)
+    const seat = new Seat(this, book, device, listener)
     place.seats.add(seat)
+    if (place.held.size > 0) this.#gather(place)
     if (!this.#isSweeping) this.#sweepLater()
     return seat
   }
@@ -108,18 +110,22 @@ export class Presences {
 
   #tell(book: Book, said: Presence): void {
     book.news.set(said.id, said)
+    this.#gather(book)
+  }
+
+  #gather(book: Book): void {
     if (book.isGathering) return
     book.isGathering = true
     this.#clock.setTimer(GATHER_MS, () => {
       book.isGathering = false
       const news = [...book.news.values()]
       book.news.clear()
-      for (const seat of book.seats) seat.onNews(news)
+      for (const seat of book.seats) seat.tell(news)
     })
   }
 
   #sweep(): void {
-    const beforeMs = this.#clock.nowMs() - EXPIRE_MS
+    const beforeMs = this.#clock.nowMs() - LIMITS.presenceTimeoutMs
     for (const book of this.#books.values())
       for (const held of book.held.values()) if (held.seenAtMs < beforeMs) this.#drop(book, held)
     this.#isSweeping = false
@@ -136,16 +142,20 @@ export class Presences {
 export class Seat {
   readonly book: string
   readonly device: string
-  readonly onNews: OnPresence
   /** Those it speaks for. */
   readonly ids = new Set<number>()
   readonly #presences: Presences
+  readonly #listener: PresenceListener
+  /** The newest of each id that it was not told. */
+  readonly #missed = new Map<number, Presence>()
 
-  constructor(presences: Presences, book: string, device: string, onNews: OnPresence) {
+  /** @internal */
+  constructor(presences: Presences, book: string, device: string, listener: PresenceListener) {
     this.#presences = presences
     this.book = book
     this.device = device
-    this.onNews = onNews
+    this.#listener = listener
+    for (const presence of presences.list(book)) this.#missed.set(presence.id, presence)
   }
 
   /**
@@ -161,6 +171,21 @@ export class Seat {
     return this.#presences.list(this.book)
   }
 
+  /** @internal */
+  tell(news: readonly Presence[]): void {
+    if (this.#missed.size === 0 && !this.#listener.isFull()) return this.#listener.onPresence(news)
+    for (const presence of news) this.#missed.set(presence.id, presence)
+    this.tellMissed()
+  }
+
+  /** The listener may be able to take something again. */
+  tellMissed(): void {
+    if (this.#missed.size === 0 || this.#listener.isFull()) return
+    const news = [...this.#missed.values()]
+    this.#missed.clear()
+    this.#listener.onPresence(news)
+  }
+
   leave(): void {
     this.#presences.leave(this)
   }
@@ -169,13 +194,15 @@ export class Seat {
 /** A state with the device that it comes from, whatever it said of that itself. @throws HubError `bad-request` */
 function signed(state: string, device: string): string {
   let value: unknown
-  if (state.length <= MAX_STATE_BYTES)
+  if (state.length <= LIMITS.maxPresenceLength)
     try {
       value = JSON.parse(state)
     } catch {
       value = undefined
     }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new HubError('bad-request', `a state is a JSON object of at most ${MAX_STATE_BYTES} bytes`, { field: 'state' })
+    throw new HubError('bad-request', `a state is a JSON object of at most ${LIMITS.maxPresenceLength} characters`, {
+      field: 'state'
+    })
   return JSON.stringify({ ...value, device })
 }

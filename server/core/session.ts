@@ -24,6 +24,7 @@ import { partsOf } from './parts.ts'
 import { permits } from './policy.ts'
 import type { Clock, Logger } from './ports.ts'
 import { checkPlace, readPage } from './read.ts'
+import { Seats } from './seats.ts'
 import type { LargeDocuments } from './snapshot-reading.ts'
 import type { Store } from './store.ts'
 import type { Answers, Submitter } from './turn.ts'
@@ -61,6 +62,7 @@ interface Member {
   readonly account: Account
   readonly origin: Origin
   readonly log: LogReader
+  readonly seats: Seats
 }
 
 /** One device on one live connection: it reads its account's log, asks for actions and for views, and is told what became of them. */
@@ -155,6 +157,9 @@ export class Session implements LiveSession, Follower, Submitter {
         return this.#push(member, frame, size)
       case 'read':
         return this.#read(member, frame)
+      case 'presence':
+        member.seats.say(frame.book, frame.id, frame.state)
+        break
       case 'ping':
         this.#send('pong', { nonce: frame.nonce, timeMs: Math.floor(this.#host.clock.nowMs()) })
         break
@@ -194,7 +199,12 @@ export class Session implements LiveSession, Follower, Submitter {
       onFault: error => this.#fault(error),
       onSlow: () => this.end(new HubError('slow', '', { retryAfterMs: 1_000 }))
     })
-    this.#member = { account, origin: new Origin(device, client, readOnly ? 'reader' : 'writer'), log }
+    this.#member = {
+      account,
+      origin: new Origin(device, client, readOnly ? 'reader' : 'writer'),
+      log,
+      seats: new Seats(account, device, this.#connection)
+    }
     const { maxFrameBytes, maxActionsPerPush, maxUnansweredActions, maxUpdateBytes, idleTimeoutMs } = LIMITS
     this.#send('welcome', {
       version,
@@ -271,6 +281,7 @@ export class Session implements LiveSession, Follower, Submitter {
 
   #drained(): void {
     this.#member?.log.drained()
+    this.#member?.seats.drained()
     this.#intake.goOn()
   }
 
@@ -300,6 +311,7 @@ export class Session implements LiveSession, Follower, Submitter {
     this.#intake.close()
     this.#host.readings.drop(this)
     this.#member?.log.close()
+    this.#member?.seats.leave()
     this.#member?.account.followers.delete(this)
     this.#host.closed(this)
   }

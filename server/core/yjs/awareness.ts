@@ -34,7 +34,16 @@ export function decodeAwareness(bytes: Uint8Array): Said[] {
   }
 }
 
+const encoded = new WeakMap<readonly Presence[], Uint8Array>()
+
+/** Once for all who are told the same. */
 export function encodeAwareness(news: readonly Presence[]): Uint8Array {
+  let update = encoded.get(news)
+  if (update === undefined) encoded.set(news, (update = encode(news)))
+  return update
+}
+
+function encode(news: readonly Presence[]): Uint8Array {
   const encoder = encoding.createEncoder()
   encoding.writeVarUint(encoder, news.length)
   for (const { id, clock, state } of news) {

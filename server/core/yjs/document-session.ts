@@ -58,7 +58,10 @@ export class DocumentSession implements Follower {
     const { account, origin, book, outlet } = parts
     this.#parts = parts
     this.device = origin.device
-    this.#seat = account.presences.join(book, origin.device, news => outlet.presence(news))
+    this.#seat = account.presences.join(book, origin.device, {
+      isFull: () => outlet.bufferedBytes >= HIGH_WATER_BYTES,
+      onPresence: news => outlet.presence(news)
+    })
     account.followers.add(this)
   }
 
@@ -69,8 +72,6 @@ export class DocumentSession implements Follower {
       const doc = await session.#load()
       if (session.#isClosed) return session
       parts.outlet.askSince(Y.encodeStateVector(doc))
-      const present = session.#seat.list()
-      if (present.length > 0) parts.outlet.presence(present)
       return session
     } catch (error) {
       session.close()
@@ -122,6 +123,7 @@ export class DocumentSession implements Follower {
   drained(): void {
     this.#cancelSlowTimer?.()
     this.#cancelSlowTimer = undefined
+    this.#seat.tellMissed()
     const behind = this.#behind
     if (behind === undefined || this.#isClosed) return
     this.#behind = undefined
