@@ -13,7 +13,7 @@ async function readers(context: TestContext, hub: TestServingHub, ...names: stri
   const account = await hub.hub.ensureAccount('reader')
   return Promise.all(
     names.map(async name => {
-      const client = await connectNode({ url: hub.listensOn, token: (await register(account, name)).token })
+      const client = await connectNode({ url: hub.url, token: (await register(account, name)).token })
       context.defer(() => client.close())
       await client.live()
       return client
