@@ -1,13 +1,11 @@
 import {
   ACTIONS,
-  CHANGES,
   checked,
   encodeName,
   encodeValue,
   HubError,
   isActionKind,
   LIMITS,
-  RunWriter,
   type ActionBody,
   type ActionKind,
   type ChangeBody,
@@ -21,6 +19,7 @@ import { digest } from './digest.ts'
 import { Documents } from './documents/documents.ts'
 import { Readers } from './floor.ts'
 import { fold, type RichNote } from './fold.ts'
+import { encodeKind, LogEnd } from './log-end.ts'
 import { changesOf, foldLogged, type LoggedChange } from './fold-log.ts'
 import { Origin } from './origin.ts'
 import { permits } from './policy.ts'
@@ -28,7 +27,7 @@ import type { Clock } from './ports.ts'
 import { Presences } from './presence.ts'
 import type { Answer, ClientRecord } from './records.ts'
 import type { Append, LogHead, RecordWrite, Store } from './store.ts'
-import { Turn, type Submitter } from './turn.ts'
+import type { Submitter, Turn } from './turn.ts'
 import { Views } from './views.ts'
 
 /** Records are stored after this many changes, or this many records, since the last time. */
@@ -47,8 +46,6 @@ export interface Follower {
   /** Ends its connection, naming the reason. */
   end(reason: HubError): void
 }
-
-const encodedNames = new Map<string, Uint8Array>(Object.keys({ ...ACTIONS, ...CHANGES }).map(kind => [kind, encodeName(kind)]))
 
 /** What an account needs of the hub that it belongs to. */
 export interface AccountHost {
@@ -84,11 +81,8 @@ export class Account {
   durableHead: number
   usedAtMs: number
   readonly #host: AccountHost
-  #head: number
-  #timeUs: number
+  readonly #end: LogEnd
   #foldedTo: number
-  readonly #writer = new RunWriter()
-  #turn: Turn
   #isStoringDue = false
   #isBroken = false
   #commitsUnderWay = 0
@@ -104,9 +98,7 @@ export class Account {
     this.documents = new Documents(id, log.epoch, host.store, this.views)
     const folded = this.views.get('fold')
     this.#foldedTo = folded?.foldedTo ?? 0
-    this.#timeUs = folded?.timeUs ?? 0
-    this.#head = log.head
-    this.#turn = new Turn(this.#writer, log.head)
+    this.#end = new LogEnd(log.head, folded?.timeUs ?? 0)
     this.durableHead = log.head
     this.usedAtMs = host.clock.nowMs()
   }
@@ -124,12 +116,12 @@ export class Account {
 
   /** The newest change that took effect here. */
   get head(): number {
-    return this.#head
+    return this.#end.head
   }
 
   /** True when nothing is gathered, on its way to the store, or kept from it. */
   get isSettled(): boolean {
-    return this.#commitsUnderWay === 0 && this.#turn.isEmpty
+    return this.#commitsUnderWay === 0 && this.#end.turn.isEmpty
   }
 
   /** The number that a client has reached; 0 for one that the hub never saw. */
@@ -187,7 +179,7 @@ export class Account {
     this.#guard(() => {
       const record = this.views.edit('clients', [origin.device, origin.client], newClient)
       confirm(record, confirmed)
-      const answers = this.#turn.answersFor(submitter)
+      const answers = this.#end.turn.answersFor(submitter)
       this.#host.wake(this)
       for (const action of actions) {
         const [number] = action
@@ -224,7 +216,7 @@ export class Account {
     const nowMs = this.#host.clock.nowMs()
     const origin = new Origin(key, '')
     const cursor = this.#guard(() =>
-      this.#append(origin, 0, Math.floor(nowMs), this.#nextTimeUs(nowMs), kind, key, body, encodeValue(body), note)
+      this.#append(origin, 0, Math.floor(nowMs), this.#end.nextTimeUs(nowMs), kind, key, body, encodeValue(body), note)
     )
     this.#isStoringDue = true
     if (kind === 'device.revoke')
@@ -240,7 +232,7 @@ export class Account {
 
   /** Runs `task` once everything submitted so far is durable. */
   whenDurable(task: () => void): void {
-    this.#turn.whenDurable.push(task)
+    this.#end.turn.whenDurable.push(task)
     this.#host.wake(this)
   }
 
@@ -253,9 +245,7 @@ export class Account {
   /** Hands over what was gathered, for one commit. */
   takeTurn(): { append: Append | undefined; writes: RecordWrite[]; turn: Turn } {
     if (!this.#isBroken && this.documents.snapshotDue()) this.#isStoringDue = true
-    const turn = this.#turn
-    turn.close()
-    this.#turn = new Turn(this.#writer, this.#head)
+    const turn = this.#end.takeTurn()
     this.#commitsUnderWay += 1
     const { runs } = turn
     const append = runs.length === 0 ? undefined : { account: this.id, epoch: this.epoch, after: runs[0]!.first - 1, runs }
@@ -294,7 +284,7 @@ export class Account {
   #take(origin: Origin, record: ClientRecord, [number, atMs, kind, key, body]: WireAction): Answer {
     const bytes = encodeValue(body)
     const name = encodeName(key)
-    const content = digest([encodedNames.get(kind) ?? encodeName(kind), name, bytes])
+    const content = digest([encodeKind(kind), name, bytes])
     const verdict = judge(record, number, content)
     if (verdict === 'conflict') return refusalOf(number, content, new HubError('action-conflict'))
     if (verdict === 'already-done') return refusalOf(number, content, new HubError('already-done'))
@@ -333,7 +323,7 @@ export class Account {
     const context = {
       views: this.views,
       documents: this.documents,
-      at: { cursor: this.#head + 1, timeUs: this.#nextTimeUs(nowMs), device: origin.device },
+      at: { cursor: this.#end.head + 1, timeUs: this.#end.nextTimeUs(nowMs), device: origin.device },
       epoch: this.epoch,
       atMs: claimedMs,
       nowMs
@@ -345,13 +335,8 @@ export class Account {
     return this.#append(origin, number, claimedMs, context.at.timeUs, outcome.kind, key, made, changeBytes, note)
   }
 
-  /** Strictly rising, even where the clock goes back. */
-  #nextTimeUs(nowMs: number): number {
-    return Math.max(this.#timeUs + 1, Math.floor(nowMs * 1_000))
-  }
-
   #append(
-    { device, client, deviceName, clientName }: Origin,
+    origin: Origin,
     number: number,
     atMs: number,
     timeUs: number,
@@ -361,39 +346,30 @@ export class Account {
     bytes: Uint8Array,
     note: number | RichNote
   ): number {
-    const cursor = this.#head + 1
+    const { device, client } = origin
+    const cursor = this.#end.head + 1
     fold(this.views, { cursor, timeUs, device, client, number, atMs, kind, key, body }, note)
-    this.#head = cursor
-    this.#timeUs = timeUs
-    const parts = {
-      cursor,
-      timeUs,
-      device: deviceName,
-      client: clientName,
-      number,
-      atMs,
-      kind: encodedNames.get(kind)!,
-      key: encodeName(key),
-      body: bytes
-    }
-    this.#turn.add(parts, note)
+    this.#end.append(origin, number, atMs, timeUs, kind, key, bytes, note)
     return cursor
   }
 
   #takeWrites(): RecordWrite[] {
     const isDue =
-      this.#isStoringDue || this.#head - this.#foldedTo >= STORE_AFTER_CHANGES || this.views.changedCount >= STORE_AFTER_RECORDS
+      this.#isStoringDue ||
+      this.#end.head - this.#foldedTo >= STORE_AFTER_CHANGES ||
+      this.views.changedCount >= STORE_AFTER_RECORDS
     if (!isDue || this.#isBroken) return []
     this.#isStoringDue = false
-    this.#foldedTo = this.#head
-    this.views.put('fold', [], { foldedTo: this.#head, timeUs: this.#timeUs })
+    const { head, timeUs } = this.#end
+    this.#foldedTo = head
+    this.views.put('fold', [], { foldedTo: head, timeUs })
     return this.views.takeWrites()
   }
 
   #foldAgain({ change, note }: LoggedChange, after: number): number {
     if (change.cursor <= after) return after
     foldLogged(this.views, change, note)
-    this.#timeUs = change.timeUs
+    this.#end.timeUs = change.timeUs
     return change.cursor
   }
 }

@@ -1,0 +1,69 @@
+import { ACTIONS, CHANGES, encodeName, RunWriter, type ChangeKind } from '../../protocol/index.ts'
+import type { Note } from './fold.ts'
+import type { Origin } from './origin.ts'
+import { Turn } from './turn.ts'
+
+const encodedKinds = new Map<string, Uint8Array>(Object.keys({ ...ACTIONS, ...CHANGES }).map(kind => [kind, encodeName(kind)]))
+
+/** A kind of action or change as the log and the digest have it; any text, for a client may ask for a kind that is none. */
+export const encodeKind = (kind: string): Uint8Array => encodedKinds.get(kind) ?? encodeName(kind)
+
+/** Where the log of an account goes on: its newest change, and the turn that the next one is gathered in. */
+export class LogEnd {
+  /** The newest change, durable or not. */
+  head: number
+  timeUs: number
+  readonly #writer = new RunWriter()
+  #turn: Turn
+
+  constructor(head: number, timeUs: number) {
+    this.head = head
+    this.timeUs = timeUs
+    this.#turn = new Turn(this.#writer, head)
+  }
+
+  /** What was gathered since the last turn was taken. */
+  get turn(): Turn {
+    return this.#turn
+  }
+
+  /** When the next change will have been made: strictly later than the newest one, even where the clock goes back. */
+  nextTimeUs(nowMs: number): number {
+    return Math.max(this.timeUs + 1, Math.floor(nowMs * 1_000))
+  }
+
+  /** Gathers the next change; its cursor is `head` then. */
+  append(
+    { deviceName, clientName }: Origin,
+    number: number,
+    atMs: number,
+    timeUs: number,
+    kind: ChangeKind,
+    key: string,
+    body: Uint8Array,
+    note: Note
+  ): void {
+    this.head += 1
+    this.timeUs = timeUs
+    const parts = {
+      cursor: this.head,
+      timeUs,
+      device: deviceName,
+      client: clientName,
+      number,
+      atMs,
+      kind: encodeKind(kind),
+      key: encodeName(key),
+      body
+    }
+    this.#turn.add(parts, note)
+  }
+
+  /** Hands over what was gathered, and begins anew. */
+  takeTurn(): Turn {
+    const turn = this.#turn
+    turn.close()
+    this.#turn = new Turn(this.#writer, this.head)
+    return turn
+  }
+}
