@@ -13,8 +13,21 @@ interface Queue {
   taken: number
 }
 
+/** What one part may hold. */
+interface Bounds {
+  readonly structs: number
+  readonly clients: number
+  /** Infinity where it does not matter; then no edit is measured. */
+  readonly bytes: number
+}
+
 /** Room for the counts and ids around the structs. */
 const HEAD_BYTES = LIMITS.maxUpdateClients * 20
+const WIRE_BOUNDS: Bounds = {
+  structs: LIMITS.maxUpdateStructs,
+  clients: LIMITS.maxUpdateClients,
+  bytes: LIMITS.maxUpdateBytes - HEAD_BYTES
+}
 
 /**
  * Cuts a Yjs update that is over the limits into several that are within them. Applied in order they are the whole, and each builds only on those
@@ -24,6 +37,24 @@ const HEAD_BYTES = LIMITS.maxUpdateClients * 20
  */
 export function splitUpdate(update: Uint8Array): Uint8Array[] {
   return split(update, Y.decodeUpdate(update))
+}
+
+/**
+ * The same with parts of so many structs, however large the update is, made one by one: each when it is asked for. What cannot be put in order is
+ * the last part.
+ */
+export function* updateSteps(update: Uint8Array, maxStructs: number): Generator<Uint8Array, void, void> {
+  const { structs, ds } = Y.decodeUpdate(update)
+  if (structs.length <= maxStructs) return yield update
+  const bounds = { structs: maxStructs, clients: Infinity, bytes: Infinity }
+  let taken = 0
+  for (const part of partsOf(structs, bounds)) {
+    for (const queue of part) taken += queue.structs.length
+    yield encode(part, new Map())
+  }
+  // Applied to what it builds on, what was taken already does nothing.
+  if (taken < structs.length) return yield update
+  for (const part of spanParts(ds.clients, maxStructs)) yield encode([], part)
 }
 
 /**
@@ -67,28 +98,30 @@ function split(update: Uint8Array, { structs, ds }: Pick<Decoded, 'structs' | 'd
     structs.length <= LIMITS.maxUpdateStructs &&
     spans <= LIMITS.maxUpdateStructs
   if (isWithin) return [update]
-  const parts = partsOf(structs)
+  const parts = [...partsOf(structs, WIRE_BOUNDS)]
+  const taken = parts.flat().reduce((sum, queue) => sum + queue.structs.length, 0)
   // What builds on edits that are neither here nor at the hub cannot be put in order: it is for the hub to say so.
-  if (parts === undefined) return [update]
-  return [...parts.map(part => encode(part, new Map())), ...spanParts(ds.clients).map(part => encode([], part))]
+  if (taken < structs.length) return [update]
+  return [
+    ...parts.map(part => encode(part, new Map())),
+    ...spanParts(ds.clients, LIMITS.maxUpdateStructs).map(part => encode([], part))
+  ]
 }
 
-/** Takes from each client what is possible, again and again, so that everything comes after what it builds on. */
-function partsOf(structs: readonly Struct[]): Queue[][] | undefined {
+/** Takes from each client what is possible, again and again, so that everything comes after what it builds on. Ends early when nothing more is. */
+function* partsOf(structs: readonly Struct[], bounds: Bounds): Generator<Queue[], void, void> {
   const queues = new Map(queuesOf(structs).map(queue => [queue.client, queue]))
   const isTaken = ({ client, clock }: Y.ID): boolean => {
     const queue = queues.get(client)
     const next = queue?.structs[queue.taken]
     return next === undefined || clock < next.id.clock
   }
-  const parts: Queue[][] = []
   for (let left = structs.length; left > 0;) {
-    const part = takePart(queues, isTaken)
-    if (part.length === 0) return undefined
-    parts.push(part)
+    const part = takePart(queues, isTaken, bounds)
+    if (part.length === 0) return
+    yield part
     for (const { structs: taken } of part) left -= taken.length
   }
-  return parts
 }
 
 function queuesOf(structs: readonly Struct[]): Queue[] {
@@ -102,19 +135,18 @@ function queuesOf(structs: readonly Struct[]): Queue[] {
   return [...queues.values()]
 }
 
-function takePart(queues: Map<number, Queue>, isTaken: (id: Y.ID) => boolean): Queue[] {
+function takePart(queues: Map<number, Queue>, isTaken: (id: Y.ID) => boolean, bounds: Bounds): Queue[] {
   const part = new Map<number, Queue>()
-  let structsLeft: number = LIMITS.maxUpdateStructs
-  let bytesLeft = LIMITS.maxUpdateBytes - HEAD_BYTES
+  let { structs: structsLeft, bytes: bytesLeft } = bounds
   for (let hasMoved = true; hasMoved && structsLeft > 0;) {
     hasMoved = false
     for (const queue of queues.values()) {
-      if (!part.has(queue.client) && part.size === LIMITS.maxUpdateClients) continue
+      if (!part.has(queue.client) && part.size === bounds.clients) continue
       for (; structsLeft > 0 && queue.taken < queue.structs.length; queue.taken += 1) {
         const struct = queue.structs[queue.taken]!
         if (struct instanceof Y.Skip) return []
         if (!dependenciesOf(struct).every(isTaken)) break
-        const bytes = sizeOf(struct)
+        const bytes = bytesLeft === Infinity ? 0 : sizeOf(struct)
         if (bytes > bytesLeft) return [...part.values()]
         bytesLeft -= bytes
         structsLeft -= 1
@@ -146,12 +178,12 @@ function sizeOf(struct: Struct): number {
   return length
 }
 
-function spanParts(clients: Spans): Spans[] {
+function spanParts(clients: Spans, maxSpans: number): Spans[] {
   const parts: Spans[] = []
   let left = 0
   for (const [client, spans] of clients) {
     for (let start = 0; start < spans.length;) {
-      if (left === 0) left = parts.push(new Map()) && LIMITS.maxUpdateStructs
+      if (left === 0) left = parts.push(new Map()) && maxSpans
       const taken = spans.slice(start, start + left)
       parts.at(-1)!.set(client, taken)
       start += taken.length

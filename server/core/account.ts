@@ -17,6 +17,7 @@ import { asSent, handleAction, needsDocument } from './actions.ts'
 import { confirm, judge, newClient, refusalOf, remember } from './answers.ts'
 import { digest } from './digest.ts'
 import { Documents } from './documents/documents.ts'
+import type { Background } from './documents/steps.ts'
 import { Readers } from './floor.ts'
 import { fold, type RichNote } from './fold.ts'
 import { encodeKind, LogEnd } from './log-end.ts'
@@ -51,6 +52,8 @@ export interface Follower {
 export interface AccountHost {
   readonly store: Store
   readonly clock: Clock
+  /** Where work goes that can wait. */
+  readonly background: Background
   /** @throws HubError `storage-full` while nothing may be written */
   mustTakeWrites(): void
   /** There is something to commit. */
@@ -95,7 +98,12 @@ export class Account {
     this.presences = new Presences(host.clock)
     this.views = new Views(host.store, id)
     this.readers = new Readers(this.views)
-    this.documents = new Documents(id, log.epoch, host.store, this.views)
+    this.documents = new Documents(id, log.epoch, this.views, {
+      store: host.store,
+      background: host.background,
+      nextTurn: task => host.clock.nextTurn(task),
+      changed: () => this.storeRecords()
+    })
     const folded = this.views.get('fold')
     this.#foldedTo = folded?.foldedTo ?? 0
     this.#end = new LogEnd(log.head, folded?.timeUs ?? 0)
@@ -158,7 +166,7 @@ export class Account {
   async loadBooks(books: ReadonlySet<string>): Promise<void> {
     if (!this.documents.hasRoomFor(books.size)) {
       await this.settled()
-      if (this.documents.makeRoom(this.durableHead)) this.storeRecords()
+      this.documents.makeRoom(this.durableHead)
     }
     await this.documents.load(books)
   }
@@ -244,7 +252,7 @@ export class Account {
 
   /** Hands over what was gathered, for one commit. */
   takeTurn(): { append: Append | undefined; writes: RecordWrite[]; turn: Turn } {
-    if (!this.#isBroken && this.documents.snapshotDue()) this.#isStoringDue = true
+    if (!this.#isBroken && this.documents.turnEnds()) this.#isStoringDue = true
     const turn = this.#end.takeTurn()
     this.#commitsUnderWay += 1
     const { runs } = turn

@@ -1,5 +1,5 @@
-import * as Y from 'yjs'
 import type { Account } from './account.ts'
+import { isWhole, type Background } from './documents/steps.ts'
 import type { Clock, Logger } from './ports.ts'
 import { StoreDamage, type Store } from './store.ts'
 import { Views } from './views.ts'
@@ -27,6 +27,7 @@ export interface Compaction {
 export interface CompactorParts {
   readonly store: Store
   readonly clock: Clock
+  readonly background: Background
   readonly logger: Logger
 }
 
@@ -112,9 +113,8 @@ export class Compactor {
       const first = account.views.get('documents', book)?.tail[0] ?? Infinity
       if (first >= floor || this.#isStopped) continue
       await account.loadBooks(new Set([book]))
-      if (account.documents.foldTail(book)) folded += 1
-      else unfoldable.push(book)
-      account.storeRecords()
+      if (await account.documents.fold(book)) folded += 1
+      else if (!this.#isStopped) unfoldable.push(book)
       await account.settled()
     }
     return { folded, unfoldable }
@@ -129,8 +129,9 @@ export class Compactor {
       floor = Math.min(floor, tail[0] ?? Infinity)
       if (folded < floorBefore) continue
       const snapshot = stored.get('snapshots', book)
-      if (snapshot === undefined || !isWhole(snapshot.update))
-        throw new StoreDamage(`the snapshot of the document ${book} of ${account.id} cannot be read`)
+      const isSound = snapshot !== undefined && (await this.#parts.background.run(isWhole(snapshot.update)))
+      if (this.#isStopped) return floorBefore
+      if (isSound !== true) throw new StoreDamage(`the snapshot of the document ${book} of ${account.id} cannot be read`)
     }
     return floor
   }
@@ -147,18 +148,5 @@ export class Compactor {
 
   #turn(): Promise<void> {
     return new Promise(resolve => this.#parts.clock.nextTurn(resolve))
-  }
-}
-
-/** True when a new document takes all of the update in. */
-function isWhole(update: Uint8Array): boolean {
-  const doc = new Y.Doc()
-  try {
-    Y.applyUpdate(doc, update)
-    return doc.store.pendingStructs === null && doc.store.pendingDs === null
-  } catch {
-    return false
-  } finally {
-    doc.destroy()
   }
 }

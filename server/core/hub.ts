@@ -3,6 +3,7 @@ import { Account, type AccountHost } from './account.ts'
 import { Committer } from './committer.ts'
 import { Compactor, type Compaction } from './compaction.ts'
 import { DocumentReadings } from './document-reading.ts'
+import { Background } from './documents/steps.ts'
 import { newId } from './ids.ts'
 import type { Clock, Logger, RandomBytes } from './ports.ts'
 import { Session, type LiveSession, type SessionHost } from './session.ts'
@@ -47,6 +48,7 @@ export class Hub {
   readonly #accountHost: AccountHost
   readonly #sessionHost: SessionHost
   readonly #compactor: Compactor
+  readonly #background: Background
   #cancelSweep: () => void
   #isClosing = false
   /** Set while there is no room to write: changes are refused, and everything can be read. */
@@ -55,15 +57,17 @@ export class Hub {
   constructor(parts: HubParts) {
     const { store, clock, logger } = parts
     this.#parts = parts
+    this.#background = new Background(task => clock.nextTurn(task))
     const committer = new Committer(store, clock, parts.onFailure)
     this.#accountHost = {
       store,
       clock,
+      background: this.#background,
       mustTakeWrites: () => this.mustTakeWrites(),
       wake: committer.wake,
       broken: (account, error) => this.#forget(account, error)
     }
-    this.#compactor = new Compactor(parts)
+    this.#compactor = new Compactor({ store, clock, logger, background: this.#background })
     this.#sessionHost = {
       store,
       clock,
@@ -136,7 +140,9 @@ export class Hub {
     this.#isClosing = true
     this.#cancelSweep()
     for (const session of this.#sessions) session.end(new HubError('shutting-down', '', this.#comeBack()))
-    await this.#compactor.stop()
+    const stopped = this.#compactor.stop()
+    this.#background.stop()
+    await stopped
     const accounts = await Promise.all(Array.from(this.#accounts.values(), opening => opening.catch(() => undefined)))
     // All in one group: one flush, however many there are.
     const opened = accounts.filter(account => account !== undefined)
@@ -194,15 +200,15 @@ export class Hub {
   #tidy(account: Account, nowMs: number): boolean {
     // It writes before it lets anything go, and a store's file does not shrink.
     if (!this.isReadOnly) this.#compactor.consider(account)
-    if (!account.isSettled || account.isCompacting) return false
+    if (!account.isSettled || account.documents.isFolding || account.isCompacting) return false
     const idleMs = account.documents.size > MANY_DOCUMENTS ? DOCUMENT_IDLE_MS / 10 : DOCUMENT_IDLE_MS
     const accountIdleMs = this.#accounts.size > MANY_ACCOUNTS ? ACCOUNT_IDLE_MS / 10 : ACCOUNT_IDLE_MS
-    const hasNews = account.documents.unloadIdle(nowMs - idleMs)
+    account.documents.unloadIdle(nowMs - idleMs)
     const isIdle = account.followers.size === 0 && nowMs - account.usedAtMs > accountIdleMs
     if (isIdle) account.readers.keep()
-    const hasToStore = hasNews || (isIdle && account.views.changedCount > 0)
+    const hasToStore = isIdle && account.views.changedCount > 0
     if (hasToStore) account.storeRecords()
     // It leaves once that is stored: opened again before, it would find some records older than others.
-    return isIdle && !hasToStore
+    return isIdle && !hasToStore && !account.documents.isFolding
   }
 }

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert'
 import * as fc from 'fast-check'
 import * as Y from 'yjs'
-import { splitUpdate } from '../../protocol/split-update.ts'
+import { splitUpdate, updateSteps } from '../../protocol/split-update.ts'
 import { HubError, LIMITS } from '../../protocol/index.ts'
 import { inspectUpdate } from '../../server/core/documents/gate.ts'
 import { suite } from '../util/suite.ts'
@@ -128,6 +128,49 @@ test('what builds on edits that are missing stays whole, for the hub to refuse',
   for (let count = 0; count < 3_000; count++) doc.getText('t').insert(0, 'x')
   const merged = Y.mergeUpdates(updates.filter((_, index) => index !== 10))
   assert.equal(splitUpdate(merged), [merged])
+})
+
+test('an update is taken in step by step, each step builds on those before it, and what is on its way may change meanwhile', () => {
+  fc.assert(
+    fc.property(
+      fc.array(edit, { minLength: 50, maxLength: 300, size: 'max' }),
+      fc.integer({ min: 1, max: 50 }),
+      (edits, most) => {
+        const authors = Array.from({ length: 5 }, () => new Y.Doc())
+        for (const one of edits) play(authors, one)
+        const [whole] = authors as [Y.Doc]
+        for (const other of authors) Y.applyUpdate(whole, Y.encodeStateAsUpdate(other))
+        const update = Y.encodeStateAsUpdate(whole)
+        const copy = new Y.Doc()
+        for (const part of updateSteps(update, most)) {
+          const { structs, ds } = Y.decodeUpdate(part)
+          assert.ok(structs.length <= most && [...ds.clients.values()].flat().length <= Math.max(most, structs.length))
+          Y.applyUpdate(copy, part)
+          assert.is(copy.store.pendingStructs, null)
+          assert.is(copy.store.pendingDs, null)
+        }
+        assert.ok(isSame(copy, whole))
+        assert.equal(copy.getMap('annotations').toJSON(), whole.getMap('annotations').toJSON())
+        assert.is(copy.getText('t').toString(), whole.getText('t').toString())
+      }
+    ),
+    { numRuns: 30 }
+  )
+})
+
+test('of an update that lacks what it builds on the steps bring all there is', () => {
+  const doc = new Y.Doc()
+  doc.getText('t').insert(0, 'before')
+  const known = Y.encodeStateVector(doc)
+  for (let index = 0; index < 40; index++) doc.getText('t').insert((index * 7) % 5, 'x')
+  const whole = new Y.Doc()
+  const stepped = new Y.Doc()
+  const rest = Y.encodeStateAsUpdate(doc, known)
+  Y.applyUpdate(whole, rest)
+  for (const part of updateSteps(rest, 4)) Y.applyUpdate(stepped, part)
+  assert.ok(stepped.store.pendingStructs !== null)
+  for (const copy of [whole, stepped]) Y.applyUpdate(copy, Y.encodeStateAsUpdate(doc, Y.encodeStateVector(copy)))
+  assert.ok(isSame(stepped, doc) && isSame(whole, doc))
 })
 
 test.run()

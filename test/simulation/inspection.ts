@@ -1,5 +1,6 @@
 import type { Plain, WireChange } from '../../protocol/index.ts'
 import { Account } from '../../server/core/account.ts'
+import { Background } from '../../server/core/documents/steps.ts'
 import { readPage } from '../../server/core/read.ts'
 import type { Store } from '../../server/core/store.ts'
 import { MemoryStore } from '../../server/storage/memory.ts'
@@ -92,10 +93,18 @@ async function refolded(world: World, id: string, books: readonly string[]): Pro
     const appends = 'trimmed' in write ? [] : write.appends.filter(append => append.account === id)
     if (appends.length > 0) await store.commit({ appends, writes: [] })
   }
-  const { clock } = world.hub!
-  const account = await Account.open(id, (await store.head(id))!, { store, clock, mustTakeWrites() {}, wake() {}, broken() {} })
+  const nowMs = world.hub!.clock.nowMs()
+  const nextTurn = (task: () => void): void => void setImmediate(task)
+  const account = await Account.open(id, (await store.head(id))!, {
+    store,
+    clock: { nowMs: () => nowMs, nextTurn, setTimer: () => () => {} },
+    background: new Background(nextTurn),
+    mustTakeWrites() {},
+    wake() {},
+    broken() {}
+  })
   await account.documents.load(books.filter(book => account.documents.isKnown(book)))
-  return viewed(async (view, key) => readPage(account, view, key, '', clock.nowMs()).value as Entries, books)
+  return viewed(async (view, key) => readPage(account, view, key, '', nowMs).value as Entries, books)
 }
 
 /** Sessions that come with all sorts of cursors. */

@@ -39,7 +39,7 @@ export const momentOf = (device: string, cursor = 1): Moment => ({ cursor, timeU
 
 /** A document that remembers what its log would hold, so that it can be built again. */
 export class LoggedDocument {
-  readonly document = new Document('epoch', undefined, [])
+  readonly document = Document.open('epoch', undefined, [])
   readonly log: TailUpdate[] = []
 
   apply(update: Uint8Array, device: string): void {
@@ -55,7 +55,7 @@ export class LoggedDocument {
   }
 
   rebuilt(): Document {
-    return new Document('epoch', undefined, this.log)
+    return Document.open('epoch', undefined, this.log)
   }
 
   /** Applies what must be refused: nothing may be seen of it afterwards. */

@@ -56,7 +56,7 @@ function checkOld(views: Views, { epoch, floor }: LogHead, book: string, report:
   if (tail.length > 0 || folded >= floor) report(`the record documents/${book} does not come from the log`)
   if (snapshot === undefined) return report(`the record snapshots/${book} is missing`)
   try {
-    if (!isComplete(new Document(epoch, snapshot, []).doc)) report(`the record snapshots/${book} is not whole`)
+    if (!isComplete(Document.open(epoch, snapshot, []).doc)) report(`the record snapshots/${book} is not whole`)
   } catch (error) {
     report(`the document of ${book} cannot be built: ${(error as Error).message}`)
   }
@@ -122,16 +122,17 @@ function checkDocument(
   // The log may go on behind the last of these.
   const rest = all.slice(held, cursors.length)
   const kept = all.slice(0, held)
-  const stored = new Document(epoch, snapshot, [])
+  const stored = Document.open(epoch, snapshot, [])
   // Of a trimmed log, what is left must be in the snapshot already.
-  const rebuilt = new Document(epoch, floor > 1 ? snapshot : undefined, kept)
+  const rebuilt = Document.open(epoch, floor > 1 ? snapshot : undefined, kept)
   if (!isComplete(rebuilt.doc) || !isSameDocument(stored.doc, rebuilt.doc))
     report(`the record snapshots/${book} is not what its changes come to`)
   else if (snapshot !== undefined) compareOwners(book, snapshot.owners, ownersOf(kept), floor > 1, report)
   if (snapshot !== undefined && floor === 1 && !isSameValue(snapshot.burst, rebuilt.versions.burst))
     report(`the record snapshots/${book} names another time of edits than the log`)
   checkVersions(views, log, book, folded ?? 0, all, report)
-  if (!isComplete(new Document(epoch, snapshot, rest).doc)) report(`the document of ${book} builds on changes that are not there`)
+  if (!isComplete(Document.open(epoch, snapshot, rest).doc))
+    report(`the document of ${book} builds on changes that are not there`)
 }
 
 const isComplete = ({ store }: Y.Doc): boolean => store.pendingStructs === null && store.pendingDs === null

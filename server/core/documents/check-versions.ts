@@ -30,7 +30,7 @@ export function checkVersions(
   // Where many versions were found they are stored ahead of the snapshot, those of all annotations at once.
   const last = Math.max(folded, ...Array.from(stored.values(), ({ versions }) => versions.at(-1)?.cursor ?? 0))
   const upTo = updates.filter(({ at }) => at.cursor <= last)
-  const found = new Document(epoch, undefined, upTo).versions.takeHistories()
+  const found = Document.open(epoch, undefined, upTo).versions.takeHistories()
   for (const id of new Set([...stored.keys(), ...found.keys()]))
     if (!isSameValue(stored.get(id), found.get(id)))
       report(`the record annotationHistories/${book}/${id} is not what the log folds into`)

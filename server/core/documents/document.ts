@@ -2,6 +2,7 @@ import * as Y from 'yjs'
 import { HubError, LIMITS } from '../../../protocol/index.ts'
 import type { SnapshotRecord } from '../records.ts'
 import { inspectUpdate } from './gate.ts'
+import { applyInSteps, atOnce, isUpdateOf, type Steps } from './steps.ts'
 import { Versions, type Moment, type StoredHistory } from './versions.ts'
 
 /** One of the log's updates of a document, and whose Yjs client made it. */
@@ -10,6 +11,15 @@ export interface TailUpdate {
   readonly owner: string
   readonly at: Moment
 }
+
+/** A snapshot, and how many of the updates since the last one it holds. */
+export interface Folded {
+  readonly snapshot: SnapshotRecord
+  readonly count: number
+}
+
+/** Updates of the log that are applied in one step: each takes some 30 µs, a large one a millisecond. */
+const STEP_UPDATES = 32
 
 /**
  * The owner of the Yjs client id under which the hub edits for clients without Yjs. One for each epoch: a restored log may lack
@@ -36,22 +46,32 @@ export class Document {
   #triedAt = 0
   usedAtMs = 0
 
-  /** @param histories how annotations stood before, as stored */
-  constructor(
-    epoch: string,
-    snapshot: SnapshotRecord | undefined,
-    tail: readonly TailUpdate[],
-    histories: StoredHistory = () => undefined
-  ) {
+  private constructor(epoch: string, snapshot: SnapshotRecord | undefined, histories: StoredHistory) {
     this.#hub = hubOwner(epoch)
     this.#histories = histories
     this.#snapshot = snapshot
     this.#owners = new Map(snapshot?.owners ?? [])
-    for (const { update, owner, at } of tail) {
-      this.#keep(update, at)
-      for (const client of Y.parseUpdateMeta(update).to.keys()) this.#own(client, owner)
+  }
+
+  /** @param histories how annotations stood before, as stored */
+  static *opening(
+    epoch: string,
+    snapshot: SnapshotRecord | undefined,
+    tail: readonly TailUpdate[],
+    histories: StoredHistory = () => undefined
+  ): Steps<Document> {
+    const document = new Document(epoch, snapshot, histories)
+    for (const [index, { update, owner, at }] of tail.entries()) {
+      document.#keep(update, at)
+      for (const client of Y.parseUpdateMeta(update).to.keys()) document.#own(client, owner)
+      if (index % STEP_UPDATES === STEP_UPDATES - 1) yield
     }
-    this.#build()
+    yield* document.#building()
+    return document
+  }
+
+  static open(...parts: Parameters<typeof Document.opening>): Document {
+    return atOnce(Document.opening(...parts))
   }
 
   /** To read from. Changing it by any other way than `apply` and `edit` would keep the change from the log. */
@@ -82,6 +102,11 @@ export class Document {
 
   get hasTail(): boolean {
     return this.#tail.length > 0
+  }
+
+  /** False when there is nothing to fold, or it was tried in vain. */
+  get canBeFolded(): boolean {
+    return this.#tail.length > this.#triedAt
   }
 
   /**
@@ -149,16 +174,28 @@ export class Document {
     return this.#snapshot !== undefined && this.#tail.length === 0 ? this.#snapshot.update : Y.encodeStateAsUpdate(this.#doc)
   }
 
-  /** Makes a snapshot that was loaded again and found equal; undefined when Yjs does not give back what it was given, and the tail must stay. */
-  takeSnapshot(): SnapshotRecord | undefined {
-    const update = this.encode()
-    this.#triedAt = this.#tail.length
-    if (!reloads(update, this.#doc)) return undefined
+  /**
+   * Makes a snapshot that was loaded again and found equal. Between the steps the document may change, and then stands beyond it; but MUST NOT be folded
+   * by anyone else.
+   *
+   * @returns undefined when Yjs does not give back what it was given, and the tail must stay
+   */
+  *folding(): Steps<Folded | undefined> {
+    const count = this.#tail.length
+    const snapshot = { update: this.encode(), owners: [...this.#owners], burst: this.#versions.burst }
+    const state = Y.snapshot(this.#doc)
+    this.#triedAt = count
+    yield
+    if (!(yield* isUpdateOf(snapshot.update, state))) return undefined
     this.#triedAt = 0
-    this.#snapshot = { update, owners: [...this.#owners], burst: this.#versions.burst }
-    this.#tail.length = 0
-    this.#tailBytes = 0
-    return this.#snapshot
+    this.#snapshot = snapshot
+    for (const { update } of this.#tail.splice(0, count)) this.#tailBytes -= update.length
+    return { snapshot, count }
+  }
+
+  /** `folding` at once. */
+  takeSnapshot(): SnapshotRecord | undefined {
+    return atOnce(this.folding())?.snapshot
   }
 
   /** Ends the document's life in memory. */
@@ -167,15 +204,21 @@ export class Document {
   }
 
   #build(): void {
+    atOnce(this.#building())
+  }
+
+  *#building(): Steps<void> {
     const doc = new Y.Doc()
-    if (this.#snapshot !== undefined) Y.applyUpdate(doc, this.#snapshot.update)
-    this.#doc = doc
-    this.#versions = new Versions(doc, this.#snapshot?.burst, this.#histories)
+    if (this.#snapshot !== undefined) yield* applyInSteps(doc, this.#snapshot.update)
+    const versions = new Versions(doc, this.#snapshot?.burst, this.#histories)
     // One by one, as they came: what an update finds collected already decides what becomes of it.
-    for (const { update, at } of this.#tail) {
-      this.#versions.at = at
+    for (const [index, { update, at }] of this.#tail.entries()) {
+      versions.at = at
       Y.applyUpdate(doc, update)
+      if (index % STEP_UPDATES === STEP_UPDATES - 1) yield
     }
+    this.#doc = doc
+    this.#versions = versions
   }
 
   #room(bytes: number): void {
@@ -202,18 +245,3 @@ export class Document {
 }
 
 const EMPTY_UPDATE = Y.encodeStateAsUpdate(new Y.Doc())
-
-/**
- * True when a new document made of `update` holds what `doc` holds. Their bytes may differ: what was deleted bit by bit lies in pieces in memory,
- * and is read again as one.
- */
-function reloads(update: Uint8Array, doc: Y.Doc): boolean {
-  try {
-    const scratch = new Y.Doc()
-    Y.applyUpdate(scratch, update)
-    const { pendingStructs, pendingDs } = scratch.store
-    return pendingStructs === null && pendingDs === null && Y.equalSnapshots(Y.snapshot(scratch), Y.snapshot(doc))
-  } catch {
-    return false
-  }
-}

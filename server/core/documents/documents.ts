@@ -4,6 +4,7 @@ import type { AnnotationVersion } from '../records.ts'
 import { StoreTrimmed, type Store } from '../store.ts'
 import type { Views } from '../views.ts'
 import { Document, hubOwner, type TailUpdate } from './document.ts'
+import { inTurns, type Background } from './steps.ts'
 
 /** What one account's documents may take in memory at once: so many, and so many bytes as encoded. */
 const MAX_LOADED = 500
@@ -13,21 +14,32 @@ const MAX_FOUND_BYTES = 1_048_576
 /** Bytes of the log read at once while a document is loaded. */
 const READ_BYTES = 262_144
 
+/** What the documents of an account need of it. */
+export interface DocumentsHost {
+  readonly store: Store
+  /** Where documents are folded. */
+  readonly background: Background
+  nextTurn(task: () => void): void
+  /** There are records to store. */
+  changed(): void
+}
+
 /** The annotation documents of one account that are in memory. They are loaded when first needed and dropped when idle. */
 export class Documents {
   readonly #account: string
   readonly #epoch: string
-  readonly #store: Store
   readonly #views: Views
+  readonly #host: DocumentsHost
   readonly #loaded = new Map<string, Document>()
   readonly #loading = new Map<string, Promise<void>>()
+  readonly #folding = new Map<string, Promise<boolean>>()
   readonly #touched = new Set<string>()
 
-  constructor(account: string, epoch: string, store: Store, views: Views) {
+  constructor(account: string, epoch: string, views: Views, host: DocumentsHost) {
     this.#account = account
     this.#epoch = epoch
-    this.#store = store
     this.#views = views
+    this.#host = host
   }
 
   /** How many are in memory. */
@@ -71,30 +83,39 @@ export class Documents {
     }
   }
 
+  /** True while a snapshot is made of one. */
+  get isFolding(): boolean {
+    return this.#folding.size > 0
+  }
+
   /**
-   * Puts a snapshot of each document for which enough has come since the last one among the changed records, and versions where many were found.
-   * @returns true when there is something to store
+   * Begins to fold each document for which enough has come since its last snapshot, and puts versions among the changed records where many were found.
+   * @returns true when it did so
    */
-  snapshotDue(): boolean {
+  turnEnds(): boolean {
     let any = false
     for (const book of this.#touched) {
       const document = this.#loaded.get(book)
-      if (document?.isSnapshotDue === true) any = this.#snapshot(book) || any
-      else if (document !== undefined && document.versions.foundBytes >= MAX_FOUND_BYTES) {
-        this.#keepVersions(book, document)
-        any = true
-      }
+      if (document === undefined) continue
+      if (document.isSnapshotDue && !this.#folding.has(book)) void this.#fold(book, document)
+      if (document.versions.foundBytes < MAX_FOUND_BYTES) continue
+      this.#keepVersions(book, document)
+      any = true
     }
     this.#touched.clear()
     return any
   }
 
   /**
-   * Puts a snapshot of a document among the changed records, unless it has one that lacks nothing. It MUST be in memory.
+   * Puts a snapshot of a document, as it stands now, among the changed records, unless it has one that lacks nothing. The document MUST be in memory, and
+   * stays there meanwhile. Where it left while another snapshot was made of it, that is the one.
    * @returns false when Yjs does not give back what it was given, and the log has to be kept
    */
-  foldTail(book: string): boolean {
-    return this.#loaded.get(book)!.hasTail ? this.#snapshot(book) : true
+  async fold(book: string): Promise<boolean> {
+    // One that is under way may have begun before the newest changes.
+    for (let under = this.#folding.get(book); under !== undefined; under = this.#folding.get(book)) await under
+    const document = this.#loaded.get(book)
+    return document === undefined || !document.hasTail || this.#fold(book, document)
   }
 
   /** All that a known document consists of, as Yjs v1 updates to be applied in this order. Show it only once it is durable. */
@@ -129,46 +150,50 @@ export class Documents {
   /**
    * Drops the documents that were not used for longest, until half of the room is free. Those with changes beyond `durableHead` stay: they could not be
    * loaded again yet.
-   * @returns true when there are snapshots to store
    */
-  makeRoom(durableHead: number): boolean {
-    let any = false
+  makeRoom(durableHead: number): void {
     const idlest = [...this.#loaded].sort(([, left], [, right]) => left.usedAtMs - right.usedAtMs)
     for (const [book, document] of idlest) {
       if (this.hasRoomFor(MAX_LOADED / 2)) break
-      if ((this.#views.get('documents', book)?.tail.at(-1) ?? 0) <= durableHead) any = this.#unload(book, document) || any
+      if ((this.#views.get('documents', book)?.tail.at(-1) ?? 0) <= durableHead) this.#unload(book, document)
     }
-    return any
   }
 
   /**
-   * Drops documents that no one used since `beforeMs`, after a snapshot of what has changed. The account MUST have nothing on its way to the store.
-   * @returns true when there are snapshots to store
+   * Drops documents that no one used since `beforeMs`. Of those that have changed a snapshot is made first, and they go the next time: one by one out of the
+   * log they would be loaded slowly. The account MUST have nothing on its way to the store.
    */
-  unloadIdle(beforeMs: number): boolean {
-    let any = false
+  unloadIdle(beforeMs: number): void {
     // Who loads several waits for all of them before the first is used.
-    if (this.#loading.size > 0) return false
-    for (const [book, document] of this.#loaded) if (document.usedAtMs < beforeMs) any = this.#unload(book, document) || any
-    return any
+    if (this.#loading.size > 0) return
+    for (const [book, document] of this.#loaded) {
+      if (document.usedAtMs >= beforeMs) continue
+      if (this.#folding.has(book)) continue
+      if (document.canBeFolded) void this.#fold(book, document)
+      else this.#unload(book, document)
+    }
   }
 
-  #unload(book: string, document: Document): boolean {
-    const any = document.hasTail && this.#snapshot(book)
+  /** Its versions are found again when it is loaded. */
+  #unload(book: string, document: Document): void {
+    if (this.#folding.has(book)) return
     document.destroy()
     this.#loaded.delete(book)
-    return any
   }
 
-  #snapshot(book: string): boolean {
-    const document = this.#loaded.get(book)!
-    this.#keepVersions(book, document)
-    const snapshot = document.takeSnapshot()
-    if (snapshot === undefined) return false
-    this.#views.put('snapshots', [book], snapshot)
-    const { tail = [], folded = 0 } = this.#views.get('documents', book) ?? {}
-    this.#views.put('documents', [book], { tail: [], folded: tail.at(-1) ?? folded })
-    return true
+  #fold(book: string, document: Document): Promise<boolean> {
+    const folding = this.#host.background.run(document.folding()).then(folded => {
+      this.#folding.delete(book)
+      if (folded === undefined) return false
+      this.#keepVersions(book, document)
+      this.#views.put('snapshots', [book], folded.snapshot)
+      const { tail } = this.#views.get('documents', book)!
+      this.#views.put('documents', [book], { tail: tail.slice(folded.count), folded: tail[folded.count - 1]! })
+      this.#host.changed()
+      return true
+    })
+    this.#folding.set(book, folding)
+    return folding
   }
 
   /** Without a snapshot, they are found again when the document is loaded, and do nothing the second time. */
@@ -179,17 +204,17 @@ export class Documents {
   async #load(book: string): Promise<void> {
     const cursors = this.#views.get('documents', book)?.tail ?? []
     const tail = await this.#readTail(cursors)
-    this.#loaded.set(
-      book,
-      new Document(this.#epoch, this.#views.get('snapshots', book), tail, id => this.#views.get('annotationHistories', book, id))
+    const opening = Document.opening(this.#epoch, this.#views.get('snapshots', book), tail, id =>
+      this.#views.get('annotationHistories', book, id)
     )
+    this.#loaded.set(book, await inTurns(opening, this.#host.nextTurn))
   }
 
   async #readTail(cursors: readonly number[]): Promise<TailUpdate[]> {
     const tail: TailUpdate[] = []
     while (tail.length < cursors.length) {
       const found = tail.length
-      for (const { run, notes } of await this.#store.read(this.#account, cursors[tail.length]! - 1, READ_BYTES)) {
+      for (const { run, notes } of await this.#host.store.read(this.#account, cursors[tail.length]! - 1, READ_BYTES)) {
         const hubNotes = decodeValue(notes) as unknown as Note[]
         for (const [index, value] of decodeValues(run).entries()) {
           const [cursor, timeUs, device, , , , , , body] = value as unknown as WireChange

@@ -22,7 +22,7 @@ function withoutNeighbours(client: number, count: number, start = 0): Uint8Array
 }
 
 test('updates that pile up at one place are refused before they cost much', () => {
-  const document = new Document('epoch', undefined, [])
+  const document = Document.open('epoch', undefined, [])
   let accepted = 0
   for (let client = 1; client <= 40; client++)
     if (refusalOfApply(document, withoutNeighbours(client, 250), `d${client}`) === undefined) accepted += 1
@@ -60,7 +60,7 @@ test('typing, pasting and setting keys one after the other pass by next to nothi
 })
 
 test('two that type for long at the same place are not refused', () => {
-  const hub = new Document('epoch', undefined, [])
+  const hub = Document.open('epoch', undefined, [])
   const docs = [1, 2].map(clientID => Object.assign(new Y.Doc(), { clientID }))
   for (const [index, doc] of docs.entries()) {
     const text = doc.getText('t')

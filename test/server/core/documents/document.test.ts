@@ -91,13 +91,13 @@ test('the hub edits under one Yjs client for the whole life of a document, resta
   assert.equal(clientsOf(logged.edit(put('b', 'two'))), [client])
   assert.equal(clientsOf(logged.rebuilt().edit(put('c', 'three'), momentOf('plain'))), [client])
   const snapshot = logged.document.takeSnapshot()!
-  assert.equal(clientsOf(new Document('epoch', snapshot, []).edit(put('c', 'three'), momentOf('plain'))), [client])
+  assert.equal(clientsOf(Document.open('epoch', snapshot, []).edit(put('c', 'three'), momentOf('plain'))), [client])
 })
 
 test('under another epoch the hub edits under another Yjs client: the log may lack edits that devices have', () => {
   const logged = new LoggedDocument()
   const [client] = clientsOf(logged.edit(put('a', 'one')))
-  const restored = new Document('other', undefined, logged.log)
+  const restored = Document.open('other', undefined, logged.log)
   assert.not.equal(clientsOf(restored.edit(put('b', 'two'), momentOf('plain'))), [client])
   assert.is(listAnnotations(restored.doc).length, 2)
 })
@@ -114,7 +114,7 @@ test('a Yjs client belongs to the device that used it first, after a restart and
   for (const document of [
     logged.document,
     logged.rebuilt(),
-    new Document('epoch', new Document('epoch', undefined, early).takeSnapshot(), [])
+    Document.open('epoch', Document.open('epoch', undefined, early).takeSnapshot(), [])
   ]) {
     assert.is(
       refusalOf(() => document.apply(next, momentOf('two'))),
@@ -132,7 +132,7 @@ test('a snapshot is due after many updates that weigh something beside it, and t
   assert.ok(logged.document.hasTail)
   const snapshot = logged.document.takeSnapshot()!
   assert.not(logged.document.hasTail || logged.document.isSnapshotDue)
-  assert.equal(stateOf(new Document('epoch', snapshot, [])), stateOf(logged.document))
+  assert.equal(stateOf(Document.open('epoch', snapshot, [])), stateOf(logged.document))
 })
 
 test('a document in which annotations were changed and then deleted can be made a snapshot of', () => {
@@ -155,7 +155,7 @@ test('a document in which annotations were changed and then deleted can be made 
   }
   const snapshot = logged.document.takeSnapshot()
   assert.ok(snapshot)
-  assert.equal(stateOf(new Document('epoch', snapshot, [])), stateOf(logged.document))
+  assert.equal(stateOf(Document.open('epoch', snapshot, [])), stateOf(logged.document))
 })
 
 test('a document over the limit takes no more, from devices or from the hub, and what it holds stays', () => {
@@ -190,6 +190,48 @@ test('a refusal costs a document that Yjs broke half-way its memory only: it is 
   })
   assert.is(logged.refuse(cyclic, 'one'), 'update-gap')
   assert.equal([...logged.document.doc.getMap(ANNOTATION_DOCUMENT.root).keys()].sort(), ['a', 'b'])
+})
+
+test('a document is folded and opened in bounded steps, and what it takes in meanwhile stands beyond the snapshot', () => {
+  const logged = new LoggedDocument()
+  const doc = docOf(1)
+  logged.apply(
+    updateOf(doc, annotations => annotations.set('a', noteOf('words '))),
+    'one'
+  )
+  const note = (): Y.Text => (doc.getMap('annotations').get('a') as Y.Map<Y.Text>).get('note')!
+  // In reverse, so that no two characters become one edit.
+  for (let round = 0; round < 10; round++)
+    logged.apply(
+      updateOf(doc, () => {
+        for (let count = 0; count < 400; count++) note().insert(0, 'x')
+      }),
+      'one'
+    )
+  const heldBefore = logged.log.length
+  const folding = logged.document.folding()
+  let steps = 0
+  let step = folding.next()
+  for (; step.done !== true; step = folding.next()) {
+    steps += 1
+    logged.apply(
+      updateOf(doc, () => note().insert(3, `step ${steps}`)),
+      'one'
+    )
+  }
+  assert.ok(steps >= 5, `${steps} steps`)
+  const { snapshot, count } = step.value!
+  assert.is(count, heldBefore)
+  assert.ok(logged.document.hasTail)
+  const opening = Document.opening('epoch', snapshot, logged.log.slice(count))
+  let opened = opening.next()
+  for (steps = 0; opened.done !== true; opened = opening.next()) steps += 1
+  assert.ok(steps >= 4, `${steps} steps`)
+  assert.equal(stateOf(opened.value), stateOf(logged.document))
+  assert.equal(stateOf(logged.rebuilt()), stateOf(logged.document))
+  const again = logged.document.takeSnapshot()!
+  assert.equal(stateOf(Document.open('epoch', again, [])), stateOf(logged.document))
+  assert.not(logged.document.hasTail)
 })
 
 test.run()

@@ -132,11 +132,11 @@ test('a document is the same however it came into memory: live, from its log, fr
     const keepVersions = ({ versions }: Document): void => {
       for (const [id, history] of versions.takeHistories()) stored.set(id, history)
     }
-    const early = new Document('epoch', undefined, logged.log.slice(0, cut), id => stored.get(id))
+    const early = Document.open('epoch', undefined, logged.log.slice(0, cut), id => stored.get(id))
     keepVersions(early)
-    const restored = new Document('epoch', early.takeSnapshot(), logged.log.slice(cut), id => stored.get(id))
+    const restored = Document.open('epoch', early.takeSnapshot(), logged.log.slice(cut), id => stored.get(id))
     keepVersions(restored)
-    const again = new Document('epoch', restored.takeSnapshot(), [])
+    const again = Document.open('epoch', restored.takeSnapshot(), [])
     assert.equal(stored, logged.document.versions.takeHistories(), `seed ${seed}`)
     for (const document of [logged.rebuilt(), restored, again])
       assert.equal(stateOf(document), stateOf(logged.document), `seed ${seed}`)

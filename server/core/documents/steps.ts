@@ -1,0 +1,95 @@
+import * as Y from 'yjs'
+import { updateSteps } from '../../../protocol/index.ts'
+
+/** Work that is done in steps of some milliseconds at most. Whoever asks for the next one lets others work before, or not. */
+export type Steps<T> = Generator<void, T, void>
+
+/** Structs that Yjs takes in within a millisecond or two. */
+const STEP_STRUCTS = 1_000
+/** An update that is no longer is taken in at once. */
+const SMALL_BYTES = 8_192
+
+/** Applies an update that the document lacks nothing for. Between the steps it is there in part. */
+export function* applyInSteps(doc: Y.Doc, update: Uint8Array): Steps<void> {
+  if (update.length <= SMALL_BYTES) return Y.applyUpdate(doc, update)
+  for (const part of updateSteps(update, STEP_STRUCTS)) {
+    Y.applyUpdate(doc, part)
+    yield
+  }
+}
+
+/** True when a new document takes all of the update in. */
+export function* isWhole(update: Uint8Array): Steps<boolean> {
+  return (yield* reload(update)) !== undefined
+}
+
+/**
+ * True when a new document made of `update` stands at `state`. The bytes of the two may differ: what was deleted bit by bit lies in pieces in memory,
+ * and is read again as one.
+ */
+export function* isUpdateOf(update: Uint8Array, state: Y.Snapshot): Steps<boolean> {
+  const found = yield* reload(update)
+  return found !== undefined && Y.equalSnapshots(found, state)
+}
+
+function* reload(update: Uint8Array): Steps<Y.Snapshot | undefined> {
+  const doc = new Y.Doc()
+  try {
+    yield* applyInSteps(doc, update)
+    const { pendingStructs, pendingDs } = doc.store
+    return pendingStructs === null && pendingDs === null ? Y.snapshot(doc) : undefined
+  } catch {
+    return undefined
+  } finally {
+    doc.destroy()
+  }
+}
+
+/** All steps at once. */
+export function atOnce<T>(steps: Steps<T>): T {
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done === true) return value
+  }
+}
+
+/** One step in each turn of the event loop, the first one at once. */
+export async function inTurns<T>(steps: Steps<T>, nextTurn: (task: () => void) => void): Promise<T> {
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done === true) return value
+    await new Promise<void>(resolve => nextTurn(resolve))
+  }
+}
+
+/** Work that can wait: one piece after the other, over all accounts, and a step in each turn. */
+export class Background {
+  readonly #nextTurn: (task: () => void) => void
+  #last: Promise<unknown> = Promise.resolve()
+  #isStopped = false
+
+  constructor(nextTurn: (task: () => void) => void) {
+    this.#nextTurn = nextTurn
+  }
+
+  /** Resolves with undefined when it was stopped before the work was done. */
+  run<T>(steps: Steps<T>): Promise<T | undefined> {
+    const running = this.#last.then(() => this.#inTurns(steps))
+    this.#last = running.catch(() => undefined)
+    return running
+  }
+
+  /** Takes no further step. */
+  stop(): void {
+    this.#isStopped = true
+  }
+
+  async #inTurns<T>(steps: Steps<T>): Promise<T | undefined> {
+    for (;;) {
+      await new Promise<void>(resolve => this.#nextTurn(resolve))
+      if (this.#isStopped) return undefined
+      const { done, value } = steps.next()
+      if (done === true) return value
+    }
+  }
+}
