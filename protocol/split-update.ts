@@ -45,7 +45,10 @@ export function splitUpdate(update: Uint8Array): Uint8Array[] {
  */
 export function* updateSteps(update: Uint8Array, maxStructs: number): Generator<Uint8Array, void, void> {
   const { structs, ds } = Y.decodeUpdate(update)
-  if (structs.length <= maxStructs) return yield update
+  if (structs.length <= maxStructs) {
+    yield update
+    return
+  }
   const bounds = { structs: maxStructs, clients: Infinity, bytes: Infinity }
   let taken = 0
   for (const part of partsOf(structs, bounds)) {
@@ -53,8 +56,8 @@ export function* updateSteps(update: Uint8Array, maxStructs: number): Generator<
     yield encode(part, new Map())
   }
   // Applied to what it builds on, what was taken already does nothing.
-  if (taken < structs.length) return yield update
-  for (const part of spanParts(ds.clients, maxStructs)) yield encode([], part)
+  if (taken < structs.length) yield update
+  else for (const part of spanParts(ds.clients, maxStructs)) yield encode([], part)
 }
 
 /**

@@ -151,7 +151,7 @@ test('an update is taken in step by step, each step builds on those before it, a
         }
         assert.ok(isSame(copy, whole))
         assert.equal(copy.getMap('annotations').toJSON(), whole.getMap('annotations').toJSON())
-        assert.is(copy.getText('t').toString(), whole.getText('t').toString())
+        assert.is(copy.getText('t').toJSON(), whole.getText('t').toJSON())
       }
     ),
     { numRuns: 30 }

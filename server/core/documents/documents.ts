@@ -19,7 +19,7 @@ export interface DocumentsHost {
   readonly store: Store
   /** Where documents are folded. */
   readonly background: Background
-  nextTurn(task: () => void): void
+  readonly nextTurn: (task: () => void) => void
   /** There are records to store. */
   changed(): void
 }

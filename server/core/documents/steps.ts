@@ -11,11 +11,12 @@ const SMALL_BYTES = 8_192
 
 /** Applies an update that the document lacks nothing for. Between the steps it is there in part. */
 export function* applyInSteps(doc: Y.Doc, update: Uint8Array): Steps<void> {
-  if (update.length <= SMALL_BYTES) return Y.applyUpdate(doc, update)
-  for (const part of updateSteps(update, STEP_STRUCTS)) {
-    Y.applyUpdate(doc, part)
-    yield
-  }
+  if (update.length <= SMALL_BYTES) Y.applyUpdate(doc, update)
+  else
+    for (const part of updateSteps(update, STEP_STRUCTS)) {
+      Y.applyUpdate(doc, part)
+      yield
+    }
 }
 
 /** True when a new document takes all of the update in. */
