@@ -50,6 +50,7 @@ export const ERRORS = {
   'foreign-client': row(0, 403, 'never', 'the Yjs client id belongs to another device; use a new one'),
   'document-too-large': row(0, 413, 'never', "the book's annotations are over the limit"),
   'too-large': row(0, 413, 'never', 'the request is over the limit'),
+  'quota-exceeded': row(0, 507, 'never', 'the account has used up its share of the storage; ask the operator for more'),
   'cursor-unknown': row(0, 410, 'resync', 'the cursor is of another epoch or outside of the log'),
   'far-behind': row(
     0,

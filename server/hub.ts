@@ -81,6 +81,7 @@ export async function openHub(config: Config, logger: Logger): Promise<OpenHub> 
     randomBytes: random,
     authenticate: authenticateToken,
     maxSessions: config.maxSessions,
+    maxAccountBytes: config.maxAccountMiB * 2 ** 20,
     onFailure(error) {
       logger.error({ err: error }, 'the store failed; the hub ends')
       process.exit(EXIT.diskFailed)

@@ -105,6 +105,13 @@ export const OPTIONS = {
     'Live connections at once, over all accounts.',
     whole(1, 1_000_000)
   ),
+  maxAccountMiB: option(
+    'LECTERN_MAX_ACCOUNT_MIB',
+    '--max-account-mib <count>',
+    '2048',
+    'What the log and the records of one account may take, in MiB. Over it, actions are refused.',
+    whole(1, 16_777_216)
+  ),
   mapSizeGiB: option(
     'LECTERN_MAP_SIZE_GIB',
     '--map-size-gib <count>',

@@ -16,6 +16,7 @@ import {
 import { asSent, handleAction, needsDocument } from './actions.ts'
 import { confirm, judge, newClient, refusalOf, remember } from './answers.ts'
 import { digest } from './digest.ts'
+import { CHANGE_BYTES } from './account-size.ts'
 import { Documents } from './documents/documents.ts'
 import type { Background } from './documents/steps.ts'
 import { Readers } from './floor.ts'
@@ -35,8 +36,6 @@ import { Views } from './views.ts'
 const STORE_AFTER_CHANGES = 1_024
 const STORE_AFTER_RECORDS = 256
 const READ_BYTES = 1_048_576
-/** Actions on documents that may be submitted in one turn: each may take Yjs some milliseconds. */
-export const MAX_DOCUMENT_ACTIONS = 8
 
 /** Someone who is told of every new change, in order, once it is durable. */
 export interface Follower {
@@ -56,6 +55,8 @@ export interface AccountHost {
   readonly background: Background
   /** @throws HubError `storage-full` while nothing may be written */
   mustTakeWrites(): void
+  /** What one account may take in the store, about. */
+  readonly maxAccountBytes: number
   /** There is something to commit. */
   wake(account: Account): void
   /** Something threw half-way that should not have: the account in memory may differ from its log, and MUST be opened anew. */
@@ -83,6 +84,8 @@ export class Account {
   /** The newest change that is on disk: the one up to which followers may read. */
   durableHead: number
   usedAtMs: number
+  /** What it takes in the store, about; counted anew by whoever trims it. */
+  heldBytes: number
   readonly #host: AccountHost
   readonly #end: LogEnd
   #foldedTo: number
@@ -107,6 +110,7 @@ export class Account {
     const folded = this.views.get('fold')
     this.#foldedTo = folded?.foldedTo ?? 0
     this.#end = new LogEnd(log.head, folded?.timeUs ?? 0)
+    this.heldBytes = folded?.heldBytes ?? 0
     this.durableHead = log.head
     this.usedAtMs = host.clock.nowMs()
   }
@@ -141,14 +145,6 @@ export class Account {
   admits(device: string, client: string): boolean {
     if (this.views.get('clients', device, client) !== undefined) return true
     return this.views.range('clients', [device], '', LIMITS.maxDeviceClients).length < LIMITS.maxDeviceClients
-  }
-
-  /** True when these actions need no document that is not in memory, and not too much work on those that are. */
-  canSubmitAtOnce(actions: readonly WireAction[]): boolean {
-    let onDocuments = 0
-    for (const [, , kind, key] of actions)
-      if (needsDocument(kind, key) && (++onDocuments > MAX_DOCUMENT_ACTIONS || !this.documents.isLoaded(key))) return false
-    return true
   }
 
   /**
@@ -322,6 +318,7 @@ export class Account {
   ): number {
     if (!isActionKind(kind)) throw new HubError('unknown-action', `there is no action ${kind}`, { field: 'kind' })
     if (!permits(origin.actor, kind)) throw new HubError('forbidden', 'this device may only read')
+    if (this.heldBytes >= this.#host.maxAccountBytes) throw new HubError('quota-exceeded')
     checked('bad-action', ACTIONS[kind].key, key, 'key')
     const held = checked<ActionBody<ActionKind>>('bad-action', ACTIONS[kind].body, body, 'body')
     if (kind !== 'annotation.update' && bytes.length > LIMITS.maxBodyBytes)
@@ -358,6 +355,7 @@ export class Account {
     const cursor = this.#end.head + 1
     fold(this.views, { cursor, timeUs, device, client, number, atMs, kind, key, body }, note)
     this.#end.append(origin, number, atMs, timeUs, kind, key, bytes, note)
+    this.heldBytes += bytes.length + CHANGE_BYTES
     return cursor
   }
 
@@ -370,7 +368,7 @@ export class Account {
     this.#isStoringDue = false
     const { head, timeUs } = this.#end
     this.#foldedTo = head
-    this.views.put('fold', [], { foldedTo: head, timeUs })
+    this.views.put('fold', [], { foldedTo: head, timeUs, heldBytes: this.heldBytes })
     return this.views.takeWrites()
   }
 
@@ -378,6 +376,7 @@ export class Account {
     if (change.cursor <= after) return after
     foldLogged(this.views, change, note)
     this.#end.timeUs = change.timeUs
+    this.heldBytes += encodeValue(change.body).length + CHANGE_BYTES
     return change.cursor
   }
 }

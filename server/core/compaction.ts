@@ -1,3 +1,4 @@
+import { countBytes } from './account-size.ts'
 import type { Account } from './account.ts'
 import { isWhole, type Background } from './documents/steps.ts'
 import type { Clock, Logger } from './ports.ts'
@@ -100,7 +101,11 @@ export class Compactor {
       account.floor = Math.max(last, await store.trim(account.id, target))
       await this.#turn()
     }
-    const { floor, durableHead: head } = account
+    const { floor, durableHead: head, heldBytes: before } = account
+    const counted = await countBytes(store, clock, account.id, floor, head)
+    // Beside what was written while it was counted.
+    account.heldBytes = counted + account.heldBytes - before
+    account.storeRecords()
     logger.info({ account: account.id, floorBefore, floor, head, folded, unfoldable: unfoldable.length }, 'compacted')
     return { floorBefore, floor, head, allowedFloor, folded, unfoldable }
   }

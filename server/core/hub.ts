@@ -35,6 +35,11 @@ export interface HubParts {
   readonly authenticate: Authenticate
   /** Live connections, over all accounts. More are sent away with `overloaded`. */
   readonly maxSessions: number
+  /**
+   * What one account may take in the store, about. Over it, actions are refused with `quota-exceeded`.
+   * @default Infinity
+   */
+  readonly maxAccountBytes?: number
   /** The store failed: ends the process. */
   readonly onFailure: (error: unknown) => void
 }
@@ -64,6 +69,7 @@ export class Hub {
       clock,
       background: this.#background,
       mustTakeWrites: () => this.mustTakeWrites(),
+      maxAccountBytes: parts.maxAccountBytes ?? Infinity,
       wake: committer.wake,
       broken: (account, error) => this.#forget(account, error)
     }

@@ -1,6 +1,17 @@
 import type { WireAction } from '../../protocol/index.ts'
-import { MAX_DOCUMENT_ACTIONS } from './account.ts'
 import { needsDocument } from './actions.ts'
+import type { Documents } from './documents/documents.ts'
+
+/** Actions on documents that may be submitted in one turn: each may take Yjs some milliseconds. */
+const MAX_DOCUMENT_ACTIONS = 8
+
+/** True when these actions need no document that is not in memory, and not too much work on those that are. */
+export function fitOneTurn(actions: readonly WireAction[], documents: Documents): boolean {
+  let onDocuments = 0
+  for (const [, , kind, key] of actions)
+    if (needsDocument(kind, key) && (++onDocuments > MAX_DOCUMENT_ACTIONS || !documents.isLoaded(key))) return false
+  return true
+}
 
 /** Actions in order, in parts of bounded work on documents. */
 export function* partsOf(actions: readonly WireAction[]): Generator<WireAction[]> {

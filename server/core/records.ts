@@ -131,6 +131,8 @@ export interface ReadersRecord {
 export interface FoldRecord {
   readonly foldedTo: number
   readonly timeUs: number
+  /** What the account takes in the store, about: as last counted, and what was written since. */
+  readonly heldBytes?: number
 }
 
 /** Every kind of record of an account, and what its key names. */

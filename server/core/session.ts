@@ -20,7 +20,7 @@ import { FAR_BEHIND_CHANGES } from './floor.ts'
 import { Intake } from './intake.ts'
 import { LogReader } from './log-reader.ts'
 import { Origin } from './origin.ts'
-import { partsOf } from './parts.ts'
+import { fitOneTurn, partsOf } from './parts.ts'
 import { permits } from './policy.ts'
 import type { Clock, Logger } from './ports.ts'
 import { checkPlace, readPage } from './read.ts'
@@ -235,7 +235,7 @@ export class Session implements LiveSession, Follower, Submitter {
     } catch (error) {
       return this.#refuse(log, error)
     }
-    if (!account.canSubmitAtOnce(actions)) return this.#submitInParts(account, origin, confirmed, actions)
+    if (!fitOneTurn(actions, account.documents)) return this.#submitInParts(account, origin, confirmed, actions)
     account.submit(origin, confirmed, actions, this)
     return undefined
   }

@@ -99,6 +99,7 @@ async function refolded(world: World, id: string, books: readonly string[]): Pro
     store,
     clock: { nowMs: () => nowMs, nextTurn, setTimer: () => () => {} },
     background: new Background(nextTurn),
+    maxAccountBytes: Infinity,
     mustTakeWrites() {},
     wake() {},
     broken() {}

@@ -89,8 +89,9 @@ export interface CoreHub {
 export function coreHub({
   store = new MemoryStore(),
   maxSessions = 1_000,
+  maxAccountBytes = Infinity,
   clock = new ManualClock()
-}: { store?: Store; maxSessions?: number; clock?: ManualClock } = {}): CoreHub {
+}: { store?: Store; maxSessions?: number; maxAccountBytes?: number; clock?: ManualClock } = {}): CoreHub {
   const logger = recordingLogger()
   const random = (count: number): Uint8Array => randomBytes(count)
   const hub = new Hub({
@@ -100,6 +101,7 @@ export function coreHub({
     randomBytes: random,
     authenticate: authenticateToken,
     maxSessions,
+    maxAccountBytes,
     onFailure: error => {
       throw error
     }
