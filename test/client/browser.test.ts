@@ -1,17 +1,13 @@
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { chromium, type Page } from 'playwright-core'
 import * as assert from 'uvu/assert'
-import { WebSocketServer } from 'ws'
-import { SUBPROTOCOL } from '../../protocol/index.ts'
 import { suite, type TestContext } from '../util/suite.ts'
 import { FakeHub } from './fake-hub.ts'
 import type { PAGE as InPage } from './page.ts'
-import { connectionOf } from './socket-connection.ts'
+import { serveFakeHub } from './serve-fake-hub.ts'
 
 declare const PAGE: typeof InPage
 
@@ -48,21 +44,7 @@ async function serve(context: TestContext): Promise<{ hub: FakeHub; origin: stri
     response.writeHead(file === undefined ? 404 : 200, { 'content-type': request.url === '/' ? 'text/html' : 'text/javascript' })
     response.end(file)
   })
-  const hub = new FakeHub()
-  const sockets = new WebSocketServer({
-    server,
-    path: '/live',
-    handleProtocols: offered => offered.has(SUBPROTOCOL) && SUBPROTOCOL
-  })
-  sockets.on('connection', socket => hub.accept(connectionOf(socket)))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  context.defer(() => {
-    for (const socket of sockets.clients) socket.terminate()
-    server.closeAllConnections()
-    server.close()
-  })
-  return { hub, origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
+  return serveFakeHub(context, server, '/live')
 }
 
 async function openPage(context: TestContext, origin: string): Promise<Page> {

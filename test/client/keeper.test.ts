@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert'
 import { Keeper } from '../../client/keeper.ts'
 import { MemoryStorage, type StorageChange } from '../../client/storage.ts'
 import { suite } from '../util/suite.ts'
-import { ManualClock } from './manual-clock.ts'
+import { ManualClock } from '../util/manual-clock.ts'
 import { quiet } from './open.ts'
 
 const test = suite('client/keeper', { limitMs: 10_000 })

@@ -1,17 +1,14 @@
-import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { WebSocketServer } from 'ws'
 import { connectNode } from '../../client/node.ts'
-import { LIMITS, SUBPROTOCOL } from '../../protocol/index.ts'
+import { LIMITS } from '../../protocol/index.ts'
 import { suite, type TestContext } from '../util/suite.ts'
 import { FakeHub } from './fake-hub.ts'
 import { until } from './open.ts'
-import { connectionOf } from './socket-connection.ts'
+import { serveFakeHub } from './serve-fake-hub.ts'
+import { temporaryFolder } from '../util/folder.ts'
 
 const test = suite('client/node')
 
@@ -22,26 +19,12 @@ interface Served {
 }
 
 async function serve(context: TestContext): Promise<Served> {
-  const hub = new FakeHub()
-  const server = createServer()
-  const sockets = new WebSocketServer({
-    server,
-    path: '/hub/live',
-    handleProtocols: offered => offered.has(SUBPROTOCOL) && SUBPROTOCOL
-  })
-  sockets.on('connection', socket => hub.accept(connectionOf(socket)))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  context.defer(() => {
-    for (const socket of sockets.clients) socket.terminate()
-    server.close()
-  })
-  return { hub, sockets, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hub/` }
+  const { hub, sockets, origin } = await serveFakeHub(context, createServer(), '/hub/live')
+  return { hub, sockets, url: `${origin}/hub/` }
 }
 
 function fileFor(context: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), 'lectern-client-'))
-  context.defer(() => rmSync(folder, { recursive: true, force: true }))
+  const folder = temporaryFolder(context)
   return join(folder, 'state')
 }
 

@@ -2,7 +2,7 @@ import { connect, type Client, type ClientStorage } from '../../client/index.ts'
 import { MemoryStorage } from '../../client/storage.ts'
 import type { TestContext } from '../util/suite.ts'
 import type { FakeHub } from './fake-hub.ts'
-import { ManualClock } from './manual-clock.ts'
+import { ManualClock } from '../util/manual-clock.ts'
 
 export interface Opened {
   readonly client: Client

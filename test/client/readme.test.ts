@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
@@ -9,6 +8,7 @@ import { connectNode } from '../../client/node.ts'
 import { HubProcess } from '../util/hub-process.ts'
 import { suite } from '../util/suite.ts'
 import { until } from './open.ts'
+import { temporaryFolder } from '../util/folder.ts'
 
 const test = suite('client/README')
 
@@ -20,8 +20,7 @@ const program = (url: string, file: string): string =>
   /```ts\n([^]*?)```/.exec(readme)![1]!.replace('http://127.0.0.1:4747', url).replace("'reader.lectern'", JSON.stringify(file))
 
 test('the first program of the README does on a real hub what it says', async context => {
-  const folder = mkdtempSync(join(tmpdir(), 'lectern-readme-'))
-  context.defer(() => rmSync(folder, { recursive: true, force: true }))
+  const folder = temporaryFolder(context)
   const hub = new HubProcess()
   context.defer(() => hub.drop())
   await hub.start()

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert'
 import { Backoff } from '../../client/reconnect.ts'
 import { suite } from '../util/suite.ts'
-import { ManualClock } from './manual-clock.ts'
+import { ManualClock } from '../util/manual-clock.ts'
 
 const test = suite('client/reconnect')
 

@@ -64,10 +64,10 @@ async function conflictOf(commit: Promise<void>): Promise<StoreConflict> {
 }
 
 /** What every store does. The suite that comes back takes the engine's own facts, and MUST be run. */
-export function storeContract(name: string, open: () => Promise<OpenedStore>): Suite {
+export function storeContract(name: string, open: (context: TestContext) => Promise<OpenedStore>): Suite {
   const test = suite(name)
   const start = async (context: TestContext): Promise<OpenedStore> => {
-    const opened = await open()
+    const opened = await open(context)
     context.defer(opened.drop)
     return opened
   }

@@ -1,6 +1,5 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { CONTROL_SOCKET } from '../../server/control.ts'
@@ -8,6 +7,7 @@ import { HubProcess } from '../util/hub-process.ts'
 import { containerOf, makeEpub, makeEpubOf, makeZip, packageAround } from '../util/make-epub.ts'
 import { suite, type TestContext } from '../util/suite.ts'
 import { WireClient } from '../util/wire-client.ts'
+import { temporaryFolder } from '../util/folder.ts'
 
 const test = suite('hostile/library', { limitMs: 120_000 })
 
@@ -41,8 +41,7 @@ async function scene({ defer }: TestContext): Promise<{ hub: HubProcess; wire: W
   const { token } = await hub.pair('reader', 'phone')
   await wire.connect(hub.url, token)
   defer(() => wire.close())
-  const folder = mkdtempSync(join(tmpdir(), 'lectern-hostile-'))
-  defer(() => rmSync(folder, { recursive: true, force: true }))
+  const folder = temporaryFolder({ defer })
   return { hub, wire, folder }
 }
 

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import { HubProcess } from '../util/hub-process.ts'
+import { canReadMemory, residentBytes } from '../util/resident-memory.ts'
 import { suite } from '../util/suite.ts'
 import { WireClient } from '../util/wire-client.ts'
 
@@ -12,16 +12,10 @@ const BACK_WITHIN_MS = 60_000
 
 const test = suite('long/reconnect-storm', { limitMs: 15 * 60_000 })
 
-const residentBytes = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1_024
-
 test(`${CLIENTS} clients that come back at once after a kill are all back and caught up, and nothing acked is lost`, async ({
   defer
 }) => {
-  if (process.platform !== 'linux') {
-    process.stdout.write('SKIPPED: resident memory is read from /proc\n')
-    return
-  }
+  if (!canReadMemory()) return
   const hub = new HubProcess()
   defer(() => hub.drop())
   await hub.start()

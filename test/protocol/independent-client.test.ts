@@ -1,13 +1,11 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import * as assert from 'uvu/assert'
 import { serveHub } from '../../server/hub.ts'
 import { loadConfig } from '../../server/options.ts'
 import { suite } from '../util/suite.ts'
+import { temporaryFolder } from '../util/folder.ts'
 
 const script = fileURLToPath(new URL('independent-client.py', import.meta.url))
 const quiet = { debug() {}, info() {}, warn() {}, error: (fields: object, message: string) => console.error(message, fields) }
@@ -31,8 +29,7 @@ test('a client written from the README in another language pairs, writes and rea
     console.log('SKIPPED: the independent client needs python3 3.9 or newer')
     return
   }
-  const dataFolder = await mkdtemp(join(tmpdir(), 'lectern-wire-'))
-  defer(() => rm(dataFolder, { recursive: true, force: true }))
+  const dataFolder = temporaryFolder({ defer })
   const hub = await serveHub(loadConfig({}, { dataFolder, port: '0', mapSizeGiB: '1' }), quiet)
   defer(() => hub.close())
   const account = await hub.directory.add('ada')

@@ -1,72 +1,47 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 import { loadConfig } from '../../server/options.ts'
+import { temporaryFolder } from '../util/folder.ts'
 import { HubProcess } from '../util/hub-process.ts'
-import { suite, type TestContext } from '../util/suite.ts'
+import { lectern, type Ran } from '../util/lectern.ts'
+import { suite } from '../util/suite.ts'
 
 const test = suite('server/cli')
 
 const path = (file: string): string => fileURLToPath(new URL(`../../${file}`, import.meta.url))
 
-interface Ran {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
-
-/** Runs `lectern …` on a data folder; what is typed is piped in. */
-async function lectern(
-  data: string,
-  words: string[],
-  { typed = '', env = {} }: { typed?: string; env?: object } = {}
-): Promise<Ran> {
-  const child = spawn(process.execPath, ['--import', 'tsx', path('server/main.ts'), ...words], {
-    env: { ...process.env, LECTERN_LOG_LEVEL: 'error', LECTERN_PORT: '0', LECTERN_DATA_FOLDER: data, ...env }
-  })
-  let out = ''
-  let err = ''
-  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
-  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()))
-  child.stdin.end(typed)
-  const [code] = (await once(child, 'close')) as [number]
-  return { code, out, err }
-}
-
-function folder({ defer }: TestContext): string {
-  const made = mkdtempSync(join(tmpdir(), 'lectern-cli-'))
-  defer(() => rmSync(made, { recursive: true, force: true }))
-  return made
-}
+/** Runs `lectern …` on a data folder. */
+const on = (data: string, words: string[], { typed = '', env = {} } = {}): Promise<Ran> =>
+  lectern(words, { typed, env: { LECTERN_LOG_LEVEL: 'error', LECTERN_PORT: '0', LECTERN_DATA_FOLDER: data, ...env } })
 
 test('help and the version end with 0, every wrong usage with 2', async context => {
-  const data = folder(context)
+  const data = temporaryFolder(context)
   const { version } = JSON.parse(readFileSync(path('package.json'), 'utf8')) as { version: string }
-  const known = await lectern(data, ['--version'])
+  const known = await on(data, ['--version'])
   assert.equal([known.code, known.out], [0, `${version}\n`])
-  assert.is((await lectern(data, ['device', '--help'])).code, 0)
+  assert.is((await on(data, ['device', '--help'])).code, 0)
   const wrong = [[], ['nonsense'], ['account', 'add'], ['serve', '--port', 'x']]
-  for (const { code, err } of await Promise.all(wrong.map(words => lectern(data, words)))) assert.is(code, 2, err)
+  for (const { code, err } of await Promise.all(wrong.map(words => on(data, words)))) assert.is(code, 2, err)
 })
 
 test('a command on a data folder that is not there says so, and makes none', async context => {
-  const data = join(folder(context), 'none')
-  const { code, err } = await lectern(data, ['account', 'list'])
+  const data = join(temporaryFolder(context), 'none')
+  const { code, err } = await on(data, ['account', 'list'])
   assert.is(code, 2)
   assert.match(err, `there is no data folder ${data}`)
   assert.not(existsSync(data))
 })
 
 test('a data folder that cannot be one is named, with the option', async context => {
-  const file = join(folder(context), 'file')
+  const file = join(temporaryFolder(context), 'file')
   writeFileSync(file, '')
   for (const data of [file, join(file, 'data')]) {
-    const { code, err } = await lectern(data, ['serve'])
+    const { code, err } = await on(data, ['serve'])
     assert.is(code, 2)
     assert.match(err, `the data folder ${data} `)
     assert.match(err, 'LECTERN_DATA_FOLDER')
@@ -74,29 +49,29 @@ test('a data folder that cannot be one is named, with the option', async context
 })
 
 test('a port that is taken is named, and the store can be opened again', async context => {
-  const data = folder(context)
+  const data = temporaryFolder(context)
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   context.defer(() => server.close())
   const { port } = server.address() as AddressInfo
-  const { code, err } = await lectern(data, ['serve', '--port', String(port)])
+  const { code, err } = await on(data, ['serve', '--port', String(port)])
   assert.is(code, 1)
   assert.match(err, `port ${port} is taken; choose another with --port or LECTERN_PORT`)
-  assert.is((await lectern(data, ['account', 'list'])).out, 'none\n')
+  assert.is((await on(data, ['account', 'list'])).out, 'none\n')
 })
 
 test('a mistake in the configuration makes nothing', async context => {
-  const data = join(folder(context), 'none')
-  const { code, err } = await lectern(data, ['serve'], { env: { LECTERN_TRUSTED_PROXIES: '10.0.0.0/33' } })
+  const data = join(temporaryFolder(context), 'none')
+  const { code, err } = await on(data, ['serve'], { env: { LECTERN_TRUSTED_PROXIES: '10.0.0.0/33' } })
   assert.is(code, 2)
   assert.match(err, 'LECTERN_TRUSTED_PROXIES')
   assert.not(existsSync(data))
 })
 
 test('an import looks at the file first', async context => {
-  const data = folder(context)
+  const data = temporaryFolder(context)
   for (const file of [data, join(data, 'none.epub')]) {
-    const { code, err } = await lectern(data, ['import', file])
+    const { code, err } = await on(data, ['import', file])
     assert.is(code, 2)
     assert.match(err, `there is no file ${file}`)
   }
@@ -109,7 +84,7 @@ test('commands say what they did, and the folder is closed to others', async con
   await hub.start(['--public-url', 'https://lectern.example'])
   assert.match(hub.url, /^http:\/\/127\.0\.0\.1:\d+$/)
   assert.is(statSync(hub.dataFolder).mode & 0o777, 0o700)
-  const run = async (words: string[], typed = ''): Promise<string> => (await lectern(hub.dataFolder, words, { typed })).out
+  const run = async (words: string[], typed = ''): Promise<string> => (await on(hub.dataFolder, words, { typed })).out
   assert.is(await run(['device', 'list', 'reader']), 'none\n')
   assert.is(await run(['account', 'passwd', 'Reader'], 'secret\n'), 'The password of reader is set.\n')
   assert.match(await run(['device', 'pair', 'reader']), /^code=\w{4}-\w{4} {2}goodUntil=\S+Z {2}goodFor=once\n$/)
@@ -125,11 +100,11 @@ test('commands say what they did, and the folder is closed to others', async con
   assert.match(stats, /\nflushes=[1-9]\d* {2}medianMs=[\d.]+ {2}p99Ms=[\d.]+ {2}mostMs=[\d.]+\n/)
   assert.match(stats, /\naccount=reader {2}devices=2 {2}changes=2 {2}head=2 {2}floor=1\n$/)
   assert.is(await run(['device', 'revoke', 'reader', device]), 'Revoked.\n')
-  assert.is((await lectern(hub.dataFolder, ['device', 'revoke', 'reader', 'a\nb'])).code, 2)
+  assert.is((await on(hub.dataFolder, ['device', 'revoke', 'reader', 'a\nb'])).code, 2)
 })
 
 test('a hub says where devices find it, and the command for another code works as it is printed', async context => {
-  const hub = new HubProcess(join(folder(context), "my reader's data"))
+  const hub = new HubProcess(join(temporaryFolder(context), "my reader's data"))
   context.defer(() => hub.drop())
   const pairing = (): string => /^For another code: npx lectern (device pair .*)$/m.exec(hub.printed)![1]!
   await hub.start(['--host', '0.0.0.0'])

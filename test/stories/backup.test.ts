@@ -1,13 +1,14 @@
-import { execFile, spawn, type ExecFileException } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 import { connectNode } from '../../client/node.ts'
 import { checkFolder } from '../../server/check.ts'
+import { temporaryFolder } from '../util/folder.ts'
 import { HubProcess } from '../util/hub-process.ts'
+import { lectern } from '../util/lectern.ts'
 import { makeEpub } from '../util/make-epub.ts'
 import { LibraryWriter } from '../util/stored-library.ts'
 import { suite, type TestContext } from '../util/suite.ts'
@@ -16,26 +17,6 @@ import { WireClient } from '../util/wire-client.ts'
 const MAIN = fileURLToPath(new URL('../../server/main.ts', import.meta.url))
 
 const test = suite('stories/backup', { limitMs: 180_000 })
-
-interface Ran {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
-
-function lectern(...words: string[]): Promise<Ran> {
-  return new Promise(resolve => {
-    execFile(process.execPath, ['--import', 'tsx', MAIN, ...words], (error: ExecFileException | null, out, err) =>
-      resolve({ code: error === null ? 0 : Number(error.code), out, err })
-    )
-  })
-}
-
-function folder({ defer }: TestContext): string {
-  const made = mkdtempSync(join(tmpdir(), 'lectern-backup-'))
-  defer(() => rmSync(made, { recursive: true, force: true }))
-  return made
-}
 
 async function start(context: TestContext, hub = new HubProcess()): Promise<HubProcess> {
   context.defer(() => hub.drop())
@@ -46,11 +27,11 @@ async function start(context: TestContext, hub = new HubProcess()): Promise<HubP
 test('a backup of a hub at work is sound and holds every action acked before; restored, it has a new epoch, and a device that saw more ends as the hub', async context => {
   const hub = await start(context)
   const writer = await LibraryWriter.open(hub, 'reader')
-  const epub = join(folder(context), 'book.epub')
+  const epub = join(temporaryFolder(context), 'book.epub')
   writeFileSync(epub, makeEpub({ title: 'A book' }))
   await hub.operate('import', { account: 'reader', path: epub })
   const { token } = await hub.pair('reader', 'phone')
-  const file = join(folder(context), 'phone.lectern')
+  const file = join(temporaryFolder(context), 'phone.lectern')
   const phone = await connectNode({ url: hub.url, token, file })
   await phone.live()
   await phone.putSetting('before', 1)
@@ -61,8 +42,8 @@ test('a backup of a hub at work is sound and holds every action acked before; re
 
   const stop = writer.writeOn()
   const ackedBefore = writer.acked
-  const backup = join(folder(context), 'backup')
-  const ran = await lectern('backup', backup, '--data', hub.dataFolder)
+  const backup = join(temporaryFolder(context), 'backup')
+  const ran = await lectern(['backup', backup, '--data', hub.dataFolder])
   await stop()
   assert.is(ran.code, 0, ran.out + ran.err)
   const report = await checkFolder(backup)
@@ -79,8 +60,8 @@ test('a backup of a hub at work is sound and holds every action acked before; re
   await phone.close()
   await hub.kill()
 
-  const restored = join(folder(context), 'restored')
-  const back = await lectern('restore', backup, '--data', restored)
+  const restored = join(temporaryFolder(context), 'restored')
+  const back = await lectern(['restore', backup, '--data', restored])
   assert.is(back.code, 0, back.out + back.err)
   rmSync(hub.dataFolder, { recursive: true })
   const next = await start(context, new HubProcess(restored))
@@ -120,13 +101,13 @@ test('a backup that is killed at any moment does the hub no harm', async context
   await writer.write(500)
   const stop = writer.writeOn()
   for (let round = 0; round < 3; round++) {
-    const backup = join(folder(context), 'backup')
+    const backup = join(temporaryFolder(context), 'backup')
     const child = spawn(process.execPath, ['--import', 'tsx', MAIN, 'backup', backup, '--data', hub.dataFolder])
     while (!existsSync(join(backup, 'store')) && child.exitCode === null) await new Promise(resolve => void setImmediate(resolve))
     const gone = once(child, 'exit')
     child.kill('SIGKILL')
     await gone
-    const { code, err } = await lectern('restore', backup, '--data', folder(context))
+    const { code, err } = await lectern(['restore', backup, '--data', temporaryFolder(context)])
     assert.is(code, 2)
     assert.match(err, 'is no finished backup')
   }
@@ -137,17 +118,17 @@ test('a backup that is killed at any moment does the hub no harm', async context
 
 test('neither backup nor restore writes over anything', async context => {
   const hub = await start(context)
-  const full = folder(context)
+  const full = temporaryFolder(context)
   writeFileSync(join(full, 'mine'), 'mine')
-  const backup = join(folder(context), 'backup')
-  assert.is((await lectern('backup', backup, '--data', hub.dataFolder)).code, 0)
+  const backup = join(temporaryFolder(context), 'backup')
+  assert.is((await lectern(['backup', backup, '--data', hub.dataFolder])).code, 0)
   for (const words of [
     ['backup', full, '--data', hub.dataFolder],
     ['backup', backup, '--data', hub.dataFolder],
     ['restore', backup, '--data', hub.dataFolder],
     ['restore', backup, '--data', full]
   ]) {
-    const { code, err } = await lectern(...words)
+    const { code, err } = await lectern(words)
     assert.is(code, 2, err)
     assert.match(err, 'is not empty')
   }
@@ -159,22 +140,22 @@ test('a damaged backup is named and not restored; a damaged store is not backed 
   const writer = await LibraryWriter.open(hub, 'reader')
   await writer.write(300)
   await hub.kill('SIGTERM')
-  const backup = join(folder(context), 'backup')
-  assert.is((await lectern('backup', backup, '--data', hub.dataFolder)).code, 0)
+  const backup = join(temporaryFolder(context), 'backup')
+  assert.is((await lectern(['backup', backup, '--data', hub.dataFolder])).code, 0)
   for (const damaged of [backup, hub.dataFolder]) {
     const store = readFileSync(join(damaged, 'store'))
     // The title of a book stands in its record and in the log.
     for (let at = store.indexOf('moby 2'); at !== -1; at = store.indexOf('moby 2', at + 1)) store[at]! ^= 1
     writeFileSync(join(damaged, 'store'), store)
   }
-  const restored = join(folder(context), 'restored')
-  const back = await lectern('restore', backup, '--data', restored)
+  const restored = join(temporaryFolder(context), 'restored')
+  const back = await lectern(['restore', backup, '--data', restored])
   assert.is(back.code, 65)
   assert.match(back.out, /^DAMAGED: /m)
   assert.match(back.err, 'MUST NOT be used')
   assert.not(existsSync(join(restored, 'store')))
-  const again = join(folder(context), 'again')
-  const second = await lectern('backup', again, '--data', hub.dataFolder)
+  const again = join(temporaryFolder(context), 'again')
+  const second = await lectern(['backup', again, '--data', hub.dataFolder])
   assert.is(second.code, 65)
   assert.match(second.out, /^DAMAGED: /m)
   assert.not(existsSync(join(again, 'backup.json')))

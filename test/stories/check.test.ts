@@ -1,42 +1,20 @@
-import { execFile, type ExecFileException } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 import { decodeValue, encodeValue, type Plain } from '../../protocol/index.ts'
 import { checkFolder } from '../../server/check.ts'
 import type { RecordKey } from '../../server/core/store.ts'
 import { LmdbStore } from '../../server/storage/lmdb.ts'
+import { temporaryFolder } from '../util/folder.ts'
 import { HubProcess } from '../util/hub-process.ts'
+import { lectern } from '../util/lectern.ts'
 import { makeEpub } from '../util/make-epub.ts'
 import { LibraryWriter } from '../util/stored-library.ts'
 import { suite, type TestContext } from '../util/suite.ts'
 
-const MAIN = fileURLToPath(new URL('../../server/main.ts', import.meta.url))
 const logger = { debug() {}, info() {}, warn() {}, error() {} }
 
 const test = suite('stories/check', { limitMs: 180_000 })
-
-interface Ran {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
-
-function lectern(...words: string[]): Promise<Ran> {
-  return new Promise(resolve => {
-    execFile(process.execPath, ['--import', 'tsx', MAIN, ...words], (error: ExecFileException | null, out, err) =>
-      resolve({ code: error === null ? 0 : Number(error.code), out, err })
-    )
-  })
-}
-
-function folder({ defer }: TestContext): string {
-  const made = mkdtempSync(join(tmpdir(), 'lectern-check-'))
-  defer(() => rmSync(made, { recursive: true, force: true }))
-  return made
-}
 
 /** What a hub that was killed in mid-work left behind, made once. */
 let left: Promise<string> | undefined
@@ -63,13 +41,13 @@ async function makeLeft(): Promise<string> {
 
 /** A copy of it, for one test to damage. */
 async function copyOfLeft(context: TestContext): Promise<string> {
-  const copy = folder(context)
+  const copy = temporaryFolder(context)
   cpSync(await leftFolder(), copy, { recursive: true })
   return copy
 }
 
 test('what a killed hub leaves is sound: every view rebuilt from the log equals the stored one', async () => {
-  const ran = await lectern('check', '--data', await leftFolder())
+  const ran = await lectern(['check', '--data', await leftFolder()])
   assert.is(ran.code, 0, ran.out + ran.err)
   assert.match(ran.out, /^accounts=2 {2}changes=\d{4} .*files=1 {2}.*damaged=0\n$/)
 })
@@ -94,7 +72,7 @@ test('a compacted log is sound too: what is left of it is in the records, and a 
   const hub = new HubProcess(await copyOfLeft(context))
   await hub.start()
   context.defer(() => hub.kill())
-  const { out } = await lectern('compact', 'reader', '--data', hub.dataFolder)
+  const { out } = await lectern(['compact', 'reader', '--data', hub.dataFolder])
   assert.match(out, /^account=reader {2}changesBefore=2\d{3} {2}changes=\d{4} {2}floor=[1-9]\d+ /)
   assert.equal((await checkFolder(hub.dataFolder)).findings, [])
   const writer = await LibraryWriter.open(hub, 'reader')
@@ -197,14 +175,14 @@ test('a check names a file whose bytes are not those of its name, and one that i
   bytes[10]! ^= 1
   writeFileSync(join(data, 'files', blob), bytes)
   writeFileSync(join(data, 'files', 'stray'), '')
-  const ran = await lectern('check', '--data', data)
+  const ran = await lectern(['check', '--data', data])
   assert.is(ran.code, 65)
   assert.match(ran.out, `DAMAGED: the file ${blob} is not what was written`)
   assert.match(ran.out, 'DAMAGED: the file stray is no blob')
 })
 
 test('a check of a folder without a store is refused', async context => {
-  const { code, err } = await lectern('check', '--data', folder(context))
+  const { code, err } = await lectern(['check', '--data', temporaryFolder(context)])
   assert.is(code, 2)
   assert.match(err, 'there is no store in')
 })

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import * as assert from 'uvu/assert'
 import { makeEpub } from '../util/make-epub.ts'
 import { suite } from '../util/suite.ts'
+import { temporaryFolder } from '../util/folder.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const data = process.env['LECTERN_DATA'] ?? join(root, '../shared/data')
@@ -23,8 +23,7 @@ function demo(...words: string[]): Promise<{ code: number | null; printed: strin
 const test = suite('stories/demo', { limitMs: 10 * 60_000 })
 
 test('two devices share a book, and every promise is kept', async ({ defer }) => {
-  const folder = mkdtempSync(join(tmpdir(), 'lectern-demo-test-'))
-  defer(() => rmSync(folder, { recursive: true, force: true }))
+  const folder = temporaryFolder({ defer })
   const paragraphs = Array.from(
     { length: 40 },
     (_, index) => `<p>Paragraph ${index} of a book that tells, at some length, of ${index} hills and ${index} rivers.</p>`
@@ -79,8 +78,7 @@ function makeTrace(length: number): Buffer {
 }
 
 test('two people type one note at the same time, and all end with the text of the trace', async ({ defer }) => {
-  const folder = mkdtempSync(join(tmpdir(), 'lectern-demo-test-'))
-  defer(() => rmSync(folder, { recursive: true, force: true }))
+  const folder = temporaryFolder({ defer })
   const made = join(folder, 'made.json.gz')
   writeFileSync(made, makeTrace(2_000))
   const real = join(data, 'traces/friendsforever.json.gz')

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
 import { HubProcess } from '../util/hub-process.ts'
+import { canReadMemory, residentBytes } from '../util/resident-memory.ts'
 import { suite } from '../util/suite.ts'
 import { WireClient } from '../util/wire-client.ts'
 
@@ -15,18 +15,12 @@ const BODY_BYTES = 30_000
 /** What the README promises for one device that does not read. */
 const MAX_BYTES_EACH = 1_048_576
 
-const residentBytes = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1_024
-
 const test = suite('stories/slow-readers', { limitMs: 10 * 60_000 })
 
 test(`${STUCK} devices that never read cost the hub bounded memory and are closed, and the others get everything`, async ({
   defer
 }) => {
-  if (process.platform !== 'linux') {
-    process.stdout.write('SKIPPED: resident memory is read from /proc\n')
-    return
-  }
+  if (!canReadMemory()) return
   const hub = new HubProcess()
   defer(() => hub.drop())
   await hub.start()

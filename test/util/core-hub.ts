@@ -16,51 +16,10 @@ import {
 import { authenticateToken, registerDevice } from '../../server/auth/devices.ts'
 import type { Account } from '../../server/core/account.ts'
 import { Hub } from '../../server/core/hub.ts'
-import type { Clock, Logger } from '../../server/core/ports.ts'
+import type { Logger } from '../../server/core/ports.ts'
 import type { Store } from '../../server/core/store.ts'
 import { MemoryStore } from '../../server/storage/memory.ts'
-
-/** A clock that only the test moves. Turns are the event loop's own. */
-export class ManualClock implements Clock {
-  #nowMs: number
-  readonly #timers = new Set<{ atMs: number; task: () => void }>()
-
-  constructor(nowMs = 1_700_000_000_000) {
-    this.#nowMs = nowMs
-  }
-
-  nowMs(): number {
-    return this.#nowMs
-  }
-
-  nextTurn(task: () => void): void {
-    setImmediate(task)
-  }
-
-  setTimer(delayMs: number, task: () => void): () => void {
-    const timer = { atMs: this.#nowMs + delayMs, task }
-    this.#timers.add(timer)
-    return () => this.#timers.delete(timer)
-  }
-
-  /** Sets the time, forward or back, without a timer noticing. */
-  step(byMs: number): void {
-    this.#nowMs += byMs
-  }
-
-  /** Lets time pass: timers that fall due run in their order. */
-  advance(byMs: number): void {
-    const endMs = this.#nowMs + byMs
-    for (;;) {
-      const [next] = [...this.#timers].filter(({ atMs }) => atMs <= endMs).sort((left, right) => left.atMs - right.atMs)
-      if (next === undefined) break
-      this.#timers.delete(next)
-      this.#nowMs = Math.max(this.#nowMs, next.atMs)
-      next.task()
-    }
-    this.#nowMs = endMs
-  }
-}
+import { ManualClock } from './manual-clock.ts'
 
 /** What the hub logged, for tests that ask. */
 export function recordingLogger(): Logger & { readonly lines: { level: string; fields: object; message: string }[] } {

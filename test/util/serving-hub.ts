@@ -1,7 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { WebSocket } from 'ws'
 import { decodeFrame, encodeFrame, SUBPROTOCOL, type FrameFields, type HubFrame } from '../../protocol/index.ts'
 import { registerDevice } from '../../server/auth/devices.ts'
@@ -10,6 +7,7 @@ import { serveHub, type ServingHub } from '../../server/hub.ts'
 import { loadConfig } from '../../server/options.ts'
 import { recordingLogger } from './core-hub.ts'
 import type { TestContext } from './suite.ts'
+import { temporaryFolder } from './folder.ts'
 
 export interface TestServingHub extends ServingHub {
   readonly dataFolder: string
@@ -18,8 +16,7 @@ export interface TestServingHub extends ServingHub {
 
 /** A whole hub in this process: real LMDB, real sockets, a data folder of its own. It is closed when the test ends. */
 export async function servingHub({ defer }: TestContext, flags: Record<string, string> = {}): Promise<TestServingHub> {
-  const dataFolder = await mkdtemp(join(tmpdir(), 'lectern-serving-'))
-  defer(() => rm(dataFolder, { recursive: true, force: true }))
+  const dataFolder = temporaryFolder({ defer })
   const logger = recordingLogger()
   const hub = await serveHub(loadConfig({}, { dataFolder, port: '0', mapSizeGiB: '1', ...flags }), logger)
   defer(() => hub.close())

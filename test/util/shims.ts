@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from './suite.ts'
+import { temporaryFolder } from './folder.ts'
 
 /** From the moment when the file that `LECTERN_SHIM_FILE` names is there, flushes fail with EIO, but for the first `LECTERN_SHIM_AFTER` of them. */
 export const FAILING_FLUSH = `
@@ -73,8 +73,7 @@ int gettimeofday(struct timeval *restrict time, void *restrict zone) {
  * @returns the library, and a path beside it for `LECTERN_SHIM_FILE`; undefined, after it has said so, where there is no compiler
  */
 export function buildShim({ defer }: TestContext, source: string): { library: string; file: string } | undefined {
-  const folder = mkdtempSync(join(tmpdir(), 'lectern-shim-'))
-  defer(() => rmSync(folder, { recursive: true, force: true }))
+  const folder = temporaryFolder({ defer })
   const library = join(folder, 'shim.so')
   writeFileSync(join(folder, 'shim.c'), source)
   const flags = ['-shared', '-fPIC', '-O1', '-o', library, join(folder, 'shim.c'), '-ldl']

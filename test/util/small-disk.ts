@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from './suite.ts'
+import { temporaryFolder } from './folder.ts'
 
 const run = (program: string, ...words: string[]): boolean => spawnSync(program, words, { stdio: 'ignore' }).status === 0
 
@@ -11,8 +11,7 @@ const run = (program: string, ...words: string[]): boolean => spawnSync(program,
  * @returns undefined, having said so, where neither can be had
  */
 export function smallDisk({ defer }: TestContext, sizeMiB: number): string | undefined {
-  const folder = mkdtempSync(join(tmpdir(), 'lectern-disk-'))
-  defer(() => rmSync(folder, { recursive: true, force: true }))
+  const folder = temporaryFolder({ defer })
   const [image, mounted] = [join(folder, 'image'), join(folder, 'mounted')]
   run('mkdir', mounted)
   writeFileSync(image, '')

@@ -1,14 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 import { FileStorage } from '../../../client/node/storage-file.ts'
 import { STORAGE_FACTS } from '../../contract/client-storage.ts'
-import { suite, type TestContext } from '../../util/suite.ts'
+import { suite } from '../../util/suite.ts'
+import { temporaryFolder } from '../../util/folder.ts'
 
 const test = suite('client/node/storage-file')
 
@@ -20,21 +20,15 @@ const errorOf = (promise: Promise<unknown>): Promise<string> =>
     (error: Error) => error.name
   )
 
-function folder(context: TestContext): string {
-  const path = mkdtempSync(join(tmpdir(), 'lectern-storage-'))
-  context.defer(() => rmSync(path, { recursive: true, force: true }))
-  return path
-}
-
 for (const { fact, check } of STORAGE_FACTS) {
   test(`file: ${fact}`, context => {
-    const path = folder(context)
+    const path = temporaryFolder(context)
     return check({ open: name => FileStorage.open(join(path, name)), isLasting: true })
   })
 }
 
 test('a last record that was cut off anywhere is dropped, and what was before it stays', async context => {
-  const path = join(folder(context), 'journal')
+  const path = join(temporaryFolder(context), 'journal')
   const storage = await FileStorage.open(path)
   await storage.write([['a', bytes('first')]])
   const wholeBytes = statSync(path).size
@@ -57,7 +51,7 @@ test('a last record that was cut off anywhere is dropped, and what was before it
 })
 
 test('a last record with other bytes than were written is dropped', async context => {
-  const path = join(folder(context), 'journal')
+  const path = join(temporaryFolder(context), 'journal')
   const storage = await FileStorage.open(path)
   await storage.write([['a', bytes('first')]])
   const wholeBytes = statSync(path).size
@@ -78,7 +72,7 @@ test('a last record with other bytes than were written is dropped', async contex
 })
 
 test('damage in the middle is named, and nothing is dropped silently', async context => {
-  const path = join(folder(context), 'journal')
+  const path = join(temporaryFolder(context), 'journal')
   const storage = await FileStorage.open(path)
   await storage.write([['a', bytes('first')]])
   await storage.write([['b', bytes('second')]])
@@ -93,7 +87,7 @@ test('damage in the middle is named, and nothing is dropped silently', async con
 })
 
 test('a file with little left in it is written anew, and holds the same', async context => {
-  const path = join(folder(context), 'journal')
+  const path = join(temporaryFolder(context), 'journal')
   const storage = await FileStorage.open(path, { minGarbageBytes: 10_000 })
   await storage.write([['kept', bytes('kept')]])
   for (let round = 0; round < 100; round++) await storage.write([['changing', new Uint8Array(1_000).fill(round)]])
@@ -112,7 +106,7 @@ test('a file with little left in it is written anew, and holds the same', async 
 })
 
 test('a file is open in one process at a time', async context => {
-  const path = join(folder(context), 'journal')
+  const path = join(temporaryFolder(context), 'journal')
   const storage = await FileStorage.open(path)
   assert.is(await errorOf(FileStorage.open(path)), 'StorageTakenError')
   await storage.close()
@@ -124,7 +118,7 @@ test('a file is open in one process at a time', async context => {
 })
 
 test('every write that resolved survives kill -9 in the midst of writing, whole or not at all', async context => {
-  const path = join(folder(context), 'journal')
+  const path = join(temporaryFolder(context), 'journal')
   const script = fileURLToPath(new URL('./storage-writer.ts', import.meta.url))
   let promised = -1
   for (let round = 0; round < 5; round++) {

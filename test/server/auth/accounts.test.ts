@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { AccountDirectory } from '../../../server/auth/accounts.ts'
 import { createPasswords } from '../../../server/auth/passwords.ts'
 import { MemoryStore } from '../../../server/storage/memory.ts'
-import { ManualClock } from '../../util/core-hub.ts'
+import { ManualClock } from '../../util/manual-clock.ts'
 import { suite } from '../../util/suite.ts'
 
 const test = suite('server/auth/accounts')

@@ -1,7 +1,8 @@
 import * as assert from 'uvu/assert'
 import { revokeDevice } from '../../../server/auth/devices.ts'
 import { Origin } from '../../../server/core/origin.ts'
-import { coreHub, type ManualClock } from '../../util/core-hub.ts'
+import { coreHub } from '../../util/core-hub.ts'
+import type { ManualClock } from '../../util/manual-clock.ts'
 import { HeldStore } from '../../util/stores.ts'
 import { suite } from '../../util/suite.ts'
 

@@ -1,18 +1,12 @@
 import * as assert from 'uvu/assert'
 import { createHash } from 'node:crypto'
-import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { open, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bookHashes } from '../../../server/files/book-hashes.ts'
-import { suite, type TestContext } from '../../util/suite.ts'
+import { suite } from '../../util/suite.ts'
+import { temporaryFolder } from '../../util/folder.ts'
 
 const test = suite('server/files/book-hashes')
-
-async function makeFolder(context: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'lectern-hashes-'))
-  context.defer(() => rm(folder, { recursive: true }))
-  return folder
-}
 
 /** Bytes that anyone can make again: byte i is the low byte of 31 i + (i >> 8). */
 const pattern = (sizeBytes: number): Buffer => {
@@ -35,7 +29,7 @@ const GOLDEN: readonly [sizeBytes: number, md5: string][] = [
 
 for (const [sizeBytes, md5] of GOLDEN) {
   test(`a file of ${sizeBytes} bytes has the name that KOReader gives it, and its SHA-256`, async context => {
-    const path = join(await makeFolder(context), 'book')
+    const path = join(temporaryFolder(context), 'book')
     const bytes = pattern(sizeBytes)
     await writeFile(path, bytes)
     assert.equal(await bookHashes(path), {
@@ -47,7 +41,7 @@ for (const [sizeBytes, md5] of GOLDEN) {
 }
 
 test('a file of more than 64 MiB is sampled at each power of four, and read whole for its SHA-256', async context => {
-  const path = join(await makeFolder(context), 'book')
+  const path = join(temporaryFolder(context), 'book')
   const sizeBytes = 67_108_864 + 100
   const file = await open(path, 'w')
   await file.truncate(sizeBytes)
@@ -70,7 +64,7 @@ test('a file of more than 64 MiB is sampled at each power of four, and read whol
 })
 
 test('a file that is not there is a file system error', async context => {
-  const path = join(await makeFolder(context), 'none')
+  const path = join(temporaryFolder(context), 'none')
   const error = await bookHashes(path).catch((error: unknown) => error as NodeJS.ErrnoException)
   assert.is((error as NodeJS.ErrnoException).code, 'ENOENT')
 })

@@ -1,8 +1,7 @@
 import * as assert from 'uvu/assert'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { ACTIONS } from '../../../protocol/actions.ts'
 import { encodeValue } from '../../../protocol/codec.ts'
@@ -10,6 +9,7 @@ import { LIMITS } from '../../../protocol/limits.ts'
 import { readEpub, resolveHref } from '../../../server/files/epub.ts'
 import { makeEpub, makeEpubOf, packageAround, type EpubContent } from '../../util/make-epub.ts'
 import { suite } from '../../util/suite.ts'
+import { temporaryFolder } from '../../util/folder.ts'
 
 const test = suite('server/files/epub')
 
@@ -59,8 +59,7 @@ test('an EPUB 2 gives the same fields and its cover', async () => {
 })
 
 test('a path gives the same as the bytes', async context => {
-  const folder = await mkdtemp(join(tmpdir(), 'lectern-epub-'))
-  context.defer(() => rm(folder, { recursive: true }))
+  const folder = temporaryFolder(context)
   await writeFile(join(folder, 'book.epub'), makeEpub(BOOK))
   assert.equal(await readEpub(join(folder, 'book.epub')), await readEpub(makeEpub(BOOK)))
   const error = await readEpub(join(folder, 'none.epub')).catch((error: unknown) => error as NodeJS.ErrnoException)

@@ -1,12 +1,12 @@
 import * as assert from 'uvu/assert'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { HubError } from '../../../protocol/errors.ts'
 import { readEpub } from '../../../server/files/epub.ts'
 import { containerOf, makeEpub, makeEpubOf, makeZip, packageAround } from '../../util/make-epub.ts'
 import { suite } from '../../util/suite.ts'
+import { temporaryFolder } from '../../util/folder.ts'
 
 const test = suite('server/files/hostile-epub')
 
@@ -31,8 +31,7 @@ test('a zip file that ends anywhere before its end is refused', async () => {
 })
 
 test('a damaged file from disk is refused, and its name is free again', async context => {
-  const folder = await mkdtemp(join(tmpdir(), 'lectern-epub-'))
-  context.defer(() => rm(folder, { recursive: true }))
+  const folder = temporaryFolder(context)
   const path = join(folder, 'book.epub')
   await writeFile(path, makeEpub({ title: 'Whole' }).subarray(100))
   await refused(path, /damaged, or is none/)

@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert'
 import { DiskBlobStore } from '../../../server/storage/disk-blobs.ts'
 import { blobContract, chunks, textOf } from '../../contract/blobs.ts'
 import type { TestContext } from '../../util/suite.ts'
+import { temporaryFolder } from '../../util/folder.ts'
 
 const test = blobContract('server/storage/disk-blobs', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'lectern-blobs-'))
@@ -12,8 +13,7 @@ const test = blobContract('server/storage/disk-blobs', async () => {
 })
 
 async function folderOf(context: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'lectern-blobs-'))
-  context.defer(() => rm(folder, { recursive: true }))
+  const folder = temporaryFolder(context)
   return join(folder, 'files')
 }
 

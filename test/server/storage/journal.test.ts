@@ -1,16 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { StoreDamage } from '../../../server/core/store.ts'
 import { openEnvironment } from '../../../server/storage/environment.ts'
 import { Journal, lastOf, openJournal, sealJournal, storedRun } from '../../../server/storage/journal.ts'
 import { journalKey } from '../../../server/storage/keys.ts'
-import { LmdbStore } from '../../../server/storage/lmdb.ts'
 import { appendOf, joined, plain, runAt } from '../../contract/store.ts'
+import { openLmdb, storePath } from '../../util/open-lmdb.ts'
 import { suite } from '../../util/suite.ts'
-
-const logger = { debug() {}, info() {}, warn() {}, error() {} }
 
 const test = suite('server/storage/journal')
 
@@ -83,14 +78,12 @@ test('a record behind one that is missing is refused by the name of that one; an
 })
 
 test('a store opens a journal that is all it has: the logs of its runs', async context => {
-  const folder = await mkdtemp(join(tmpdir(), 'lectern-journal-'))
-  context.defer(() => rm(folder, { recursive: true }))
-  const path = join(folder, 'store')
+  const path = storePath(context)
   const db = openEnvironment(path, 2 ** 30)
   await db.put(journalKey(3), sealJournal(3, [appendOf('a', 0, [2]), appendOf('b', 0)]).record.bytes)
   await db.put(journalKey(4), sealJournal(4, [appendOf('a', 2, [1, 1])]).record.bytes)
   await db.close()
-  const store = await LmdbStore.open({ path, mapSizeBytes: 2 ** 30, logger })
+  const store = await openLmdb(path)
   context.defer(() => store.close())
   assert.equal(await store.head('a'), { epoch: 'e1', head: 4, floor: 1 })
   assert.equal(joined(await store.read('a', 0, 1e6)), joined([runAt(1, 2), runAt(3), runAt(4)]))

@@ -1,7 +1,7 @@
 import { fork, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
-import { hostname, tmpdir } from 'node:os'
+import { readFile, stat, truncate, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
@@ -9,38 +9,13 @@ import * as assert from 'uvu/assert'
 import { StoreDamage } from '../../../server/core/store.ts'
 import { LmdbStore, type StoreLimits } from '../../../server/storage/lmdb.ts'
 import { isAlive, thisProcess } from '../../../server/storage/owner.ts'
-import { appendOf, bytes, joined, storeContract } from '../../contract/store.ts'
-import type { TestContext } from '../../util/suite.ts'
+import { appendOf, bytes, joined } from '../../contract/store.ts'
+import { lmdbContract, openLmdb, silentLogger, storePath } from '../../util/open-lmdb.ts'
 import type { Acked } from './lmdb-writer.ts'
 
-const logger = { debug() {}, info() {}, warn() {}, error() {} }
 const WRITER = fileURLToPath(new URL('lmdb-writer.ts', import.meta.url))
 
-const open = (path: string, limits: Partial<StoreLimits> = {}): Promise<LmdbStore> =>
-  LmdbStore.open({ path, mapSizeBytes: 2 ** 30, logger, limits })
-
-const test = storeContract('server/storage/lmdb', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'lectern-store-'))
-  const path = join(folder, 'store')
-  let store = await open(path)
-  return {
-    store,
-    reopen: async () => {
-      await store.close()
-      return (store = await open(path))
-    },
-    drop: async () => {
-      await store.close()
-      await rm(folder, { recursive: true })
-    }
-  }
-})
-
-async function pathOf(context: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'lectern-store-'))
-  context.defer(() => rm(folder, { recursive: true }))
-  return join(folder, 'store')
-}
+const test = lmdbContract('server/storage/lmdb')
 
 /** Resolves with the greatest number that the writer acked, once it has acked `count` or has ended. */
 function acks(writer: ChildProcess, count: number): Promise<Acked> {
@@ -64,7 +39,7 @@ async function kill(writer: ChildProcess): Promise<void> {
 
 /** Opens what a writer left, and checks that every pair matches and nothing that was acked is missing. Gives the head. */
 async function checkPairs(path: string, acked: Acked): Promise<number> {
-  const store = await open(path)
+  const store = await openLmdb(path)
   try {
     const [left, right] = [await store.head('left'), await store.head('right')]
     assert.equal(left, right)
@@ -94,7 +69,7 @@ const KILLED: [what: string, limits: Partial<StoreLimits>][] = [
 ]
 for (const [what, limits] of KILLED)
   test(`a writer${what}, killed at any moment, leaves whole commits, all that were acked among them, and a store that opens at once`, async context => {
-    const path = await pathOf(context)
+    const path = storePath(context)
     let head = 0
     for (let round = 0; round < 8; round++) {
       const writer = fork(WRITER, [path, JSON.stringify(limits)])
@@ -108,7 +83,7 @@ for (const [what, limits] of KILLED)
 
 test('a writer whose disk takes no more ends with 75, and leaves whole commits and all that were acked', async context => {
   if (process.platform === 'win32') return
-  const path = await pathOf(context)
+  const path = storePath(context)
   const arguments_ = [process.execPath, ...process.execArgv, WRITER, path]
   const writer = spawn('sh', ['-c', 'ulimit -f 4096; exec "$0" "$@"', ...arguments_], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc']
@@ -124,21 +99,21 @@ test('a writer whose disk takes no more ends with 75, and leaves whole commits a
 })
 
 test('a store in use is refused to another process, which is told who uses it, and free again once that one is killed', async context => {
-  const path = await pathOf(context)
+  const path = storePath(context)
   const writer = fork(WRITER, [path])
   context.defer(() => kill(writer))
   await acks(writer, 0)
-  const refusal = await open(path).catch((error: Error) => error.message)
+  const refusal = await openLmdb(path).catch((error: Error) => error.message)
   assert.is(refusal, `another hub (pid ${writer.pid}) is using ${path}`)
   await kill(writer)
-  await (await open(path)).close()
+  await (await openLmdb(path)).close()
 })
 
 test('a store in use is refused to its own process too, and stays whole', async context => {
-  const path = await pathOf(context)
-  const store = await open(path)
+  const path = storePath(context)
+  const store = await openLmdb(path)
   context.defer(() => store.close())
-  const refusal = await open(join(path, '..', 'store')).catch((error: Error) => error.message)
+  const refusal = await openLmdb(join(path, '..', 'store')).catch((error: Error) => error.message)
   assert.match(refusal as string, `pid ${process.pid}`)
   await store.commit({ appends: [appendOf('a', 0)], writes: [] })
   assert.is((await store.head('a'))?.head, 1)
@@ -172,8 +147,8 @@ const DAMAGES: [what: string, mark: string, names: string, read: (store: LmdbSto
 ]
 for (const [what, mark, names, read] of DAMAGES)
   test(`a flipped bit in ${what} is named and not served`, async context => {
-    const path = await pathOf(context)
-    const first = await open(path, { segmentBytes: 1 })
+    const path = storePath(context)
+    const first = await openLmdb(path, { segmentBytes: 1 })
     const run = { first: 1, count: 1, run: bytes('a run-mark of bytes'), notes: bytes('a note-mark') }
     await first.commit({
       appends: [{ account: 'acct-mark', epoch: 'epoch-mark', after: 0, runs: [run] }],
@@ -183,7 +158,7 @@ for (const [what, mark, names, read] of DAMAGES)
     for (const text of ['1', '2']) await first.commit({ appends: [], writes: [{ key: [text], value: bytes(text) }] })
     await first.close()
     await damage(path, mark)
-    const store = await open(path)
+    const store = await openLmdb(path)
     context.defer(() => store.close())
     const error: unknown = await Promise.resolve(read(store)).then(
       () => undefined,
@@ -194,26 +169,26 @@ for (const [what, mark, names, read] of DAMAGES)
   })
 
 test('a file that was cut short is refused by name', async context => {
-  const path = await pathOf(context)
-  const store = await open(path)
+  const path = storePath(context)
+  const store = await openLmdb(path)
   for (let index = 0; index < 4; index++)
     await store.commit({ appends: [appendOf('a', index)], writes: [{ key: [String(index)], value: new Uint8Array(2 ** 20) }] })
   await store.close()
   await truncate(path, 2 ** 20)
-  const error: unknown = await open(path).catch((error: unknown) => error)
+  const error: unknown = await openLmdb(path).catch((error: unknown) => error)
   assert.instance(error, StoreDamage)
   assert.match((error as StoreDamage).message, 'is cut short')
 })
 
 test('of a file whose last pages are gone, each record is read as it was or refused by name', async context => {
-  const path = await pathOf(context)
-  const first = await open(path)
+  const path = storePath(context)
+  const first = await openLmdb(path)
   const keys = Array.from({ length: 400 }, (_, index) => String(index))
   for (const key of keys) await first.commit({ appends: [], writes: [{ key: [key], value: bytes(key.repeat(400)) }] })
   await first.close()
   for (const pages of [1, 3, 20, 60]) {
     await truncate(path, (await stat(path)).size - pages * 4_096)
-    const store = await open(path).catch((error: unknown) => error as Error)
+    const store = await openLmdb(path).catch((error: unknown) => error as Error)
     if (store instanceof Error) {
       assert.instance(store, StoreDamage)
       continue
@@ -229,8 +204,8 @@ test('of a file whose last pages are gone, each record is read as it was or refu
 })
 
 test('a file grows past the space that was reserved for it', async context => {
-  const path = await pathOf(context)
-  const store = await LmdbStore.open({ path, mapSizeBytes: 2 ** 20, logger })
+  const path = storePath(context)
+  const store = await LmdbStore.open({ path, mapSizeBytes: 2 ** 20, logger: silentLogger })
   context.defer(() => store.close())
   for (let index = 0; index < 20; index++)
     await store.commit({ appends: [], writes: [{ key: [String(index)], value: new Uint8Array(200_000).fill(index) }] })

@@ -1,43 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
 import { StoreDamage } from '../../../server/core/store.ts'
 import { openEnvironment } from '../../../server/storage/environment.ts'
 import { behind, journalKey, journalPrefix } from '../../../server/storage/keys.ts'
-import { LmdbStore, type StoreLimits } from '../../../server/storage/lmdb.ts'
-import { appendOf, joined, runAt, storeContract } from '../../contract/store.ts'
-import type { TestContext } from '../../util/suite.ts'
-
-const logger = { debug() {}, info() {}, warn() {}, error() {} }
-const open = (path: string, limits: Partial<StoreLimits> = {}): Promise<LmdbStore> =>
-  LmdbStore.open({ path, mapSizeBytes: 2 ** 30, logger, limits })
+import { LmdbStore } from '../../../server/storage/lmdb.ts'
+import { appendOf, joined, runAt } from '../../contract/store.ts'
+import { lmdbContract, openLmdb, storePath } from '../../util/open-lmdb.ts'
 
 /** All that the contract says, of a store that moves each run by itself as soon as it can. */
-const test = storeContract('server/storage/moving', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'lectern-store-'))
-  const path = join(folder, 'store')
-  const limits = { segmentBytes: 1, idleMs: 1 }
-  let store = await open(path, limits)
-  return {
-    store,
-    reopen: async () => {
-      await store.close()
-      return (store = await open(path, limits))
-    },
-    drop: async () => {
-      await store.close()
-      await rm(folder, { recursive: true })
-    }
-  }
-})
-
-async function pathOf(context: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'lectern-store-'))
-  context.defer(() => rm(folder, { recursive: true }))
-  return join(folder, 'store')
-}
+const test = lmdbContract('server/storage/moving', { segmentBytes: 1, idleMs: 1 })
 
 interface Kept {
   readonly journal: number
@@ -74,8 +45,8 @@ const ones = (account: string, to: number): unknown[] =>
   )
 
 test('runs wait in the journal, and become one segment once there are enough', async context => {
-  const path = await pathOf(context)
-  const store = await open(path, { segmentChanges: 10 })
+  const path = storePath(context)
+  const store = await openLmdb(path, { segmentChanges: 10 })
   await appendMany(store, 'a', 0, 9)
   assert.is((await store.read('a', 0, 1e6)).length, 9)
   await appendMany(store, 'a', 9, 32)
@@ -90,7 +61,7 @@ test('runs wait in the journal, and become one segment once there are enough', a
 })
 
 test('a segment ends where it is long enough, and a long run is one by itself', async context => {
-  const store = await open(await pathOf(context), { segmentBytes: 100 })
+  const store = await openLmdb(storePath(context), { segmentBytes: 100 })
   context.defer(() => store.close())
   const runs = [30, 30, 30, 30, 250, 30].map((size, index) => runAt(index + 1, 1, size))
   await append(store, { account: 'a', epoch: 'e1', after: 0, runs })
@@ -104,7 +75,7 @@ test('a segment ends where it is long enough, and a long run is one by itself', 
 })
 
 test('runs whose notes are not one value for each change are kept as they are', async context => {
-  const store = await open(await pathOf(context), { segmentChanges: 2 })
+  const store = await openLmdb(storePath(context), { segmentChanges: 2 })
   context.defer(() => store.close())
   const runs = [1, 2, 3, 4].map(first => ({ ...runAt(first), ...(first === 2 && { notes: Uint8Array.of(0x92, 1, 2) }) }))
   await append(store, { account: 'a', epoch: 'e1', after: 0, runs })
@@ -120,9 +91,9 @@ test('runs whose notes are not one value for each change are kept as they are', 
 })
 
 test('a log reads on from every cursor across segments and the journal, before and after it is opened again', async context => {
-  const path = await pathOf(context)
+  const path = storePath(context)
   const limits = { segmentChanges: 7 }
-  let store = await open(path, limits)
+  let store = await openLmdb(path, limits)
   context.defer(() => store.close())
   await appendMany(store, 'a', 0, 40)
   for (let round = 0; round < 2; round++) {
@@ -135,14 +106,14 @@ test('a log reads on from every cursor across segments and the journal, before a
     }
     assert.equal(joined(await store.read('a', 0, Infinity)), ones('a', 40))
     await store.close()
-    store = await open(path, limits)
+    store = await openLmdb(path, limits)
   }
 })
 
 test('the journal stays within its bounds however many accounts write a little, and is trimmed', async context => {
-  const path = await pathOf(context)
+  const path = storePath(context)
   for (const limits of [{ journalRecords: 20 }, { journalBytes: 2_000 }]) {
-    const store = await open(path, limits)
+    const store = await openLmdb(path, limits)
     for (let index = 0; index < 300; index++) await append(store, appendOf(`${JSON.stringify(limits)} ${index}`, 0))
     await store.close()
     const { journal } = await keptIn(path)
@@ -151,8 +122,8 @@ test('the journal stays within its bounds however many accounts write a little, 
 })
 
 test('one account that never writes again does not hold up the journal', async context => {
-  const path = await pathOf(context)
-  const store = await open(path, { journalRecords: 50, segmentChanges: 20 })
+  const path = storePath(context)
+  const store = await openLmdb(path, { journalRecords: 50, segmentChanges: 20 })
   await append(store, appendOf('idle', 0))
   await appendMany(store, 'busy', 0, 400)
   assert.equal(joined(await store.read('busy', 0, 1e6)), ones('busy', 400))
@@ -162,32 +133,32 @@ test('one account that never writes again does not hold up the journal', async c
 })
 
 test('when nobody writes, the journal is emptied in the background, also behind a store that was opened with it', async context => {
-  const path = await pathOf(context)
-  let store = await open(path)
+  const path = storePath(context)
+  let store = await openLmdb(path)
   await append(store, ...Array.from({ length: 50 }, (_, index) => appendOf(`a${index}`, 0, [1, 2])))
   await store.close()
   assert.equal(await keptIn(path), { journal: 1, segments: 0 })
-  store = await open(path, { idleMs: 10 })
+  store = await openLmdb(path, { idleMs: 10 })
   await append(store, appendOf('b', 0))
   for (let waited = 0; waited < 100 && (await store.read('a49', 0, 1e6)).length > 1; waited++) await setTimeout(20)
   await setTimeout(300)
   assert.is((await store.head('a0'))?.head, 3)
   await store.close()
   assert.equal(await keptIn(path), { journal: 0, segments: 51 })
-  store = await open(path)
+  store = await openLmdb(path)
   assert.equal(await store.head('a7'), { epoch: 'e1', head: 3, floor: 1 })
   await append(store, appendOf('a7', 3))
   await store.close()
 })
 
 test('a run that is in the journal and in a segment is read once', async context => {
-  const path = await pathOf(context)
-  const first = await open(path)
+  const path = storePath(context)
+  const first = await openLmdb(path)
   await append(first, appendOf('a', 0, [1, 1]), appendOf('b', 0))
   await first.close()
   let record: Buffer | undefined
   await keptIn(path, db => (record = db.get(journalKey(1))))
-  const second = await open(path, { segmentBytes: 1 })
+  const second = await openLmdb(path, { segmentBytes: 1 })
   for (let index = 1; index < 4; index++) await append(second, appendOf('b', index))
   await second.close()
   // As if it had not been dropped; the journal goes on behind it.
@@ -195,7 +166,7 @@ test('a run that is in the journal and in a segment is read once', async context
     for (const { key } of db.getRange({ start: journalPrefix, end: behind(journalPrefix) })) await db.remove(key)
     await db.put(journalKey(1), record!)
   })
-  const third = await open(path)
+  const third = await openLmdb(path)
   assert.is((await third.head('a'))?.head, 2)
   assert.is((await third.read('a', 0, 1e6)).length, 2)
   await third.close()
@@ -218,12 +189,12 @@ const BROKEN: [what: string, says: string, breaks: (db: ReturnType<typeof openEn
 ]
 for (const [what, says, breaks] of BROKEN)
   test(`a journal record ${what} is named, and the store stays closed`, async context => {
-    const path = await pathOf(context)
-    const first = await open(path)
+    const path = storePath(context)
+    const first = await openLmdb(path)
     await appendMany(first, 'a', 0, 3)
     await first.close()
     await keptIn(path, breaks)
-    const error: unknown = await open(path).then(
+    const error: unknown = await openLmdb(path).then(
       store => store.close(),
       (error: unknown) => error
     )

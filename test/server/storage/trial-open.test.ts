@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { StoreDamage } from '../../../server/core/store.ts'
@@ -9,18 +8,13 @@ import { trialOpen } from '../../../server/storage/trial-open.ts'
 import { appendOf, bytes, joined } from '../../contract/store.ts'
 import { Random } from '../../util/random.ts'
 import { suite, type TestContext } from '../../util/suite.ts'
+import { temporaryFolder } from '../../util/folder.ts'
 
 const logger = { debug() {}, info() {}, warn() {}, error() {} }
 const PAGE_BYTES = 4_096
 const TRIAL_MS = 20_000
 
 const test = suite('server/storage/trial-open', { limitMs: 300_000 })
-
-async function folder({ defer }: TestContext): Promise<string> {
-  const made = await mkdtemp(join(tmpdir(), 'lectern-trial-'))
-  defer(() => rm(made, { recursive: true }))
-  return made
-}
 
 const open = (path: string): Promise<LmdbStore> => LmdbStore.open({ path, mapSizeBytes: 2 ** 30, logger })
 
@@ -133,14 +127,14 @@ async function readAll(path: string): Promise<boolean> {
 
 let made: Promise<{ whole: Buffer; half: Buffer }> | undefined
 async function stores(context: TestContext): Promise<{ whole: Buffer; half: Buffer }> {
-  const path = join(await folder(context), 'store')
+  const path = join(temporaryFolder(context), 'store')
   return (made ??= makeStore(path))
 }
 
 for (const [what, [times, damage]] of Object.entries(DAMAGES))
   test(`${what} is named, or does no harm (${times} cases)`, async context => {
     const { whole } = await stores(context)
-    const place = await folder(context)
+    const place = temporaryFolder(context)
     const numbers = new Random(times)
     const random = (): number => numbers.next()
     const counts = { refused: 0, harmless: 0 }
@@ -174,7 +168,7 @@ for (const [what, [times, damage]] of Object.entries(DAMAGES))
 
 test('a sound store passes, at every stage of its life, and one that is not there is none', async context => {
   const { whole, half } = await stores(context)
-  const path = join(await folder(context), 'store')
+  const path = join(temporaryFolder(context), 'store')
   assert.is(await trialOpen(path, TRIAL_MS), undefined)
   await checkHead(path, false)
   await (await open(path)).close()
@@ -187,7 +181,7 @@ test('a sound store passes, at every stage of its life, and one that is not ther
 })
 
 test('a store at work is sound whenever it is looked at', async context => {
-  const path = join(await folder(context), 'store')
+  const path = join(temporaryFolder(context), 'store')
   const store = await open(path)
   context.defer(() => store.close())
   const random = new Random(1)
@@ -211,7 +205,7 @@ test('a store at work is sound whenever it is looked at', async context => {
 
 test('a trial that runs out of time says so', async context => {
   const { whole } = await stores(context)
-  const path = join(await folder(context), 'store')
+  const path = join(temporaryFolder(context), 'store')
   await writeFile(path, whole)
   const trial = await trialOpen(path, 0)
   assert.is(trial?.isWhole, false)
@@ -220,7 +214,7 @@ test('a trial that runs out of time says so', async context => {
 
 test('a store of another format is named with its format', async context => {
   const { whole } = await stores(context)
-  const path = join(await folder(context), 'store')
+  const path = join(temporaryFolder(context), 'store')
   const other = Buffer.from(whole)
   for (const at of [28, PAGE_BYTES + 28]) other.writeUInt32LE(7, at)
   await writeFile(path, other)

@@ -1,0 +1,31 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+const MAIN = fileURLToPath(new URL('../../server/main.ts', import.meta.url))
+
+/** What came of a command. */
+export interface Ran {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+/**
+ * Runs `lectern …` to its end.
+ * @param typed what is piped in
+ * @param env variables beside this process's own
+ */
+export async function lectern(
+  words: readonly string[],
+  { typed = '', env = {} }: { typed?: string; env?: Readonly<Record<string, string>> } = {}
+): Promise<Ran> {
+  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...words], { env: { ...process.env, ...env } })
+  let out = ''
+  let err = ''
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()))
+  child.stdin.end(typed)
+  const [code] = (await once(child, 'close')) as [number | null]
+  return { code, out, err }
+}
