@@ -20,6 +20,7 @@ import { EXIT } from './exit-codes.ts'
 import type { OperatorParts } from './operations.ts'
 import type { Config } from './options.ts'
 import { hostsOf } from './hosts.ts'
+import { mountFeed } from './routes/feed.ts'
 import { mountHealth } from './routes/health.ts'
 import { mountHome } from './routes/home.ts'
 import { mountSignIn } from './routes/sign-in.ts'
@@ -161,6 +162,7 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
     limits: createSignInLimits({ randomBytes: count => randomBytes(count) }),
     randomBytes: count => randomBytes(count)
   })
+  mountFeed(app, hub, systemClock)
   const live = createWsTransport(lecternDoor(connection => hub.accept(connection)))
   const yjs = createWsTransport(yWebsocketDoor(hub, '/yjs/'))
   const hocuspocus = createWsTransport(hocuspocusDoor(hub))

@@ -25,8 +25,6 @@ export type Authenticate = (
   open: (account: string) => Promise<Account | undefined>
 ) => Promise<{ account: Account; device: string; readOnly: boolean }>
 
-export type OpenSession = (connection: Connection, host: SessionHost) => LiveSession
-
 export interface HubParts {
   readonly store: Store
   readonly clock: Clock
@@ -96,12 +94,14 @@ export class Hub {
     if (this.isReadOnly) throw new HubError('storage-full', '', { retryAfterMs: STORAGE_FULL_RETRY_MS })
   }
 
-  /**
-   * Takes a new connection of someone not yet known.
-   * @param open makes the session that speaks its language: Lectern's own, unless told otherwise
-   */
-  accept(connection: Connection, open: OpenSession = (connection, host) => new Session(connection, host)): void {
-    const session = open(connection, this.#sessionHost)
+  /** Takes a new connection, of someone not yet known who speaks Lectern's own protocol. */
+  accept(connection: Connection): void {
+    this.admit(host => new Session(connection, host))
+  }
+
+  /** Takes someone not yet known who speaks whatever the session understands. */
+  admit(open: (host: SessionHost) => LiveSession): void {
+    const session = open(this.#sessionHost)
     if (this.#isClosing) return session.end(new HubError('shutting-down', '', this.#comeBack()))
     if (this.#sessions.size >= this.#parts.maxSessions) return session.end(new HubError('overloaded', '', this.#comeBack()))
     this.#sessions.add(session)

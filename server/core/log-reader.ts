@@ -12,7 +12,7 @@ const SLOW_AFTER_MS = 10_000
 const SHARED_BELOW_BYTES = 16_384
 
 export interface LogReaderParts {
-  readonly connection: Connection
+  readonly connection: Pick<Connection, 'bufferedBytes' | 'send'>
   readonly store: Store
   readonly clock: Clock
   readonly account: Account
@@ -55,10 +55,23 @@ export class LogReader {
   }
 
   /**
+   * Says so when the reader has to begin anew, because the log is not continued from where the other end left off.
+   * @param epoch the log's that its cursor is of; may be empty with cursor 0
+   * @returns the cursor from which the log follows
+   */
+  begin(epoch: string): number {
+    const { account, wantsChanges } = this.#parts
+    const begin = this.#cursor
+    const isKnown = begin <= account.durableHead && (epoch === account.epoch || (epoch === '' && begin === 0))
+    const isFar = begin + 1 < account.floor || (!wantsChanges && account.durableHead - begin > FAR_BEHIND_CHANGES)
+    return !isKnown ? this.#beginAnew('cursor-unknown') : isFar ? this.#beginAnew('far-behind') : begin
+  }
+
+  /**
    * Says that the reader begins anew, and how: with a snapshot, or with all of a log that is short.
    * @returns the cursor from which the log follows
    */
-  beginAnew(code: ErrorCode): number {
+  #beginAnew(code: ErrorCode): number {
     const { account, clock, connection, largeDocuments, wantsChanges } = this.#parts
     const isWhole = account.floor === 1 && (wantsChanges || account.durableHead <= FAR_BEHIND_CHANGES)
     const cursor = isWhole ? 0 : account.durableHead
@@ -159,7 +172,7 @@ export class LogReader {
     } catch (error) {
       if (!(error instanceof StoreTrimmed) || this.#isClosed) throw error
       account.floor = Math.max(account.floor, error.floor)
-      this.beginAnew('far-behind')
+      this.#beginAnew('far-behind')
       return []
     }
   }

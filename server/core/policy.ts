@@ -1,4 +1,5 @@
-import type { ActionKind, ViewName } from '../../protocol/index.ts'
+import { HubError, type ActionKind, type ViewName } from '../../protocol/index.ts'
+import type { Views } from './views.ts'
 
 /**
  * Who asks, each with the rights of those before it: someone not yet known, a device that may only read, any other device, and the operator,
@@ -42,3 +43,11 @@ export const LEAST_ACTOR: { readonly [V in Verb]: Actor } = {
  * nothing can be asked.
  */
 export const permits = (actor: Actor, verb: Verb): boolean => ACTORS.indexOf(actor) >= ACTORS.indexOf(LEAST_ACTOR[verb])
+
+/**
+ * For who is about to follow an account: from then on a revocation ends it, but one may have come since its token was looked at.
+ * @throws HubError `device-revoked`
+ */
+export function mustNotBeRevoked(views: Views, device: string): void {
+  if (views.get('devices', device)?.revoked === true) throw new HubError('device-revoked')
+}

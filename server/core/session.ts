@@ -16,12 +16,11 @@ import {
 } from '../../protocol/index.ts'
 import type { Account, Follower } from './account.ts'
 import type { DocumentReadings } from './document-reading.ts'
-import { FAR_BEHIND_CHANGES } from './floor.ts'
 import { Intake } from './intake.ts'
 import { LogReader } from './log-reader.ts'
 import { Origin } from './origin.ts'
 import { fitOneTurn, partsOf } from './parts.ts'
-import { permits } from './policy.ts'
+import { mustNotBeRevoked, permits } from './policy.ts'
 import type { Clock, Logger } from './ports.ts'
 import { checkPlace, readPage } from './read.ts'
 import { Seats } from './seats.ts'
@@ -183,11 +182,9 @@ export class Session implements LiveSession, Follower, Submitter {
     if (lastNumber > 0 && !account.isSettled) await account.settled()
     if (this.#isClosed) return
     // It may have been revoked since its token was looked at; from here on it is among those whom that ends.
-    if (account.views.get('devices', device)?.revoked === true) throw new HubError('device-revoked')
+    mustNotBeRevoked(account.views, device)
     this.#cancelHelloTimer()
     this.#host.logger.info({ account: account.id, device, agent, remote: this.remote }, 'signed in')
-    const isKnown = cursor <= account.durableHead && (epoch === account.epoch || (epoch === '' && cursor === 0))
-    const isFar = cursor + 1 < account.floor || (!wantsChanges && account.durableHead - cursor > FAR_BEHIND_CHANGES)
     const log = new LogReader({
       connection: this.#connection,
       store: this.#host.store,
@@ -216,8 +213,7 @@ export class Session implements LiveSession, Follower, Submitter {
       timeMs: Math.floor(this.#host.clock.nowMs()),
       limits: { maxFrameBytes, maxActionsPerPush, maxUnansweredActions, maxUpdateBytes, idleTimeoutMs }
     })
-    const begin = !isKnown ? log.beginAnew('cursor-unknown') : isFar ? log.beginAnew('far-behind') : cursor
-    account.readers.came(device, client, begin, this.#host.clock.nowMs())
+    account.readers.came(device, client, log.begin(epoch), this.#host.clock.nowMs())
     replace(account, device, client)
     account.followers.add(this)
     log.readOn()

@@ -58,6 +58,12 @@ export function createHttpApp(
   return app
 }
 
+/** The token of a request: in the `authorization` header, or as `?token=` for what cannot send one, such as an `EventSource` or a WebSocket of a browser. */
+export function tokenOf({ url = '', headers }: IncomingMessage): string {
+  const bearer = /^Bearer (\S+)$/i.exec(headers.authorization ?? '')?.[1]
+  return bearer ?? new URLSearchParams(url.split('?', 2)[1]).get('token') ?? ''
+}
+
 /** An error as HTTP answers it. @see RFC 9457 */
 export function problem({ code, message, field, retryAfterMs }: HubError): Response {
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' }

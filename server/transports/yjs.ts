@@ -3,6 +3,7 @@ import { LIMITS } from '../../protocol/index.ts'
 import type { Hub } from '../core/hub.ts'
 import { HocuspocusSession } from '../core/yjs/hocuspocus.ts'
 import { YWebsocketSession, type YjsRequest } from '../core/yjs/y-websocket.ts'
+import { tokenOf } from './http.ts'
 import type { WsDoor } from './ws.ts'
 
 /**
@@ -13,18 +14,16 @@ import type { WsDoor } from './ws.ts'
  */
 export const yWebsocketDoor = (hub: Hub, path: string): WsDoor => ({
   maxFirstBytes: LIMITS.maxFrameBytes,
-  accept: (connection, request) =>
-    hub.accept(connection, (accepted, host) => new YWebsocketSession(accepted, host, read(request, path)))
+  accept: (connection, request) => hub.admit(host => new YWebsocketSession(connection, host, read(request, path)))
 })
 
 /** For `@hocuspocus/provider`, which sends its token in its first message. */
 export const hocuspocusDoor = (hub: Hub): WsDoor => ({
   maxFirstBytes: LIMITS.maxHelloBytes,
-  accept: connection => hub.accept(connection, (accepted, host) => new HocuspocusSession(accepted, host))
+  accept: connection => hub.admit(host => new HocuspocusSession(connection, host))
 })
 
-function read({ url = '', headers }: IncomingMessage, path: string): YjsRequest {
-  const [place = '', query = ''] = url.split('?', 2)
-  const bearer = /^Bearer (\S+)$/i.exec(headers.authorization ?? '')?.[1]
-  return { name: place.slice(path.length), token: new URLSearchParams(query).get('token') ?? bearer ?? '' }
+function read(request: IncomingMessage, path: string): YjsRequest {
+  const [place = ''] = (request.url ?? '').split('?', 1)
+  return { name: place.slice(path.length), token: tokenOf(request) }
 }

@@ -3,6 +3,7 @@ import { decodeValue, HubError, missingUpdates, type WireChange } from '../../..
 import type { Account, Follower } from '../account.ts'
 import { HIGH_WATER_BYTES } from '../log-reader.ts'
 import type { Origin } from '../origin.ts'
+import { mustNotBeRevoked } from '../policy.ts'
 import type { Clock } from '../ports.ts'
 import type { Presence, Seat } from '../presence.ts'
 
@@ -65,8 +66,9 @@ export class DocumentSession implements Follower {
     account.followers.add(this)
   }
 
-  /** Opens the document, and asks the provider for what it has beyond. @throws HubError `overloaded` */
+  /** Opens the document, and asks the provider for what it has beyond. @throws HubError `overloaded`, `device-revoked` */
   static async open(parts: DocumentSessionParts): Promise<DocumentSession> {
+    mustNotBeRevoked(parts.account.views, parts.origin.device)
     const session = new DocumentSession(parts)
     try {
       const doc = await session.#load()

@@ -1,0 +1,124 @@
+import { decodeFrame, HubError, type Frame } from '../../protocol/index.ts'
+import type { Account, Follower } from './account.ts'
+import { LogReader } from './log-reader.ts'
+import { mustNotBeRevoked } from './policy.ts'
+import type { LiveSession, SessionHost } from './session.ts'
+
+/** What of the log somebody asks for, and who that is. */
+export interface FeedRequest {
+  readonly token: string
+  /** The log's that `cursor` is of; may be empty with cursor 0. */
+  readonly epoch: string
+  readonly cursor: number
+}
+
+/** How a carrier without frames says what is in the log. */
+export interface FeedOutlet {
+  /** What it holds unsent. */
+  readonly bufferedBytes: number
+  /** Signed in; the log follows. */
+  begin(epoch: string): void
+  /** The next of the log, or that it begins anew. */
+  frame(frame: Frame<'changes' | 'resync' | 'snapshot'>): void
+  /** That is all there is now. */
+  atHead(): void
+  end(error: HubError): void
+}
+
+/** One device that reads its account's log, and says nothing: the same reader of the log as a session's, with another writer at its end. */
+export class Feed implements LiveSession, Follower {
+  /** It is no outbox. */
+  readonly client = ''
+  readonly #outlet: FeedOutlet
+  readonly #host: SessionHost
+  #device = ''
+  #account: Account | undefined
+  #log: LogReader | undefined
+  #isClosed = false
+
+  constructor(outlet: FeedOutlet, host: SessionHost, request: FeedRequest) {
+    this.#outlet = outlet
+    this.#host = host
+    this.#open(request).catch((error: unknown) => this.#fault(error))
+  }
+
+  get device(): string {
+    return this.#device
+  }
+
+  /** The newest cursor that can be read. */
+  get head(): number {
+    return this.#account?.durableHead ?? 0
+  }
+
+  deliver(frame: Uint8Array, first: number, last: number): void {
+    try {
+      this.#log?.deliver(frame, first, last)
+    } catch (error) {
+      this.#fault(error)
+    }
+  }
+
+  /** The carrier has sent what it held. */
+  drained(): void {
+    this.#log?.drained()
+  }
+
+  end(error: HubError): void {
+    if (this.#isClosed) return
+    this.close()
+    this.#outlet.end(error)
+  }
+
+  /** Nobody listens any more. */
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#log?.close()
+    this.#account?.followers.delete(this)
+    this.#host.closed(this)
+  }
+
+  async #open({ token, epoch, cursor }: FeedRequest): Promise<void> {
+    const { account, device } = await this.#host.authenticate(token)
+    if (this.#isClosed) return
+    mustNotBeRevoked(account.views, device)
+    const outlet = this.#outlet
+    outlet.begin(account.epoch)
+    const log = new LogReader({
+      connection: {
+        get bufferedBytes() {
+          return outlet.bufferedBytes
+        },
+        send: bytes => this.#write(bytes)
+      },
+      store: this.#host.store,
+      clock: this.#host.clock,
+      largeDocuments: this.#host.largeDocuments,
+      account,
+      cursor,
+      wantsChanges: false,
+      onFault: error => this.#fault(error),
+      onSlow: () => this.end(new HubError('slow', '', { retryAfterMs: 1_000 }))
+    })
+    this.#device = device
+    this.#account = account
+    this.#log = log
+    account.readers.came(device, this.client, log.begin(epoch), this.#host.clock.nowMs())
+    account.followers.add(this)
+    log.readOn()
+    await log.atHead()
+    if (!this.#isClosed) outlet.atHead()
+  }
+
+  #write(bytes: Uint8Array): void {
+    const frame = decodeFrame(bytes, 'hub')
+    if (frame.kind === 'changes' || frame.kind === 'resync' || frame.kind === 'snapshot') this.#outlet.frame(frame)
+  }
+
+  #fault(error: unknown): void {
+    if (error instanceof HubError) return this.end(error)
+    this.#host.logger.error({ err: error, device: this.device }, 'a feed failed')
+    this.end(new HubError('internal', '', { retryAfterMs: 1_000 }))
+  }
+}
