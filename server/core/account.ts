@@ -261,7 +261,11 @@ export class Account {
     this.#commitsUnderWay -= 1
     this.views.stored()
     const last = runs.at(-1)
-    if (last !== undefined) this.durableHead = last.first + last.count - 1
+    if (last === undefined) return
+    this.durableHead = last.first + last.count - 1
+    let bytes = 0
+    for (const { run } of runs) bytes += run.length
+    this.readers.wrote(this.durableHead, bytes)
   }
 
   /** Tells everyone concerned about what became durable. */

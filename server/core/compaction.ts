@@ -5,10 +5,10 @@ import type { Clock, Logger } from './ports.ts'
 import { StoreDamage, type Store } from './store.ts'
 import { Views } from './views.ts'
 
-/** Compaction is worth its while from so many changes on that can go. */
-const DUE_CHANGES = 2_048
-/** After one that could let nothing go, this many changes come before the next. */
-const AGAIN_AFTER_CHANGES = 512
+/** Compaction is worth its while from so many changes or bytes on that can go. */
+const DUE = { changes: 2_048, bytes: 16_777_216 }
+/** After one that could let nothing go, this much comes before the next. */
+const AGAIN_AFTER = { changes: 512, bytes: 8_388_608 }
 const PAGE_DOCUMENTS = 64
 
 /** What a compaction did. */
@@ -53,10 +53,11 @@ export class Compactor {
   /** Compacts an account in the background if enough of its log can go. */
   consider(account: Account): void {
     const { durableHead, floor } = account
-    const couldGo = durableHead - floor >= DUE_CHANGES && durableHead - (this.#triedAt.get(account) ?? 0) >= AGAIN_AFTER_CHANGES
+    const tried = this.#triedAt.get(account) ?? 0
+    const couldGo = isOver(DUE, account, floor, durableHead) && isOver(AGAIN_AFTER, account, tried, durableHead)
     if (!couldGo || this.#queued.has(account) || this.#isStopped) return
     this.#triedAt.set(account, durableHead)
-    if (account.readers.floor(durableHead, this.#parts.clock.nowMs()) - floor < DUE_CHANGES) return
+    if (!isOver(DUE, account, floor, account.readers.floor(durableHead, this.#parts.clock.nowMs()))) return
     this.compact(account).catch((error: unknown) => {
       this.#parts.logger.error({ err: error, account: account.id }, 'the log could not be compacted; all of it is kept')
     })
@@ -155,3 +156,7 @@ export class Compactor {
     return new Promise(resolve => this.#parts.clock.nextTurn(resolve))
   }
 }
+
+/** True when the log holds so much behind `after`, up to `cursor`. */
+const isOver = ({ changes, bytes }: typeof DUE, { readers }: Account, after: number, cursor: number): boolean =>
+  cursor - after >= changes || readers.bytesBetween(after, cursor) >= bytes

@@ -5,10 +5,15 @@ import type { Views } from './views.ts'
  * snapshot holds is never more entries than the changes that it stands for.
  */
 export const FAR_BEHIND_CHANGES = 4_096
+/** Where the log stands at every so many bytes: how much it holds is known by that. */
+const MARK_BYTES = 1_048_576
+/** Nor is the log kept for a client that is so many bytes behind, be they ever so few changes. */
+const FAR_BEHIND_BYTES = 64 * MARK_BYTES
 /** A client that was not heard of for this long does not hold the floor. */
 const FORGOTTEN_AFTER_MS = 30 * 86_400_000
 /** Kept for clients that no one knows of, such as one that was just restored from an old copy of its storage. */
 export const KEPT_CHANGES = 1_024
+const KEPT_BYTES = 16 * MARK_BYTES
 /** The ones that were heard of last. */
 const MAX_READERS = 1_000
 
@@ -24,11 +29,16 @@ export class Readers {
   readonly #views: Views
   /** The one heard of last stands last. */
   readonly #readers = new Map<string, Reader>()
+  /** Cursors of the newest marks. */
+  readonly #marks: number[]
+  #bytesSinceMark = 0
   #isChanged = false
 
   constructor(views: Views) {
     this.#views = views
-    for (const [device, client, cursor, seenAtMs] of views.get('readers')?.readers ?? [])
+    const { readers, marks = [] } = views.get('readers') ?? { readers: [] }
+    this.#marks = [...marks]
+    for (const [device, client, cursor, seenAtMs] of readers)
       this.#readers.set(nameOf(device, client), { device, client, cursor, seenAtMs })
   }
 
@@ -50,11 +60,26 @@ export class Readers {
     this.#isChanged = true
   }
 
+  /** The log has got so many bytes longer, up to `cursor`. */
+  wrote(cursor: number, bytes: number): void {
+    this.#bytesSinceMark += bytes
+    if (this.#bytesSinceMark < MARK_BYTES) return
+    for (; this.#bytesSinceMark >= MARK_BYTES; this.#bytesSinceMark -= MARK_BYTES) this.#marks.push(cursor)
+    this.#marks.splice(0, this.#marks.length - FAR_BEHIND_BYTES / MARK_BYTES)
+    this.#isChanged = true
+  }
+
+  /** How many bytes the log holds behind `after`, up to `cursor`: in MiB, and of the newest 64 only; less by what a crash made it forget. */
+  bytesBetween(after: number, cursor: number): number {
+    return this.#marks.filter(mark => mark > after && mark <= cursor).length * MARK_BYTES
+  }
+
   /** The oldest cursor that somebody may still ask for. */
   floor(head: number, nowMs: number): number {
-    let least = head - KEPT_CHANGES
+    let least = Math.max(head - KEPT_CHANGES, this.#before(KEPT_BYTES))
+    const far = Math.max(head - FAR_BEHIND_CHANGES, this.#before(FAR_BEHIND_BYTES))
     for (const { device, cursor, seenAtMs } of this.#readers.values()) {
-      const isFar = head - cursor > FAR_BEHIND_CHANGES || nowMs - seenAtMs > FORGOTTEN_AFTER_MS
+      const isFar = cursor < far || nowMs - seenAtMs > FORGOTTEN_AFTER_MS
       if (!isFar && cursor < least && this.#views.get('devices', device)?.revoked !== true) least = cursor
     }
     return Math.max(1, least + 1)
@@ -68,7 +93,12 @@ export class Readers {
       this.#readers.values(),
       ({ device, client, cursor, seenAtMs }) => [device, client, cursor, seenAtMs] as const
     )
-    this.#views.put('readers', [], { readers })
+    this.#views.put('readers', [], { readers, marks: [...this.#marks] })
+  }
+
+  /** The cursor behind which the log holds so many bytes; 0 when it holds less. */
+  #before(bytes: number): number {
+    return this.#marks.at(-bytes / MARK_BYTES) ?? 0
   }
 }
 

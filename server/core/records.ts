@@ -125,6 +125,8 @@ export interface SnapshotRecord {
  */
 export interface ReadersRecord {
   readonly readers: readonly (readonly [device: string, client: string, cursor: number, seenAtMs: number])[]
+  /** Cursors of the newest marks, one for each MiB of the log. */
+  readonly marks?: readonly number[]
 }
 
 /** How far the stored records have followed the log. */

@@ -237,4 +237,41 @@ test('an account that is not there cannot be compacted, and one without a log ha
   assert.equal([floorBefore, floor], [1, 1])
 })
 
+test('a few large changes are let go too, and held for no one who is far behind in bytes', async () => {
+  const store = new HeldStore()
+  const core = coreHub({ store })
+  const { account, devices } = await core.account('phone', 'shelf')
+  const [phone, shelf] = [core.connect(), core.connect()]
+  await shelf.hello(devices['shelf']!.token)
+  await phone.hello(devices['phone']!.token)
+  await shelf.changesUpTo(account.head)
+  shelf.send('ack', { cursor: account.head })
+  shelf.drop()
+  const left = account.head
+  let number = 0
+  const write = async (mib: number): Promise<void> => {
+    for (let count = 0; count < mib * 2; count++) {
+      const actions = Array.from({ length: 10 }, (): TestAction => [++number, 'setting.put', 's', { value: 'x'.repeat(52_400) }])
+      phone.push(number - 10, ...actions)
+      await phone.next('acked')
+    }
+    phone.send('ack', { cursor: account.head })
+  }
+  const tidied = async (): Promise<number> => {
+    core.clock.advance(15_000)
+    for (let turns = 0; turns < 4 || account.isCompacting; turns++) await new Promise<void>(resolve => void setImmediate(resolve))
+    return account.floor
+  }
+  await write(50)
+  assert.ok((await tidied()) <= left + 1, `kept for the one that is ${account.head - left} changes behind`)
+  await write(30)
+  assert.ok(account.head - left < FAR_BEHIND_CHANGES)
+  const floor = await tidied()
+  assert.ok(floor > left + 1, `the floor is ${floor}`)
+  await core.hub.close()
+  const again = coreHub({ store: store.inner })
+  const opened = (await again.hub.account(account.id))!
+  assert.is(opened.readers.floor(account.head, core.clock.nowMs()), account.readers.floor(account.head, core.clock.nowMs()))
+})
+
 test.run()
