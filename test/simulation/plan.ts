@@ -1,3 +1,4 @@
+import './world/platform.ts'
 import { Random } from '../util/random.ts'
 import type { Weather } from './world/network.ts'
 import type { DiskSpeed } from './world/disk.ts'

@@ -1,3 +1,4 @@
+import '../world/platform.ts'
 import { APP_FAULTS } from './app-faults.ts'
 import { CONNECTION_FAULTS } from './connection-faults.ts'
 import { CORE_FAULTS } from './core-faults.ts'

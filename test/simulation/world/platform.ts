@@ -3,6 +3,7 @@ import type { Random } from '../../util/random.ts'
 /*
  * MUST be imported before Yjs, which takes hold of the platform's random numbers when it is loaded: its client ids are a seed's too.
  */
+if ('__ $YJS$ __' in globalThis) throw new Error('world/platform.ts must be imported before all that imports Yjs')
 
 const platform = globalThis.crypto
 const trulyRandom = platform.getRandomValues.bind(platform)
