@@ -6,7 +6,7 @@ import { suite } from '../util/suite.ts'
 import { FakeHub } from './fake-hub.ts'
 import { comeBack, open, quiet, until } from './open.ts'
 
-const test = suite('client/annotations', { limitMs: 10_000 })
+const test = suite('client/annotations')
 
 test('an annotation is put, changed, removed and restored', async context => {
   const hub = new FakeHub()

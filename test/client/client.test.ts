@@ -7,7 +7,7 @@ import { suite } from '../util/suite.ts'
 import { FakeHub } from './fake-hub.ts'
 import { comeBack, open, quiet, until } from './open.ts'
 
-const test = suite('client/client', { limitMs: 10_000 })
+const test = suite('client/client')
 
 /** Takes its time with actions, for as long as a test wants. */
 class SlowStorage extends MemoryStorage {

@@ -5,7 +5,7 @@ import { suite } from '../util/suite.ts'
 import { FakeHub } from './fake-hub.ts'
 import { comeBack, open, quiet, until } from './open.ts'
 
-const test = suite('client after a crash', { limitMs: 30_000 })
+const test = suite('client after a crash')
 
 /** Remembers every write, so that a crash between any two can be played. */
 class RecordingStorage extends MemoryStorage {

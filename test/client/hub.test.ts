@@ -6,7 +6,7 @@ import { pair, type PairEnd } from '../util/pair.ts'
 import { suite, type TestContext } from '../util/suite.ts'
 import { until } from './open.ts'
 
-const test = suite('client with the real core', { limitMs: 20_000 })
+const test = suite('client with the real core')
 
 interface Reader {
   readonly client: Client

@@ -5,7 +5,7 @@ import { suite } from '../util/suite.ts'
 import { ManualClock } from '../util/manual-clock.ts'
 import { quiet } from './open.ts'
 
-const test = suite('client/keeper', { limitMs: 10_000 })
+const test = suite('client/keeper')
 
 /** Reads when it is told to, and fails when it is told to. */
 class SlowStorage extends MemoryStorage {

@@ -4,7 +4,7 @@ import { suite } from '../util/suite.ts'
 import { FakeHub } from './fake-hub.ts'
 import { comeBack, open, quiet, until } from './open.ts'
 
-const test = suite('client/session', { limitMs: 10_000 })
+const test = suite('client/session')
 
 test('a hub that restarts is come back to, not before it asked and not all at once', async context => {
   const hub = new FakeHub()

@@ -10,7 +10,7 @@ import { Random } from '../util/random.ts'
 import { suite, type TestContext } from '../util/suite.ts'
 import { until } from './open.ts'
 
-const test = suite('client given a snapshot', { limitMs: 120_000 })
+const test = suite('client given a snapshot')
 
 interface Replica {
   readonly client: Client

@@ -3,7 +3,7 @@ import { suite, type TestContext } from '../util/suite.ts'
 import { FakeHub } from './fake-hub.ts'
 import { open, quiet, until } from './open.ts'
 
-const test = suite('client/wake', { limitMs: 10_000 })
+const test = suite('client/wake')
 
 /** As much of a browser's page as is listened to. */
 function page(context: TestContext): { window: EventTarget; document: EventTarget & { visibilityState: string } } {

@@ -26,7 +26,7 @@ import { converse, helloFrame, register, servingHub, type Conversation, type Tes
 import { suite, type TestContext } from '../util/suite.ts'
 import { docOf, noteOf, updateOf } from '../util/yjs-update.ts'
 
-const test = suite('hostile/authorisation', { limitMs: 300_000 })
+const test = suite('hostile/authorisation')
 
 const OBJECTS = ['own', "another's", 'nonexistent'] as const
 type Thing = (typeof OBJECTS)[number]

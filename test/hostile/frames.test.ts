@@ -3,7 +3,7 @@ import { encodeFrame, encodeValue, LIMITS } from '../../protocol/index.ts'
 import { converse, helloFrame, register, servingHub } from '../util/serving-hub.ts'
 import { suite } from '../util/suite.ts'
 
-const test = suite('hostile/frames', { limitMs: 60_000 })
+const test = suite('hostile/frames')
 
 const bytes = (hex: string): Buffer => Buffer.from(hex.replaceAll(' ', ''), 'hex')
 /** A `push` of one `setting.put`, whose value is these bytes. */

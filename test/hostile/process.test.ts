@@ -4,7 +4,7 @@ import { HubProcess } from '../util/hub-process.ts'
 import { suite } from '../util/suite.ts'
 import { WireClient } from '../util/wire-client.ts'
 
-const test = suite('hostile/process', { limitMs: 120_000 })
+const test = suite('hostile/process')
 
 test('case 18: what was sent right before a kill, and is sent again behind it, takes effect once and has one answer', async ({
   defer

@@ -7,7 +7,7 @@ import { converse, helloFrame, register, servingHub, type TestServingHub } from 
 import { suite, type TestContext } from '../util/suite.ts'
 import { WireClient } from '../util/wire-client.ts'
 
-const test = suite('hostile/sign-in', { limitMs: 120_000 })
+const test = suite('hostile/sign-in')
 
 const scene = async (context: TestContext, flags?: Record<string, string>): Promise<TestServingHub> => {
   const hub = await servingHub(context, flags)

@@ -4,7 +4,7 @@ import { rawFrame, RawSocket, type RawFrame } from '../util/raw-socket.ts'
 import { helloFrame, register, servingHub, type TestServingHub } from '../util/serving-hub.ts'
 import { suite, type TestContext } from '../util/suite.ts'
 
-const test = suite('hostile/sockets', { limitMs: 120_000 })
+const test = suite('hostile/sockets')
 
 async function scene(context: TestContext): Promise<{ hub: TestServingHub; token: string }> {
   const hub = await servingHub(context)

@@ -7,7 +7,7 @@ import { suite, type TestContext } from '../util/suite.ts'
 import { WireClient } from '../util/wire-client.ts'
 import { docOf, gcStruct, noteOf, rawUpdate, subdocumentStruct, textStruct, updateOf } from '../util/yjs-update.ts'
 
-const test = suite('hostile/updates', { limitMs: 120_000 })
+const test = suite('hostile/updates')
 
 const VICTIM = 11
 const ENEMY = 22

@@ -7,7 +7,7 @@ import { suite } from '../util/suite.ts'
 import { planOf } from './plan.ts'
 import { run } from './run.ts'
 
-const test = suite('simulation: determinism', { limitMs: 300_000 })
+const test = suite('simulation: determinism')
 
 const root = join(fileURLToPath(new URL('.', import.meta.url)), '../..')
 

@@ -5,7 +5,7 @@ import { planOf } from './plan.ts'
 import { run, type Outcome } from './run.ts'
 import { explained, smallest } from './shrink.ts'
 
-const test = suite('simulation: shrinking', { limitMs: 300_000 })
+const test = suite('simulation: shrinking')
 
 const { plant } = FAULTS.find(({ name }) => name === 'it keeps an update that it refused')!
 

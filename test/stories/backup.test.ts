@@ -16,7 +16,7 @@ import { WireClient } from '../util/wire-client.ts'
 
 const MAIN = fileURLToPath(new URL('../../server/main.ts', import.meta.url))
 
-const test = suite('stories/backup', { limitMs: 180_000 })
+const test = suite('stories/backup')
 
 async function start(context: TestContext, hub = new HubProcess()): Promise<HubProcess> {
   context.defer(() => hub.drop())

@@ -14,7 +14,7 @@ import { suite, type TestContext } from '../util/suite.ts'
 
 const logger = { debug() {}, info() {}, warn() {}, error() {} }
 
-const test = suite('stories/check', { limitMs: 180_000 })
+const test = suite('stories/check')
 
 /** What a hub that was killed in mid-work left behind, made once. */
 let left: Promise<string> | undefined

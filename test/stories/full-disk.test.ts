@@ -15,7 +15,7 @@ import { WireClient } from '../util/wire-client.ts'
 const HOLDER = fileURLToPath(new URL('../util/lock-holder.ts', import.meta.url))
 const MIB = 2 ** 20
 
-const test = suite('stories/full-disk', { limitMs: 180_000 })
+const test = suite('stories/full-disk')
 
 const freeMiB = (folder: string): number => {
   const { bavail, bsize } = statfsSync(folder)

@@ -17,7 +17,7 @@ export interface Suite {
  * @param name the path of what it checks, such as `server/core/session`
  * @param limitMs guards against hanging, and is no measure of speed
  */
-export function suite(name: string, { limitMs = 60_000 } = {}): Suite {
+export function suite(name: string, { limitMs = 300_000 } = {}): Suite {
   const test = uvuSuite(name)
   const guarded = (body: (context: TestContext) => unknown) => async (): Promise<void> => {
     const cleanups: (() => unknown)[] = []

@@ -9,7 +9,7 @@ import { coreHub, type CoreHub, type TestAction, type TestClient } from '../../u
 import { HeldStore } from '../../util/stores.ts'
 import { suite } from '../../util/suite.ts'
 
-const test = suite('server/core/compaction', { limitMs: 120_000 })
+const test = suite('server/core/compaction')
 
 /** Remembers what was done to it, in order, so that a crash between any two steps can be played. */
 class RecordingStore extends HeldStore {

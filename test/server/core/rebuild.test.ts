@@ -8,7 +8,7 @@ import { ManualClock } from '../../util/manual-clock.ts'
 import { HeldStore, logsOf, storeAfter } from '../../util/stores.ts'
 import { suite } from '../../util/suite.ts'
 
-const test = suite('server/core: rebuilt from the log', { limitMs: 240_000 })
+const test = suite('server/core: rebuilt from the log')
 
 const TABS = ['tab1', 'tab2']
 const BOOKS = ['b1', 'b2', 'b3']

@@ -6,7 +6,7 @@ import { FAR_BEHIND_CHANGES } from '../../../server/core/floor.ts'
 import { register, servingHub, type TestServingHub } from '../../util/serving-hub.ts'
 import { suite, type TestContext } from '../../util/suite.ts'
 
-const test = suite('server/routes/feed', { limitMs: 60_000 })
+const test = suite('server/routes/feed')
 
 type Account = Awaited<ReturnType<TestServingHub['hub']['ensureAccount']>>
 

@@ -14,7 +14,7 @@ const logger = { debug() {}, info() {}, warn() {}, error() {} }
 const PAGE_BYTES = 4_096
 const TRIAL_MS = 20_000
 
-const test = suite('server/storage/trial-open', { limitMs: 300_000 })
+const test = suite('server/storage/trial-open')
 
 const open = (path: string): Promise<LmdbStore> => LmdbStore.open({ path, mapSizeBytes: 2 ** 30, logger })
 

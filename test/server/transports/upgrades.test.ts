@@ -8,7 +8,7 @@ import { createWsTransport, lecternDoor } from '../../../server/transports/ws.ts
 import { recordingLogger } from '../../util/core-hub.ts'
 import { suite, type TestContext } from '../../util/suite.ts'
 
-const test = suite('server/transports/upgrades', { limitMs: 20_000 })
+const test = suite('server/transports/upgrades')
 
 const nothing = (): void => undefined
 const logger = recordingLogger()

@@ -8,7 +8,7 @@ import { connectNode, type Client } from '../../../client/node.ts'
 import { register, servingHub, type TestServingHub } from '../../util/serving-hub.ts'
 import { suite, type TestContext } from '../../util/suite.ts'
 
-const test = suite('server/yjs/providers', { limitMs: 120_000 })
+const test = suite('server/yjs/providers')
 
 const BOOK = 'moby-dick'
 

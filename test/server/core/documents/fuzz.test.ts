@@ -9,7 +9,7 @@ import { Random } from '../../../util/random.ts'
 import { suite } from '../../../util/suite.ts'
 import { docOf, noteOf, updateOf } from '../../../util/yjs-update.ts'
 
-const test = suite('server/core/documents: fuzz', { limitMs: 300_000 })
+const test = suite('server/core/documents: fuzz')
 
 const SEEDS = Number(process.env['FUZZ_SEEDS'] ?? 40)
 const MUTANTS_PER_SEED = 600

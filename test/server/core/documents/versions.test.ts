@@ -7,7 +7,7 @@ import { coreHub, type CoreHub, type TestClient, type TestDevice } from '../../.
 import { suite } from '../../../util/suite.ts'
 import { docOf, noteOf, updateOf } from '../../../util/yjs-update.ts'
 
-const test = suite('server/core/documents/versions', { limitMs: 120_000 })
+const test = suite('server/core/documents/versions')
 
 const HOUR_US = 3_600e6
 const TEN_MINUTES_MS = 600_001
