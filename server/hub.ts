@@ -9,6 +9,7 @@ import { authenticateToken } from './auth/devices.ts'
 import { createPairing, type Pairing } from './auth/pairing.ts'
 import { createPasswords } from './auth/passwords.ts'
 import { createSignInLimits } from './auth/sign-in-limits.ts'
+import { createCarriers } from './carriers.ts'
 import { FILES, STORE } from './check.ts'
 import { systemClock } from './clock.ts'
 import { controlListener, CONTROL_SOCKET } from './control.ts'
@@ -30,10 +31,7 @@ import { LmdbStore } from './storage/lmdb.ts'
 import { trialOpen } from './storage/trial-open.ts'
 import { figuresOf } from './stats.ts'
 import { createAddressOf } from './transports/address.ts'
-import { createHttpApp, createHttpServer, refuseUpgrade, type UpgradeHandler } from './transports/http.ts'
-import { isOriginAllowed } from './transports/origin.ts'
-import { createWsTransport, lecternDoor, type WsTransport } from './transports/ws.ts'
-import { hocuspocusDoor, yWebsocketDoor } from './transports/yjs.ts'
+import { createHttpApp, createHttpServer } from './transports/http.ts'
 
 /** How long a start may read the store to find damage. */
 const TRIAL_MS = 2_000
@@ -41,6 +39,8 @@ const ADVICE =
   'Nothing was changed. `npx lectern check` names what is wrong; put the folder aside, and make a new one with `npx lectern restore BACKUP`'
 /** Beside live connections: requests, and upgrades that are under way or refused. */
 const MORE_CONNECTIONS = 1_000
+/** How often a hub that closes looks for connections without a request. */
+const SWEEP_MS = 20
 
 /** The hub on its store, without a door to the outside. */
 export interface OpenHub extends OperatorParts {
@@ -148,7 +148,7 @@ async function tryStore(path: string, { openDamaged }: Config, logger: Logger): 
   }
 }
 
-/** Opens the hub and its doors: HTTP, `/live` for websockets, and the operator's socket in the data folder. */
+/** Opens the hub and its doors: HTTP, what carries live connections, and the operator's socket in the data folder. */
 export async function serveHub(config: Config, logger: Logger): Promise<ServingHub> {
   const addressOf = createAddressOf(config.trustedProxies)
   const open = await openHub(config, logger)
@@ -163,21 +163,8 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
     randomBytes: count => randomBytes(count)
   })
   mountFeed(app, hub, systemClock)
-  const live = createWsTransport(lecternDoor(connection => hub.accept(connection)))
-  const yjs = createWsTransport(yWebsocketDoor(hub, '/yjs/'))
-  const hocuspocus = createWsTransport(hocuspocusDoor(hub))
-  const upgradeTo =
-    (transport: WsTransport): UpgradeHandler =>
-    (request, socket, head) => {
-      if (isOriginAllowed(request, config.allowedOrigins)) return transport.upgrade(request, socket, head, addressOf(request))
-      logger.warn(
-        { origin: request.headers.origin },
-        'a page of this origin was refused; to let it connect, add the origin to LECTERN_ALLOWED_ORIGINS'
-      )
-      refuseUpgrade(socket, 403, 'Forbidden')
-    }
-  const upgrades = { '/live': upgradeTo(live), '/yjs/': upgradeTo(yjs), '/hocuspocus': upgradeTo(hocuspocus) }
-  const server = createHttpServer(app, upgrades, config.maxSessions + MORE_CONNECTIONS)
+  const carriers = createCarriers({ hub, logger, addressOf, allowedOrigins: config.allowedOrigins })
+  const server = createHttpServer(app, carriers.upgrades, config.maxSessions + MORE_CONNECTIONS, carriers.requests)
   const control = createServer(controlListener(open, logger))
   const controlPath = join(config.dataFolder, CONTROL_SOCKET)
   try {
@@ -206,11 +193,7 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
     urlsElsewhere: config.publicUrl === '' ? elsewhere : [config.publicUrl],
     async close() {
       isReady = false
-      await Promise.all([
-        closed(control),
-        closed(server),
-        hub.close().then(() => Promise.all([live, yjs, hocuspocus].map(transport => transport.close())))
-      ])
+      await Promise.all([closed(control), closed(server), hub.close().then(() => carriers.close())])
       open.space.stop()
       await open.store.close()
     }
@@ -255,10 +238,13 @@ const listen = (server: Server, where: { path: string } | { host: string; port: 
     })
   })
 
-/** Takes no more requests, and waits for those under way. */
+/** Takes no more requests, and waits for those under way. What was busy with one is idle after it, and would be kept open for the next. */
 function closed(server: Server): Promise<void> {
   return new Promise(resolve => {
-    server.close(() => resolve())
-    server.closeIdleConnections()
+    const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS)
+    server.close(() => {
+      clearInterval(sweep)
+      resolve()
+    })
   })
 }

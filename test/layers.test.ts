@@ -11,7 +11,16 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'server/storage/': ['server/storage/', 'server/core/', 'protocol/', 'lmdb', 'node:'],
   'server/auth/': ['server/auth/', 'server/core/', 'protocol/', '@node-rs/argon2', 'rate-limiter-flexible', 'node:'],
   'server/files/': ['server/files/', 'server/core/', 'protocol/', 'yauzl', 'saxes', 'node:'],
-  'server/transports/': ['server/transports/', 'server/core/', 'protocol/', 'ws', 'hono', '@hono/node-server', 'node:'],
+  'server/transports/': [
+    'server/transports/',
+    'server/core/',
+    'protocol/',
+    'ws',
+    'engine.io',
+    'hono',
+    '@hono/node-server',
+    'node:'
+  ],
   'server/routes/': ['server/routes/', 'server/auth/', 'server/files/', 'server/core/', 'server/transports/http.ts', 'protocol/'],
   'server/': ['server/', 'protocol/', 'commander', 'pino', 'tsx', 'node:'],
   'client/': ['client/', 'protocol/', 'yjs', 'y-protocols', 'lib0'],

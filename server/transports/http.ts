@@ -21,6 +21,9 @@ export type HttpApp = Hono<HttpEnv>
 /** Takes upgrades of one path. */
 export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 
+/** Takes requests of one path past the application. */
+export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void
+
 const MAX_BODY_BYTES = 65_536
 const REFUSED_WITHIN_MS = 5_000
 
@@ -80,15 +83,23 @@ export function problem({ code, message, field, retryAfterMs }: HubError): Respo
   return new Response(JSON.stringify(body), { status, headers })
 }
 
+/** Gives an answer to a request that went past the application. */
+export async function answer(response: ServerResponse, given: Response): Promise<void> {
+  response.writeHead(given.status, Object.fromEntries(given.headers))
+  response.end(await given.text())
+}
+
 /**
  * A hardened HTTP server for an application and its upgrades. It is not listening yet.
  * @param upgrades by path; a path that ends with a slash is for all that are under it
  * @param maxConnections sockets at once, whatever they carry; one more is closed unanswered
+ * @param requests by path in the same way: what goes past the application
  */
 export function createHttpServer(
   app: HttpApp,
   upgrades: Readonly<Record<string, UpgradeHandler>>,
-  maxConnections: number
+  maxConnections: number,
+  requests: Readonly<Record<string, RequestHandler>> = {}
 ): Server {
   const listener = getRequestListener(app.fetch)
   const server = createServer(
@@ -100,20 +111,29 @@ export function createHttpServer(
       maxHeaderSize: 8_192,
       noDelay: true
     },
-    (request: IncomingMessage, response: ServerResponse) => void listener(request, response)
+    (request: IncomingMessage, response: ServerResponse) => {
+      const handler = atPath(requests, request)
+      if (handler === undefined) void listener(request, response)
+      else handler(request, response)
+    }
   )
   server.maxConnections = maxConnections
   server.maxHeadersCount = 64
   server.maxRequestsPerSocket = 1_000
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy())
-    const path = (request.url ?? '').split('?')[0]!
-    const place = Object.keys(upgrades).find(name => path === name || (name.endsWith('/') && path.startsWith(name)))
-    const handler = place === undefined ? undefined : upgrades[place]
+    const handler = atPath(upgrades, request)
     if (handler === undefined) refuseUpgrade(socket, 404, 'Not Found')
     else handler(request, socket, head)
   })
   return server
+}
+
+/** What stands at a request's path, or at one that it is under. */
+function atPath<T>(places: Readonly<Record<string, T>>, { url = '' }: IncomingMessage): T | undefined {
+  const path = url.split('?')[0]!
+  for (const place in places) if (path === place || (place.endsWith('/') && path.startsWith(place))) return places[place]
+  return undefined
 }
 
 /** Answers an upgrade with a refusal, and closes, even when the other end keeps its half open or does not read. */

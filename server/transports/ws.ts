@@ -9,7 +9,7 @@ const CLOSE_TIMEOUT_MS = 5_000
 /** The headers of the WebSocket frames that a first message comes in. */
 const HEADER_BYTES = 64
 /** ws's own defences; its type declarations do not know all of them. */
-const HARDENED = {
+export const HARDENED = {
   noServer: true,
   maxPayload: LIMITS.maxFrameBytes,
   maxFragments: 64,

@@ -11,7 +11,43 @@ import {
   type WireChange
 } from '../../protocol/index.ts'
 
-/** A bare client of the Lectern protocol on a real websocket: it checks what it is told, and keeps all of it. */
+/** One connection of a bare client, over whatever carrier. */
+export interface Wire {
+  readonly isOpen: boolean
+  send(bytes: Uint8Array): void
+  /** Stops reading, for good. */
+  freeze(): void
+  /** Ends it without a word. */
+  terminate(): void
+}
+
+export interface WireEvents {
+  readonly onOpen: () => void
+  readonly onMessage: (bytes: Uint8Array) => void
+  /** Comes once. */
+  readonly onClose: (code: number) => void
+}
+
+/** Begins a connection to the hub at `url`. */
+export type OpenWire = (url: string, events: WireEvents) => Wire
+
+const openWebSocket: OpenWire = (url, { onOpen, onMessage, onClose }) => {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/live`, SUBPROTOCOL)
+  socket.on('error', () => undefined)
+  socket.on('open', onOpen)
+  socket.on('message', onMessage)
+  socket.on('close', onClose)
+  return {
+    get isOpen() {
+      return socket.readyState === WebSocket.OPEN
+    },
+    send: bytes => socket.send(bytes),
+    freeze: () => socket.pause(),
+    terminate: () => socket.terminate()
+  }
+}
+
+/** A bare client of the Lectern protocol on a real connection: it checks what it is told, and keeps all of it. */
 export class WireClient {
   readonly changes: WireChange[] = []
   cursor = 0
@@ -19,30 +55,21 @@ export class WireClient {
   /** Set when the connection has ended. */
   closeCode: number | undefined
   bye: Frame<'bye'> | undefined
-  #socket: WebSocket | undefined
+  readonly #openWire: OpenWire
+  #wire: Wire | undefined
   readonly #waiting = new Set<{ accept(frame: HubFrame): boolean; reject(error: Error): void }>()
+  readonly #closedWaiters: ((code: number) => void)[] = []
   onFrame: (frame: HubFrame) => void = () => undefined
+
+  /** @param openWire the carrier; a WebSocket by default */
+  constructor(openWire: OpenWire = openWebSocket) {
+    this.#openWire = openWire
+  }
 
   /** Connects and signs in; goes on from the cursor that it has. */
   async connect(url: string, token: string, client = 'tab'): Promise<Frame<'welcome'>> {
-    const socket = new WebSocket(`${url.replace('http', 'ws')}/live`, SUBPROTOCOL)
-    this.#socket = socket
-    this.closeCode = undefined
-    socket.on('error', () => undefined)
-    socket.on('close', code => {
-      if (this.#socket !== socket) return
-      this.closeCode = code
-      for (const waiter of this.#waiting) waiter.reject(new Error(`closed with ${code} ${this.bye?.code ?? ''}`))
-      this.#waiting.clear()
-    })
-    socket.on('message', (data: Buffer) => {
-      if (this.#socket === socket) this.#take(decodeFrame(data, 'hub'))
-    })
     const welcome = this.next('welcome')
-    await new Promise<void>((resolve, reject) => {
-      socket.once('open', resolve)
-      socket.once('close', () => reject(new Error('refused')))
-    }).catch(() => undefined)
+    await this.open(url).catch(() => undefined)
     const { epoch, cursor } = this
     this.send('hello', { version: 1, token, client, epoch, cursor, agent: 'test', wantsChanges: true })
     const frame = await welcome
@@ -50,12 +77,40 @@ export class WireClient {
     return frame
   }
 
+  /** Connects, and says nothing yet. */
+  open(url: string): Promise<void> {
+    this.closeCode = undefined
+    return new Promise((resolve, reject) => {
+      const wire = this.#openWire(url, {
+        onOpen: resolve,
+        onMessage: bytes => {
+          if (this.#wire === wire) this.#take(decodeFrame(bytes, 'hub'))
+        },
+        onClose: code => {
+          reject(new Error('refused'))
+          if (this.#wire !== wire) return
+          this.closeCode = code
+          for (const waiter of this.#waiting) waiter.reject(new Error(`closed with ${code} ${this.bye?.code ?? ''}`))
+          this.#waiting.clear()
+          for (const resolveClosed of this.#closedWaiters.splice(0)) resolveClosed(code)
+        }
+      })
+      this.#wire = wire
+    })
+  }
+
+  /** Resolves with the close code once the connection has ended. */
+  closed(): Promise<number> {
+    if (this.closeCode !== undefined) return Promise.resolve(this.closeCode)
+    return new Promise(resolve => this.#closedWaiters.push(resolve))
+  }
+
   send<K extends FrameKind>(kind: K, fields: FrameFields<K>): void {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(encodeFrame(kind, fields))
+    if (this.#wire?.isOpen === true) this.#wire.send(encodeFrame(kind, fields))
   }
 
   sendBytes(bytes: Uint8Array): void {
-    this.#socket!.send(bytes)
+    this.#wire!.send(bytes)
   }
 
   /** The next frame of a kind that fits. */
@@ -111,11 +166,11 @@ export class WireClient {
 
   /** Stops reading from the socket, for good. */
   freeze(): void {
-    this.#socket!.pause()
+    this.#wire!.freeze()
   }
 
   close(): void {
-    this.#socket?.terminate()
+    this.#wire?.terminate()
   }
 
   #take(frame: HubFrame): void {

@@ -1,0 +1,67 @@
+import type { IncomingMessage } from 'node:http'
+import { HubError } from '../protocol/index.ts'
+import { addressGroup } from './auth/sign-in-limits.ts'
+import type { Hub } from './core/hub.ts'
+import type { Logger } from './core/ports.ts'
+import { answer, problem, refuseUpgrade, type RequestHandler, type UpgradeHandler } from './transports/http.ts'
+import { isOriginAllowed } from './transports/origin.ts'
+import { createSocketIoTransport } from './transports/socket-io.ts'
+import { createWsTransport, lecternDoor, type WsTransport } from './transports/ws.ts'
+import { hocuspocusDoor, yWebsocketDoor } from './transports/yjs.ts'
+
+export interface CarrierParts {
+  readonly hub: Hub
+  readonly logger: Logger
+  readonly addressOf: (request: IncomingMessage) => string
+  readonly allowedOrigins: readonly string[]
+}
+
+/** Every way to a live connection, by path. */
+export interface Carriers {
+  readonly upgrades: Readonly<Record<string, UpgradeHandler>>
+  readonly requests: Readonly<Record<string, RequestHandler>>
+  /** Ends what is left of the connections. Resolves when the last has gone. */
+  close(): Promise<void>
+}
+
+const SOCKET_IO_PATH = '/live/socket.io/'
+
+/** Opens the doors for live connections: the protocol by WebSocket and by socket.io, and the two kinds of Yjs providers. */
+export function createCarriers({ hub, logger, addressOf, allowedOrigins }: CarrierParts): Carriers {
+  const live = createWsTransport(lecternDoor(connection => hub.accept(connection)))
+  const socketIo = createSocketIoTransport({ accept: connection => hub.accept(connection), allowedOrigins, addressGroup })
+  const yjs = createWsTransport(yWebsocketDoor(hub, '/yjs/'))
+  const hocuspocus = createWsTransport(hocuspocusDoor(hub))
+
+  const admits = (request: IncomingMessage): boolean => {
+    if (isOriginAllowed(request, allowedOrigins)) return true
+    logger.warn(
+      { origin: request.headers.origin },
+      'a page of this origin was refused; to let it connect, add the origin to LECTERN_ALLOWED_ORIGINS'
+    )
+    return false
+  }
+  const upgradeTo =
+    (transport: Pick<WsTransport, 'upgrade'>): UpgradeHandler =>
+    (request, socket, head) => {
+      if (admits(request)) transport.upgrade(request, socket, head, addressOf(request))
+      else refuseUpgrade(socket, 403, 'Forbidden')
+    }
+  return {
+    upgrades: {
+      '/live': upgradeTo(live),
+      [SOCKET_IO_PATH]: upgradeTo(socketIo),
+      '/yjs/': upgradeTo(yjs),
+      '/hocuspocus': upgradeTo(hocuspocus)
+    },
+    requests: {
+      [SOCKET_IO_PATH]: (request, response) => {
+        if (admits(request)) socketIo.request(request, response, addressOf(request))
+        else void answer(response, problem(new HubError('origin-refused')))
+      }
+    },
+    async close() {
+      await Promise.all([live, socketIo, yjs, hocuspocus].map(carrier => carrier.close()))
+    }
+  }
+}
