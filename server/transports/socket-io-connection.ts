@@ -62,7 +62,8 @@ export class SocketIoConnection implements Connection {
     this.#timer = setTimeout(() => engine.close(true), CONNECT_TIMEOUT_MS)
     if (this.#carrier.maxHttpBufferSize !== undefined) this.#carrier.maxHttpBufferSize = MAX_FIRST_BYTES
     this.#carrier.closeTimeout = CLOSE_TIMEOUT_MS
-    engine.on('data', (message: Message) => this.#received(message, onConnect))
+    // Of an empty message Engine.IO says nothing.
+    engine.on('data', (message: Message | undefined) => this.#received(message ?? '', onConnect))
     engine.on('flush', () => this.#flushed())
     engine.on('upgrade', () => {
       if (this.#isPaused) this.#carrier.socket?.pause()
@@ -154,8 +155,8 @@ export class SocketIoConnection implements Connection {
     try {
       packet = this.#reader.read(message)
     } catch (error) {
-      if (!(error instanceof HubError)) throw error
-      return this.close(ERRORS[error.code].close, error.message)
+      const code = error instanceof HubError ? error.code : 'internal'
+      return this.close(ERRORS[code].close, (error as Error).message)
     }
     if (packet === undefined) return
     if (packet.kind === 'frame') return this.#receivedFrame(packet.bytes)

@@ -3,7 +3,8 @@ import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket
 import type { OpenWire } from './wire-client.ts'
 
 /** How an unmodified client of socket.io reaches a hub. */
-export type SocketIoWay = 'websocket' | 'polling' | 'upgrade' | 'websocket with msgpack' | 'polling with msgpack'
+export type SocketIoWay =
+  'websocket' | 'polling' | 'upgrade' | 'websocket with msgpack' | 'polling with msgpack' | 'upgrade with msgpack'
 
 export const SOCKET_IO_WAYS: readonly SocketIoWay[] = [
   'websocket',

@@ -68,6 +68,7 @@ export class WireClient {
 
   /** Connects and signs in; goes on from the cursor that it has. */
   async connect(url: string, token: string, client = 'tab'): Promise<Frame<'welcome'>> {
+    this.closeCode = undefined
     const welcome = this.next('welcome')
     await this.open(url).catch(() => undefined)
     const { epoch, cursor } = this

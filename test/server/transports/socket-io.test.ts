@@ -1,11 +1,13 @@
 import * as assert from 'uvu/assert'
+import { WebSocket } from 'ws'
 import { LIMITS } from '../../../protocol/index.ts'
+import { HubProcess } from '../../util/hub-process.ts'
 import { register, servingHub, type TestServingHub } from '../../util/serving-hub.ts'
 import { openSocketIo, SOCKET_IO_WAYS, socketIoWire, type SocketIoWay } from '../../util/socket-io-wire.ts'
 import { suite, type TestContext } from '../../util/suite.ts'
 import { WireClient } from '../../util/wire-client.ts'
 
-const test = suite('server/transports/socket-io', { limitMs: 60_000 })
+const test = suite('server/transports/socket-io', { limitMs: 120_000 })
 
 interface Scene {
   readonly hub: TestServingHub
@@ -129,5 +131,54 @@ for (const way of SOCKET_IO_WAYS) {
     await gone(hub)
   })
 }
+
+test('a page of a foreign origin begins no session, over either transport; one that is allowed may read the answers', async context => {
+  const { hub } = await scene(context, { allowedOrigins: 'https://reader.example' })
+  const url = `${hub.listensOn}/live/socket.io/?EIO=4&transport=`
+  const ask = (origin: string): Promise<Response> => fetch(`${url}polling`, { headers: { origin } })
+  const refused = await ask('https://elsewhere.example')
+  assert.is(refused.status, 403)
+  assert.is(((await refused.json()) as { code: string }).code, 'origin-refused')
+  const socket = new WebSocket(`${url.replace('http', 'ws')}websocket`, { origin: 'https://elsewhere.example' })
+  socket.on('error', () => undefined)
+  assert.is(await new Promise(resolve => socket.on('unexpected-response', (_, { statusCode }) => resolve(statusCode))), 403)
+  const allowed = await ask('https://reader.example')
+  assert.is(allowed.status, 200)
+  assert.is(allowed.headers.get('access-control-allow-origin'), 'https://reader.example')
+  assert.is((await ask(hub.listensOn)).status, 200)
+})
+
+test('the path of socket.io itself is nobody’s', async context => {
+  const { hub } = await scene(context)
+  assert.is((await fetch(`${hub.listensOn}/socket.io/?EIO=4&transport=polling`)).status, 404)
+  assert.is((await fetch(`${hub.listensOn}/live/socket.io.js`)).status, 404)
+})
+
+test('a hub that restarts tells who polls and who does not, and each goes on where it was', async context => {
+  const hub = new HubProcess()
+  context.defer(() => hub.drop())
+  await hub.start()
+  const clients = await Promise.all(
+    SOCKET_IO_WAYS.map(async way => {
+      const { token } = await hub.pair('reader', way)
+      const client = wire(context, way)
+      await client.connect(hub.url, token)
+      return { client, token }
+    })
+  )
+  await hub.kill('SIGTERM')
+  assert.equal(
+    await Promise.all(clients.map(({ client }) => client.closed())),
+    clients.map(() => 1_012)
+  )
+  await hub.start()
+  for (const { client, token } of clients) {
+    const { head } = await client.connect(hub.url, token)
+    const acked = client.next('acked')
+    client.send('push', { confirmed: 0, actions: [[1, 0, 'setting.put', 'after', { value: 1 }]] })
+    await acked
+    await client.upTo(head + 1)
+  }
+})
 
 test.run()
