@@ -29,7 +29,7 @@ function wire({ defer }: TestContext, way: SocketIoWay): WireClient {
 
 async function member(context: TestContext, { hub, token }: Scene, way: SocketIoWay, client = 'tab'): Promise<WireClient> {
   const opened = wire(context, way)
-  const { head } = await opened.connect(hub.listensOn, token, client)
+  const { head } = await opened.connect(hub.url, token, client)
   await opened.upTo(head)
   return opened
 }
@@ -85,7 +85,7 @@ for (const way of SOCKET_IO_WAYS) {
   test(`${way}: a made-up token is refused with 4401`, async context => {
     const { hub } = await scene(context)
     const client = wire(context, way)
-    await client.connect(hub.listensOn, 'lectern_nothing').catch(() => undefined)
+    await client.connect(hub.url, 'lectern_nothing').catch(() => undefined)
     assert.is(await client.closed(), 4_401)
     assert.is(client.bye?.code, 'unauthenticated')
   })
@@ -101,7 +101,7 @@ for (const way of SOCKET_IO_WAYS) {
   test(`${way}: a first frame of more than a hello is refused`, async context => {
     const { hub } = await scene(context)
     const client = wire(context, way)
-    await client.open(hub.listensOn)
+    await client.open(hub.url)
     client.sendBytes(Buffer.alloc(LIMITS.maxHelloBytes + 1))
     assert.is(await client.closed(), 1_009)
   })
@@ -113,7 +113,7 @@ for (const way of SOCKET_IO_WAYS) {
       ['chat', Buffer.of(1)],
       ['chat', 'text']
     ] as const) {
-      const socket = openSocketIo(hub.listensOn, way)
+      const socket = openSocketIo(hub.url, way)
       context.defer(() => socket.disconnect())
       const code = new Promise(resolve => socket.on('close', resolve))
       socket.emit(event, value)
@@ -125,7 +125,7 @@ for (const way of SOCKET_IO_WAYS) {
   test(`${way}: who says nothing is told so and let go`, async context => {
     const { hub } = await scene(context)
     const client = wire(context, way)
-    await client.open(hub.listensOn)
+    await client.open(hub.url)
     assert.is(await client.closed(), 4_408)
     assert.is(client.bye?.code, 'hello-timeout')
     await gone(hub)
@@ -134,7 +134,7 @@ for (const way of SOCKET_IO_WAYS) {
 
 test('a page of a foreign origin begins no session, over either transport; one that is allowed may read the answers', async context => {
   const { hub } = await scene(context, { allowedOrigins: 'https://reader.example' })
-  const url = `${hub.listensOn}/live/socket.io/?EIO=4&transport=`
+  const url = `${hub.url}/live/socket.io/?EIO=4&transport=`
   const ask = (origin: string): Promise<Response> => fetch(`${url}polling`, { headers: { origin } })
   const refused = await ask('https://elsewhere.example')
   assert.is(refused.status, 403)
@@ -145,13 +145,13 @@ test('a page of a foreign origin begins no session, over either transport; one t
   const allowed = await ask('https://reader.example')
   assert.is(allowed.status, 200)
   assert.is(allowed.headers.get('access-control-allow-origin'), 'https://reader.example')
-  assert.is((await ask(hub.listensOn)).status, 200)
+  assert.is((await ask(hub.url)).status, 200)
 })
 
 test('the path of socket.io itself is nobody’s', async context => {
   const { hub } = await scene(context)
-  assert.is((await fetch(`${hub.listensOn}/socket.io/?EIO=4&transport=polling`)).status, 404)
-  assert.is((await fetch(`${hub.listensOn}/live/socket.io.js`)).status, 404)
+  assert.is((await fetch(`${hub.url}/socket.io/?EIO=4&transport=polling`)).status, 404)
+  assert.is((await fetch(`${hub.url}/live/socket.io.js`)).status, 404)
 })
 
 test('a hub that restarts tells who polls and who does not, and each goes on where it was', async context => {
