@@ -17,9 +17,12 @@ export function bookOf(name: string): string | undefined {
   }
 }
 
+/** True when it makes no sense to come back with the same. */
+export const isForGood = ({ code }: HubError): boolean => ERRORS[code].retry === 'never' || ERRORS[code].retry === 'refresh'
+
 /** The close code of an error, as providers understand it: they stay away for good on 4400 to 4499, and come back on every other. */
-export function closeCodeOf({ code }: HubError): number {
-  const { close, http, retry } = ERRORS[code]
-  if (retry === 'never' || retry === 'refresh') return http >= 400 && http < 500 ? 4_000 + http : 4_400
+export function closeCodeOf(error: HubError): number {
+  const { close, http } = ERRORS[error.code]
+  if (isForGood(error)) return http >= 400 && http < 500 ? 4_000 + http : 4_400
   return close >= 4_400 && close < 4_500 ? 4_503 : close === 0 ? 4_500 : close
 }

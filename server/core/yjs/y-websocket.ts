@@ -6,7 +6,7 @@ import { Origin } from '../origin.ts'
 import type { LiveSession, SessionHost } from '../session.ts'
 import { decodeAwareness, encodeAwareness } from './awareness.ts'
 import { DocumentSession, type Outlet } from './document-session.ts'
-import { bookOf, closeCodeOf, KEEP_ALIVE_MS } from './door.ts'
+import { bookOf, closeCodeOf, isForGood, KEEP_ALIVE_MS } from './door.ts'
 
 /** The kinds of message. @see y-websocket, PROTOCOL.md of y-protocols */
 const SYNC = 0
@@ -61,7 +61,7 @@ export class YWebsocketSession implements LiveSession {
   end(error: HubError): void {
     if (this.#isClosed) return
     // Older providers come back whatever the code is; this they at least report.
-    if (closeCodeOf(error) < 4_500) this.#send(denied(error.message))
+    if (isForGood(error)) this.#send(denied(error.message))
     this.#connection.close(closeCodeOf(error), error.code)
     this.#leave()
   }
