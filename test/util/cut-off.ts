@@ -8,7 +8,10 @@ export class CutOff {
 
   private constructor(target: URL) {
     this.#server = createServer(near => {
-      if (this.#isCut) return void near.destroy()
+      if (this.#isCut) {
+        near.destroy()
+        return
+      }
       const far = connect(Number(target.port), target.hostname)
       for (const [one, other] of [
         [near, far],
