@@ -1,6 +1,7 @@
 import type { ActionBody, ActionKind, Connection, HubError, Plain, ViewName } from '../protocol/index.ts'
 import { Annotations } from './annotations.ts'
 import { systemClock, type Clock } from './clock.ts'
+import { dialOf } from './dial.ts'
 import { Emitter } from './emitter.ts'
 import type { ClientEvents } from './events.ts'
 import { summarise, type Book, type Device, type Position, type Positions } from './fold.ts'
@@ -10,9 +11,10 @@ import type { PresenceState, PresentReader } from './presence.ts'
 import { Replica } from './replica.ts'
 import type { Ack } from './pending.ts'
 import type { State } from './session.ts'
+import type { SocketIo } from './socket-io-connection.ts'
 import { MemoryStorage, type ClientStorage } from './storage.ts'
 import { onWake } from './wake.ts'
-import { WsConnection, type WebSocketClass } from './ws-connection.ts'
+import type { WebSocketClass } from './ws-connection.ts'
 
 /** Where the hub is: `http://host:4747`, or with `https`, `ws` or `wss`, to which `/live` is added; or a carrier other than WebSocket. */
 type Way = { readonly url: string; readonly dial?: () => Connection } | { readonly url?: string; readonly dial: () => Connection }
@@ -27,6 +29,8 @@ export type ConnectOptions = Way & {
   readonly storage?: ClientStorage
   /** @default the platform's own, where there is one */
   readonly webSocket?: WebSocketClass
+  /** `io` of `socket.io-client` 4: takes the place of WebSockets on networks that they do not get through, and only there. */
+  readonly socketIo?: SocketIo
   /** The app's name and version, which the hub logs when it says hello. At most 256 characters. */
   readonly agent?: string
   /** Time and chance, for tests. */
@@ -41,7 +45,8 @@ export type ConnectOptions = Way & {
 export async function connect(options: ConnectOptions): Promise<Client> {
   const { storage = new MemoryStorage(), clock = systemClock, token, agent = 'lectern-client' } = options
   try {
-    const dial = options.dial ?? webSocketDial(options)
+    const { url = '', webSocket, socketIo } = options
+    const dial = options.dial ?? dialOf({ url, webSocket, socketIo, clock })
     const events = new Emitter<ClientEvents>()
     const replica = await Replica.load(storage, clock, events)
     const link = new Link(replica, events, { dial, token, agent: agent.slice(0, 256), clock })
@@ -245,15 +250,3 @@ export class Client {
 }
 
 const closedError = (): Error => new Error('the client is closed; what was not answered stays in its outbox')
-
-function webSocketDial({ url, webSocket }: ConnectOptions): () => Connection {
-  const address = new URL(url ?? '')
-  address.protocol = address.protocol.replace(/^http/, 'ws')
-  if (address.protocol !== 'ws:' && address.protocol !== 'wss:') throw new TypeError(`not the address of a hub: ${url}`)
-  address.pathname = `${address.pathname.replace(/\/+$/, '')}/live`
-  const platform = (globalThis as { WebSocket?: unknown }).WebSocket as WebSocketClass | undefined
-  const found = webSocket ?? platform
-  if (found === undefined)
-    throw new TypeError('there is no WebSocket on this platform; give one as `webSocket`, or use `connectNode`')
-  return () => new WsConnection(address.href, found)
-}

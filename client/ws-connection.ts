@@ -1,4 +1,5 @@
 import { SUBPROTOCOL, type CloseReason, type Connection, type ConnectionEvents } from '../protocol/index.ts'
+import { DrainWatch } from './drain-watch.ts'
 
 /** The parts of a WebSocket that are used; the browser's and that of `ws` both fit. */
 export interface WebSocketLike {
@@ -13,8 +14,6 @@ export interface WebSocketLike {
 export type WebSocketClass = new (url: string, protocols: string[]) => WebSocketLike
 
 const OPEN = 1
-const HIGH_WATER_BYTES = 1_048_576
-const DRAIN_CHECK_MS = 50
 
 /** One WebSocket, of an injected class, as a `Connection`. What is sent before it is open waits. */
 export class WsConnection implements Connection {
@@ -24,10 +23,19 @@ export class WsConnection implements Connection {
   #waitingBytes = 0
   #events: ConnectionEvents | undefined
   #isClosed = false
-  #drain: ReturnType<typeof setTimeout> | undefined
+  #hasHeard = false
+  readonly #onEnd: (hasHeard: boolean) => void
+  readonly #drain = new DrainWatch(
+    () => this.bufferedBytes,
+    () => this.#events?.onDrain()
+  )
 
-  /** @param url `ws://` or `wss://`, with its path */
-  constructor(url: string, WebSocket: WebSocketClass) {
+  /**
+   * @param url `ws://` or `wss://`, with its path
+   * @param onEnd is told at the end whether the hub ever said anything
+   */
+  constructor(url: string, WebSocket: WebSocketClass, onEnd: (hasHeard: boolean) => void = () => undefined) {
+    this.#onEnd = onEnd
     this.remote = new URL(url).host
     this.#socket = new WebSocket(url, [SUBPROTOCOL])
     this.#socket.binaryType = 'arraybuffer'
@@ -56,7 +64,7 @@ export class WsConnection implements Connection {
       this.#waiting.push(bytes)
       this.#waitingBytes += bytes.length
     }
-    if (this.bufferedBytes > HIGH_WATER_BYTES) this.#awaitDrain()
+    this.#drain.sent()
   }
 
   /** A browser cannot stop reading, so nothing does. */
@@ -78,25 +86,16 @@ export class WsConnection implements Connection {
 
   /** Text is no frame; as empty bytes it is refused like any other bad one. */
   #received(data: unknown): void {
+    this.#hasHeard = true
     this.#events?.onFrame(data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array())
   }
 
   #ended(reason: CloseReason): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    clearTimeout(this.#drain)
+    this.#drain.stop()
+    this.#onEnd(this.#hasHeard)
     this.#events?.onClose(reason)
-  }
-
-  /** There is no event for it, in no WebSocket. */
-  #awaitDrain(): void {
-    if (this.#drain !== undefined) return
-    this.#drain = setTimeout(() => {
-      this.#drain = undefined
-      if (this.#isClosed) return
-      if (this.bufferedBytes > HIGH_WATER_BYTES) this.#awaitDrain()
-      else this.#events?.onDrain()
-    }, DRAIN_CHECK_MS)
   }
 }
 

@@ -24,6 +24,8 @@ interface Carrier extends Transport {
   readonly socket?: WebSocket
   /** The poll that is being answered, of one who polls. */
   readonly res?: ServerResponse | null
+  /** Of one who polls and is to be told of the end with the next poll: does not wait for it. */
+  readonly shouldClose?: (() => void) | null
   maxHttpBufferSize?: number
   closeTimeout?: number
 }
@@ -128,6 +130,7 @@ export class SocketIoConnection implements Connection {
   cut(code: number, text: string): void {
     this.#reason ??= { code, text }
     this.#engine.close(true)
+    this.#carrier.shouldClose?.()
   }
 
   /**
