@@ -31,6 +31,21 @@ const tokens = await Promise.all(
 ready(
   { port: Number(new URL(hub.url).port), path: '/live', tokens },
   {
+    async compact() {
+      const startedAtMs = performance.now()
+      let [atMs, longestTurnMs, isOver] = [startedAtMs, 0, false]
+      const watch = (): void => {
+        const nowMs = performance.now()
+        longestTurnMs = Math.max(longestTurnMs, nowMs - atMs)
+        atMs = nowMs
+        if (!isOver) setImmediate(watch)
+      }
+      watch()
+      let floor = 0
+      for (const { id } of hub.directory.list()) floor = Math.max(floor, (await hub.hub.compact(id)).floor)
+      isOver = true
+      return { longestTurnMs, tookMs: performance.now() - startedAtMs, floor }
+    },
     async close() {
       await hub.close()
       return {}

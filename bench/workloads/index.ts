@@ -1,5 +1,6 @@
 import type { Workload } from '../workload.ts'
 import { catchUpWorkload } from './catch-up.ts'
+import { compactionWorkload, documentWorkload } from './document.ts'
 import { durablePushWorkload } from './durable-push.ts'
 import { idleMemoryWorkload } from './idle-memory.ts'
 import { latencyWorkload } from './latency.ts'
@@ -10,6 +11,8 @@ export const WORKLOADS: readonly Workload[] = [
   ...SHAPES.map(annotationWorkload),
   latencyWorkload,
   catchUpWorkload,
+  documentWorkload,
+  compactionWorkload,
   durablePushWorkload(1),
   durablePushWorkload(100),
   idleMemoryWorkload

@@ -11,6 +11,8 @@ const MAX_LOADED = 500
 const MAX_LOADED_BYTES = 16_777_216
 /** What may be found of a document's earlier versions before they are stored. */
 const MAX_FOUND_BYTES = 1_048_576
+/** Updates that are not read one by one. */
+const MANY_UPDATES = 32
 /** Bytes of the log read at once while a document is loaded. */
 const READ_BYTES = 262_144
 
@@ -121,7 +123,7 @@ export class Documents {
   /** All that a known document consists of, as Yjs v1 updates to be applied in this order. Show it only once it is durable. */
   async updates(book: string): Promise<Uint8Array[]> {
     for (;;) {
-      const loaded = this.#loaded.get(book)
+      const loaded = this.#loaded.get(book) ?? (await this.#worthLoading(book))
       if (loaded !== undefined) return [loaded.encode()]
       const snapshot = this.#views.get('snapshots', book)
       const cursors = [...(this.#views.get('documents', book)?.tail ?? [])]
@@ -133,6 +135,16 @@ export class Documents {
         if (!(error instanceof StoreTrimmed)) throw error
       }
     }
+  }
+
+  /** A document whose log has many updates since its snapshot, each of which a reader would take in by itself. The next reader finds them in a snapshot. */
+  async #worthLoading(book: string): Promise<Document | undefined> {
+    const { length } = this.#views.get('documents', book)?.tail ?? []
+    if (length < MANY_UPDATES || !this.hasRoomFor(1)) return undefined
+    await this.load([book])
+    const document = this.#loaded.get(book)
+    if (document?.canBeFolded === true && !this.#folding.has(book)) void this.#fold(book, document)
+    return document
   }
 
   /** How an annotation stood before, as far as that is kept, by rising cursor. The document MUST be in memory if it is known. */

@@ -1,0 +1,51 @@
+import { randomUUID } from 'node:crypto'
+import * as Y from 'yjs'
+import { decodeFrame, encodeFrame, PROTOCOL_VERSION, SUBPROTOCOL, type WireChange } from '../../protocol/index.ts'
+import type { HubAddress } from './hub-device.ts'
+import { clockOf } from './note-edits.ts'
+import { maskedMessage, WireSocket } from './wire-socket.ts'
+
+const SYNC = 0
+const STEP_2 = 1
+
+/** Opens a connection and takes in a document that it knows nothing of. Resolves once it has all edits up to `clock`. */
+export async function readByYjs(port: number, path: string, clock: number): Promise<void> {
+  const doc = new Y.Doc()
+  await reading({ port, path }, Buffer.of(0, 0, 1, 0), message => {
+    if (message[0] !== SYNC || message[1] !== STEP_2) return false
+    let at = 2
+    while (message[at]! > 127) at += 1
+    Y.applyUpdate(doc, message.subarray(at + 1))
+    return clockOf(doc) >= clock
+  })
+}
+
+/** The same for a new device of Lectern, which reads all of its account: a snapshot, and the log behind it. */
+export async function readByHub({ port, path, token }: HubAddress, clock: number): Promise<void> {
+  const doc = new Y.Doc()
+  const hello = { version: PROTOCOL_VERSION, token, client: randomUUID(), epoch: '', cursor: 0, agent: 'bench' }
+  await reading({ port, path, subprotocol: SUBPROTOCOL }, encodeFrame('hello', hello), message => {
+    const frame = decodeFrame(message, 'hub')
+    if (frame.kind === 'bye') throw new Error(`the hub ended with ${frame.code}`)
+    const changes: readonly WireChange[] =
+      frame.kind === 'snapshot' ? frame.entries : frame.kind === 'changes' ? frame.changes : []
+    for (const [, , , , , , kind, , body] of changes) if (kind === 'annotation.update') Y.applyUpdate(doc, body as Uint8Array)
+    return clockOf(doc) >= clock
+  })
+}
+
+/** @param take true when a message was the last one needed */
+async function reading(
+  address: Parameters<typeof WireSocket.open>[0],
+  first: Uint8Array,
+  take: (message: Uint8Array) => boolean
+): Promise<void> {
+  let done: () => void
+  const all = new Promise<void>(resolve => (done = resolve))
+  const socket = await WireSocket.open(address, (buffer, start, end) => {
+    if (take(Buffer.from(buffer.subarray(start, end)))) done()
+  })
+  socket.write(maskedMessage(first))
+  await all
+  socket.close()
+}

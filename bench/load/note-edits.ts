@@ -1,0 +1,29 @@
+import * as Y from 'yjs'
+import { ANNOTATION_DOCUMENT } from '../../protocol/index.ts'
+import type { DeviceUpdates } from './annotation-updates.ts'
+
+const { root, textField } = ANNOTATION_DOCUMENT
+/** Characters that are typed before the writer goes elsewhere in the note. */
+const RUN = 12
+const YJS_CLIENT = 7
+
+/** A note that is typed key by key, by someone who goes back and forth and takes every tenth key back: so many updates, each the same every time. */
+export function noteEdits(count: number): DeviceUpdates & { readonly clock: number } {
+  const doc = new Y.Doc()
+  doc.clientID = YJS_CLIENT
+  const updates: Uint8Array[] = []
+  doc.on('update', (update: Uint8Array) => void updates.push(update))
+  const text = new Y.Text()
+  doc.getMap(root).set('note', new Y.Map<unknown>([[textField, text]]))
+  let at = 0
+  while (updates.length < count) {
+    const edit = updates.length
+    if (edit % RUN === 0) at = (edit * 7_919) % (text.length + 1)
+    if (edit % 10 === 9 && at > 0) text.delete(--at, 1)
+    else text.insert(at++, String.fromCharCode(97 + (edit % 26)))
+  }
+  return { yjsClient: YJS_CLIENT, updates, ends: [], clock: clockOf(doc) }
+}
+
+/** How far a document has come in these edits: the clock of their writer. */
+export const clockOf = (doc: Y.Doc): number => Y.getState(doc.store, YJS_CLIENT)

@@ -1,0 +1,132 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { silent, type Messages } from '../load/device.ts'
+import { readByHub, readByYjs } from '../load/document-reader.ts'
+import { HubDevice } from '../load/hub-device.ts'
+import { noteEdits } from '../load/note-edits.ts'
+import { progressPushes } from '../load/position-pushes.ts'
+import { hubUpdatePushes } from '../load/update-pushes.ts'
+import { ServerProcess } from '../server-process.ts'
+import { median } from '../statistics.ts'
+import { compared, type RoundOptions, type Sample, type Workload } from '../workload.ts'
+import { startHub, stopHub } from './hub-row.ts'
+
+const EDITS = 10_000
+const LARGE_EDITS = 100_000
+const IN_FLIGHT = 100
+/** What compaction keeps of a log in any case. */
+const KEPT = 1_100
+
+/** A device that has nothing takes in a document of many edits. */
+export const documentWorkload: Workload = {
+  name: 'document-10k',
+  text: `a new device takes in a note of ${EDITS} edits, each an update of its own; again and again, the hub started on the store that it was written to`,
+  metrics: [
+    compared('documents', '/s'),
+    compared('applied', 'ms', 1),
+    compared('first applied', 'ms', 1),
+    compared('server CPU', 'µs/document')
+  ],
+  rows: [
+    { name: 'Yjs server, merged, from memory', run: runControl },
+    { name: 'lectern', run: options => runHub(options, false) },
+    { name: 'lectern, y-websocket', run: options => runHub(options, true) }
+  ]
+}
+
+/** The log of a document is compacted while nobody does anything else: how long is somebody else kept waiting? */
+export const compactionWorkload: Workload = {
+  name: 'compaction',
+  text: `a log of updates of one note is compacted, in a hub started on its store; a turn is what one other would have had to wait for`,
+  metrics: [compared('longest turn', 'ms', 1), compared('took', 'ms')],
+  rows: [
+    { name: 'nothing is compacted', run: options => runCompaction(options, 0) },
+    { name: `lectern, ${EDITS} edits`, run: options => runCompaction(options, EDITS) },
+    { name: `lectern, ${LARGE_EDITS} edits`, run: options => runCompaction(options, LARGE_EDITS) }
+  ]
+}
+
+async function runControl(options: RoundOptions): Promise<Sample> {
+  const server = await ServerProcess.start('yjs.ts', { edits: EDITS })
+  const clock = clockAfter(EDITS)
+  const sample = await measure(server, options, () => readByYjs(server.ready.port, '/', clock))
+  await server.stop()
+  return sample
+}
+
+async function runHub(options: RoundOptions, isYjs: boolean): Promise<Sample> {
+  const folder = join(options.shared, 'document')
+  const { token } = await filled(folder, EDITS, 0)
+  const server = await startHub(folder, 0, 0)
+  const { port, path } = server.ready
+  const clock = clockAfter(EDITS)
+  const sample = await measure(server, options, () =>
+    isYjs ? readByYjs(port, `/yjs/book/moby-dick?token=${token}`, clock) : readByHub({ port, path, token }, clock)
+  )
+  await stopHub(server)
+  return sample
+}
+
+async function runCompaction({ folder }: RoundOptions, edits: number): Promise<Sample> {
+  await fill(folder, edits, KEPT)
+  const server = await startHub(folder, 0, 0)
+  const { longestTurnMs, tookMs, floor } = await server.ask<{ longestTurnMs: number; tookMs: number; floor: number }>({
+    ask: 'compact'
+  })
+  if (edits > 0 && floor < edits / 2) throw new Error(`the log was compacted up to ${floor} only`)
+  await stopHub(server)
+  return { 'longest turn': longestTurnMs, took: tookMs }
+}
+
+/** One after the other until the time is over, at least three. */
+async function measure(server: ServerProcess<unknown>, { seconds }: RoundOptions, read: () => Promise<void>): Promise<Sample> {
+  const tookMs: number[] = []
+  const [startedAtMs, cpuBefore] = [performance.now(), server.cpuUs()]
+  while (tookMs.length < 3 || performance.now() - startedAtMs < seconds * 1_000) {
+    const atMs = performance.now()
+    await read()
+    tookMs.push(performance.now() - atMs)
+  }
+  const cpuAfter = server.cpuUs()
+  return {
+    documents: 1_000 / median(tookMs),
+    applied: median(tookMs),
+    'first applied': tookMs[0],
+    'server CPU': cpuBefore === undefined ? undefined : (cpuAfter! - cpuBefore) / tookMs.length
+  }
+}
+
+const clocks = new Map<number, number>()
+function clockAfter(edits: number): number {
+  let clock = clocks.get(edits)
+  if (clock === undefined) clocks.set(edits, (clock = noteEdits(edits).clock))
+  return clock
+}
+
+/** Filled once a run: what follows only reads. */
+let filling: Promise<{ token: string }> | undefined
+const filled = (...how: Parameters<typeof fill>): Promise<{ token: string }> => (filling ??= fill(...how))
+
+/** Pushes the edits of a note, and then page turns. */
+async function fill(folder: string, edits: number, pageTurns: number): Promise<{ token: string }> {
+  mkdirSync(folder, { recursive: true })
+  const server = await startHub(folder, 1, 2)
+  const { port, path, tokens } = server.ready
+  const [writer, reader] = tokens[0]!
+  const push = async (messages: Messages, count: number): Promise<void> => {
+    if (count === 0) return
+    let done: () => void
+    const all = new Promise<void>(resolve => (done = resolve))
+    const device = await HubDevice.open({ port, path, token: writer! }, messages, (own, settled) => {
+      own.push(Math.min(settled, count - own.pushed))
+      if (own.settled === count) done()
+    })
+    device.push(Math.min(IN_FLIGHT, count))
+    await all
+    device.close()
+  }
+  await push(edits === 0 ? silent : hubUpdatePushes(noteEdits(edits), IN_FLIGHT), edits)
+  await push(progressPushes(IN_FLIGHT), pageTurns)
+  await stopHub(server)
+  return { token: reader! }
+}
