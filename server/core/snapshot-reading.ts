@@ -60,7 +60,7 @@ export async function* snapshotFrames(
     entries.push(encoded)
     bytes += encoded.length
   }
-  await account.settled()
+  if (account.head > account.durableHead) await account.settled()
   yield take(true)
 }
 

@@ -1,6 +1,7 @@
 """A Lectern client written from protocol/README.md alone, with nothing but Python's standard library.
 
 Usage: independent-client.py <hub url> <pairing code>. Pairs, puts a book and an annotation, reads them back, and prints what it saw as JSON.
+In the place of a pairing code, a token and a file: goes on from what the file holds, reads to the head, keeps all in the file, and prints it.
 """
 
 import base64
@@ -14,8 +15,8 @@ import sys
 import time
 from urllib.parse import urlsplit
 
-HELLO, PUSH, READ = 0, 1, 3
-WELCOME, CHANGES, ACKED, RESYNC, VIEW, FAILED, BYE = 16, 17, 18, 19, 20, 21, 22
+HELLO, PUSH, ACK, READ = 0, 1, 2, 3
+WELCOME, CHANGES, ACKED, RESYNC, VIEW, FAILED, BYE, SNAPSHOT = 16, 17, 18, 19, 20, 21, 22, 24
 
 
 def pack(value):
@@ -147,4 +148,83 @@ def main(url, code):
     print(json.dumps(seen))
 
 
-main(*sys.argv[1:])
+class State:
+    """What the changes of an account come to. Documents are kept as the updates that were heard, to be applied by who knows Yjs."""
+
+    def __init__(self):
+        self.books, self.positions, self.settings, self.devices, self.documents = {}, {}, {}, {}, {}
+        self.parts = {}
+
+    def fold(self, change):
+        cursor, _, device, _, _, _, kind, key, body = change
+        if kind == "book.put":
+            book = self.books.setdefault(key, {"removed": False})
+            for field, value in body.items():
+                if field == "identifiers":
+                    known = {**book.get(field, {}), **value}
+                    book[field] = {name: source for name, source in known.items() if source is not None}
+                elif value is None:
+                    book.pop(field, None)
+                else:
+                    book[field] = value
+        elif kind in ("book.remove", "book.restore"):
+            self.books[key]["removed"] = kind == "book.remove"
+        elif kind == "position.set":
+            # A snapshot may hold one that the log tells again.
+            if cursor > self.positions.get(f"{key} {device}", [0])[0]:
+                self.positions[f"{key} {device}"] = [cursor, body]
+        elif kind == "setting.put":
+            self.settings[key] = body["value"]
+        elif kind == "device.put":
+            self.devices[key] = {**body, "revoked": False}
+        elif kind == "device.revoke":
+            self.devices[key]["revoked"] = True
+        elif kind == "annotation.part":
+            self.parts[key] = self.parts.get(key, b"") + body
+        elif kind == "annotation.update":
+            self.documents.setdefault(key, []).append((self.parts.pop(key, b"") + body).hex())
+
+
+def follow(url, token, path):
+    state, epoch, cursor, said = State(), "", 0, []
+    if os.path.exists(path):
+        with open(path) as file:
+            state.__dict__, epoch, cursor = json.load(file)
+    live, head, coming = Connection(urlsplit(url).hostname, urlsplit(url).port), None, None
+    is_continued = True
+    live.send(HELLO, 1, token, "python-2", epoch, cursor, "independent-client 1")
+    while head is None or not is_continued or coming is not None or cursor < head:
+        kind, *fields = live.receive()
+        if kind == WELCOME:
+            # Of another epoch the log is not continued, even where the cursor is at its head.
+            is_continued, head = epoch in ("", fields[3]), fields[4]
+            epoch = fields[3]
+            said.append(["welcome"])
+        elif kind == RESYNC:
+            said.append(["resync", fields[0]])
+            (_, epoch, begin), is_continued = fields, True
+            # What was known stays until the last part has come.
+            coming = (State(), begin) if begin > 0 else None
+            if begin == 0:
+                state, cursor = State(), 0
+        elif kind == SNAPSHOT:
+            entries, is_last = fields[:2]
+            for entry in entries:
+                coming[0].fold(entry)
+            if is_last:
+                said.append(["snapshot"])
+                (state, cursor), coming = coming, None
+        elif kind == CHANGES:
+            for change in fields[0]:
+                assert change[0] == cursor + 1, "cursors are dense"
+                state.fold(change)
+                cursor = change[0]
+        else:
+            raise ConnectionError(f"unexpected {kind} {fields}")
+    with open(path, "w") as file:
+        json.dump([state.__dict__, epoch, cursor], file)
+    live.send(ACK, cursor)
+    print(json.dumps({"said": said, "cursor": cursor, **state.__dict__}))
+
+
+(main if len(sys.argv) == 3 else follow)(*sys.argv[1:])
