@@ -3,6 +3,7 @@ import { registerDevice } from '../../server/auth/devices.ts'
 import { serveHub } from '../../server/hub.ts'
 import { loadConfig } from '../../server/options.ts'
 import { config, ready } from './answer.ts'
+import { TurnWatch } from './turn-watch.ts'
 
 /** Lectern, as `npm start` runs it, with accounts and devices to sign in as. It logs errors only. */
 const { folder, accounts, devices } = config as { folder: string; accounts: number; devices: number }
@@ -32,19 +33,18 @@ ready(
   { port: Number(new URL(hub.url).port), path: '/live', tokens },
   {
     async compact() {
-      const startedAtMs = performance.now()
-      let [atMs, longestTurnMs, isOver] = [startedAtMs, 0, false]
-      const watch = (): void => {
-        const nowMs = performance.now()
-        longestTurnMs = Math.max(longestTurnMs, nowMs - atMs)
-        atMs = nowMs
-        if (!isOver) setImmediate(watch)
+      const longest = { longestTurnMs: 0, tookMs: 0, floor: 0 }
+      for (const { id } of hub.directory.list()) {
+        const watch = new TurnWatch()
+        const { floor } = await hub.hub.compact(id)
+        Object.assign(longest, watch.end(), { floor })
       }
-      watch()
-      let floor = 0
-      for (const { id } of hub.directory.list()) floor = Math.max(floor, (await hub.hub.compact(id)).floor)
-      isOver = true
-      return { longestTurnMs, tookMs: performance.now() - startedAtMs, floor }
+      return longest
+    },
+    async watch({ ms }: { ms: number }) {
+      const watch = new TurnWatch()
+      await new Promise(resolve => setTimeout(resolve, ms))
+      return watch.end()
     },
     async close() {
       await hub.close()

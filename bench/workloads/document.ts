@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { silent, type Messages } from '../load/device.ts'
 import { readByHub, readByYjs } from '../load/document-reader.ts'
-import { HubDevice } from '../load/hub-device.ts'
+import { HubDevice, type HubAddress } from '../load/hub-device.ts'
 import { noteEdits } from '../load/note-edits.ts'
 import { progressPushes } from '../load/position-pushes.ts'
 import { hubUpdatePushes } from '../load/update-pushes.ts'
@@ -16,6 +16,8 @@ const LARGE_EDITS = 100_000
 const IN_FLIGHT = 100
 /** What compaction keeps of a log in any case. */
 const KEPT = 1_100
+/** About as long as the longest compaction takes. */
+const WATCHED_MS = 1_000
 
 /** A device that has nothing takes in a document of many edits. */
 export const documentWorkload: Workload = {
@@ -37,7 +39,7 @@ export const documentWorkload: Workload = {
 /** The log of a document is compacted while nobody does anything else: how long is somebody else kept waiting? */
 export const compactionWorkload: Workload = {
   name: 'compaction',
-  text: `a log of updates of one note is compacted, in a hub started on its store; a turn is what one other would have had to wait for`,
+  text: `the log of a note that was typed key by key is compacted, in a hub that has compacted another one; in a turn of its event loop it serves nobody else`,
   metrics: [compared('longest turn', 'ms', 1), compared('took', 'ms')],
   rows: [
     { name: 'nothing is compacted', run: options => runCompaction(options, 0) },
@@ -56,7 +58,7 @@ async function runControl(options: RoundOptions): Promise<Sample> {
 
 async function runHub(options: RoundOptions, isYjs: boolean): Promise<Sample> {
   const folder = join(options.shared, 'document')
-  const { token } = await filled(folder, EDITS, 0)
+  const { token } = await filled(folder, [EDITS], 0)
   const server = await startHub(folder, 0, 0)
   const { port, path } = server.ready
   const clock = clockAfter(EDITS)
@@ -68,11 +70,12 @@ async function runHub(options: RoundOptions, isYjs: boolean): Promise<Sample> {
 }
 
 async function runCompaction({ folder }: RoundOptions, edits: number): Promise<Sample> {
-  await fill(folder, edits, KEPT)
+  await fill(folder, [EDITS, edits], KEPT)
   const server = await startHub(folder, 0, 0)
-  const { longestTurnMs, tookMs, floor } = await server.ask<{ longestTurnMs: number; tookMs: number; floor: number }>({
-    ask: 'compact'
-  })
+  type Watched = { longestTurnMs: number; tookMs: number; floor: number }
+  const { longestTurnMs, tookMs, floor } = await server.ask<Watched>(
+    edits === 0 ? { ask: 'watch', ms: WATCHED_MS } : { ask: 'compact' }
+  )
   if (edits > 0 && floor < edits / 2) throw new Error(`the log was compacted up to ${floor} only`)
   await stopHub(server)
   return { 'longest turn': longestTurnMs, took: tookMs }
@@ -107,26 +110,39 @@ function clockAfter(edits: number): number {
 let filling: Promise<{ token: string }> | undefined
 const filled = (...how: Parameters<typeof fill>): Promise<{ token: string }> => (filling ??= fill(...how))
 
-/** Pushes the edits of a note, and then page turns. */
-async function fill(folder: string, edits: number, pageTurns: number): Promise<{ token: string }> {
+/**
+ * Pushes the edits of a note, and then page turns, in an account for each number of edits.
+ * @returns a token of another device of the first one
+ */
+async function fill(folder: string, edits: readonly number[], pageTurns: number): Promise<{ token: string }> {
   mkdirSync(folder, { recursive: true })
-  const server = await startHub(folder, 1, 2)
+  const server = await startHub(folder, edits.length, 2)
   const { port, path, tokens } = server.ready
-  const [writer, reader] = tokens[0]!
-  const push = async (messages: Messages, count: number): Promise<void> => {
-    if (count === 0) return
-    let done: () => void
-    const all = new Promise<void>(resolve => (done = resolve))
-    const device = await HubDevice.open({ port, path, token: writer! }, messages, (own, settled) => {
-      own.push(Math.min(settled, count - own.pushed))
-      if (own.settled === count) done()
-    })
-    device.push(Math.min(IN_FLIGHT, count))
-    await all
+  for (const [index, count] of edits.entries()) {
+    const address = { port, path, token: tokens[index]![0]! }
+    // Both come before the log is long: the hub compacts it by itself too.
+    const typed = await pusher(address, count === 0 ? silent : hubUpdatePushes(noteEdits(count), IN_FLIGHT), count)
+    const read = await pusher(address, progressPushes(IN_FLIGHT), pageTurns)
+    await typed()
+    await read()
+  }
+  await stopHub(server)
+  return { token: tokens[0]![1]! }
+}
+
+/** Connects a device. What it returns pushes so many messages, and resolves once all are settled. */
+async function pusher(address: HubAddress, messages: Messages, count: number): Promise<() => Promise<void>> {
+  let done = (): void => {}
+  const device = await HubDevice.open(address, messages, (_, answered) => {
+    device.push(Math.min(answered, count - device.pushed))
+    if (device.settled === count) done()
+  })
+  return async () => {
+    if (count > 0)
+      await new Promise<void>(resolve => {
+        done = resolve
+        device.push(Math.min(IN_FLIGHT, count))
+      })
     device.close()
   }
-  await push(edits === 0 ? silent : hubUpdatePushes(noteEdits(edits), IN_FLIGHT), edits)
-  await push(progressPushes(IN_FLIGHT), pageTurns)
-  await stopHub(server)
-  return { token: reader! }
 }
