@@ -5,6 +5,8 @@ export class CutOff {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   #isCut = false
+  /** Connections that were ever made over it. */
+  connections = 0
 
   private constructor(target: URL) {
     this.#server = createServer(near => {
@@ -12,6 +14,7 @@ export class CutOff {
         near.destroy()
         return
       }
+      this.connections += 1
       const far = connect(Number(target.port), target.hostname)
       for (const [one, other] of [
         [near, far],
