@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import type { Plain, WireAction } from '../../protocol/index.ts'
+import { LIMITS, type Plain, type WireAction } from '../../protocol/index.ts'
 import { WireClient } from './wire-client.ts'
 
 /** What they write about. */
@@ -38,10 +38,13 @@ export class Writer {
     return [...this.sent.values()].filter(([number]) => !this.acked.has(number))
   }
 
-  /** Sends again all that is unanswered, and some of what was answered: a client cannot know what the hub remembers. */
+  /** Sends again all that is unanswered, and some of what was answered and is remembered by the hub. It never confirms an answer. */
   async connect(url: string): Promise<void> {
     await this.wire.connect(url, this.token)
-    const again = [...this.sent.values()].filter(([number]) => !this.acked.has(number) || this.#random() < 0.1).slice(-1_000)
+    const again = [...this.sent.values()]
+      .slice(-LIMITS.maxKeptAnswers)
+      .filter(([number]) => !this.acked.has(number) || this.#random() < 0.1)
+      .slice(-1_000)
     if (again.length > 0) this.wire.send('push', { confirmed: 0, actions: again })
   }
 
