@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 
 /**
  * Runs the test files, each in a process of its own, and ends with `N passed, N failed, N skipped`.
- * Arguments are parts of file names; without any, all files run. `--long` runs the long ones instead, one at a time; `--all` runs both.
+ * Arguments are parts of file names; without any, all files run. `--long` runs the long ones instead; `--all` runs both.
  */
 const folder = fileURLToPath(new URL('.', import.meta.url))
 const root = join(folder, '..')
@@ -14,16 +14,17 @@ const flags = new Set(process.argv.slice(2).filter(word => word.startsWith('--')
 const wanted = process.argv.slice(2).filter(word => !word.startsWith('--'))
 /** In the long set, beside the folder of that name: what runs there with other counts. */
 const ALSO_LONG = ['stories/kill.test.ts']
+/** What they measure is the machine's as well: nothing else runs beside them. */
+const ALONE = ['long/idle-readers.test.ts', 'long/overload.test.ts', 'long/reconnect-storm.test.ts']
 /** They take longest, so that they begin first. */
-const SLOW = /^(simulation|stories)\//
+const SLOW = /^(long|simulation|stories)\//
 
+const runsLong = flags.has('--long') || flags.has('--all')
+const isLong = (file: string): boolean => file.startsWith('long/') || (runsLong && ALSO_LONG.includes(file))
 const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   .filter(file => file.endsWith('.test.ts') && (wanted.length === 0 || wanted.some(part => file.includes(part))))
-  .sort()
-const isLong = (file: string): boolean => file.startsWith('long/') || ALSO_LONG.includes(file)
-const long = flags.has('--long') || flags.has('--all') ? files.filter(isLong) : []
-const others = flags.has('--long') ? [] : files.filter(file => !file.startsWith('long/') && !long.includes(file))
-const short = [...others.filter(file => SLOW.test(file)), ...others.filter(file => !SLOW.test(file))]
+  .filter(file => (isLong(file) ? runsLong : !flags.has('--long')))
+  .sort((left, right) => Number(SLOW.test(right)) - Number(SLOW.test(left)) || (left < right ? -1 : 1))
 
 interface Outcome {
   readonly passed: number
@@ -33,12 +34,12 @@ interface Outcome {
 
 const count = (output: string, word: string): number => Number(new RegExp(`${word}:\\s+(\\d+)`).exec(output)?.[1] ?? 0)
 
-function run(file: string, settings: NodeJS.ProcessEnv): Promise<Outcome> {
+function run(file: string): Promise<Outcome> {
   return new Promise(resolve => {
     const started = performance.now()
     const child = spawn(process.execPath, ['--import', 'tsx', join(folder, file)], {
       cwd: root,
-      env: { ...settings, ...process.env, FORCE_COLOR: '0', UV_THREADPOOL_SIZE: '8' }
+      env: { ...(runsLong && { LECTERN_KILLS: '300' }), ...process.env, FORCE_COLOR: '0', UV_THREADPOOL_SIZE: '8' }
     })
     let output = ''
     child.stdout.on('data', chunk => (output += chunk))
@@ -67,15 +68,21 @@ function run(file: string, settings: NodeJS.ProcessEnv): Promise<Outcome> {
 const outcomes: Outcome[] = []
 
 /** Runs these files, `width` at a time. */
-async function runAll(queue: string[], width: number, settings: NodeJS.ProcessEnv): Promise<void> {
+async function runAll(queue: string[], width: number): Promise<void> {
   const worker = async (): Promise<void> => {
-    for (let file = queue.shift(); file !== undefined; file = queue.shift()) outcomes.push(await run(file, settings))
+    for (let file = queue.shift(); file !== undefined; file = queue.shift()) outcomes.push(await run(file))
   }
   await Promise.all(Array.from({ length: width }, worker))
 }
 
-await runAll(short, Math.min(2, availableParallelism()), {})
-await runAll(long, 1, { LECTERN_KILLS: '300' })
+await runAll(
+  files.filter(file => !ALONE.includes(file)),
+  Math.min(2, availableParallelism())
+)
+await runAll(
+  files.filter(file => ALONE.includes(file)),
+  1
+)
 
 const sum = (key: keyof Outcome): number => outcomes.reduce((total, outcome) => total + outcome[key], 0)
 process.stdout.write(`${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped\n`)
