@@ -74,8 +74,8 @@ export function createSocketIoTransport({
 
     override handleUpgrade(...[request, socket, head, onUpgraded]: Parameters<WebSocketServer['handleUpgrade']>): void {
       super.handleUpgrade(request, socket, head, (...upgraded) => {
-        const sid = queryOf(request).get('sid')
-        boundFirstMessages(socket, () => (sid === null ? visits.get(request)?.connection : connections.get(sid)))
+        const { sid } = queryOf(request)
+        boundFirstMessages(socket, () => (sid ? connections.get(sid) : visits.get(request)?.connection))
         onUpgraded(...upgraded)
       })
     }
@@ -120,16 +120,15 @@ export function createSocketIoTransport({
       return admission.polling
     },
     request(request, response, remote) {
-      const query = queryOf(request)
-      const sid = query.get('sid')
+      const { sid, transport, j } = queryOf(request)
       const isPreflight = request.method === 'OPTIONS' && allowedOrigins.length > 0
       try {
         if (request.method !== 'GET' && request.method !== 'POST' && !isPreflight)
           throw new HubError('bad-request', 'expected GET or POST')
         // JSONP is for browsers that have no CORS, and hands answers to any page.
-        if (!isPreflight && (query.get('transport') !== 'polling' || query.has('j')))
+        if (!isPreflight && (transport !== 'polling' || j !== undefined))
           throw new HubError('bad-request', 'expected `transport=polling`')
-        if (sid === null && !isPreflight) admit(request, remote, true)
+        if (!sid && !isPreflight) admit(request, remote, true)
       } catch (error) {
         if (!(error instanceof HubError)) throw error
         return void answer(response, problem(error))
@@ -148,7 +147,7 @@ export function createSocketIoTransport({
     },
     upgrade(request, socket, head, remote) {
       try {
-        if (!queryOf(request).has('sid')) admit(request, remote, false)
+        if (!queryOf(request).sid) admit(request, remote, false)
       } catch {
         return refuseUpgrade(socket, 429, 'Too Many Requests')
       }
@@ -168,7 +167,12 @@ export function createSocketIoTransport({
   }
 }
 
-const queryOf = ({ url = '' }: IncomingMessage): URLSearchParams => new URLSearchParams(url.split('?', 2)[1] ?? '')
+type Query = Partial<Record<string, string>>
+
+/** What a request's address says, read once and for Engine.IO too, so that both see the same requests begin a session: those whose `sid` is empty as well. */
+function queryOf(request: IncomingMessage & { _query?: Query }): Query {
+  return (request._query ??= Object.fromEntries(new URLSearchParams(request.url?.split('?', 2)[1])))
+}
 
 /** Cuts off whoever sends more than a hello before one is complete: `ws` would gather a whole frame of someone not yet known. */
 function boundFirstMessages(socket: Duplex, connectionOf: () => SocketIoConnection | undefined): void {

@@ -81,6 +81,21 @@ test('a handshake that Engine.IO refuses takes no place', async context => {
   assert.is((await new RawPolling(hub.url).open()).status, 200)
 })
 
+test('an empty session id, in whatever place, begins a session like none, and is counted', async context => {
+  const hub = await socketIoHub(context, { maxNewPerMinute: 2 })
+  const path = '/live/socket.io/?EIO=4&transport='
+  assert.is((await fetch(`${hub.url}${path}polling&sid=`)).status, 200)
+  assert.is((await fetch(`${hub.url}${path}polling&sid=nobody&sid=`)).status, 200)
+  assert.is(hub.transport.pollingCount, 2)
+  assert.is((await fetch(`${hub.url}${path}polling&sid=`)).status, 429)
+  const socket = new WebSocket(`${hub.url.replace('http', 'ws')}${path}websocket&sid=`)
+  const status = await new Promise(resolve => {
+    socket.on('error', () => undefined)
+    socket.on('unexpected-response', (_, response) => resolve(response.statusCode))
+  })
+  assert.is(status, 429)
+})
+
 test('what is no request of this carrier is refused', async context => {
   const hub = await socketIoHub(context, {})
   const path = `${hub.url}/live/socket.io/`
