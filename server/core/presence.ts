@@ -6,6 +6,10 @@ const MAX_OWN_IDS = 8
 /** News of one book goes out at most once in this time, so that whoever types fast costs the others no more. */
 const GATHER_MS = 50
 const SWEEP_MS = 5_000
+/** Readers that are told of in one word: with the longest states it still fits into a frame, and a provider that says it again is within what it may say. */
+const MAX_TOLD = 32
+/** A state as it is told: numbers and characters may take more room in the hub's JSON, and there is the device. */
+const MAX_TOLD_LENGTH = 2 * LIMITS.maxPresenceLength
 
 /** One reader in one book, now. */
 export interface Presence {
@@ -72,7 +76,7 @@ export class Presences {
 
   /**
    * @internal A seat says something of one of its ids. What it says of others' ids, or out of order, is passed over: providers repeat what they hear.
-   * @throws HubError `bad-request` when the state is too long or no JSON object
+   * @throws HubError `bad-request` when the state is too long or no JSON object, or nothing could follow the clock
    */
   say(seat: Seat, id: number, clock: number, state: string | undefined): void {
     const book = this.#books.get(seat.book)!
@@ -83,6 +87,9 @@ export class Presences {
       return
     }
     if (held === undefined && (state === undefined || seat.ids.size >= MAX_OWN_IDS)) return
+    // Whoever leaves without a word is told to be gone with the clock after its last.
+    if (clock === Number.MAX_SAFE_INTEGER)
+      throw new HubError('bad-request', 'a clock rises by one with each word', { field: 'clock' })
     const said = { id, clock, device: seat.device, state: state === undefined ? undefined : signed(state, seat.device) }
     if (said.state === undefined) {
       book.held.delete(id)
@@ -120,7 +127,8 @@ export class Presences {
       book.isGathering = false
       const news = [...book.news.values()]
       book.news.clear()
-      for (const seat of book.seats) seat.tell(news)
+      for (const part of inParts(news)) for (const seat of book.seats) seat.tell(part)
+      for (const seat of book.seats) seat.tellMissed()
     })
   }
 
@@ -175,20 +183,24 @@ export class Seat {
   tell(news: readonly Presence[]): void {
     if (this.#missed.size === 0 && !this.#listener.isFull()) return this.#listener.onPresence(news)
     for (const presence of news) this.#missed.set(presence.id, presence)
-    this.tellMissed()
   }
 
   /** The listener may be able to take something again. */
   tellMissed(): void {
-    if (this.#missed.size === 0 || this.#listener.isFull()) return
-    const news = [...this.#missed.values()]
-    this.#missed.clear()
-    this.#listener.onPresence(news)
+    for (const part of inParts([...this.#missed.values()])) {
+      if (this.#listener.isFull()) return
+      for (const { id } of part) this.#missed.delete(id)
+      this.#listener.onPresence(part)
+    }
   }
 
   leave(): void {
     this.#presences.leave(this)
   }
+}
+
+function* inParts(news: readonly Presence[]): Generator<readonly Presence[]> {
+  for (let at = 0; at < news.length; at += MAX_TOLD) yield news.slice(at, at + MAX_TOLD)
 }
 
 /** A state with the device that it comes from, whatever it said of that itself. @throws HubError `bad-request` */
@@ -204,5 +216,8 @@ function signed(state: string, device: string): string {
     throw new HubError('bad-request', `a state is a JSON object of at most ${LIMITS.maxPresenceLength} characters`, {
       field: 'state'
     })
-  return JSON.stringify({ ...value, device })
+  const told = JSON.stringify({ ...value, device })
+  if (told.length > MAX_TOLD_LENGTH)
+    throw new HubError('bad-request', `a state written out as JSON has at most ${MAX_TOLD_LENGTH} characters`, { field: 'state' })
+  return told
 }

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { LIMITS, type HubFrame } from '../../../protocol/index.ts'
+import { LIMITS, type HubError, type HubFrame } from '../../../protocol/index.ts'
 import { coreHub, type CoreHub, type TestClient } from '../../util/core-hub.ts'
 import { suite } from '../../util/suite.ts'
 
@@ -150,6 +150,52 @@ test('a client is present in so many books, not more, and another account sees n
   )
   say(clients[0]!, 1, { page: 1 }, 'one more')
   assert.is((await clients[0]!.closed()).bye?.code, 'bad-request')
+})
+
+test('a state that takes more room written out than others could read is refused, and nobody else hears of it', async () => {
+  const hub = coreHub()
+  const { clients } = await readers(hub, 'phone', 'desk')
+  const [phone, desk] = clients as [TestClient, TestClient]
+  say(desk, 2, { page: 9 })
+  hub.clock.advance(GATHER_MS)
+  phone.send('presence', { book: BOOK, id: 1, state: `{"places":[${Array(680).fill('1e20').join()}]}` })
+  hub.clock.advance(GATHER_MS)
+  assert.is(phone.closeCode, 1007)
+  assert.is(desk.closeCode, undefined)
+  assert.is(said(desk).length, 1)
+})
+
+test('however many read a book, and say much, each is told of all of them in frames that it can take', async () => {
+  const hub = coreHub()
+  const { account, devices } = await hub.account('phone', 'desk')
+  const everyone = Array.from({ length: 400 }, (_, id) => id)
+  for (const id of everyone)
+    account.presences
+      .join(BOOK, devices.phone!.device, { isFull: () => false, onPresence: () => undefined })
+      .say(id, 1, JSON.stringify({ words: 'x'.repeat(4_000) }))
+  hub.clock.advance(GATHER_MS)
+  const desk = hub.connect()
+  await desk.hello(devices.desk!.token)
+  say(desk, 1_000, { page: 9 })
+  hub.clock.advance(GATHER_MS)
+  assert.is(desk.fault, undefined)
+  assert.equal(
+    said(desk)
+      .map(([id]) => id)
+      .sort((a, b) => a - b),
+    [...everyone, 1_000]
+  )
+})
+
+test('a clock after which none could follow is refused', async () => {
+  const hub = coreHub()
+  const { account, devices } = await hub.account('phone')
+  const seat = account.presences.join(BOOK, devices.phone!.device, { isFull: () => false, onPresence: () => undefined })
+  assert.throws(
+    () => seat.say(1, Number.MAX_SAFE_INTEGER, '{}'),
+    (error: HubError) => error.field === 'clock'
+  )
+  assert.equal(seat.list(), [])
 })
 
 test.run()
