@@ -16,7 +16,7 @@ const TRIOS = NAMES.flatMap((name, index) => [[name, name, name], [0, 1, 2].map(
 for (const carriers of TRIOS)
   test(`three devices type one note at the same time, cut off at random, through kills of the hub: ${carriers.join(', ')}`, async context => {
     const made = join(temporaryFolder(context), 'made.json.gz')
-    writeFileSync(made, makeTrace(240))
+    writeFileSync(made, makeTrace(120))
     await typeTogether(context, carriers, await readTrace(made))
   })
 

@@ -1,15 +1,15 @@
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
+import { realData } from '../util/data.ts'
 import { makeEpub } from '../util/make-epub.ts'
 import { makeTrace } from '../util/make-trace.ts'
 import { suite } from '../util/suite.ts'
 import { temporaryFolder } from '../util/folder.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const data = process.env['LECTERN_DATA'] ?? join(root, '../shared/data')
 
 /** Runs `lectern demo …`, and gives back how it ended and what it printed. */
 function demo(...words: string[]): Promise<{ code: number | null; printed: string }> {
@@ -30,8 +30,8 @@ test('two devices share a book, and every promise is kept', async ({ defer }) =>
   )
   const made = join(folder, 'made.epub')
   writeFileSync(made, makeEpub({ title: 'Hills and Rivers', chapters: [{ name: 'one.xhtml', html: paragraphs.join('\n') }] }))
-  const real = join(data, 'books')
-  const books = [made, ...(existsSync(real) ? readdirSync(real).map(name => join(real, name)) : [])]
+  const real = realData('books')
+  const books = [made, ...(real === undefined ? [] : readdirSync(real).map(name => join(real, name)))]
   const { code, printed } = await demo(...books)
   assert.is(code, 0, printed)
   assert.is(printed.match(/^ {2}kept /gm)?.length, 8 * books.length, printed)
@@ -41,8 +41,8 @@ test('two people type one note at the same time, and all end with the text of th
   const folder = temporaryFolder({ defer })
   const made = join(folder, 'made.json.gz')
   writeFileSync(made, makeTrace(2_000))
-  const real = join(data, 'traces/friendsforever.json.gz')
-  const traces = [made, ...(existsSync(real) ? [real] : [])]
+  const real = realData('traces/friendsforever.json.gz')
+  const traces = [made, ...(real === undefined ? [] : [real])]
   const { code, printed } = await demo('--trace', ...traces)
   assert.is(code, 0, printed)
   assert.is(printed.match(/^ {2}kept /gm)?.length, 4 * traces.length, printed)

@@ -1,13 +1,13 @@
 import * as assert from 'uvu/assert'
 import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { ACTIONS } from '../../../protocol/actions.ts'
 import { encodeValue } from '../../../protocol/codec.ts'
 import { LIMITS } from '../../../protocol/limits.ts'
 import { readEpub, resolveHref } from '../../../server/files/epub.ts'
 import { makeEpub, makeEpubOf, packageAround, type EpubContent } from '../../util/make-epub.ts'
+import { realData } from '../../util/data.ts'
 import { suite } from '../../util/suite.ts'
 import { temporaryFolder } from '../../util/folder.ts'
 
@@ -192,8 +192,8 @@ test('the same content makes the same file', () => {
   assert.is.not(hash(BOOK), hash({ ...BOOK, title: 'Other' }))
 })
 
-const books = join(process.env['LECTERN_DATA'] ?? resolve(import.meta.dirname, '../../../../shared/data'), 'books')
-if (existsSync(books)) {
+const books = realData('books')
+if (books !== undefined) {
   test('published books are read', async () => {
     const childrens = await readEpub(join(books, 'childrens-literature.epub'))
     assert.equal(childrens.fields, {
