@@ -1,5 +1,6 @@
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
+import { messageYjsSyncStep1 as STEP_1, messageYjsSyncStep2 as STEP_2, messageYjsUpdate as UPDATE } from 'y-protocols/sync'
 import { HubError, LIMITS, type Connection } from '../../../protocol/index.ts'
 import { Intake } from '../intake.ts'
 import { Origin } from '../origin.ts'
@@ -18,9 +19,6 @@ const CLOSE = 7
 const SYNC_STATUS = 8
 const PING = 9
 const PONG = 10
-const STEP_1 = 0
-const STEP_2 = 1
-const UPDATE = 2
 const TOKEN = 0
 const PERMISSION_DENIED = 1
 const AUTHENTICATED = 2

@@ -1,5 +1,7 @@
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
+import { writePermissionDenied } from 'y-protocols/auth'
+import { messageYjsSyncStep1 as STEP_1, messageYjsSyncStep2 as STEP_2, messageYjsUpdate as UPDATE } from 'y-protocols/sync'
 import { HubError, type Connection } from '../../../protocol/index.ts'
 import { Intake } from '../intake.ts'
 import { Origin } from '../origin.ts'
@@ -13,10 +15,6 @@ const SYNC = 0
 const AWARENESS = 1
 const AUTH = 2
 const QUERY_AWARENESS = 3
-const STEP_1 = 0
-const STEP_2 = 1
-const UPDATE = 2
-const PERMISSION_DENIED = 0
 
 /** Whom a provider says that it is, and what it wants, in the address that it connects to. */
 export interface YjsRequest {
@@ -155,8 +153,7 @@ function framed(kind: number, bytes: Uint8Array, step?: number): Uint8Array {
 function denied(reason: string): Uint8Array {
   const encoder = encoding.createEncoder()
   encoding.writeVarUint(encoder, AUTH)
-  encoding.writeVarUint(encoder, PERMISSION_DENIED)
-  encoding.writeVarString(encoder, reason)
+  writePermissionDenied(encoder, reason)
   return encoding.toUint8Array(encoder)
 }
 
