@@ -85,7 +85,7 @@ test('a frame of the other direction is out of place', () => {
 })
 
 test('a type that no frame has is refused, whatever it is', () => {
-  const types: Plain[] = [5, 255, -1, 1.5, '1', null, true, [], [1], {}, { toString: 1, valueOf: 1 }, 'x'.repeat(5_000)]
+  const types: Plain[] = [6, 255, -1, 1.5, '1', null, true, [], [1], {}, { toString: 1, valueOf: 1 }, 'x'.repeat(5_000)]
   for (const type of types) refuses(raw(type, 0), 'client', 'bad-frame', '', /^no frame has this type$/)
   for (const value of [null, 4, 'ping', { 0: 4 }, []]) refuses(encodeValue(value), 'client', 'bad-frame', '')
 })

@@ -22,7 +22,7 @@ test('one seed is one run: twenty seeds give the same event hash in any order, a
 })
 
 test('the core and the SDK take time and chance from their ports only', () => {
-  const ports = ['client/clock.ts', 'client/ws-connection.ts']
+  const ports = ['client/clock.ts', 'client/drain-watch.ts']
   const own = /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bperformance\.now\b|\bset(Timeout|Interval|Immediate)\(/
   const found = ['server/core', 'client'].flatMap(folder =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })

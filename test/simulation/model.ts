@@ -4,7 +4,7 @@ import { sorted, withoutFields, type Shown } from './clients/app.ts'
 
 type Fields = Record<string, Plain>
 
-const { root, removedField } = ANNOTATION_DOCUMENT
+const { root } = ANNOTATION_DOCUMENT
 
 /** What follows from a log, in as few words as possible: what everyone's picture of the account is compared with. */
 export interface Model extends Shown {
@@ -59,9 +59,6 @@ export function modelOf(log: readonly WireChange[]): Model {
     everAnnotated
   }
 }
-
-/** True for an annotation that is marked as removed. */
-export const isRemoved = (annotation: Plain): boolean => Object.hasOwn(annotation as object, removedField)
 
 const merged = (known: Fields, given: Fields): Fields =>
   Object.fromEntries(Object.entries({ ...known, ...given }).filter(([, value]) => value !== null))

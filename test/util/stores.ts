@@ -14,6 +14,7 @@ export class HeldStore implements Store {
   #wakers: (() => void)[] = []
   /** While set, every read fails with it. */
   readError: Error | undefined
+  #isDead = false
 
   constructor(inner = new MemoryStore(), batches: Batch[] = []) {
     this.inner = inner
@@ -53,6 +54,11 @@ export class HeldStore implements Store {
     for (const release of this.#reads.splice(0)) release()
   }
 
+  /** The process that uses it is gone: nothing more is written, and whoever waits for that waits for ever. */
+  die(): void {
+    this.#isDead = true
+  }
+
   /** Resolves once this holds of the store. */
   async until(isSo: (store: HeldStore) => boolean): Promise<void> {
     while (!isSo(this)) await new Promise<void>(resolve => this.#wakers.push(resolve))
@@ -80,13 +86,14 @@ export class HeldStore implements Store {
   }
 
   async commit(batch: Batch): Promise<void> {
+    if (this.#isDead) return new Promise(() => undefined)
     this.batches.push(batch)
     if (this.#isHoldingCommits) await this.#wait(this.#commits)
     await this.inner.commit(batch)
   }
 
   trim(account: string, floor: number): Promise<number> {
-    return this.inner.trim(account, floor)
+    return this.#isDead ? new Promise(() => undefined) : this.inner.trim(account, floor)
   }
 
   close(): Promise<void> {

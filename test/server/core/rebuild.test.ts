@@ -122,6 +122,7 @@ class World {
     if (step.do === 'store') return (await this.#hub.hub.account('a'))!.storeRecords()
     if (step.do === 'crash' || step.do === 'close') {
       if (step.do === 'close') await this.#hub.hub.close()
+      this.store.die()
       // The last hub keeps its clock, which stands still from now on.
       this.clock = new ManualClock(this.clock.nowMs())
       this.store = new HeldStore(this.store.inner, this.store.batches)
