@@ -217,7 +217,7 @@ export class Replica {
   #cameBack(number: number, cursor: number, kind: string, key: string, body: Plain): void {
     const pending = this.outbox.get(number)
     if (pending === undefined) return
-    if (pending.kind === kind && pending.key === key && isSameBody(pending.body, body)) this.outbox.accept(number, cursor)
+    if (pending.kind === kind && pending.key === key && isSameValue(pending.body, body)) this.outbox.accept(number, cursor)
     // The hub leaves out what it has of an update, and makes other changes of some actions. What differs for that is left to the hub's answer.
     else if (
       Object.hasOwn(CHANGES, pending.kind) &&
@@ -344,9 +344,4 @@ export class Replica {
     for (const tell of this.#news.splice(0)) tell()
     for (const [event, key] of touched) this.#events.emit(event, key)
   }
-}
-
-function isSameBody(left: Plain, right: Plain): boolean {
-  if (!(left instanceof Uint8Array) || !(right instanceof Uint8Array)) return isSameValue(left, right)
-  return left.length === right.length && left.every((byte, index) => byte === right[index])
 }

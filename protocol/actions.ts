@@ -31,7 +31,7 @@ const locators = dict(nullable(str(4_096)), 16)
 const extra = dict(any, 64)
 
 /** The plain form of an annotation, in the book's document and in views. */
-export const annotationFields = {
+const annotationFields = {
   kind: field(oneOf('highlight', 'note', 'bookmark')),
   color: field(str(64)),
   style: field(str(64)),
@@ -43,7 +43,7 @@ export const annotationFields = {
 } as const
 
 /** A book's own fields. Each is merged by itself, so that a change of one never undoes another. */
-export const bookFields = {
+const bookFields = {
   title: field(str(1_024)),
   subtitle: field(str(1_024)),
   authors: field(list(str(512), 64)),
@@ -74,7 +74,7 @@ export const bookFields = {
   extra: field(extra)
 } as const
 
-export const positionFields = {
+const positionFields = {
   progression: field(number(0, 1)),
   locators: field(locators),
   chapter: field(str(1_024)),

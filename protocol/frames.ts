@@ -186,14 +186,12 @@ export const FRAMES = {
 
 export type FrameKind = keyof typeof FRAMES
 
-type FieldsOf<K extends FrameKind> = InferFields<(typeof FRAMES)[K]['fields']>
+/** A frame ready to encode. */
+export type FrameFields<K extends FrameKind> = InferFields<(typeof FRAMES)[K]['fields']>
 
 /** A decoded frame, discriminated by `kind`. */
-export type Frame<K extends FrameKind = FrameKind> = { [P in K]: { kind: P } & FieldsOf<P> }[K]
+export type Frame<K extends FrameKind = FrameKind> = { [P in K]: { kind: P } & FrameFields<P> }[K]
 
 type KindsFrom<E extends End> = { [K in FrameKind]: (typeof FRAMES)[K]['from'] extends E ? K : never }[FrameKind]
 export type ClientFrame = Frame<KindsFrom<'client'>>
 export type HubFrame = Frame<KindsFrom<'hub'>>
-
-/** A frame ready to encode. */
-export type FrameFields<K extends FrameKind> = FieldsOf<K>

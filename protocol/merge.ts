@@ -19,7 +19,9 @@ export const positionReplaces = (next: PositionOrigin, last: PositionOrigin | un
 export function isSameValue(left: unknown, right: unknown): boolean {
   if (left === right) return true
   if (typeof left !== 'object' || typeof right !== 'object' || left === null || right === null) return false
-  if (Array.isArray(left) !== Array.isArray(right) || left instanceof Uint8Array !== right instanceof Uint8Array) return false
+  if (left instanceof Uint8Array && right instanceof Uint8Array)
+    return left.length === right.length && left.every((byte, index) => byte === right[index])
+  if (Array.isArray(left) !== Array.isArray(right) || left instanceof Uint8Array || right instanceof Uint8Array) return false
   const names = Object.keys(left)
   if (names.length !== Object.keys(right).length) return false
   return names.every(name => Object.hasOwn(right, name) && isSameValue((left as never)[name], (right as never)[name]))

@@ -1,8 +1,6 @@
 import { FRAMES } from './frames.ts'
 
 const HEADER_BYTES = 7
-/** What `frameInPlace` needs in front of a run. */
-export const RUN_HEADROOM_BYTES = HEADER_BYTES
 const NO_BYTES = new Uint8Array(0)
 const MAX_LIKELY_LENGTH = 65_536
 /** Runs are short and many: they share memory, as a buffer of its own for each would cost more than what is written to it. */
@@ -165,7 +163,7 @@ export function changesFrame(runs: readonly Uint8Array[], count: number): Uint8A
 /**
  * Makes a `changes` frame of a run where it stands, by writing over what is in front of it: no byte of the run is copied.
  *
- * @param memory the caller's own, with at least `RUN_HEADROOM_BYTES` before the run that nobody needs
+ * @param memory the caller's own, with at least 7 bytes before the run that nobody needs
  */
 export function frameInPlace(memory: Uint8Array, runAt: number, runEnd: number, count: number): Uint8Array {
   const frame = memory.subarray(runAt - HEADER_BYTES, runEnd)

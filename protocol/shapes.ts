@@ -9,16 +9,16 @@ export interface Fault {
   readonly expected: string
 }
 
-/** The declared form of one value. */
+/** The declared form of one value, to be held by `checked`. */
 export interface Shape<T> {
   /** For the written spec. */
   readonly words: string
   /** Finds the first fault. A sound value costs no memory. */
   fault(value: unknown): Fault | undefined
-  /** The value, typed. @throws ShapeError */
-  check(value: unknown, path: string): T
   /** Set where the value may be left out. */
   readonly optional?: true
+  /** Nothing is ever there: it carries the type of a sound value. */
+  readonly type?: T
 }
 
 export type Infer<S> = S extends Shape<infer T> ? T : never
@@ -31,26 +31,7 @@ export type InferFields<F extends Fields> = {
   -readonly [K in Exclude<keyof F, OptionalKeys<F>>]: Infer<F[K]>
 } & { -readonly [K in OptionalKeys<F>]?: Infer<F[K]> }
 
-/** Thrown by a shape's check; the caller adds the code that fits its place. */
-export class ShapeError extends Error {
-  override readonly name = 'ShapeError'
-  readonly field: string
-
-  constructor(field: string, expected: string) {
-    super(`${field}: expected ${expected}`)
-    this.field = field
-  }
-}
-
-const shape = <T>(words: string, fault: (value: unknown) => Fault | undefined): Shape<T> => ({
-  words,
-  fault,
-  check(value, path) {
-    const found = fault(value)
-    if (found !== undefined) throw new ShapeError(path + found.path, found.expected)
-    return value as T
-  }
-})
+const shape = <T>(words: string, fault: (value: unknown) => Fault | undefined): Shape<T> => ({ words, fault })
 
 /** A value without parts. */
 const leaf = <T>(words: string, test: (value: unknown) => boolean): Shape<T> => {

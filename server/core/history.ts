@@ -1,4 +1,4 @@
-import { encodeValue, type ActionBody } from '../../protocol/index.ts'
+import { encodeValue, isSameValue, type ActionBody } from '../../protocol/index.ts'
 import type { AnnotationHistoryRecord, AnnotationVersion, PositionHistoryRecord, PositionVersion } from './records.ts'
 
 /** The newest versions are all kept. */
@@ -41,7 +41,7 @@ export function addPosition(
 export function addVersion(history: AnnotationHistoryRecord, version: AnnotationVersion): void {
   const { versions } = history
   const last = versions.at(-1)
-  if (last !== undefined && (version.cursor <= last.cursor || isSame(version.fields, last.fields))) return
+  if (last !== undefined && (version.cursor <= last.cursor || isSameValue(version.fields, last.fields))) return
   const isTurn = version.isTurn === true || version.device !== last?.device
   versions.push({ ...version, ...(isTurn && { isTurn }) })
   history.added += 1
@@ -76,6 +76,3 @@ function isLastOfSpan({ timeUs }: { readonly timeUs: number }, next: { readonly 
 }
 
 const sizeOf = (version: PositionVersion): number => (version.bytes ??= encodeValue(version.fields).length)
-
-const isSame = (left: Uint8Array, right: Uint8Array): boolean =>
-  left.length === right.length && left.every((byte, index) => byte === right[index])

@@ -14,7 +14,6 @@ import {
   oneOf,
   opt,
   positive,
-  ShapeError,
   str,
   tuple,
   uint,
@@ -23,18 +22,18 @@ import {
 import { suite } from '../util/suite.ts'
 
 function holds(form: Shape<unknown>, ...values: unknown[]): void {
-  for (const value of values) assert.is(form.check(value, 'v'), value)
+  for (const value of values) assert.is(checked('bad-request', form, value, 'v'), value)
 }
 
 /** @param field where the fault lies, behind the value's own name */
 function faults(form: Shape<unknown>, field: string, expected: string, ...values: unknown[]): void {
   for (const value of values) {
     try {
-      form.check(value, 'v')
+      checked('bad-request', form, value, 'v')
     } catch (error) {
-      assert.instance(error, ShapeError)
-      assert.is((error as ShapeError).field, `v${field}`)
-      assert.is((error as ShapeError).message, `v${field}: expected ${expected}`)
+      assert.instance(error, HubError)
+      assert.is((error as HubError).field, `v${field}`)
+      assert.is((error as HubError).message, `v${field}: expected ${expected}`)
       continue
     }
     assert.unreachable(`${form.words} takes ${String(value)}`)
