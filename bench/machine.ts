@@ -15,7 +15,7 @@ export interface Machine {
   readonly loadAverage: number
 }
 
-const PACKAGES = ['ws', 'lmdb', 'msgpackr', 'yjs']
+const PACKAGES = ['ws', 'lmdb', 'msgpackr', 'yjs', 'socket.io', 'socket.io-client', 'y-websocket', '@hocuspocus/provider']
 const PEERS = ['@hocuspocus/server', '@hocuspocus/extension-sqlite', 'better-sqlite3', 'yjs']
 
 export function describeMachine(folder: string): Machine {

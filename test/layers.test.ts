@@ -27,7 +27,23 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'client/node.ts': ['client/', 'ws', 'node:'],
   'client/node/': ['client/', 'protocol/', 'ws', 'node:'],
   'client/demo/': ['client/', 'protocol/', 'ws', 'yauzl', 'node:'],
-  'bench/': ['bench/', 'client/', 'server/', 'protocol/', 'yjs', 'lib0', 'lmdb', 'ws', 'pino', '@hocuspocus', 'node:']
+  'bench/': [
+    'bench/',
+    'client/',
+    'server/',
+    'protocol/',
+    'yjs',
+    'y-protocols',
+    'y-websocket',
+    'lib0',
+    'lmdb',
+    'ws',
+    'socket.io',
+    'socket.io-client',
+    'pino',
+    '@hocuspocus',
+    'node:'
+  ]
 }
 
 const root = join(fileURLToPath(new URL('.', import.meta.url)), '..')

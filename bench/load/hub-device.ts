@@ -9,6 +9,18 @@ export interface HubAddress {
   readonly token: string
 }
 
+/** The first frame of a device that has nothing yet, and wants to hear of its own changes too. */
+export const hello = (token: string): Uint8Array =>
+  encodeFrame('hello', {
+    version: PROTOCOL_VERSION,
+    token,
+    client: randomUUID(),
+    epoch: '',
+    cursor: 0,
+    agent: 'bench',
+    wantsChanges: true
+  })
+
 /**
  * A device of Lectern. It reads the log from its beginning to the head, and then counts: changes by the header of their frame, answers by the
  * length of their list. A refusal, or any frame that load should not cause, ends the run.
@@ -38,17 +50,8 @@ export class HubDevice implements Device {
     device.#socket = await WireSocket.open({ port, path, subprotocol: SUBPROTOCOL }, (buffer, start, end) =>
       device.#receive(buffer, start, end)
     )
-    const hello = {
-      version: PROTOCOL_VERSION,
-      token,
-      client: randomUUID(),
-      epoch: '',
-      cursor: 0,
-      agent: 'bench',
-      wantsChanges: true
-    }
     const atHead = new Promise<void>(resolve => (device.#atHead = resolve))
-    device.#socket.write(maskedMessage(encodeFrame('hello', hello)))
+    device.#socket.write(maskedMessage(hello(token)))
     await atHead
     return device
   }
@@ -73,8 +76,9 @@ export class HubDevice implements Device {
 
   #receive(buffer: Buffer, start: number, end: number): void {
     const type = buffer[start + 1]!
-    if (type === FRAMES.changes.type && buffer[start + 2] === 0xdd) {
-      this.received += buffer.readUInt32BE(start + 3)
+    const changes = changesIn(buffer, start)
+    if (changes > 0) {
+      this.received += changes
       this.receivedBytes += end - start
       this.receivedMessages += 1
       if (this.#atHead !== undefined && this.received >= 0) this.#isAtHead()
@@ -97,6 +101,10 @@ export class HubDevice implements Device {
     this.#atHead = undefined
   }
 }
+
+/** How many changes the frame from `start` on brings, by its header; 0 when it is another one. */
+export const changesIn = (buffer: Buffer, start: number): number =>
+  buffer[start + 1] === FRAMES.changes.type && buffer[start + 2] === 0xdd ? buffer.readUInt32BE(start + 3) : 0
 
 function listLength(buffer: Buffer, at: number): number {
   const head = buffer[at]!

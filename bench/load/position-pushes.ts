@@ -34,6 +34,13 @@ const push = (position: ActionBody<'position.set'>): Uint8Array =>
     actions: [[NUMBER_MARK, Date.now(), 'position.set', 'moby-dick', position as Plain]]
   })
 
+/** One push of a page turn, encoded anew, for a client package that has an envelope of its own. */
+export const positionPush = (number: number, window: number): Uint8Array =>
+  encodeFrame('push', {
+    confirmed: Math.max(0, number - window),
+    actions: [[number, Date.now(), 'position.set', 'moby-dick', { ...body(0), progression: (number % 1_000) / 1_000 }]]
+  })
+
 /** The frame that carries one page turn. */
 export const POSITION_PUSH_BYTES = push(body(0)).length
 

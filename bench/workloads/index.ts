@@ -1,4 +1,5 @@
 import type { Workload } from '../workload.ts'
+import { CARRIERS } from './carriers.ts'
 import { catchUpWorkload } from './catch-up.ts'
 import { compactionWorkload, documentWorkload } from './document.ts'
 import { durablePushWorkload } from './durable-push.ts'
@@ -9,6 +10,7 @@ import { annotationWorkload, positionWorkload, SHAPES } from './live.ts'
 export const WORKLOADS: readonly Workload[] = [
   ...SHAPES.map(positionWorkload),
   ...SHAPES.map(annotationWorkload),
+  ...CARRIERS,
   latencyWorkload,
   catchUpWorkload,
   documentWorkload,

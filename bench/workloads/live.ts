@@ -32,12 +32,12 @@ export const SHAPES: readonly Shape[] = [
   { name: 'scattered-1000x3', accounts: 1_000, devices: 3, pushers: 1, window: 1, cpuPer: 'push', maxPushesPerSecond: 40_000 }
 ]
 
-interface Target {
+export interface Target {
   readonly server: Pick<ServerProcess<unknown>, 'cpuUs' | 'stop'>
   readonly accounts: readonly AccountDevices[]
 }
 
-type Open = (shape: Shape, onSettled: OnSettled, options: RoundOptions) => Promise<Target>
+export type Open = (shape: Shape, onSettled: OnSettled, options: RoundOptions) => Promise<Target>
 
 /** Page turns, against a relay that neither keeps nor answers anything. */
 export const positionWorkload = (shape: Shape): Workload => ({
@@ -61,7 +61,7 @@ export const annotationWorkload = (shape: Shape): Workload => ({
 const people = ({ accounts, devices, pushers, window }: Shape): string =>
   `${accounts} accounts of ${devices} devices, ${pushers} of which push, ${window} in flight each`
 
-const metrics = ({ cpuPer }: Shape): Workload['metrics'] => [
+export const metrics = ({ cpuPer }: Shape): Workload['metrics'] => [
   compared('deliveries', '/s'),
   compared('pushes', '/s'),
   compared('server CPU', `µs/${cpuPer}`, 1),
@@ -69,7 +69,7 @@ const metrics = ({ cpuPer }: Shape): Workload['metrics'] => [
   busy('load busy')
 ]
 
-const row = (name: string, shape: Shape, open: Open): Row => ({
+export const row = (name: string, shape: Shape, open: Open): Row => ({
   name,
   async run(options) {
     const loop = new ClosedLoop()
@@ -157,7 +157,7 @@ const openHocuspocus: Open = async (shape, onSettled, { folder, seconds }) => {
 /** Made once a shape: every round sends the same edits to a new server. */
 const made = new Map<Shape, DeviceUpdates[][]>()
 
-function updatesOf(shape: Shape, seconds: number): DeviceUpdates[][] {
+export function updatesOf(shape: Shape, seconds: number): DeviceUpdates[][] {
   const known = made.get(shape)
   if (known !== undefined) return known
   const pushers = shape.accounts * shape.pushers
