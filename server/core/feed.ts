@@ -1,4 +1,4 @@
-import { decodeFrame, HubError, type Frame } from '../../protocol/index.ts'
+import { decodeFrame, HubError, type Frame, type HubFrame } from '../../protocol/index.ts'
 import type { Account, Follower } from './account.ts'
 import { LogReader } from './log-reader.ts'
 import { mustNotBeRevoked } from './policy.ts'
@@ -24,6 +24,9 @@ export interface FeedOutlet {
   atHead(): void
   end(error: HubError): void
 }
+
+/** Once for all who are told the same. */
+const decoded = new WeakMap<Uint8Array, HubFrame>()
 
 /** One device that reads its account's log, and says nothing: the same reader of the log as a session's, with another writer at its end. */
 export class Feed implements LiveSession, Follower {
@@ -112,7 +115,8 @@ export class Feed implements LiveSession, Follower {
   }
 
   #write(bytes: Uint8Array): void {
-    const frame = decodeFrame(bytes, 'hub')
+    let frame = decoded.get(bytes)
+    if (frame === undefined) decoded.set(bytes, (frame = decodeFrame(bytes, 'hub')))
     if (frame.kind === 'changes' || frame.kind === 'resync' || frame.kind === 'snapshot') this.#outlet.frame(frame)
   }
 

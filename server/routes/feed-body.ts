@@ -11,7 +11,6 @@ export interface FeedBodyEvents {
 export class FeedBody {
   readonly stream: ReadableStream<Uint8Array>
   #controller!: ReadableStreamDefaultController<Uint8Array>
-  readonly #encoder = new TextEncoder()
   #isClosed = false
 
   constructor(events: FeedBodyEvents) {
@@ -32,8 +31,8 @@ export class FeedBody {
     return Math.max(0, HIGH_WATER_BYTES - (this.#controller.desiredSize ?? 0))
   }
 
-  write(text: string): void {
-    if (!this.#isClosed) this.#controller.enqueue(this.#encoder.encode(text))
+  write(bytes: Uint8Array): void {
+    if (!this.#isClosed) this.#controller.enqueue(bytes)
   }
 
   close(): void {

@@ -15,6 +15,8 @@ const KEEP_ALIVE_MS = 15_000
 /** After which an `EventSource` comes back. */
 const RETRY_MS = 2_000
 
+const encoder = new TextEncoder()
+
 type Live = '' | 'long-poll' | 'sse'
 
 interface Query {
@@ -97,8 +99,8 @@ abstract class FeedAnswer implements FeedOutlet {
   /** Says why nothing follows. */
   protected abstract interrupt(error: HubError): void
 
-  protected write(text: string): void {
-    this.#body?.write(text)
+  protected write(text: string | Uint8Array): void {
+    this.#body?.write(typeof text === 'string' ? encoder.encode(text) : text)
   }
 
   /** Nothing more is written, or nobody reads it. */
@@ -188,6 +190,9 @@ class Page extends FeedAnswer {
   }
 }
 
+/** Once for all who are told the same: they are of one account, and at one cursor. */
+const events = new WeakMap<Frame<'changes'>, Uint8Array>()
+
 /** Server-sent events. @see https://html.spec.whatwg.org/multipage/server-sent-events.html */
 class Events extends FeedAnswer {
   readonly #clock: Clock
@@ -212,21 +217,26 @@ class Events extends FeedAnswer {
     if (frame.kind === 'resync') {
       const { code, epoch, cursor } = frame
       this.#cursor = cursor
-      this.#event('resync', JSON.stringify({ code, epoch, cursor }))
+      this.write(this.#event('resync', JSON.stringify({ code, epoch, cursor })))
     } else if (frame.kind === 'snapshot') {
-      this.#event('snapshot', `{"entries":[${frame.entries.map(changeJson).join(',')}],"isLast":${frame.isLast}}`, frame.isLast)
+      this.write(
+        this.#event('snapshot', `{"entries":[${frame.entries.map(changeJson).join(',')}],"isLast":${frame.isLast}}`, frame.isLast)
+      )
     } else {
       this.#cursor = frame.changes.at(-1)![0]
-      this.#event('changes', `[${frame.changes.map(changeJson).join(',')}]`, true)
+      let event = events.get(frame)
+      if (event === undefined)
+        events.set(frame, (event = encoder.encode(this.#event('changes', `[${frame.changes.map(changeJson).join(',')}]`, true))))
+      this.write(event)
     }
   }
 
   atHead(): void {
-    this.#event('live', '{}', true)
+    this.write(this.#event('live', '{}', true))
   }
 
   protected override interrupt({ code, message, retryAfterMs }: HubError): void {
-    this.#event('bye', JSON.stringify({ code, message, ...(retryAfterMs !== undefined && { retryAfterMs }) }))
+    this.write(this.#event('bye', JSON.stringify({ code, message, ...(retryAfterMs !== undefined && { retryAfterMs }) })))
   }
 
   protected override finish(): void {
@@ -235,8 +245,8 @@ class Events extends FeedAnswer {
   }
 
   /** @param isKept an `EventSource` that comes back goes on from here */
-  #event(name: string, data: string, isKept = false): void {
-    this.write(`${isKept ? `id: ${this.#epoch}:${this.#cursor}\n` : ''}event: ${name}\ndata: ${data}\n\n`)
+  #event(name: string, data: string, isKept = false): string {
+    return `${isKept ? `id: ${this.#epoch}:${this.#cursor}\n` : ''}event: ${name}\ndata: ${data}\n\n`
   }
 
   #keepAlive(): void {
