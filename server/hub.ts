@@ -41,6 +41,8 @@ const ADVICE =
 const MORE_CONNECTIONS = 1_000
 /** How often a hub that closes looks for connections without a request. */
 const SWEEP_MS = 20
+/** How long a hub that closes waits for answers to be read. */
+const UNREAD_MS = 3_000
 
 /** The hub on its store, without a door to the outside. */
 export interface OpenHub extends OperatorParts {
@@ -238,12 +240,17 @@ const listen = (server: Server, where: { path: string } | { host: string; port: 
     })
   })
 
-/** Takes no more requests, and waits for those under way. What was busy with one is idle after it, and would be kept open for the next. */
+/**
+ * Takes no more requests, and waits for those under way. What was busy with one is idle after it, and would be kept open for the next; who does not read
+ * its answer is cut off.
+ */
 function closed(server: Server): Promise<void> {
   return new Promise(resolve => {
     const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS)
+    const cut = setTimeout(() => server.closeAllConnections(), UNREAD_MS)
     server.close(() => {
       clearInterval(sweep)
+      clearTimeout(cut)
       resolve()
     })
   })

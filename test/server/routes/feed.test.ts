@@ -1,8 +1,14 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { ERRORS } from '../../../protocol/index.ts'
 import { Origin } from '../../../server/core/origin.ts'
 import { FAR_BEHIND_CHANGES } from '../../../server/core/floor.ts'
+import { serveHub } from '../../../server/hub.ts'
+import { loadConfig } from '../../../server/options.ts'
+import { recordingLogger } from '../../util/core-hub.ts'
+import { temporaryFolder } from '../../util/folder.ts'
 import { register, servingHub, type TestServingHub } from '../../util/serving-hub.ts'
 import { suite, type TestContext } from '../../util/suite.ts'
 
@@ -223,5 +229,25 @@ for (const live of ['', 'long-poll', 'sse'])
     assert.is((await get(`live=${live}`)).status, ERRORS['device-revoked'].http)
     await untilNoSession(hub)
   })
+
+test('a hub closes, although somebody does not read the answer that it was given', async context => {
+  const hub = await serveHub(
+    loadConfig({}, { dataFolder: temporaryFolder(context), port: '0', mapSizeGiB: '1' }),
+    recordingLogger()
+  )
+  const account = await hub.hub.ensureAccount('reader')
+  const { token, device } = await register(account, 'feed')
+  const writer = new Origin(device, '')
+  const value = 'x'.repeat(60_000)
+  // Far more than the system takes in for a socket that nobody reads.
+  await Promise.all(Array.from({ length: 400 }, (_, index) => account.perform(writer, 'setting.put', `s${index}`, { value })))
+  const { hostname, port } = new URL(hub.url)
+  const socket = connect(Number(port), hostname)
+  context.defer(() => void socket.destroy())
+  socket.on('error', () => undefined)
+  socket.write(`GET /api/v1/changes?limit=1000 HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer ${token}\r\n\r\n`)
+  await once(socket, 'readable')
+  await hub.close()
+})
 
 test.run()
