@@ -81,6 +81,10 @@ export class DocumentSession implements Follower {
     }
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
   /** Answers with what a state vector lacks. @throws HubError `bad-frame` */
   async give(stateVector: Uint8Array): Promise<void> {
     const update = encodeSince(await this.#load(), stateVector)
@@ -121,15 +125,17 @@ export class DocumentSession implements Follower {
     }
   }
 
-  /** The connection has sent what it held. */
-  drained(): void {
+  /** The connection has sent what it held. The promise, if there is one, says when the other end was given what it missed; it never rejects. */
+  drained(): Promise<void> | undefined {
     this.#cancelSlowTimer?.()
     this.#cancelSlowTimer = undefined
     this.#seat.tellMissed()
     const behind = this.#behind
-    if (behind === undefined || this.#isClosed) return
+    if (behind === undefined || this.#isClosed) return undefined
+    // Another document of the connection may have been quicker.
+    if (this.#parts.outlet.bufferedBytes >= HIGH_WATER_BYTES) return this.#watchSlowness()
     this.#behind = undefined
-    this.give(Y.encodeStateVector(behind)).catch((error: unknown) => this.#fault(error))
+    return this.give(Y.encodeStateVector(behind)).catch((error: unknown) => this.#fault(error))
   }
 
   end(reason: HubError): void {
@@ -189,16 +195,22 @@ export class DocumentSession implements Follower {
 
   /** What the connection cannot take now is given later out of the document, as one update. */
   #fallBehind(update: Uint8Array): void {
-    const { account, book, clock, outlet } = this.#parts
+    const { account, book, clock } = this.#parts
     if (this.#behind === undefined) {
       if (!account.documents.isLoaded(book)) return this.end(new HubError('slow', '', { retryAfterMs: 1_000 }))
       this.#behind = Y.decodeStateVector(Y.encodeStateVector(account.documents.use(book, clock.nowMs()).doc))
     }
     for (const [client, from] of Y.parseUpdateMeta(update).from)
       this.#behind.set(client, Math.min(from, this.#behind.get(client) ?? 0))
+    this.#watchSlowness()
+  }
+
+  /** A connection that stays full and lets nothing go is slow. */
+  #watchSlowness(): undefined {
+    const { clock, outlet } = this.#parts
     const { bufferedBytes } = outlet
     this.#cancelSlowTimer ??= clock.setTimer(SLOW_AFTER_MS, () => {
-      if (outlet.bufferedBytes < bufferedBytes) this.drained()
+      if (outlet.bufferedBytes < bufferedBytes) void this.drained()
       else this.end(new HubError('slow', '', { retryAfterMs: 1_000 }))
     })
   }

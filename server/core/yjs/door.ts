@@ -1,4 +1,4 @@
-import { ERRORS, type HubError } from '../../../protocol/index.ts'
+import { ACTIONS, ERRORS, type HubError } from '../../../protocol/index.ts'
 
 /** What documents are called on the wires of Yjs: `book/` and the book's id. */
 const BOOK = /^book\/([^/]+)$/
@@ -6,12 +6,13 @@ const BOOK = /^book\/([^/]+)$/
 /** Something is sent at least so often: providers leave a connection on which nothing comes for 30 seconds. */
 export const KEEP_ALIVE_MS = 20_000
 
-/** The book whose annotations a document name stands for. */
+/** The book whose annotations a document name stands for; undefined for what can be no book's. */
 export function bookOf(name: string): string | undefined {
   const found = BOOK.exec(name)?.[1]
   if (found === undefined) return undefined
   try {
-    return decodeURIComponent(found)
+    const book = decodeURIComponent(found)
+    return ACTIONS['annotation.update'].key.fault(book) === undefined ? book : undefined
   } catch {
     return undefined
   }

@@ -24,6 +24,8 @@ const PERMISSION_DENIED = 1
 const AUTHENTICATED = 2
 
 const MAX_DOCUMENTS = 64
+/** Every message to the provider begins with the name. The longest id of a book fits, with each character written as percents, and what stands behind the zero byte. */
+const MAX_NAME_LENGTH = 2_048
 
 /**
  * `@hocuspocus/provider` on one connection, which opens any number of books' annotation documents, each with a token of its own. Every message begins with
@@ -36,6 +38,8 @@ export class HocuspocusSession implements LiveSession {
   readonly #documents = new Map<string, DocumentSession>()
   #cancelSilenceTimer: () => void
   #cancelKeepAlive: () => void
+  #hasDrained = false
+  #isCatchingUp = false
   #isClosed = false
 
   constructor(connection: Connection, host: SessionHost) {
@@ -51,7 +55,7 @@ export class HocuspocusSession implements LiveSession {
     connection.listen({
       onFrame: bytes => this.#intake.receive(bytes),
       onDrain: () => {
-        for (const document of this.#documents.values()) document.drained()
+        void this.#catchUp()
         this.#intake.goOn()
       },
       onClose: () => this.#leave()
@@ -113,7 +117,8 @@ export class HocuspocusSession implements LiveSession {
       const outlet = this.#outlet(name)
       const document = await DocumentSession.open({ account, origin, book, outlet, clock: this.#host.clock })
       if (this.#isClosed) document.close()
-      else this.#documents.set(name, document)
+      // It may have been ended by itself, with its device, while it opened.
+      else if (!document.isClosed) this.#documents.set(name, document)
     } catch (error) {
       if (!(error instanceof HubError)) throw error
       this.#endDocument(name, error)
@@ -141,6 +146,18 @@ export class HocuspocusSession implements LiveSession {
     const isForGood = closeCodeOf(error) >= 4_400 && closeCodeOf(error) < 4_500
     if (isForGood) this.#send(worded(name, AUTH, PERMISSION_DENIED, error.message))
     if (!isForGood || this.#documents.size === 0) this.end(error)
+  }
+
+  /** Gives the documents what they missed, one after the other: each looks whether there is room left for it. */
+  async #catchUp(): Promise<void> {
+    this.#hasDrained = true
+    if (this.#isCatchingUp) return
+    this.#isCatchingUp = true
+    while (this.#hasDrained) {
+      this.#hasDrained = false
+      for (const document of this.#documents.values()) await document.drained()
+    }
+    this.#isCatchingUp = false
   }
 
   #drop(name: string): void {
@@ -217,7 +234,9 @@ const SYNC_STEPS = { [STEP_1]: 'since', [STEP_2]: 'state', [UPDATE]: 'update' } 
 function decode(bytes: Uint8Array): { name: string; message: Message } {
   try {
     const decoder = decoding.createDecoder(bytes)
-    return { name: decoding.readVarString(decoder), message: decodeMessage(decoder) }
+    const name = decoding.readVarString(decoder)
+    if (name.length > MAX_NAME_LENGTH) throw notUnderstood()
+    return { name, message: decodeMessage(decoder) }
   } catch {
     throw notUnderstood()
   }

@@ -46,7 +46,7 @@ export class YWebsocketSession implements LiveSession {
     connection.listen({
       onFrame: bytes => this.#intake.receive(bytes),
       onDrain: () => {
-        this.#document?.drained()
+        void this.#document?.drained()
         this.#intake.goOn()
       },
       onClose: () => this.#leave()

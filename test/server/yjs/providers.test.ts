@@ -218,9 +218,14 @@ for (const wire of WIRES) {
       assert.is(await open(context, wire, hub, token).closed(), code)
     })
 
-  test(`${wire}: a document of another name is refused with 4404`, async context => {
+  test(`${wire}: a document of a name that is no book's is refused with 4404`, async context => {
     const { hub, tokens } = await reader(context)
-    assert.is(await open(context, wire, hub, tokens[0]!, new Y.Doc(), 'notes/today').closed(), 4_404)
+    for (const name of ['notes/today', 'book/', 'book/%00', 'book/a%0Ab', `book/${'x'.repeat(129)}`, `book/${'x'.repeat(2_000)}`])
+      assert.is(await open(context, wire, hub, tokens[0]!, new Y.Doc(), name).closed(), 4_404)
+    assert.equal(
+      hub.logger.lines.filter(({ level }) => level === 'error'),
+      []
+    )
   })
 }
 
