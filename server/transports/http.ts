@@ -26,6 +26,8 @@ export type RequestHandler = (request: IncomingMessage, response: ServerResponse
 
 const MAX_BODY_BYTES = 65_536
 const REFUSED_WITHIN_MS = 5_000
+/** Sockets of requests on which nothing moves for so long are cut. No answer is waited for longer, and event streams say something more often. */
+const STALLED_MS = 60_000
 
 /** The hub's HTTP application, on which routes are mounted: errors in one form, bounded bodies, safe headers. */
 export function createHttpApp(
@@ -119,6 +121,8 @@ export function createHttpServer(
   )
   server.maxConnections = maxConnections
   server.maxHeadersCount = 64
+  // Who does not take its answer would hold it, and the socket, for as long as it likes.
+  server.timeout = STALLED_MS
   server.maxRequestsPerSocket = 1_000
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy())
