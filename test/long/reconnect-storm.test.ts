@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
 import { HubProcess } from '../util/hub-process.ts'
 import { canReadMemory, residentBytes } from '../util/resident-memory.ts'
@@ -27,12 +28,21 @@ test(`${CLIENTS} clients that come back at once after a kill are all back and ca
     client: `c${index}`
   }))
   defer(() => clients.forEach(({ wire }) => wire.close()))
+  let again = 0
   const connectAll = async (): Promise<number> => {
     const started = performance.now()
     await Promise.all(
       clients.map(async ({ wire, token, client }) => {
-        const { head } = await wire.connect(hub.url, token, client)
-        await wire.upTo(head)
+        for (let waitMs = 500; ; waitMs = Math.min(2 * waitMs, 30_000))
+          try {
+            const { head } = await wire.connect(hub.url, token, client)
+            return await wire.upTo(head)
+          } catch (error) {
+            // A busy machine leaves a connection lying until the hub gives it up. Clients try again, each after a time of its own.
+            if (wire.closeCode !== 1006) throw error
+            again += 1
+            await delay(Math.random() * waitMs)
+          }
       })
     )
     return performance.now() - started
@@ -65,7 +75,7 @@ test(`${CLIENTS} clients that come back at once after a kill are all back and ca
     for (const cursor of acked) assert.is(wire.changes[cursor - 1]?.[0], cursor)
   }
   const slowest = Math.round(Math.max(...times))
-  const figures = `all back within ${slowest} ms, memory ${Math.round(peak / 1_048_576)} MiB at most, ${Math.round(quiet / 1_048_576)} MiB when quiet`
+  const figures = `all back within ${slowest} ms, ${again} tried again, memory ${Math.round(peak / 1_048_576)} MiB at most, ${Math.round(quiet / 1_048_576)} MiB when quiet`
   process.stdout.write(`FIGURE: ${CLIENTS} clients back at once, ${ROUNDS} times: ${figures}\n`)
   assert.ok(peak < quiet * 2, figures)
   assert.ok(slowest < BACK_WITHIN_MS, figures)
