@@ -32,12 +32,12 @@ async function serve(config: Config): Promise<void> {
   const hub = await serveHub(config, logger)
   const stop = (signal: string): void => {
     logger.info({ signal }, 'stopping')
-    setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref()
+    setTimeout(() => process.exit(EXIT.failed), STOP_WITHIN_MS).unref()
     hub.close().then(
-      () => process.exit(0),
+      () => process.exit(EXIT.done),
       (error: unknown) => {
         logger.error({ err: error }, 'the stop failed')
-        process.exit(1)
+        process.exit(EXIT.failed)
       }
     )
   }
@@ -132,7 +132,7 @@ program
     const child = spawn(process.execPath, [...process.execArgv, main, ...(trace ? ['--trace'] : []), ...files], {
       stdio: 'inherit'
     })
-    child.once('exit', code => process.exit(code ?? 1))
+    child.once('exit', code => process.exit(code ?? EXIT.failed))
   })
 
 async function onlyAccount(config: Config): Promise<string> {
@@ -145,7 +145,7 @@ try {
   await program.parseAsync()
 } catch (error) {
   // Commander has printed what it had to say: help and the version, or what is wrong with the words.
-  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : EXIT.refused)
+  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? EXIT.done : EXIT.refused)
   process.stderr.write(`lectern: ${(error as Error).message}\n`)
   process.exit(exitCodeOf(error))
 }

@@ -1,5 +1,5 @@
 import { hash as argon2Hash, verify as argon2Verify } from '@node-rs/argon2'
-import { HubError } from '../../protocol/errors.ts'
+import { HubError } from '../../protocol/index.ts'
 
 /** argon2id with OWASP's least cost; each running hash holds `memoryCost` KiB. */
 const COST = { algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const

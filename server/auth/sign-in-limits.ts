@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { isIP, isIPv6 } from 'node:net'
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
-import { HubError } from '../../protocol/errors.ts'
+import { HubError } from '../../protocol/index.ts'
 import type { RandomBytes } from '../core/ports.ts'
 
 export interface SignInLimitOptions {

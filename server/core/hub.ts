@@ -47,7 +47,6 @@ export class Hub {
   readonly #parts: HubParts
   readonly #accounts = new Map<string, Promise<Account | undefined>>()
   readonly #sessions = new Set<LiveSession>()
-  /** Those that hold a document, by age. */
   readonly #accountHost: AccountHost
   readonly #sessionHost: SessionHost
   readonly #compactor: Compactor

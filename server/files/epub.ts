@@ -19,7 +19,7 @@ export interface EpubCover {
 export type CoverType = 'image/jpeg' | 'image/png' | 'image/gif' | 'image/webp'
 
 export interface EpubMetadata {
-  /** Ready to be put: within the limits of `bookFields`, and of an action's body with room to spare. */
+  /** Ready to be put: within the limits of a `book.put`, and of an action's body with room to spare. */
   readonly fields: BookFields
   /** Undefined when there is none, or it is no JPEG, PNG, GIF or WebP, or larger than 16 MiB. */
   readonly cover: EpubCover | undefined

@@ -1,20 +1,19 @@
+import { LIMITS } from '../../protocol/index.ts'
+
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
 /** How `identifier-type` names ISBNs: ONIX code list 5. */
 const ISBN_SCHEMES = ['isbn', '02', '15']
 
-/** Longer ones could not be keys of an action's map, and a shortened one would name something else. */
-const MAX_KEY_BYTES = 128
-
 /**
  * The key under which a book's identifiers keep what an EPUB says: `isbn:9780306406157`, `uuid:…`, `url:https://…`, or `epub:…` for all that
- * is its own. Undefined when it is empty or too long.
+ * is its own. Undefined when it is empty, or too long for a key of an action's map: a shortened one would name something else.
  *
  * @param scheme what the file says about the value's kind; empty when it says nothing
  */
 export function identifierKey(value: string, scheme: string): string | undefined {
   const key = keyOf(value.trim(), scheme.trim().toLowerCase())
-  return key !== undefined && Buffer.byteLength(key) <= MAX_KEY_BYTES ? key : undefined
+  return key !== undefined && Buffer.byteLength(key) <= LIMITS.maxMapKeyBytes ? key : undefined
 }
 
 function keyOf(value: string, scheme: string): string | undefined {

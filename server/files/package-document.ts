@@ -1,4 +1,4 @@
-import type { ActionBody } from '../../protocol/actions.ts'
+import type { ActionBody } from '../../protocol/index.ts'
 import { identifierKey } from './identifiers.ts'
 import { oneLine, plainText, TextBudget } from './text.ts'
 import type { XmlElement } from './xml.ts'

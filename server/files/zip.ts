@@ -1,7 +1,7 @@
 import { promisify } from 'node:util'
 import { inflateRaw } from 'node:zlib'
 import { fromBufferPromise, openPromise, type Entry, type ZipFile } from 'yauzl'
-import { HubError } from '../../protocol/errors.ts'
+import { HubError } from '../../protocol/index.ts'
 
 const inflate = promisify(inflateRaw)
 

@@ -7,7 +7,7 @@ import { Origin } from '../origin.ts'
 import type { LiveSession, SessionHost } from '../session.ts'
 import { decodeAwareness, encodeAwareness } from './awareness.ts'
 import { DocumentSession, type Outlet } from './document-session.ts'
-import { bookOf, closeCodeOf, KEEP_ALIVE_MS } from './door.ts'
+import { bookOf, closeCodeOf, isForGood, KEEP_ALIVE_MS } from './door.ts'
 
 /** The kinds of message. @see @hocuspocus/provider, types.ts */
 const SYNC = 0
@@ -143,9 +143,9 @@ export class HocuspocusSession implements LiveSession {
   /** Ends one document for good, or the whole connection when the provider is to come back. */
   #endDocument(name: string, error: HubError): void {
     this.#drop(name)
-    const isForGood = closeCodeOf(error) >= 4_400 && closeCodeOf(error) < 4_500
-    if (isForGood) this.#send(worded(name, AUTH, PERMISSION_DENIED, error.message))
-    if (!isForGood || this.#documents.size === 0) this.end(error)
+    const isFinal = isForGood(error)
+    if (isFinal) this.#send(worded(name, AUTH, PERMISSION_DENIED, error.message))
+    if (!isFinal || this.#documents.size === 0) this.end(error)
   }
 
   /** Gives the documents what they missed, one after the other: each looks whether there is room left for it. */
