@@ -1,4 +1,4 @@
-import type { Clock } from './ports.ts'
+import { nextTurn, type Clock } from './ports.ts'
 import type { RecordKey, Store } from './store.ts'
 
 const LOG_BYTES = 262_144
@@ -27,5 +27,3 @@ export async function countBytes(store: Store, clock: Clock, id: string, floor: 
     await nextTurn(clock)
   }
 }
-
-const nextTurn = (clock: Clock): Promise<void> => new Promise(resolve => clock.nextTurn(resolve))

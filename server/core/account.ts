@@ -21,8 +21,8 @@ import { Documents } from './documents/documents.ts'
 import type { Background } from './documents/steps.ts'
 import { Readers } from './floor.ts'
 import { fold, type RichNote } from './fold.ts'
-import { encodeKind, LogEnd } from './log-end.ts'
 import { changesOf, foldLogged, type LoggedChange } from './fold-log.ts'
+import { encodeKind, LogWriter } from './log-writer.ts'
 import { Origin } from './origin.ts'
 import { permits } from './policy.ts'
 import type { Clock } from './ports.ts'
@@ -87,7 +87,7 @@ export class Account {
   /** What it takes in the store, about; counted anew by whoever trims it. */
   heldBytes: number
   readonly #host: AccountHost
-  readonly #end: LogEnd
+  readonly #log: LogWriter
   #foldedTo: number
   #isStoringDue = false
   #isBroken = false
@@ -109,7 +109,7 @@ export class Account {
     })
     const folded = this.views.get('fold')
     this.#foldedTo = folded?.foldedTo ?? 0
-    this.#end = new LogEnd(log.head, folded?.timeUs ?? 0)
+    this.#log = new LogWriter(log.head, folded?.timeUs ?? 0)
     this.heldBytes = folded?.heldBytes ?? 0
     this.durableHead = log.head
     this.usedAtMs = host.clock.nowMs()
@@ -128,12 +128,12 @@ export class Account {
 
   /** The newest change that took effect here. */
   get head(): number {
-    return this.#end.head
+    return this.#log.head
   }
 
   /** True when nothing is gathered, on its way to the store, or kept from it. */
   get isSettled(): boolean {
-    return this.#commitsUnderWay === 0 && this.#end.turn.isEmpty
+    return this.#commitsUnderWay === 0 && this.#log.turn.isEmpty
   }
 
   /** The number that a client has reached; 0 for one that the hub never saw. */
@@ -183,7 +183,7 @@ export class Account {
     this.#guard(() => {
       const record = this.views.edit('clients', [origin.device, origin.client], newClient)
       confirm(record, confirmed)
-      const answers = this.#end.turn.answersFor(submitter)
+      const answers = this.#log.turn.answersFor(submitter)
       this.#host.wake(this)
       for (const action of actions) {
         const [number] = action
@@ -220,7 +220,7 @@ export class Account {
     const nowMs = this.#host.clock.nowMs()
     const origin = new Origin(key, '')
     const cursor = this.#guard(() =>
-      this.#append(origin, 0, Math.floor(nowMs), this.#end.nextTimeUs(nowMs), kind, key, body, encodeValue(body), note)
+      this.#append(origin, 0, Math.floor(nowMs), this.#log.nextTimeUs(nowMs), kind, key, body, encodeValue(body), note)
     )
     this.#isStoringDue = true
     if (kind === 'device.revoke')
@@ -236,7 +236,7 @@ export class Account {
 
   /** Runs `task` once everything submitted so far is durable. */
   whenDurable(task: () => void): void {
-    this.#end.turn.whenDurable.push(task)
+    this.#log.turn.whenDurable.push(task)
     this.#host.wake(this)
   }
 
@@ -249,7 +249,7 @@ export class Account {
   /** Hands over what was gathered, for one commit. */
   takeTurn(): { append: Append | undefined; writes: RecordWrite[]; turn: Turn } {
     if (!this.#isBroken && this.documents.turnEnds()) this.#isStoringDue = true
-    const turn = this.#end.takeTurn()
+    const turn = this.#log.takeTurn()
     this.#commitsUnderWay += 1
     const { runs } = turn
     const append = runs.length === 0 ? undefined : { account: this.id, epoch: this.epoch, after: runs[0]!.first - 1, runs }
@@ -332,7 +332,7 @@ export class Account {
     const context = {
       views: this.views,
       documents: this.documents,
-      at: { cursor: this.#end.head + 1, timeUs: this.#end.nextTimeUs(nowMs), device: origin.device },
+      at: { cursor: this.#log.head + 1, timeUs: this.#log.nextTimeUs(nowMs), device: origin.device },
       epoch: this.epoch,
       atMs: claimedMs,
       nowMs
@@ -356,9 +356,9 @@ export class Account {
     note: number | RichNote
   ): number {
     const { device, client } = origin
-    const cursor = this.#end.head + 1
+    const cursor = this.#log.head + 1
     fold(this.views, { cursor, timeUs, device, client, number, atMs, kind, key, body }, note)
-    this.#end.append(origin, number, atMs, timeUs, kind, key, bytes, note)
+    this.#log.append(origin, number, atMs, timeUs, kind, key, bytes, note)
     this.heldBytes += bytes.length + CHANGE_BYTES
     return cursor
   }
@@ -366,11 +366,11 @@ export class Account {
   #takeWrites(): RecordWrite[] {
     const isDue =
       this.#isStoringDue ||
-      this.#end.head - this.#foldedTo >= STORE_AFTER_CHANGES ||
+      this.#log.head - this.#foldedTo >= STORE_AFTER_CHANGES ||
       this.views.changedCount >= STORE_AFTER_RECORDS
     if (!isDue || this.#isBroken) return []
     this.#isStoringDue = false
-    const { head, timeUs } = this.#end
+    const { head, timeUs } = this.#log
     this.#foldedTo = head
     this.views.put('fold', [], { foldedTo: head, timeUs, heldBytes: this.heldBytes })
     return this.views.takeWrites()
@@ -379,7 +379,7 @@ export class Account {
   #foldAgain({ change, note }: LoggedChange, after: number): number {
     if (change.cursor <= after) return after
     foldLogged(this.views, change, note)
-    this.#end.timeUs = change.timeUs
+    this.#log.timeUs = change.timeUs
     this.heldBytes += encodeValue(change.body).length + CHANGE_BYTES
     return change.cursor
   }

@@ -1,7 +1,7 @@
 import { countBytes } from './account-size.ts'
 import type { Account } from './account.ts'
 import { isWhole, type Background } from './documents/steps.ts'
-import type { Clock, Logger } from './ports.ts'
+import { nextTurn, type Clock, type Logger } from './ports.ts'
 import { StoreDamage, type Store } from './store.ts'
 import { Views } from './views.ts'
 
@@ -100,7 +100,7 @@ export class Compactor {
     for (let last = 0; last !== account.floor && !this.#isStopped;) {
       last = account.floor
       account.floor = Math.max(last, await store.trim(account.id, target))
-      await this.#turn()
+      await nextTurn(this.#parts.clock)
     }
     const { floor, durableHead: head, heldBytes: before } = account
     const counted = await countBytes(store, clock, account.id, floor, head)
@@ -148,12 +148,8 @@ export class Compactor {
       for (const [book] of page) yield book
       if (page.length < PAGE_DOCUMENTS) return
       after = page.at(-1)![0]
-      await this.#turn()
+      await nextTurn(this.#parts.clock)
     }
-  }
-
-  #turn(): Promise<void> {
-    return new Promise(resolve => this.#parts.clock.nextTurn(resolve))
   }
 }
 

@@ -8,6 +8,9 @@ export interface Clock {
   setTimer(delayMs: number, task: () => void): () => void
 }
 
+/** Resolves in the next turn. */
+export const nextTurn = (clock: Clock): Promise<void> => new Promise(resolve => clock.nextTurn(resolve))
+
 /** Where ids and secrets come from. MUST be unpredictable in production. */
 export type RandomBytes = (count: number) => Uint8Array
 

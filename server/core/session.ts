@@ -21,7 +21,7 @@ import { LogReader } from './log-reader.ts'
 import { Origin } from './origin.ts'
 import { fitOneTurn, partsOf } from './parts.ts'
 import { mustNotBeRevoked, permits } from './policy.ts'
-import type { Clock, Logger } from './ports.ts'
+import { nextTurn, type Clock, type Logger } from './ports.ts'
 import { checkPlace, readPage } from './read.ts'
 import { Seats } from './seats.ts'
 import type { LargeDocuments } from './snapshot-reading.ts'
@@ -248,7 +248,7 @@ export class Session implements LiveSession, Follower, Submitter {
       await account.loadDocuments(part)
       if (this.#isClosed) return
       account.submit(origin, confirmed, part, this)
-      await new Promise<void>(resolve => this.#host.clock.nextTurn(resolve))
+      await nextTurn(this.#host.clock)
     }
   }
 

@@ -1,6 +1,6 @@
 import { encodeValue, LIMITS, snapshotFrame, type ChangeKind, type Plain, type WireChange } from '../../protocol/index.ts'
 import type { Account } from './account.ts'
-import type { Clock } from './ports.ts'
+import { nextTurn, type Clock } from './ports.ts'
 import { SEPARATOR } from './views.ts'
 
 /** Records read at once. */
@@ -55,7 +55,7 @@ export async function* snapshotFrames(
     if (bytes > 0 && bytes + encoded.length > LIMITS.changesFrameBytes) {
       if (account.head > account.durableHead) await account.settled()
       yield take(false)
-      await new Promise<void>(resolve => clock.nextTurn(resolve))
+      await nextTurn(clock)
     }
     entries.push(encoded)
     bytes += encoded.length

@@ -7,7 +7,7 @@ import { StoreDamage, type LogHead, type Store } from '../store.ts'
 import { Views } from '../views.ts'
 import { listAnnotations } from './annotations.ts'
 import { checkVersions } from './check-versions.ts'
-import { Document, hubOwner, type TailUpdate } from './document.ts'
+import { Document, tailUpdateOf, type TailUpdate } from './document.ts'
 
 /** The changes of one book's document that a log holds. */
 export interface DocumentUpdates {
@@ -87,14 +87,11 @@ async function readUpdates(
   const found = new Map<string, TailUpdate[]>(Array.from(books, book => [book, []]))
   for (let cursor = floor - 1; cursor < head;)
     for (const stored of await store.read(account, cursor, READ_BYTES)) {
-      for (const { change, note } of changesOf(stored)) {
+      for (const logged of changesOf(stored)) {
+        const { change } = logged
         if (change.cursor <= cursor) continue
         cursor = change.cursor
-        if (change.kind !== 'annotation.update') continue
-        const madeIn = typeof note === 'object' ? note.madeIn : undefined
-        const owner = madeIn === undefined ? change.device : hubOwner(madeIn)
-        const at = { cursor, timeUs: change.timeUs, device: change.device }
-        found.get(change.key)?.push({ update: change.body as unknown as Uint8Array, owner, at })
+        if (change.kind === 'annotation.update') found.get(change.key)?.push(tailUpdateOf(logged))
       }
     }
   return found

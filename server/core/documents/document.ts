@@ -1,5 +1,6 @@
 import * as Y from 'yjs'
 import { HubError, LIMITS } from '../../../protocol/index.ts'
+import type { LoggedChange } from '../fold-log.ts'
 import type { SnapshotRecord } from '../records.ts'
 import { inspectUpdate } from './gate.ts'
 import { applyInSteps, atOnce, isUpdateOf, type Steps } from './steps.ts'
@@ -25,7 +26,15 @@ const STEP_UPDATES = 32
  * The owner of the Yjs client id under which the hub edits for clients without Yjs. One for each epoch: a restored log may lack
  * edits that devices have, and the same clocks must not be given out twice.
  */
-export const hubOwner = (epoch: string): string => `@${epoch}`
+const hubOwner = (epoch: string): string => `@${epoch}`
+
+/** An `annotation.update` of the log. */
+export function tailUpdateOf({ change, note }: LoggedChange): TailUpdate {
+  const { cursor, timeUs, device, body } = change
+  const madeIn = typeof note === 'object' ? note.madeIn : undefined
+  const owner = madeIn === undefined ? device : hubOwner(madeIn)
+  return { update: body as Uint8Array, owner, at: { cursor, timeUs, device } }
+}
 
 /**
  * A book's annotation document in memory: its snapshot, with the log's updates since applied.

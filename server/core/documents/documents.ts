@@ -1,9 +1,9 @@
-import { decodeValue, decodeValues, HubError, type WireChange } from '../../../protocol/index.ts'
-import type { Note } from '../fold.ts'
+import { HubError } from '../../../protocol/index.ts'
+import { changesOf } from '../fold-log.ts'
 import type { AnnotationVersion } from '../records.ts'
 import { StoreTrimmed, type Store } from '../store.ts'
 import type { Views } from '../views.ts'
-import { Document, hubOwner, type TailUpdate } from './document.ts'
+import { Document, tailUpdateOf, type TailUpdate } from './document.ts'
 import { inTurns, type Background } from './steps.ts'
 
 /** What one account's documents may take in memory at once: so many, and so many bytes as encoded. */
@@ -226,20 +226,8 @@ export class Documents {
     const tail: TailUpdate[] = []
     while (tail.length < cursors.length) {
       const found = tail.length
-      for (const { run, notes } of await this.#host.store.read(this.#account, cursors[tail.length]! - 1, READ_BYTES)) {
-        const hubNotes = decodeValue(notes) as unknown as Note[]
-        for (const [index, value] of decodeValues(run).entries()) {
-          const [cursor, timeUs, device, , , , , , body] = value as unknown as WireChange
-          if (cursor !== cursors[tail.length]) continue
-          const note = hubNotes[index]
-          const madeIn = typeof note === 'object' ? note.madeIn : undefined
-          tail.push({
-            update: body as Uint8Array,
-            owner: madeIn === undefined ? device : hubOwner(madeIn),
-            at: { cursor, timeUs, device }
-          })
-        }
-      }
+      for (const stored of await this.#host.store.read(this.#account, cursors[tail.length]! - 1, READ_BYTES))
+        for (const logged of changesOf(stored)) if (logged.change.cursor === cursors[tail.length]) tail.push(tailUpdateOf(logged))
       if (tail.length === found) throw new Error(`the log of ${this.#account} lacks the change ${cursors[found]}`)
     }
     return tail

@@ -4,7 +4,7 @@ import type { Account, Follower } from '../account.ts'
 import { HIGH_WATER_BYTES } from '../log-reader.ts'
 import type { Origin } from '../origin.ts'
 import { mustNotBeRevoked } from '../policy.ts'
-import type { Clock } from '../ports.ts'
+import { nextTurn, type Clock } from '../ports.ts'
 import type { Presence, Seat } from '../presence.ts'
 
 /** Updates of one connection that may be taken in one turn of the event loop. */
@@ -103,7 +103,7 @@ export class DocumentSession implements Follower {
     this.#updatesInTurn += 1
     if (this.#updatesInTurn < UPDATES_PER_TURN) return undefined
     this.#updatesInTurn = 0
-    return new Promise(resolve => clock.nextTurn(resolve))
+    return nextTurn(clock)
   }
 
   /** Says something of a reader. @throws HubError `bad-request` */
@@ -165,7 +165,7 @@ export class DocumentSession implements Follower {
     const saves: Promise<boolean>[] = []
     for (const part of missing(update, doc)) {
       saves.push(this.#perform(part))
-      await new Promise<void>(resolve => this.#parts.clock.nextTurn(resolve))
+      await nextTurn(this.#parts.clock)
       if (this.#isClosed) return
     }
     this.#save(saves)

@@ -9,7 +9,7 @@ const encodedKinds = new Map<string, Uint8Array>(Object.keys({ ...ACTIONS, ...CH
 export const encodeKind = (kind: string): Uint8Array => encodedKinds.get(kind) ?? encodeName(kind)
 
 /** Where the log of an account goes on: its newest change, and the turn that the next one is gathered in. */
-export class LogEnd {
+export class LogWriter {
   /** The newest change, durable or not. */
   head: number
   timeUs: number
