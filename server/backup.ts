@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { constants, existsSync } from 'node:fs'
-import { chmod, copyFile, open, readdir, readFile, rename, stat, statfs } from 'node:fs/promises'
+import { chmod, copyFile, open, readdir, readFile, rename, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { checkFolder, FILES, STORE, type CheckReport } from './check.ts'
 import { newId } from './core/ids.ts'
-import { listBlobs } from './storage/check-blobs.ts'
 import { StoreDamage } from './core/store.ts'
+import { listBlobs } from './storage/check-blobs.ts'
 import { openForReading } from './storage/environment.ts'
 import { flushFolder, makeFolder } from './storage/files.ts'
+import { freeBytes } from './storage/free-space.ts'
 import { renewEpochs } from './storage/new-epochs.ts'
 import { trialOpen } from './storage/trial-open.ts'
 
@@ -64,7 +65,7 @@ export async function backUp(dataFolder: string, folder: string): Promise<Manife
   }
   await flushFile(join(folder, STORE))
   await copyFiles(dataFolder, folder)
-  const manifest = await checked(folder, STORE, madeAtMs, 'the backup')
+  const manifest = await soundManifest(folder, STORE, madeAtMs, 'the backup')
   await writeFlushed(join(folder, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`)
   return manifest
 }
@@ -80,20 +81,20 @@ export async function restore(folder: string, dataFolder: string, mapSizeBytes: 
   const manifest = await readManifest(folder)
   await makeEmpty(dataFolder, 'to restore into; a restore never overwrites')
   const store = join(folder, STORE)
-  mustBeSame(folder, manifest, await checked(folder, STORE, manifest.madeAtMs, 'the backup'))
+  mustBeSame(folder, manifest, await soundManifest(folder, STORE, manifest.madeAtMs, 'the backup'))
   await mustHaveRoom(dataFolder, (await stat(store)).size)
   const path = join(dataFolder, UNFINISHED)
   await copyFlushed(store, path)
   await copyFiles(folder, dataFolder)
   await renewEpochs(path, mapSizeBytes, () => newId(count => randomBytes(count)))
-  const restored = await checked(dataFolder, UNFINISHED, manifest.madeAtMs, 'what was restored')
+  const restored = await soundManifest(dataFolder, UNFINISHED, manifest.madeAtMs, 'what was restored')
   mustBeSame(folder, manifest, restored)
   await rename(path, join(dataFolder, STORE))
   await flushFolder(dataFolder)
   return restored
 }
 
-async function checked(folder: string, storeName: string, madeAtMs: number, what: string): Promise<Manifest> {
+async function soundManifest(folder: string, storeName: string, madeAtMs: number, what: string): Promise<Manifest> {
   const report = await checkFolder(folder, storeName)
   if (report.findings.length > 0) throw new BadCopy(`${what} in ${folder} is damaged, and MUST NOT be used`, report)
   const { accounts, changes, files, fileBytes } = report
@@ -124,9 +125,8 @@ async function makeEmpty(folder: string, purpose: string): Promise<void> {
 }
 
 async function mustHaveRoom(folder: string, bytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(folder)
-  if (bavail * bsize < bytes)
-    throw new RangeError(`${resolve(folder)} has room for ${bavail * bsize} bytes, and the store alone needs ${bytes}`)
+  const free = await freeBytes(folder)
+  if (free < bytes) throw new RangeError(`${resolve(folder)} has room for ${free} bytes, and the store alone needs ${bytes}`)
 }
 
 async function copyFiles(from: string, to: string): Promise<void> {

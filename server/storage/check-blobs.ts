@@ -2,10 +2,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-
-const NAME = /^[0-9a-f]{64}$/
-/** Where unfinished uploads are. */
-const TEMPORARY = 'tmp'
+import { BLOB_NAME, TEMPORARY } from './disk-blobs.ts'
 
 /** A file that is a blob by its name: where it stands below the folder, and its SHA-256. */
 export interface BlobFile {
@@ -23,7 +20,7 @@ export async function* listBlobs(folder: string, odd: (path: string) => void = (
     for (const second of await names(join(folder, first)))
       for (const name of await names(join(folder, first, second))) {
         const path = join(first, second, name)
-        if (NAME.test(name) && name.startsWith(first + second)) yield { path, sha256: name }
+        if (BLOB_NAME.test(name) && name.startsWith(first + second)) yield { path, sha256: name }
         else odd(path)
       }
   }

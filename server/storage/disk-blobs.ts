@@ -5,12 +5,15 @@ import { HubError } from '../../protocol/index.ts'
 import type { BlobInfo, BlobStore } from '../core/blobs.ts'
 import { flushFolder, makeFolder } from './files.ts'
 
-const NAME = /^[0-9a-f]{64}$/
+/** What a blob is called. */
+export const BLOB_NAME = /^[0-9a-f]{64}$/
+/** Where unfinished puts are, in the folder of blobs. */
+export const TEMPORARY = 'tmp'
 const CHUNK_BYTES = 65_536
 
 /** @throws HubError `bad-request` when `expected` is no SHA-256 */
 export function mustBeName(expected: string | undefined): void {
-  if (expected !== undefined && !NAME.test(expected))
+  if (expected !== undefined && !BLOB_NAME.test(expected))
     throw new HubError('bad-request', 'a SHA-256 is 64 lower-case hex digits', { field: 'sha256' })
 }
 
@@ -37,7 +40,7 @@ export class DiskBlobStore implements BlobStore {
 
   private constructor(folder: string) {
     this.#folder = folder
-    this.#temporary = join(folder, 'tmp')
+    this.#temporary = join(folder, TEMPORARY)
   }
 
   /** Makes the folder where it is missing, and removes what unfinished puts left behind. MUST have the folder to itself. */
@@ -70,7 +73,7 @@ export class DiskBlobStore implements BlobStore {
   }
 
   async stat(sha256: string): Promise<BlobInfo | undefined> {
-    if (!NAME.test(sha256)) return undefined
+    if (!BLOB_NAME.test(sha256)) return undefined
     try {
       return { sha256, sizeBytes: (await stat(this.#pathOf(sha256))).size }
     } catch (error) {
@@ -84,7 +87,7 @@ export class DiskBlobStore implements BlobStore {
   }
 
   async remove(sha256: string): Promise<boolean> {
-    if (!NAME.test(sha256)) return false
+    if (!BLOB_NAME.test(sha256)) return false
     const path = this.#pathOf(sha256)
     try {
       await rm(path)

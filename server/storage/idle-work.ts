@@ -1,5 +1,5 @@
 /** Work for when nothing else is going on: a slice at a time, with a pause behind each, until there is none left. */
-export class Background {
+export class IdleWork {
   readonly #idleMs: number
   readonly #pauseMs: number
   readonly #work: () => Promise<boolean>

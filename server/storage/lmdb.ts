@@ -3,13 +3,13 @@ import { basename, dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { Logger } from '../core/ports.ts'
 import type { Batch, LogHead, RecordKey, Store, StoredRun } from '../core/store.ts'
-import { Background } from './background.ts'
 import { openEnvironment, type Database } from './environment.ts'
 import { flushFolder, makeFolder } from './files.ts'
 import { checkHead } from './file-head.ts'
 import { LOG_LIMITS, Logs, type LogLimits, type Put, type Step } from './logs.ts'
 import { named } from './damage.ts'
 import { Flushes, type FlushTimes } from './flushes.ts'
+import { IdleWork } from './idle-work.ts'
 import { claim, inUse, release, type Owner } from './owner.ts'
 import { getRecord, rangeRecords, sealRecord } from './records.ts'
 
@@ -83,7 +83,7 @@ export class LmdbStore implements Store {
   readonly #owner: Owner
   readonly #onFatal: (error: Error) => void
   readonly #logs: Logs
-  readonly #background: Background
+  readonly #idleWork: IdleWork
   readonly #flushes: Flushes
   readonly #readerTimer: NodeJS.Timeout
   #state: 'open' | 'failed' | 'closed' = 'open'
@@ -100,8 +100,8 @@ export class LmdbStore implements Store {
   ) {
     this.#db = db
     this.#logs = new Logs(db, limits)
-    this.#background = new Background(idleMs, MOVE_PAUSE_MS, () => this.#move())
-    if (!this.#logs.isAtRest) this.#background.busy()
+    this.#idleWork = new IdleWork(idleMs, MOVE_PAUSE_MS, () => this.#move())
+    if (!this.#logs.isAtRest) this.#idleWork.busy()
     this.#path = path
     this.#owner = owner
     this.#onFatal = onFatal
@@ -175,7 +175,7 @@ export class LmdbStore implements Store {
     if (appends.length === 0 && writes.length === 0) return
     const step = named('the logs', () => this.#logs.plan(appends))
     const records = writes.map(sealRecord)
-    this.#background.busy()
+    this.#idleWork.busy()
     return this.#begin(step, records)
   }
 
@@ -208,7 +208,7 @@ export class LmdbStore implements Store {
     if (this.#state === 'closed') return
     this.#mustBeOpen()
     this.#state = 'closed'
-    this.#background.stop()
+    this.#idleWork.stop()
     clearInterval(this.#readerTimer)
     await this.#lastCommit
     this.#flushes.stop()
