@@ -82,8 +82,23 @@ test("the server's README lists every option as it is", () => {
   )
 })
 
-test('the lock file names no download host', () => {
-  assert.not.match(read('package-lock.json'), /"resolved"/)
+test("every source of the server stands in its folder's README", () => {
+  const folders = [
+    'server',
+    ...readdirSync(join(root, 'server'), { withFileTypes: true })
+      .filter(entry => entry.isDirectory())
+      .map(({ name }) => `server/${name}`)
+  ]
+  const missing = folders.flatMap(folder => {
+    const readme = read(join(folder, 'README.md'))
+    const files = readdirSync(join(root, folder)).filter(file => /\.(ts|js)$/.test(file))
+    return files.filter(file => !readme.includes(file)).map(file => join(folder, file))
+  })
+  assert.equal(missing, [])
+})
+
+test('no lock file names a download host', () => {
+  for (const folder of ['.', 'bench/peers']) assert.not.match(read(join(folder, 'package-lock.json')), /"resolved"/)
 })
 
 test.run()
