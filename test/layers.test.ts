@@ -29,7 +29,6 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'client/demo/': ['client/', 'protocol/', 'ws', 'yauzl', 'node:'],
   'bench/': [
     'bench/',
-    'client/',
     'server/',
     'protocol/',
     'yjs',
@@ -40,7 +39,6 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'ws',
     'socket.io',
     'socket.io-client',
-    'pino',
     '@hocuspocus',
     'node:'
   ]
