@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { constants, existsSync } from 'node:fs'
-import { chmod, copyFile, open, readdir, readFile, rename, stat } from 'node:fs/promises'
+import { chmod, copyFile, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { checkFolder, FILES, STORE, type CheckReport } from './check.ts'
 import { newId } from './core/ids.ts'
@@ -90,6 +90,7 @@ export async function restore(folder: string, dataFolder: string, mapSizeBytes: 
   const restored = await soundManifest(dataFolder, UNFINISHED, manifest.madeAtMs, 'what was restored')
   mustBeSame(folder, manifest, restored)
   await rename(path, join(dataFolder, STORE))
+  await rm(`${path}-lock`, { force: true })
   await flushFolder(dataFolder)
   return restored
 }

@@ -49,13 +49,16 @@ async function serve(config: Config): Promise<void> {
   const accounts = hub.directory.list()
   if (accounts.length === 0) accounts.push(await hub.directory.add(config.firstAccount))
   const [only] = accounts
-  if (accounts.length === 1 && (await hub.hub.ensureAccount(only!.id)).views.range('devices', [], '', 1).length === 0) {
+  const isFirstDevice =
+    accounts.length === 1 && (await hub.hub.ensureAccount(only!.id)).views.range('devices', [], '', 1).length === 0
+  if (isFirstDevice) {
     const { code, expiresAtMs } = hub.pairing.open(only!.id)
     const minutes = Math.round((expiresAtMs - Date.now()) / 60_000)
     lines.push(`Sign in the first device of "${only!.name}" with the pairing code ${code}, good once and for ${minutes} minutes.`)
   }
   const where = config.dataFolder === OPTIONS.dataFolder.default ? '' : ` --data ${quoted(resolve(config.dataFolder))}`
-  lines.push(`For another code: npx lectern device pair ${accounts.length === 1 ? quoted(only!.name) : 'NAME'}${where}`)
+  const command = `npx lectern device pair ${accounts.length === 1 ? quoted(only!.name) : 'NAME'}${where}`
+  lines.push(`${isFirstDevice ? 'For another code' : 'To sign in a device'}: ${command}`)
   process.stdout.write(`${lines.join('\n')}\n`)
 }
 

@@ -86,7 +86,7 @@ export const OPERATIONS = {
         changes: head - floor + 1,
         floor,
         head,
-        unfoldable: [...unfoldable]
+        ...(unfoldable.length > 0 && { unfoldable: [...unfoldable] })
       })
     }
     return rows

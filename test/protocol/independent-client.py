@@ -118,7 +118,10 @@ def main(url, code):
     body = json.dumps({"code": code, "name": "Python", "app": "independent-client 1"})
     web = http.client.HTTPConnection(host, port)
     web.request("POST", "/api/v1/pair", body, {"content-type": "application/json"})
-    signed_in = json.loads(web.getresponse().read())
+    answer = web.getresponse()
+    signed_in = json.loads(answer.read())
+    if answer.status != 200:
+        sys.exit(f"{signed_in['code']}: {signed_in['detail']}")
 
     live, seen, now_ms = Connection(host, port), {"changes": [], "accepted": [], "refused": []}, int(time.time() * 1000)
     live.send(HELLO, 1, signed_in["token"], "python-1", "", 0, "independent-client 1")
@@ -227,4 +230,6 @@ def follow(url, token, path):
     print(json.dumps({"said": said, "cursor": cursor, **state.__dict__}))
 
 
+if len(sys.argv) not in (3, 4):
+    sys.exit(__doc__)
 (main if len(sys.argv) == 3 else follow)(*sys.argv[1:])

@@ -116,9 +116,11 @@ test('a hub says where devices find it, and the command for another code works a
   shell.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
   await once(shell, 'close')
   assert.match(out, /^code=\w{4}-\w{4} /)
+  await hub.pair('reader', 'phone')
   await hub.kill()
   await hub.start(['--host', '0.0.0.0', '--public-url', 'https://lectern.example'])
   assert.match(hub.printed, /^Devices reach it at https:\/\/lectern.example$/m)
+  assert.match(hub.printed, /^To sign in a device: npx lectern device pair reader --data /m)
 })
 
 test('an empty variable counts as not set', () => {

@@ -64,6 +64,7 @@ test('a backup of a hub at work is sound and holds every action acked before; re
   const back = await lectern(['restore', backup, '--data', restored])
   assert.is(back.code, 0, back.out + back.err)
   rmSync(hub.dataFolder, { recursive: true })
+  assert.equal(readdirSync(restored).sort(), ['files', 'store'])
   const next = await start(context, new HubProcess(restored))
   const again = new WireClient()
   again.epoch = oldEpoch
