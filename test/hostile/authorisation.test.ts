@@ -240,6 +240,7 @@ const ROUTES: Readonly<Record<string, Verb>> = {
   'get /': 'sign-in',
   'get /healthz': 'sign-in',
   'get /readyz': 'sign-in',
+  'get /api/v1/changes': 'follow',
   'post /api/v1/pair': 'sign-in',
   'post /api/v1/sign-in': 'sign-in'
 }
@@ -266,7 +267,7 @@ async function http(url: string, method: string, path: string, token: string | u
   return { status: response.status, text: await response.text() }
 }
 
-test('over HTTP a token opens nothing: there are ways in, and no way to things or to commands', async context => {
+test('over HTTP a token opens the log of its own account: there are ways in, and no way to things or to commands', async context => {
   assert.equal(routesOfSource.sort(), Object.keys(ROUTES).sort(), 'a route has no row here')
   const { hub, accounts, tried } = await scene(context)
   const before = [accounts.ada, accounts.ben].map(stateOf)
@@ -290,10 +291,26 @@ test('over HTTP a token opens nothing: there are ways in, and no way to things o
       assert.is(answers.size, 1, `${method} ${path} is not the same for all`)
       assert.match([...answers][0]!, /^404 /, `${method} ${path}`)
     }
-  for (const [route] of Object.entries(ROUTES).filter(([route]) => route.startsWith('get'))) {
+  for (const [route] of Object.entries(ROUTES).filter(([route, verb]) => route.startsWith('get') && verb === 'sign-in')) {
     const answers = await Promise.all(tried.map(({ token }) => http(hub.url, 'GET', route.slice(4), token)))
     assert.equal(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size, 1, route)
     count += answers.length
+  }
+  for (const { actor, told, owner, token, name } of tried) {
+    const { status, text } = await http(hub.url, 'GET', '/api/v1/changes', token)
+    const answer = JSON.parse(text) as { code?: string; epoch?: string; cursor?: number }
+    count += 1
+    if (permits(actor, 'follow'))
+      assert.equal(
+        [status, answer.epoch, answer.cursor],
+        [200, accounts[owner as 'ada'].epoch, accounts[owner as 'ada'].durableHead],
+        name
+      )
+    else {
+      // Who says nothing at all on a connection is one without a token here.
+      const code = token === undefined ? 'unauthenticated' : told!
+      assert.equal([status, answer.code], [ERRORS[code].http, code], name)
+    }
   }
   assert.equal([accounts.ada, accounts.ben].map(stateOf), before)
   process.stdout.write(`FIGURE: ${count} cells over HTTP, each as the policy says\n`)
