@@ -12,13 +12,16 @@ interface ErrorRow {
   readonly http: number
   readonly retry: Retry
   readonly text: string
+  /** When to come back, where whoever raises the error knows nothing better. */
+  readonly retryAfterMs?: number
 }
 
-const row = (close: number, http: number, retry: Retry, text: string): ErrorRow => ({
+const row = (close: number, http: number, retry: Retry, text: string, retryAfterMs?: number): ErrorRow => ({
   close,
   http,
   retry,
-  text
+  text,
+  ...(retryAfterMs !== undefined && { retryAfterMs })
 })
 
 /** Every error that the hub can name, on every carrier. Close codes are RFC 6455's where one fits, else 4000 + the HTTP status. */
@@ -64,18 +67,19 @@ export const ERRORS = {
     'never',
     'this device has used too many client ids; keep one with the outbox, and pair the device anew'
   ),
-  'too-many-refused': row(1008, 429, 'backoff', 'too many actions in a row were refused'),
+  'too-many-refused': row(1008, 429, 'backoff', 'too many actions in a row were refused', 60_000),
   'rate-limited': row(4429, 429, 'backoff', 'too many tries; wait before the next'),
   overloaded: row(1013, 503, 'backoff', 'the hub is at its limit'),
   'storage-full': row(
     1013,
     507,
     'backoff',
-    'the disk is nearly full: nothing is taken until there is room again, and everything can still be read'
+    'the disk is nearly full: nothing is taken until there is room again, and everything can still be read',
+    15_000
   ),
-  slow: row(4408, 408, 'backoff', 'the connection did not take what it was sent; come back and catch up'),
+  slow: row(4408, 408, 'backoff', 'the connection did not take what it was sent; come back and catch up', 1_000),
   'shutting-down': row(1012, 503, 'backoff', 'the hub restarts'),
-  internal: row(1011, 500, 'backoff', 'the hub failed; its log says why')
+  internal: row(1011, 500, 'backoff', 'the hub failed; its log says why', 1_000)
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof ERRORS
@@ -95,6 +99,6 @@ export class HubError extends Error {
     super(detail === '' ? ERRORS[code].text : detail)
     this.code = code
     this.field = more.field ?? ''
-    this.retryAfterMs = more.retryAfterMs
+    this.retryAfterMs = more.retryAfterMs ?? ERRORS[code].retryAfterMs
   }
 }

@@ -47,6 +47,11 @@ export function createCarriers({ hub, logger, addressOf, allowedOrigins }: Carri
       if (admits(request)) transport.upgrade(request, socket, head, addressOf(request))
       else refuseUpgrade(socket, 403, 'Forbidden')
     }
+  const askForUpgrade: RequestHandler = (_request, response) =>
+    void answer(
+      response,
+      problem(new HubError('bad-request', 'this is a WebSocket: come with an upgrade, which a proxy may have taken away'))
+    )
   return {
     upgrades: {
       '/live': upgradeTo(live),
@@ -55,6 +60,9 @@ export function createCarriers({ hub, logger, addressOf, allowedOrigins }: Carri
       '/hocuspocus': upgradeTo(hocuspocus)
     },
     requests: {
+      '/live': askForUpgrade,
+      '/yjs/': askForUpgrade,
+      '/hocuspocus': askForUpgrade,
       [SOCKET_IO_PATH]: (request, response) => {
         if (admits(request)) socketIo.request(request, response, addressOf(request))
         else void answer(response, problem(new HubError('origin-refused')))

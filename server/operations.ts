@@ -30,6 +30,8 @@ interface Operation<A> {
 
 const operation = <A>(form: Shape<A>, run: Operation<A>['run']): Operation<A> => ({ arguments: form, run })
 
+/** Of eight characters at least: what is guessed is guessed from short ones. */
+const newPassword = str(256, 8)
 const name = key(128)
 /** The operator acts without a device's token; the log names it so. */
 const OPERATOR = new Origin('hub', 'operator', 'operator')
@@ -39,7 +41,7 @@ const open = async ({ hub, directory }: OperatorParts, account: string): Promise
 
 /** Everything that an operator can have done, in a running hub or, when none runs, in the store itself. */
 export const OPERATIONS = {
-  'account.add': operation(map({ account: name, password: opt(str(256, 1)) }), async ({ directory }, { account, password }) => {
+  'account.add': operation(map({ account: name, password: opt(newPassword) }), async ({ directory }, { account, password }) => {
     const entry = await directory.add(account, password)
     return { account: entry.name, id: entry.id }
   }),
@@ -51,7 +53,7 @@ export const OPERATIONS = {
       createdAtMs: entry.createdAtMs
     }))
   ),
-  'account.passwd': operation(map({ account: name, password: str(256, 1) }), async ({ directory }, { account, password }) => {
+  'account.passwd': operation(map({ account: name, password: newPassword }), async ({ directory }, { account, password }) => {
     await directory.setPassword(account, password)
     return {}
   }),

@@ -34,8 +34,9 @@ export async function registerDevice(
  * @throws HubError `not-found`
  */
 export async function revokeDevice(account: Account, device: string): Promise<void> {
-  if (account.views.get('devices', device) === undefined) throw new HubError('not-found', `there is no device ${device}`)
-  await account.write('device.revoke', device, {})
+  const known = account.views.get('devices', device)
+  if (known === undefined) throw new HubError('not-found', `there is no device ${device}`)
+  if (!known.revoked) await account.write('device.revoke', device, {})
 }
 
 /** Finds out whose token it is. A token of no account, of no device and with a wrong secret are told apart by nothing. */

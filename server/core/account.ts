@@ -278,14 +278,14 @@ export class Account {
 
   /** Lets work take effect. If it fails half-way, only the log of this account is stored from then on, and nothing more taken. */
   #guard<T>(work: () => T): T {
-    if (this.#isBroken) throw new HubError('internal', '', { retryAfterMs: 1_000 })
+    if (this.#isBroken) throw new HubError('internal')
     try {
       return work()
     } catch (error) {
       if (error instanceof HubError) throw error
       this.#isBroken = true
       this.#host.broken(this, error)
-      throw new HubError('internal', '', { retryAfterMs: 1_000 })
+      throw new HubError('internal')
     }
   }
 

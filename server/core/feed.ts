@@ -102,7 +102,7 @@ export class Feed implements LiveSession, Follower {
       cursor,
       wantsChanges: false,
       onFault: error => this.#fault(error),
-      onSlow: () => this.end(new HubError('slow', '', { retryAfterMs: 1_000 }))
+      onSlow: () => this.end(new HubError('slow'))
     })
     this.#device = device
     this.#account = account
@@ -123,6 +123,6 @@ export class Feed implements LiveSession, Follower {
   #fault(error: unknown): void {
     if (error instanceof HubError) return this.end(error)
     this.#host.logger.error({ err: error, device: this.device }, 'a feed failed')
-    this.end(new HubError('internal', '', { retryAfterMs: 1_000 }))
+    this.end(new HubError('internal'))
   }
 }

@@ -11,7 +11,6 @@ import { LargeDocuments } from './snapshot-reading.ts'
 import type { Store } from './store.ts'
 
 const SWEEP_INTERVAL_MS = 15_000
-const STORAGE_FULL_RETRY_MS = 15_000
 const DOCUMENT_IDLE_MS = 60_000
 /** With more than this many in memory, an account's documents leave sooner. */
 const MANY_DOCUMENTS = 100
@@ -90,7 +89,7 @@ export class Hub {
 
   /** @throws HubError `storage-full` while the hub is read-only */
   mustTakeWrites(): void {
-    if (this.isReadOnly) throw new HubError('storage-full', '', { retryAfterMs: STORAGE_FULL_RETRY_MS })
+    if (this.isReadOnly) throw new HubError('storage-full')
   }
 
   /** Takes a new connection, of someone not yet known who speaks Lectern's own protocol. */

@@ -124,7 +124,7 @@ export class Session implements LiveSession, Follower, Submitter {
       for (const [, code] of refused) if (code === 'bad-update') this.#badUpdatesInARow += 1
     }
     if (this.#refusedInARow > MAX_REFUSED_IN_A_ROW || this.#badUpdatesInARow > MAX_BAD_UPDATES_IN_A_ROW)
-      return this.end(new HubError('too-many-refused', '', { retryAfterMs: 60_000 }))
+      return this.end(new HubError('too-many-refused'))
     this.#intake.answered(accepted.length + refused.length)
   }
 
@@ -194,7 +194,7 @@ export class Session implements LiveSession, Follower, Submitter {
       cursor,
       wantsChanges,
       onFault: error => this.#fault(error),
-      onSlow: () => this.end(new HubError('slow', '', { retryAfterMs: 1_000 }))
+      onSlow: () => this.end(new HubError('slow'))
     })
     this.#member = {
       account,
@@ -284,7 +284,7 @@ export class Session implements LiveSession, Follower, Submitter {
   #fault(error: unknown): void {
     if (error instanceof HubError) return this.end(error)
     this.#host.logger.error({ err: error, account: this.#member?.account.id, device: this.device }, 'a session failed')
-    this.end(new HubError('internal', '', { retryAfterMs: 1_000 }))
+    this.end(new HubError('internal'))
   }
 
   /** The carrier failed to send. That concerns this session alone, whoever's turn it is. */

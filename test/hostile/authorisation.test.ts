@@ -277,8 +277,7 @@ test('over HTTP a token opens the log of its own account: there are ways in, and
     ...Object.keys(OPERATIONS).flatMap(name => [`/${name}`, `/api/v1/${name}`]),
     '/control.sock',
     '/store',
-    '/../store',
-    '/live'
+    '/../store'
   ]
   for (const path of paths)
     for (const method of ['GET', 'POST', 'DELETE']) {

@@ -79,6 +79,15 @@ for (const name of NAMES)
     assert.equal(row, MATRIX[name])
   })
 
+test('who asks for a live connection without an upgrade is told that it needs one', async context => {
+  const { url } = await servingHub(context)
+  for (const path of ['/live', '/yjs/book/emma', '/hocuspocus']) {
+    const answer = await fetch(url + path)
+    assert.is(answer.status, 400, path)
+    assert.match(((await answer.json()) as { detail: string }).detail, /WebSocket/)
+  }
+})
+
 test('who says nothing is sent away in time, on every carrier on which one has to say who one is', async context => {
   const { url } = await servingHub(context)
   const names = ['ws', 'socket.io by websocket', 'socket.io by polling', 'hocuspocus'] as const

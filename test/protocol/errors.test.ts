@@ -39,11 +39,12 @@ test('names that every object has are no error codes', () => {
   assert.ok(isErrorCode('slow'))
 })
 
-test('an error without words of its own has those of the table', () => {
+test('an error without words or a delay of its own has those of the table', () => {
   const error = new HubError('slow' satisfies ErrorCode)
   assert.is(error.message, ERRORS.slow.text)
   assert.is(error.field, '')
-  assert.is(error.retryAfterMs, undefined)
+  assert.is(error.retryAfterMs, ERRORS.slow.retryAfterMs)
+  assert.is(new HubError('bad-request').retryAfterMs, undefined)
   assert.ok(error instanceof Error && error.name === 'HubError')
 })
 

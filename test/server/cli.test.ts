@@ -86,7 +86,9 @@ test('commands say what they did, and the folder is closed to others', async con
   assert.is(statSync(hub.dataFolder).mode & 0o777, 0o700)
   const run = async (words: string[], typed = ''): Promise<string> => (await on(hub.dataFolder, words, { typed })).out
   assert.is(await run(['device', 'list', 'reader']), 'none\n')
-  assert.is(await run(['account', 'passwd', 'Reader'], 'secret\n'), 'The password of reader is set.\n')
+  const short = await on(hub.dataFolder, ['account', 'passwd', 'Reader'], { typed: 'secret\n' })
+  assert.match(short.err, /password: expected str 8/)
+  assert.is(await run(['account', 'passwd', 'Reader'], 'a longer secret\n'), 'The password of reader is set.\n')
   assert.match(await run(['device', 'pair', 'reader']), /^code=\w{4}-\w{4} {2}goodUntil=\S+Z {2}goodFor=once\n$/)
   const reading = await run(['device', 'pair', 'reader', '--read-only'])
   assert.match(reading, /^code=\w{4}-\w{4} {2}goodUntil=\S+Z {2}goodFor=once {2}allows=reading only\n$/)

@@ -197,7 +197,7 @@ export class DocumentSession implements Follower {
   #fallBehind(update: Uint8Array): void {
     const { account, book, clock } = this.#parts
     if (this.#behind === undefined) {
-      if (!account.documents.isLoaded(book)) return this.end(new HubError('slow', '', { retryAfterMs: 1_000 }))
+      if (!account.documents.isLoaded(book)) return this.end(new HubError('slow'))
       this.#behind = Y.decodeStateVector(Y.encodeStateVector(account.documents.use(book, clock.nowMs()).doc))
     }
     for (const [client, from] of Y.parseUpdateMeta(update).from)
@@ -211,12 +211,12 @@ export class DocumentSession implements Follower {
     const { bufferedBytes } = outlet
     this.#cancelSlowTimer ??= clock.setTimer(SLOW_AFTER_MS, () => {
       if (outlet.bufferedBytes < bufferedBytes) void this.drained()
-      else this.end(new HubError('slow', '', { retryAfterMs: 1_000 }))
+      else this.end(new HubError('slow'))
     })
   }
 
   #fault(error: unknown): void {
-    this.end(error instanceof HubError ? error : new HubError('internal', '', { retryAfterMs: 1_000 }))
+    this.end(error instanceof HubError ? error : new HubError('internal'))
   }
 }
 
