@@ -157,8 +157,8 @@ export const CHANGES = {
   'device.put': row(
     'device',
     deviceId,
-    map({ name: str(256), app: str(256), readOnly: bool }),
-    'A device was registered, or its description changed. Written by the hub.'
+    map({ name: str(256), app: str(256), readOnly: bool, disabled: opt(bool) }),
+    'A device was registered, or its description changed. While it is `disabled` it is not let in. Written by the hub.'
   ),
   'device.revoke': row('device', deviceId, map({}), 'A device was cut off for ever. Written by the hub.')
 } as const

@@ -33,6 +33,7 @@ export const ERRORS = {
   'hello-timeout': row(4408, 408, 'backoff', 'no hello came in time'),
   unauthenticated: row(4401, 401, 'refresh', 'the token or password is not valid; sign in again'),
   'device-revoked': row(4403, 403, 'never', 'this device was revoked; pair it again'),
+  'device-disabled': row(4403, 403, 'never', 'this device is disabled; enable it from another'),
   replaced: row(4409, 409, 'never', 'another connection of this client took its place'),
   forbidden: row(4403, 403, 'never', 'the token does not allow this'),
   'origin-refused': row(4403, 403, 'never', 'pages of this origin may not connect; add it to the allowed origins'),

@@ -59,14 +59,17 @@ export const OPERATIONS = {
   }),
   'device.list': operation(map({ account: name }), async (parts, { account }) => {
     const { views } = await open(parts, account)
-    return views.range('devices', [], '', 10_000).map(([device, { name, app, readOnly, revoked, registeredAtUs }]) => ({
-      device,
-      name,
-      app,
-      readOnly,
-      revoked,
-      registeredAtMs: Math.floor(registeredAtUs / 1_000)
-    }))
+    return views
+      .range('devices', [], '', 10_000)
+      .map(([device, { name, app, readOnly, disabled = false, revoked, registeredAtUs }]) => ({
+        device,
+        name,
+        app,
+        readOnly,
+        disabled,
+        revoked,
+        registeredAtMs: Math.floor(registeredAtUs / 1_000)
+      }))
   }),
   'device.revoke': operation(map({ account: name, device: name }), async (parts, { account, device }) => {
     await revokeDevice(await open(parts, account), device)

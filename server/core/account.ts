@@ -41,6 +41,8 @@ const READ_BYTES = 1_048_576
 export interface Follower {
   readonly device: string
   readonly client: string
+  /** Why its token lets nobody in any more; undefined while it does. */
+  refusal(): HubError | undefined
   /** One run: the `changes` frame that holds it, and the cursors of its first and last change. */
   deliver(frame: Uint8Array, first: number, last: number): void
   /** Ends its connection, naming the reason. */
@@ -207,26 +209,37 @@ export class Account {
     return cursor
   }
 
-  /** Appends a change that only the hub makes. Resolves with its cursor once it is durable. */
+  /**
+   * Appends a change that only the hub makes. Resolves with its cursor once it is durable.
+   * @param by the device that wanted it; the one that it is about when left out
+   */
   async write<K extends 'device.put' | 'device.revoke'>(
     kind: K,
     key: string,
     body: ChangeBody<K>,
-    secretHash?: Uint8Array
+    secretHash?: Uint8Array,
+    by = key
   ): Promise<number> {
     // A device is cut off whatever the disk says.
-    if (kind !== 'device.revoke') this.#host.mustTakeWrites()
+    if (kind !== 'device.revoke' && !('disabled' in body && body.disabled)) this.#host.mustTakeWrites()
     const note = secretHash === undefined ? 0 : { digest: 0, secretHash }
     const nowMs = this.#host.clock.nowMs()
-    const origin = new Origin(key, '')
+    const origin = new Origin(by, '')
     const cursor = this.#guard(() =>
       this.#append(origin, 0, Math.floor(nowMs), this.#log.nextTimeUs(nowMs), kind, key, body, encodeValue(body), note)
     )
     this.#isStoringDue = true
-    if (kind === 'device.revoke')
-      for (const follower of this.followers) if (follower.device === key) follower.end(new HubError('device-revoked'))
+    this.recheck(key)
     await this.settled()
     return cursor
+  }
+
+  /** Ends those connections of a device whose token lets nobody in any more. */
+  recheck(device: string): void {
+    for (const follower of this.followers) {
+      const reason = follower.device === device ? follower.refusal() : undefined
+      if (reason !== undefined) follower.end(reason)
+    }
   }
 
   /** Resolves once everything submitted so far is durable. */

@@ -1,7 +1,7 @@
 import { decodeFrame, HubError, type Frame, type HubFrame } from '../../protocol/index.ts'
-import type { Account, Follower } from './account.ts'
+import type { Follower } from './account.ts'
 import { LogReader } from './log-reader.ts'
-import { mustNotBeRevoked } from './policy.ts'
+import { mustBeLetIn, type Bearer } from './policy.ts'
 import type { LiveSession, SessionHost } from './session.ts'
 
 /** What of the log somebody asks for, and who that is. */
@@ -34,8 +34,7 @@ export class Feed implements LiveSession, Follower {
   readonly client = ''
   readonly #outlet: FeedOutlet
   readonly #host: SessionHost
-  #device = ''
-  #account: Account | undefined
+  #bearer: Bearer | undefined
   #log: LogReader | undefined
   #isClosed = false
 
@@ -46,12 +45,16 @@ export class Feed implements LiveSession, Follower {
   }
 
   get device(): string {
-    return this.#device
+    return this.#bearer?.device ?? ''
+  }
+
+  refusal(): HubError | undefined {
+    return this.#bearer?.refusal()
   }
 
   /** The newest cursor that can be read. */
   get head(): number {
-    return this.#account?.durableHead ?? 0
+    return this.#bearer?.account.durableHead ?? 0
   }
 
   deliver(frame: Uint8Array, first: number, last: number): void {
@@ -78,14 +81,15 @@ export class Feed implements LiveSession, Follower {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#log?.close()
-    this.#account?.followers.delete(this)
+    this.#bearer?.account.followers.delete(this)
     this.#host.closed(this)
   }
 
   async #open({ token, epoch, cursor }: FeedRequest): Promise<void> {
-    const { account, device } = await this.#host.authenticate(token)
+    const bearer = await this.#host.authenticate(token)
+    const { account, device } = bearer
     if (this.#isClosed) return
-    mustNotBeRevoked(account.views, device)
+    mustBeLetIn(bearer)
     const outlet = this.#outlet
     outlet.begin(account.epoch)
     const log = new LogReader({
@@ -104,8 +108,7 @@ export class Feed implements LiveSession, Follower {
       onFault: error => this.#fault(error),
       onSlow: () => this.end(new HubError('slow'))
     })
-    this.#device = device
-    this.#account = account
+    this.#bearer = bearer
     this.#log = log
     account.readers.came(device, this.client, log.begin(epoch), this.#host.clock.nowMs())
     account.followers.add(this)

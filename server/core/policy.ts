@@ -1,4 +1,5 @@
 import { HubError, type ActionKind, type ViewName } from '../../protocol/index.ts'
+import type { Account } from './account.ts'
 import type { Views } from './views.ts'
 
 /**
@@ -44,10 +45,25 @@ export const LEAST_ACTOR: { readonly [V in Verb]: Actor } = {
  */
 export const permits = (actor: Actor, verb: Verb): boolean => ACTORS.indexOf(actor) >= ACTORS.indexOf(LEAST_ACTOR[verb])
 
-/**
- * For who is about to follow an account: from then on a revocation ends it, but one may have come since its token was looked at.
- * @throws HubError `device-revoked`
- */
-export function mustNotBeRevoked(views: Views, device: string): void {
-  if (views.get('devices', device)?.revoked === true) throw new HubError('device-revoked')
+/** Why a device is not let in; undefined when it is. A device that there is not is `unauthenticated`. */
+export function refusalOfDevice(views: Views, device: string): HubError | undefined {
+  const record = views.get('devices', device)
+  if (record === undefined) return new HubError('unauthenticated')
+  if (record.revoked) return new HubError('device-revoked')
+  return record.disabled === true ? new HubError('device-disabled') : undefined
+}
+
+/** Whom a token stands for. */
+export interface Bearer {
+  readonly account: Account
+  readonly device: string
+  readonly readOnly: boolean
+  /** Why the token lets nobody in any more; undefined while it does. Whoever is about to follow the account asks once more: things may have changed since. */
+  refusal(): HubError | undefined
+}
+
+/** @throws HubError what `refusal` says */
+export function mustBeLetIn({ refusal }: Pick<Bearer, 'refusal'>): void {
+  const reason = refusal()
+  if (reason !== undefined) throw reason
 }

@@ -133,10 +133,11 @@ const publicPositionVersion = (device: string, { fields, atMs, cursor, timeUs }:
   { ...fields, device, atMs, cursor, changedAtUs: timeUs }
 ]
 
-const publicDevice = ({ name, app, readOnly, revoked, registeredAtUs }: DeviceRecord): Plain => ({
+const publicDevice = ({ name, app, readOnly, disabled = false, revoked, registeredAtUs }: DeviceRecord): Plain => ({
   name,
   app,
   readOnly,
+  disabled,
   revoked,
   registeredAtUs
 })

@@ -86,6 +86,8 @@ export interface DeviceRecord {
   /** SHA-256 of the token's secret. */
   readonly secretHash: Uint8Array
   readonly revoked: boolean
+  /** It is not let in until somebody enables it. */
+  readonly disabled?: boolean
   readonly registeredAtUs: number
   /** The newest change that touched it. */
   readonly cursor: number

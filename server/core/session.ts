@@ -20,7 +20,7 @@ import { Intake } from './intake.ts'
 import { LogReader } from './log-reader.ts'
 import { Origin } from './origin.ts'
 import { fitOneTurn, partsOf } from './parts.ts'
-import { mustNotBeRevoked, permits } from './policy.ts'
+import { mustBeLetIn, permits, type Bearer } from './policy.ts'
 import { nextTurn, type Clock, type Logger } from './ports.ts'
 import { checkPlace, readPage } from './read.ts'
 import { Seats } from './seats.ts'
@@ -49,8 +49,8 @@ export interface SessionHost {
   readonly logger: Logger
   readonly readings: DocumentReadings
   readonly largeDocuments: LargeDocuments
-  /** Who a token stands for. @throws HubError `unauthenticated`, `device-revoked` */
-  authenticate(token: string): Promise<{ account: Account; device: string; readOnly: boolean }>
+  /** Who a token stands for. @throws HubError `unauthenticated`, `device-revoked`, `device-disabled` */
+  authenticate(token: string): Promise<Bearer>
   /** @throws HubError `storage-full` while nothing may be written */
   mustTakeWrites(): void
   closed(session: LiveSession): void
@@ -59,6 +59,7 @@ export interface SessionHost {
 /** Who a session speaks for, once it has said hello. */
 interface Member {
   readonly account: Account
+  readonly bearer: Bearer
   readonly origin: Origin
   readonly log: LogReader
   readonly seats: Seats
@@ -99,6 +100,10 @@ export class Session implements LiveSession, Follower, Submitter {
 
   get client(): string {
     return this.#member?.origin.client ?? ''
+  }
+
+  refusal(): HubError | undefined {
+    return this.#member?.bearer.refusal()
   }
 
   get remote(): string {
@@ -173,7 +178,8 @@ export class Session implements LiveSession, Follower, Submitter {
       const spoken = `${MIN_PROTOCOL_VERSION} to ${PROTOCOL_VERSION}`
       throw new HubError('version-unsupported', `the hub speaks versions ${spoken}, not ${version}`)
     }
-    const { account, device, readOnly } = await this.#host.authenticate(token)
+    const bearer = await this.#host.authenticate(token)
+    const { account, device, readOnly } = bearer
     if (this.#isClosed) return
     if (!account.admits(device, client)) throw new HubError('too-many-clients')
     replace(account, device, client)
@@ -181,8 +187,8 @@ export class Session implements LiveSession, Follower, Submitter {
     const lastNumber = account.lastNumber(device, client)
     if (lastNumber > 0 && !account.isSettled) await account.settled()
     if (this.#isClosed) return
-    // It may have been revoked since its token was looked at; from here on it is among those whom that ends.
-    mustNotBeRevoked(account.views, device)
+    // It may have been cut off since its token was looked at; from here on it is among those whom that ends.
+    mustBeLetIn(bearer)
     this.#cancelHelloTimer()
     this.#host.logger.info({ account: account.id, device, agent, remote: this.remote }, 'signed in')
     const log = new LogReader({
@@ -198,6 +204,7 @@ export class Session implements LiveSession, Follower, Submitter {
     })
     this.#member = {
       account,
+      bearer,
       origin: new Origin(device, client, readOnly ? 'reader' : 'writer'),
       log,
       seats: new Seats(account, device, this.#connection)

@@ -67,8 +67,8 @@ export async function* snapshotFrames(
 /** The changes that would make the account as it is. */
 async function* entriesOf(account: Account, large: LargeDocuments): AsyncGenerator<WireChange> {
   const { views } = account
-  for (const [id, { name, app, readOnly, revoked, cursor, registeredAtUs }] of pages('devices')) {
-    yield entry(cursor, registeredAtUs, 'device.put', id, { name, app, readOnly })
+  for (const [id, { name, app, readOnly, disabled, revoked, cursor, registeredAtUs }] of pages('devices')) {
+    yield entry(cursor, registeredAtUs, 'device.put', id, { name, app, readOnly, ...(disabled === true && { disabled }) })
     if (revoked) yield entry(cursor, registeredAtUs, 'device.revoke', id, {})
   }
   for (const [id, { fields, identifiers, removed, cursor, changedAtUs }] of pages('books')) {

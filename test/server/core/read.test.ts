@@ -44,7 +44,7 @@ test('each view shows what was put', async () => {
   assert.equal(await client.list('annotations', 'b'), [['a', { note: 'n', createdAtMs: 8, updatedAtMs: 8 }]])
   assert.equal(await client.list('settings'), [['s', { value: [1, { two: null }], cursor: 5, changedAtUs: us[4] }]])
   assert.equal(await client.list('devices'), [
-    [device, { name: 'phone', app: 'test', readOnly: false, revoked: false, registeredAtUs: us[0] }]
+    [device, { name: 'phone', app: 'test', readOnly: false, disabled: false, revoked: false, registeredAtUs: us[0] }]
   ])
   const page = await client.read('books')
   assert.is(page.kind === 'view' && page.cursor, 5)
