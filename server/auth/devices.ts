@@ -108,7 +108,7 @@ export const authenticateToken: Authenticate = async (token, open) => {
     account,
     device,
     readOnly: record.readOnly,
-    refusal() {
+    refusal: () => {
       const now = account.views.get('devices', device)
       return now !== undefined && textOf(now.secretHash) !== secret
         ? new HubError('unauthenticated')

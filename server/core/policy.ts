@@ -59,7 +59,7 @@ export interface Bearer {
   readonly device: string
   readonly readOnly: boolean
   /** Why the token lets nobody in any more; undefined while it does. Whoever is about to follow the account asks once more: things may have changed since. */
-  refusal(): HubError | undefined
+  readonly refusal: () => HubError | undefined
 }
 
 /** @throws HubError what `refusal` says */
