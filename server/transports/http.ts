@@ -29,21 +29,24 @@ const REFUSED_WITHIN_MS = 5_000
 /** Sockets of requests on which nothing moves for so long are cut. No answer is waited for longer, and event streams say something more often. */
 const STALLED_MS = 60_000
 
-/** The hub's HTTP application, on which routes are mounted: errors in one form, bounded bodies, safe headers. */
+/**
+ * The hub's HTTP application, on which routes are mounted: errors in one form, bounded bodies, safe headers.
+ * @param ownBodies paths, and beginnings of paths, whose routes read bodies themselves, and MUST bound them
+ */
 export function createHttpApp(
   logger: Logger,
   addressOf: (request: IncomingMessage) => string,
-  allowedOrigins: readonly string[]
+  allowedOrigins: readonly string[],
+  ownBodies: readonly string[] = []
 ): HttpApp {
   const app: HttpApp = new Hono<HttpEnv>()
   app.use(secureHeaders())
   if (allowedOrigins.length > 0) app.use(cors({ origin: [...allowedOrigins], maxAge: 86_400 }))
-  app.use(
-    bodyLimit({
-      maxSize: MAX_BODY_BYTES,
-      onError: () => problem(new HubError('too-large', `the body is over ${MAX_BODY_BYTES} bytes`))
-    })
-  )
+  const limit = bodyLimit({
+    maxSize: MAX_BODY_BYTES,
+    onError: () => problem(new HubError('too-large', `the body is over ${MAX_BODY_BYTES} bytes`))
+  })
+  app.use((context, next) => (ownBodies.some(path => context.req.path.startsWith(path)) ? next() : limit(context, next)))
   // A page can post a form anywhere, without asking: what CORS keeps from it is the answer, not the deed.
   app.use(async ({ env, req }, next) => {
     if (req.method !== 'GET' && req.method !== 'HEAD' && !isOriginAllowed(env.incoming, allowedOrigins))
