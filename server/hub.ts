@@ -17,6 +17,7 @@ import type { BlobStore } from './core/blobs.ts'
 import { Hub } from './core/hub.ts'
 import type { Logger } from './core/ports.ts'
 import { StoreDamage, type Store } from './core/store.ts'
+import { mountPinakes } from './dialects/pinakes/index.ts'
 import { EXIT } from './exit-codes.ts'
 import type { OperatorParts } from './operations.ts'
 import type { Config } from './options.ts'
@@ -165,6 +166,7 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
     randomBytes: count => randomBytes(count)
   })
   mountFeed(app, hub, systemClock)
+  mountPinakes(app, { hub, clock: systemClock, logger, randomBytes: count => randomBytes(count) })
   const carriers = createCarriers({ hub, logger, addressOf, allowedOrigins: config.allowedOrigins })
   const server = createHttpServer(app, carriers.upgrades, config.maxSessions + MORE_CONNECTIONS, carriers.requests)
   const control = createServer(controlListener(open, logger))

@@ -22,6 +22,15 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'node:'
   ],
   'server/routes/': ['server/routes/', 'server/auth/', 'server/core/', 'server/transports/http.ts', 'protocol/'],
+  'server/dialects/': [
+    'server/dialects/',
+    'server/core/',
+    'server/auth/',
+    'server/transports/http.ts',
+    'protocol/',
+    'hono',
+    '@hono/zod-openapi'
+  ],
   'server/': ['server/', 'protocol/', 'commander', 'pino', 'tsx', 'node:'],
   'client/': ['client/', 'protocol/', 'yjs'],
   'client/node.ts': ['client/'],

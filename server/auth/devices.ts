@@ -73,6 +73,7 @@ export async function updateDevice(account: Account, device: string, update: Dev
   const known = deviceOf(account, device)
   const { name = known.name, app = known.app, disabled = known.disabled === true } = update
   checked('bad-request', map(deviceDescription), { name, app }, 'device')
+  if (name === known.name && app === known.app && disabled === (known.disabled === true)) return
   await account.write('device.put', device, describe({ ...known, name, app, disabled }), undefined, by)
 }
 

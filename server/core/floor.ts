@@ -51,6 +51,16 @@ export class Readers {
     this.#isChanged = true
   }
 
+  /** A client reads on from `cursor`. That is no word about how far it keeps the log; but it may be that it needs to have it again. */
+  reads(device: string, client: string, cursor: number, nowMs: number): void {
+    this.came(device, client, Math.min(cursor, this.ackedBy(device, client) ?? cursor), nowMs)
+  }
+
+  /** How far a client has said that it has got; undefined when nothing is known of it. */
+  ackedBy(device: string, client: string): number | undefined {
+    return this.#readers.get(nameOf(device, client))?.cursor
+  }
+
   /** It has got further. */
   acked(device: string, client: string, cursor: number, nowMs: number): void {
     const reader = this.#readers.get(nameOf(device, client))

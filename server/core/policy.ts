@@ -10,8 +10,8 @@ export const ACTORS = ['stranger', 'reader', 'writer', 'operator'] as const
 
 export type Actor = (typeof ACTORS)[number]
 
-/** Everything that can be asked of a hub: the kinds of action, the views, following the log, a way in, and operators' commands. */
-export type Verb = ActionKind | ViewName | 'follow' | 'sign-in' | 'operate'
+/** Everything that can be asked of a hub: the kinds of action, the views, following the log, an account's devices, a way in, and operators' commands. */
+export type Verb = ActionKind | ViewName | 'follow' | 'manage-devices' | 'sign-in' | 'operate'
 
 /** Who may ask for it at least. */
 export const LEAST_ACTOR: { readonly [V in Verb]: Actor } = {
@@ -35,6 +35,7 @@ export const LEAST_ACTOR: { readonly [V in Verb]: Actor } = {
   settings: 'reader',
   devices: 'reader',
   follow: 'reader',
+  'manage-devices': 'writer',
   'sign-in': 'stranger',
   operate: 'operator'
 }

@@ -4,6 +4,7 @@ import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { cors } from 'hono/cors'
+import { HTTPException } from 'hono/http-exception'
 import { secureHeaders } from 'hono/secure-headers'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { ERRORS, HubError } from '../../protocol/index.ts'
@@ -60,23 +61,27 @@ export function createHttpApp(
   app.notFound(() => problem(new HubError('not-found')))
   app.onError(error => {
     if (error instanceof HubError) return problem(error)
+    if (error instanceof HTTPException) return problem(new HubError('bad-request', error.message))
     logger.error({ err: error }, 'a request failed')
     return problem(new HubError('internal'))
   })
   return app
 }
 
-/** The token of a request: in the `authorization` header, or as `?token=` for what cannot send one, such as an `EventSource` or a WebSocket of a browser. */
-export function tokenOf({ url = '', headers }: IncomingMessage): string {
-  const bearer = /^Bearer (\S+)$/i.exec(headers.authorization ?? '')?.[1]
-  return bearer ?? new URLSearchParams(url.split('?', 2)[1]).get('token') ?? ''
-}
+/** The token in the `authorization` header of a request; empty when there is none. */
+export const bearerTokenOf = ({ headers }: IncomingMessage): string =>
+  /^Bearer (\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? ''
+
+/** The token of a request: in its header, or as `?token=` for what cannot send one, such as an `EventSource` or a WebSocket of a browser. */
+export const tokenOf = (request: IncomingMessage): string =>
+  bearerTokenOf(request) || (new URLSearchParams((request.url ?? '').split('?', 2)[1]).get('token') ?? '')
 
 /** An error as HTTP answers it. @see RFC 9457 */
 export function problem({ code, message, field, retryAfterMs }: HubError): Response {
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
   if (retryAfterMs !== undefined) headers['retry-after'] = String(Math.ceil(retryAfterMs / 1_000))
   const status = ERRORS[code].http as ContentfulStatusCode
+  if (status === 401) headers['www-authenticate'] = 'Bearer'
   const body = {
     type: 'about:blank',
     title: ERRORS[code].text,

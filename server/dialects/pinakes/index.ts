@@ -1,0 +1,40 @@
+import { OpenAPIHono } from '@hono/zod-openapi'
+import type { Hub } from '../../core/hub.ts'
+import type { Clock, Logger, RandomBytes } from '../../core/ports.ts'
+import type { HttpApp } from '../../transports/http.ts'
+import { authenticated, type PinakesEnv } from './auth.ts'
+import { mountDevices } from './devices.ts'
+import { refuseFaults, type PinakesApp } from './shapes.ts'
+
+/** What the dialect uses of the hub. */
+export interface PinakesParts {
+  readonly hub: Hub
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly randomBytes: RandomBytes
+}
+
+const INFO = {
+  openapi: '3.1.0',
+  info: {
+    title: 'Lectern',
+    version: '1',
+    description: "The hub's native REST: devices, changes, conflicts and files of one account."
+  },
+  security: [{ bearer: [] }]
+}
+
+/** The hub's native REST: `/api/v1/sync/…`, and the same at `/api/sync/…`. Its OpenAPI document is `/api/v1/openapi.json`. */
+export function mountPinakes(app: HttpApp, parts: PinakesParts): void {
+  const sync: PinakesApp = new OpenAPIHono<PinakesEnv>({ defaultHook: refuseFaults })
+  sync.use(authenticated(parts.hub))
+  mountDevices(sync, parts)
+  app.route('/api/v1/sync', sync)
+  app.route('/api/sync', sync)
+
+  const documented = new OpenAPIHono()
+  documented.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' })
+  documented.route('/api/v1/sync', sync)
+  let document: object | undefined
+  app.get('/api/v1/openapi.json', context => context.json((document ??= documented.getOpenAPI31Document(INFO))))
+}
