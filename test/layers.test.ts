@@ -10,7 +10,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'server/core/': ['server/core/', 'protocol/', 'yjs', 'y-protocols', 'lib0'],
   'server/storage/': ['server/storage/', 'server/core/', 'protocol/', 'lmdb', 'node:'],
   'server/auth/': ['server/auth/', 'server/core/', 'protocol/', '@node-rs/argon2', 'rate-limiter-flexible', 'node:'],
-  'server/files/': ['server/files/', 'protocol/', 'yauzl', 'saxes', 'node:'],
+  'server/files/': ['server/files/', 'server/core/', 'protocol/', 'yauzl', 'saxes', 'node:'],
   'server/transports/': [
     'server/transports/',
     'server/core/',

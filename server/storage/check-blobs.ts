@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BLOB_NAME, TEMPORARY } from './disk-blobs.ts'
+import { BLOB_NAME, PARTIALS, TEMPORARY } from './disk-blobs.ts'
 
 /** A file that is a blob by its name: where it stands below the folder, and its SHA-256. */
 export interface BlobFile {
@@ -11,12 +11,12 @@ export interface BlobFile {
 }
 
 /**
- * Every blob in a folder of them; none when there is no such folder.
+ * Every blob in a folder of them, without what is yet to become one; none when there is no such folder.
  * @param odd told of each file that is none
  */
 export async function* listBlobs(folder: string, odd: (path: string) => void = () => undefined): AsyncGenerator<BlobFile> {
   for (const first of await names(folder)) {
-    if (first === TEMPORARY) continue
+    if (first === TEMPORARY || first === PARTIALS) continue
     for (const second of await names(join(folder, first)))
       for (const name of await names(join(folder, first, second))) {
         const path = join(first, second, name)

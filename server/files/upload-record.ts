@@ -1,0 +1,50 @@
+import { decodeValue, encodeValue, type Plain } from '../../protocol/index.ts'
+import type { RecordKey } from '../core/store.ts'
+
+/** What a client wants to upload, and where to. */
+export interface UploadFacts {
+  /** The file's path. */
+  readonly path: string
+  readonly sizeBytes: number
+  /** SHA-256 of all its bytes, 64 lower-case hex digits. */
+  readonly sha256: string
+  /** Every chunk has so many bytes, but for the last. */
+  readonly chunkBytes: number
+  /** SHA-256 of the content that the client saw at the path; absent when it saw none. */
+  readonly base?: string
+  /** When the file was changed, by the client's word. */
+  readonly mtimeMs?: number
+}
+
+/**
+ * How far an upload is: chunks arrive; all of them are there and are the bytes that were announced; the file is at its path. From `verified` on nothing can be
+ * taken back: a hub that is killed goes on with it.
+ */
+export type UploadState = 'receiving' | 'verified' | 'done'
+
+/** What came of a finished upload, for whoever asks for it again. */
+export type UploadOutcome = { readonly [name: string]: Plain }
+
+/** An upload as the store keeps it. */
+export interface UploadRecord extends UploadFacts {
+  readonly id: string
+  readonly account: string
+  /** The device that opened it: where its changes come from. */
+  readonly device: string
+  readonly state: UploadState
+  readonly expiresAtMs: number
+  /** Which chunks are on disk. */
+  readonly received: Uint8Array
+  readonly outcome?: UploadOutcome
+}
+
+/** Records of no account stand under the empty name; those of one account's uploads stand together. */
+export const UPLOADS: RecordKey = ['', 'uploads']
+
+export const uploadKey = ({ account, id }: { account: string; id: string }): RecordKey => [...UPLOADS, account, id]
+
+export const encodeUpload = (record: UploadRecord): Uint8Array => encodeValue(record as unknown as Plain)
+
+export const decodeUpload = (bytes: Uint8Array): UploadRecord => decodeValue(bytes) as unknown as UploadRecord
+
+export const chunkCount = ({ sizeBytes, chunkBytes }: UploadFacts): number => Math.ceil(sizeBytes / chunkBytes)

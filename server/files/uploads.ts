@@ -1,0 +1,386 @@
+import { checked, HubError, LIMITS, map, number, opt, str, uint } from '../../protocol/index.ts'
+import type { BlobStore } from '../core/blobs.ts'
+import { newId } from '../core/ids.ts'
+import type { Clock, Logger, RandomBytes } from '../core/ports.ts'
+import type { RecordKey, RecordWrite, Store } from '../core/store.ts'
+import { Upload, type ChunkBody } from './upload.ts'
+import {
+  chunkCount,
+  decodeUpload,
+  encodeUpload,
+  uploadKey,
+  UPLOADS,
+  type UploadFacts,
+  type UploadOutcome,
+  type UploadRecord,
+  type UploadState
+} from './upload-record.ts'
+
+/** The bounds of uploads. */
+export const UPLOAD_LIMITS = {
+  maxFileBytes: 64 * 2 ** 30,
+  minChunkBytes: 65_536,
+  maxChunkBytes: 64 * 2 ** 20,
+  /** What a client gets that asks for nothing. */
+  chunkBytes: 8 * 2 ** 20,
+  /** Which of them are there is written with each chunk. */
+  maxChunks: 8_192,
+  maxOpenPerAccount: 64,
+  /** Chunks of one account that come in at once. */
+  maxArrivingPerAccount: 32,
+  /** An upload to which nothing came for so long is gone. */
+  expiresAfterMs: 86_400_000,
+  /** What came of a finished upload can be asked again for so long. */
+  keepsOutcomeMs: 3_600_000
+} as const
+
+const SWEEP_INTERVAL_MS = 600_000
+const PAGE = 1_000
+
+const sha256 = str(64, 64)
+const request = map({
+  path: str(LIMITS.maxFrameBytes),
+  sizeBytes: number(0, UPLOAD_LIMITS.maxFileBytes),
+  sha256,
+  chunkBytes: opt(number(UPLOAD_LIMITS.minChunkBytes, UPLOAD_LIMITS.maxChunkBytes)),
+  base: opt(sha256),
+  mtimeMs: opt(uint)
+})
+
+/** Who uploads. */
+export interface Uploader {
+  readonly account: string
+  readonly device: string
+}
+
+/** What a client asks for when it begins. */
+export type UploadRequest = Omit<UploadFacts, 'chunkBytes'> & { readonly chunkBytes?: number }
+
+/** How far an upload is. */
+export interface UploadStatus extends UploadFacts {
+  readonly id: string
+  readonly state: UploadState
+  readonly receivedBytes: number
+  /** Chunks that are not there yet, in order. */
+  readonly missing: readonly number[]
+  readonly expiresAtMs: number
+  readonly outcome?: UploadOutcome
+}
+
+export interface UploadParts {
+  readonly store: Store
+  readonly blobs: BlobStore
+  readonly clock: Clock
+  readonly randomBytes: RandomBytes
+  readonly logger: Logger
+  /** What the contents and the open uploads of one account may take together. */
+  readonly maxAccountBytes: number
+  /** Room on the disk that is to stay free. */
+  readonly minFreeBytes: number
+  freeBytes(): Promise<number>
+  /** What the contents of an account take. */
+  contentBytes(account: string): Promise<number>
+  /**
+   * Puts the file, whose content is a blob by now, at its path. It MUST come to the same when it is called again for the same upload.
+   * @throws HubError when the file is refused
+   */
+  publish(upload: UploadRecord): Promise<UploadOutcome>
+  /** @throws HubError `storage-full` */
+  mustTakeWrites(): void
+}
+
+/** Uploads in chunks that go on after anything: a broken line, a restarted hub, another day. */
+export class Uploads {
+  readonly #parts: UploadParts
+  /** Those that are not done, by id. */
+  readonly #uploads = new Map<string, Upload>()
+  readonly #finishing = new Map<string, Promise<UploadOutcome>>()
+  #cancelSweep: () => void = () => undefined
+
+  private constructor(parts: UploadParts) {
+    this.#parts = parts
+  }
+
+  /** Goes on with what the last hub left: records without bytes and bytes without a record are cleared away. MUST have the blobs to itself. */
+  static async open(parts: UploadParts): Promise<Uploads> {
+    const uploads = new Uploads(parts)
+    await uploads.#recover()
+    uploads.#goOn()
+    uploads.#sweepLater()
+    return uploads
+  }
+
+  /**
+   * Begins an upload.
+   * @throws HubError `bad-request`, `quota-exceeded`, `storage-full`
+   */
+  async begin({ account, device }: Uploader, asked: UploadRequest): Promise<UploadStatus> {
+    const { blobs, clock, randomBytes } = this.#parts
+    const facts = { chunkBytes: UPLOAD_LIMITS.chunkBytes, ...checked('bad-request', request, asked, 'upload') }
+    mustBeSound(facts)
+    this.#parts.mustTakeWrites()
+    const [contentBytes, freeBytes] = await Promise.all([this.#parts.contentBytes(account), this.#parts.freeBytes()])
+    this.#mustFit(account, facts.sizeBytes, contentBytes, freeBytes)
+    const record: UploadRecord = {
+      ...facts,
+      id: newId(randomBytes),
+      account,
+      device,
+      state: 'receiving',
+      expiresAtMs: Math.floor(clock.nowMs()) + UPLOAD_LIMITS.expiresAfterMs,
+      received: new Uint8Array(Math.ceil(chunkCount(facts) / 8))
+    }
+    const upload = this.#add(record)
+    try {
+      await asFull(blobs.partials.create(record.id, record.sizeBytes))
+      await this.#write([record])
+    } catch (error) {
+      this.#forget(upload)
+      await blobs.partials.remove(record.id)
+      throw error
+    }
+    return statusOf(upload)
+  }
+
+  /** @throws HubError `not-found` */
+  status(account: string, id: string): UploadStatus {
+    return statusOf(this.#find(account, id))
+  }
+
+  /**
+   * Takes a chunk: see `Upload.receive`.
+   * @throws HubError `not-found`, `bad-request`, `overloaded`, `storage-full`
+   */
+  async receive(account: string, id: string, index: number, body: ChunkBody): Promise<UploadStatus> {
+    const upload = this.#find(account, id)
+    this.#parts.mustTakeWrites()
+    let arrivingCount = 0
+    for (const other of this.#of(account)) arrivingCount += other.arrivingCount
+    if (arrivingCount >= UPLOAD_LIMITS.maxArrivingPerAccount)
+      throw new HubError('overloaded', 'too many chunks come in at once', { retryAfterMs: 1_000 })
+    await asFull(upload.receive(index, body))
+    return statusOf(upload)
+  }
+
+  /**
+   * Checks the whole, makes it a blob and puts the file at its path. Whoever asks again hears the same.
+   * @throws HubError `not-found`; `bad-request` when chunks are missing, or the bytes are not those announced: then all of them are to be sent again;
+   * what `publish` throws
+   */
+  complete(account: string, id: string): Promise<UploadOutcome> {
+    const upload = this.#find(account, id)
+    if (upload.state === 'done') return Promise.resolve(upload.outcome!)
+    const running = this.#finishing.get(id)
+    if (running !== undefined) return running
+    const finishing = this.#finish(upload).finally(() => this.#finishing.delete(id))
+    this.#finishing.set(id, finishing)
+    return finishing
+  }
+
+  /**
+   * Ends an upload, and frees its room. One that is verified is not stopped any more.
+   * @throws HubError `not-found`
+   */
+  async cancel(account: string, id: string): Promise<void> {
+    const upload = this.#find(account, id)
+    if (upload.state !== 'receiving') throw new HubError('not-found', 'the upload is finished: the file is there')
+    await this.#drop([upload])
+  }
+
+  /** Waits for what is being finished. Uploads that are not finished go on with the next start. */
+  async close(): Promise<void> {
+    this.#cancelSweep()
+    await Promise.allSettled(this.#finishing.values())
+  }
+
+  async #finish(upload: Upload): Promise<UploadOutcome> {
+    const { blobs, clock, publish } = this.#parts
+    const { id, sha256: expected } = upload.record
+    this.#parts.mustTakeWrites()
+    if (upload.state === 'receiving') {
+      const { count, size } = upload.chunks
+      if (size < count) throw new HubError('bad-request', `${count - size} of ${count} chunks are missing`)
+      const found = await upload.digest()
+      if (found !== expected) {
+        upload.reset()
+        await this.#keep(upload)
+        throw new HubError('bad-request', `the bytes hash to ${found}, not to ${expected}; send all chunks again`, {
+          field: 'sha256'
+        })
+      }
+      upload.mustBeThere()
+      upload.state = 'verified'
+      await this.#write([recordOf(upload)])
+    }
+    if (!(await blobs.partials.adopt(id, expected)) && (await blobs.stat(expected)) === undefined)
+      throw new Error(`the bytes of the upload ${id} are gone`)
+    upload.outcome = await publish(recordOf(upload))
+    upload.state = 'done'
+    upload.expiresAtMs = Math.floor(clock.nowMs()) + UPLOAD_LIMITS.keepsOutcomeMs
+    await this.#write([recordOf(upload)])
+    this.#uploads.delete(id)
+    return upload.outcome
+  }
+
+  #add(record: UploadRecord): Upload {
+    const upload = new Upload(record, this.#parts.blobs.partials, arrived => this.#keep(arrived))
+    this.#uploads.set(record.id, upload)
+    return upload
+  }
+
+  /** An upload that is open, or was finished not long ago. */
+  #find(account: string, id: string): Upload {
+    const open = this.#uploads.get(id)
+    if (open?.record.account === account) return open
+    const bytes = open === undefined && isId(id) ? this.#parts.store.get(uploadKey({ account, id })) : undefined
+    const record = bytes && decodeUpload(bytes)
+    if (record?.state !== 'done') throw new HubError('not-found', 'there is no such upload')
+    return new Upload(record, this.#parts.blobs.partials, () => Promise.resolve())
+  }
+
+  #of(account: string): Upload[] {
+    return [...this.#uploads.values()].filter(({ record }) => record.account === account)
+  }
+
+  /** @throws HubError `quota-exceeded`, `storage-full` */
+  #mustFit(account: string, sizeBytes: number, contentBytes: number, freeBytes: number): void {
+    const { maxAccountBytes, minFreeBytes } = this.#parts
+    const open = this.#of(account)
+    if (open.length >= UPLOAD_LIMITS.maxOpenPerAccount)
+      throw new HubError('quota-exceeded', `${open.length} uploads are open; finish some, or cancel them`)
+    const taken = open.reduce((sum, { record }) => sum + record.sizeBytes, contentBytes)
+    if (taken + sizeBytes > maxAccountBytes)
+      throw new HubError('quota-exceeded', `the account has room for ${Math.max(0, maxAccountBytes - taken)} more bytes of files`)
+    // What is announced, and not there yet, is as good as taken.
+    let promised = 0
+    for (const upload of this.#uploads.values()) promised += upload.record.sizeBytes - upload.receivedBytes
+    if (freeBytes - minFreeBytes - promised < sizeBytes) throw new HubError('storage-full')
+  }
+
+  async #keep(upload: Upload): Promise<void> {
+    upload.mustBeThere()
+    upload.expiresAtMs = Math.floor(this.#parts.clock.nowMs()) + UPLOAD_LIMITS.expiresAfterMs
+    await this.#write([recordOf(upload)])
+  }
+
+  #write(records: readonly UploadRecord[]): Promise<void> {
+    return this.#commit(records.map(record => ({ key: uploadKey(record), value: encodeUpload(record) })))
+  }
+
+  #commit(writes: readonly RecordWrite[]): Promise<void> {
+    return writes.length === 0 ? Promise.resolve() : this.#parts.store.commit({ appends: [], writes })
+  }
+
+  #forget(upload: Upload): void {
+    upload.isGone = true
+    this.#uploads.delete(upload.record.id)
+  }
+
+  /** The records go first: bytes without one are cleared away at the next start. */
+  async #drop(uploads: readonly Upload[]): Promise<void> {
+    for (const upload of uploads) this.#forget(upload)
+    await this.#commit(uploads.map(({ record }) => ({ key: uploadKey(record), value: undefined })))
+    for (const { record } of uploads) await this.#parts.blobs.partials.remove(record.id)
+  }
+
+  *#records(): Generator<UploadRecord> {
+    let after: RecordKey | undefined
+    for (;;) {
+      const page = this.#parts.store.range(UPLOADS, after, PAGE)
+      for (const [, bytes] of page) yield decodeUpload(bytes)
+      if (page.length < PAGE) return
+      after = page.at(-1)![0]
+    }
+  }
+
+  async #recover(): Promise<void> {
+    const { blobs } = this.#parts
+    const files = new Set(await blobs.partials.list())
+    const lost: UploadRecord[] = []
+    for (const record of this.#records()) {
+      if (record.state === 'done') continue
+      const isThere = files.delete(record.id) || (record.state === 'verified' && (await blobs.stat(record.sha256)) !== undefined)
+      if (isThere) this.#add(record)
+      else lost.push(record)
+    }
+    await this.#commit(lost.map(record => ({ key: uploadKey(record), value: undefined })))
+    for (const id of files) await blobs.partials.remove(id)
+  }
+
+  /** Finishes what the last hub was finishing: somebody was told nothing yet, and may not ask again. */
+  #goOn(): void {
+    for (const { record, state } of this.#uploads.values())
+      if (state === 'verified')
+        this.complete(record.account, record.id).catch((error: unknown) =>
+          this.#parts.logger.warn({ err: error, upload: record.id }, 'an upload could not be finished')
+        )
+  }
+
+  #sweepLater(): void {
+    this.#cancelSweep = this.#parts.clock.setTimer(SWEEP_INTERVAL_MS, () => {
+      this.#sweep().catch((error: unknown) =>
+        this.#parts.logger.error({ err: error }, 'expired uploads could not be cleared away')
+      )
+      this.#sweepLater()
+    })
+  }
+
+  /** Clears away what has expired; of uploads, those on which nothing is under way. */
+  async #sweep(): Promise<void> {
+    const nowMs = this.#parts.clock.nowMs()
+    const expired = [...this.#uploads.values()].filter(
+      ({ expiresAtMs, arrivingCount, record }) => expiresAtMs <= nowMs && arrivingCount === 0 && !this.#finishing.has(record.id)
+    )
+    await this.#drop(expired)
+    const done = [...this.#records()].filter(({ state, expiresAtMs }) => state === 'done' && expiresAtMs <= nowMs)
+    await this.#commit(done.map(record => ({ key: uploadKey(record), value: undefined })))
+  }
+}
+
+/** A full disk by its name. @throws HubError `storage-full` */
+const asFull = <T>(work: Promise<T>): Promise<T> =>
+  work.catch((error: unknown) => {
+    const { code } = error as NodeJS.ErrnoException
+    throw code === 'ENOSPC' || code === 'EDQUOT' ? new HubError('storage-full') : error
+  })
+
+const isId = (id: string): boolean => /^[0-9A-Za-z]{1,64}$/.test(id)
+
+const recordOf = ({ record, state, expiresAtMs, chunks, outcome }: Upload): UploadRecord => ({
+  ...record,
+  state,
+  expiresAtMs,
+  received: chunks.toBytes(),
+  ...(outcome !== undefined && { outcome })
+})
+
+function statusOf(upload: Upload): UploadStatus {
+  const { id, path, sizeBytes, sha256: name, chunkBytes, base, mtimeMs } = upload.record
+  return {
+    id,
+    path,
+    sizeBytes,
+    sha256: name,
+    chunkBytes,
+    ...(base !== undefined && { base }),
+    ...(mtimeMs !== undefined && { mtimeMs }),
+    state: upload.state,
+    receivedBytes: upload.receivedBytes,
+    missing: upload.chunks.missing(),
+    expiresAtMs: upload.expiresAtMs,
+    ...(upload.outcome !== undefined && { outcome: upload.outcome })
+  }
+}
+
+/** @throws HubError `bad-request` */
+function mustBeSound(facts: UploadFacts): void {
+  for (const field of ['sizeBytes', 'chunkBytes'] as const)
+    if (!Number.isInteger(facts[field])) throw new HubError('bad-request', `${field}: expected a whole number`, { field })
+  for (const field of ['sha256', 'base'] as const)
+    if (facts[field] !== undefined && !/^[0-9a-f]{64}$/.test(facts[field]))
+      throw new HubError('bad-request', `${field}: expected 64 lower-case hex digits`, { field })
+  if (chunkCount(facts) > UPLOAD_LIMITS.maxChunks)
+    throw new HubError('bad-request', `a file has at most ${UPLOAD_LIMITS.maxChunks} chunks: ask for larger ones`, {
+      field: 'chunkBytes'
+    })
+}
