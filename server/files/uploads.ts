@@ -194,7 +194,7 @@ export class Uploads {
   }
 
   async #finish(upload: Upload): Promise<UploadOutcome> {
-    const { blobs, clock, publish } = this.#parts
+    const { blobs, clock } = this.#parts
     const { id, sha256: expected } = upload.record
     this.#parts.mustTakeWrites()
     if (upload.state === 'receiving') {
@@ -214,7 +214,7 @@ export class Uploads {
     }
     if (!(await blobs.partials.adopt(id, expected)) && (await blobs.stat(expected)) === undefined)
       throw new Error(`the bytes of the upload ${id} are gone`)
-    upload.outcome = await publish(recordOf(upload))
+    upload.outcome = await this.#parts.publish(recordOf(upload))
     upload.state = 'done'
     upload.expiresAtMs = Math.floor(clock.nowMs()) + UPLOAD_LIMITS.keepsOutcomeMs
     await this.#write([recordOf(upload)])
