@@ -8,7 +8,7 @@ export interface ChangeEvent {
   readonly timeMs: number
   readonly device: string
   readonly kind: ChangeKind
-  /** The book, the setting or the device. */
+  /** The book, the path, the setting or the device. */
   readonly key: string
   /** True when this client asked for it. */
   readonly isOwn: boolean
@@ -35,6 +35,10 @@ export interface ClientEvents {
   position: [book: string]
   /** Somebody who reads a book came, moved or left. */
   presence: [book: string]
+  /** Something else is at a path now. */
+  file: [path: string]
+  /** A conflict of files came or was resolved. */
+  conflict: [id: string]
   setting: [name: string]
   device: [id: string]
   /** Something failed that the client deals with by itself: a fault of the stream, a full disk. For logs. */

@@ -29,7 +29,7 @@ import { OfflineError } from './reader.ts'
 import { IncomingSnapshot } from './snapshot.ts'
 import type { ClientStorage } from './storage.ts'
 
-type TouchEvent = 'book' | 'annotations' | 'position' | 'setting' | 'device'
+type TouchEvent = 'book' | 'annotations' | 'position' | 'file' | 'conflict' | 'setting' | 'device'
 
 /** What the replica asks of its connection. */
 export interface ReplicaPort {
@@ -201,6 +201,7 @@ export class Replica {
       } else {
         const table = this.mirror.fold(change)
         if (table !== undefined) this.#touch(table, key)
+        for (const [event, name] of touchedFiles(change)) this.#touch(event, name)
       }
       const news = { cursor, timeMs: timeUs / 1_000, device, kind: kind as ChangeKind, key, isOwn }
       this.#news.push(() => this.#events.emit('change', news))
@@ -330,6 +331,8 @@ export class Replica {
 
   #touchAction({ kind, key }: Pending): void {
     const family = kind.slice(0, kind.indexOf('.'))
+    // What becomes of an action of files only the hub knows.
+    if (family === 'file' || family === 'conflict') return
     this.#touch(family === 'annotation' ? 'annotations' : (family as TouchEvent), key)
   }
 
@@ -344,4 +347,19 @@ export class Replica {
     for (const tell of this.#news.splice(0)) tell()
     for (const [event, key] of touched) this.#events.emit(event, key)
   }
+}
+
+/** What a change of files makes look different. Files are not mirrored: who wants them reads them from the hub. */
+function touchedFiles({ kind, key, body, cursor }: Folded): ['file' | 'conflict', string][] {
+  if (kind === 'file.conflict') return [['conflict', String(cursor)]]
+  if (kind === 'file.move')
+    return [
+      ['file', key],
+      ['file', (body as ChangeBody<'file.move'>).to]
+    ]
+  if (kind === 'conflict.resolve') {
+    const { path, file } = body as ChangeBody<'conflict.resolve'>
+    return [['conflict', key], ['file', path], ...(file === undefined ? [] : [['file', file.path] as ['file', string]])]
+  }
+  return kind.startsWith('file.') ? [['file', key]] : []
 }

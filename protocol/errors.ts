@@ -44,6 +44,8 @@ export const ERRORS = {
   'already-done': row(0, 409, 'never', 'this number was answered before and the answer is no longer kept'),
   'not-found': row(0, 404, 'never', 'there is no such thing, or it is not yours'),
   'already-exists': row(0, 409, 'never', 'the name is taken'),
+  'base-changed': row(0, 409, 'never', 'something else is there by now than what the asker saw; read it, and ask again'),
+  'content-missing': row(0, 422, 'never', 'the account holds no such content; upload it first'),
   'bad-update': row(0, 422, 'never', 'the Yjs update is malformed or over a limit'),
   'update-gap': row(
     0,

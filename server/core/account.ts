@@ -211,9 +211,9 @@ export class Account {
 
   /**
    * Appends a change that only the hub makes. Resolves with its cursor once it is durable.
-   * @param by the device that wanted it; the one that it is about when left out
+   * @param by the device whose doing it is; left out, the one that it is about
    */
-  async write<K extends 'device.put' | 'device.revoke'>(
+  async write<K extends 'device.put' | 'device.revoke' | 'content.put'>(
     kind: K,
     key: string,
     body: ChangeBody<K>,

@@ -265,7 +265,7 @@ export class Session implements LiveSession, Follower, Submitter {
     let page: { value: Plain; next: string; cursor: number } | HubError
     try {
       if (!permits(origin.actor, view)) throw new HubError('forbidden')
-      checkPlace(key, after, item)
+      checkPlace(view, key, after, item)
       if (OF_DOCUMENTS.has(view) && account.documents.isKnown(key)) await account.documents.load([key])
       if (this.#isClosed) return
       page =

@@ -19,6 +19,7 @@ import { issueToken, parseToken } from '../../server/auth/tokens.ts'
 import { revokeDevice } from '../../server/auth/devices.ts'
 import { callControl, CONTROL_SOCKET } from '../../server/control.ts'
 import type { Account } from '../../server/core/account.ts'
+import { holdContent } from '../../server/core/files/contents.ts'
 import { Origin } from '../../server/core/origin.ts'
 import { ACTORS, LEAST_ACTOR, permits, type Actor, type Verb } from '../../server/core/policy.ts'
 import { isOperationName, OPERATIONS } from '../../server/operations.ts'
@@ -31,6 +32,12 @@ const test = suite('hostile/authorisation')
 const OBJECTS = ['own', "another's", 'nonexistent'] as const
 type Thing = (typeof OBJECTS)[number]
 
+/** Contents that both accounts hold. */
+const HELD = { sha256: 'a'.repeat(64), sizeBytes: 1 }
+const OTHER = { sha256: 'b'.repeat(64), sizeBytes: 1 }
+/** The conflict over each thing. Conflicts of the two accounts have different ids. */
+const CONFLICTS = new Map<string, string>()
+const NO_CONFLICT = '9007199254740991'
 /** Where the place in each thing was set. */
 const PLACES = new Map<string, number>()
 /** Each kind of action, so that it is accepted on a thing that is there. */
@@ -45,6 +52,11 @@ const BODIES: { readonly [K in ActionKind]: (id: string) => Plain } = {
   'book.put': () => ({ subtitle: 'S' }),
   'book.remove': () => ({}),
   'book.restore': () => ({}),
+  'file.put': () => ({ ...HELD }),
+  'file.remove': () => ({ base: HELD.sha256 }),
+  'file.move': id => ({ to: `${id} moved`, base: HELD.sha256 }),
+  'file.restore': () => ({}),
+  'conflict.resolve': () => ({ keep: 'client' }),
   'setting.put': () => ({ value: 1 })
 }
 /** Those that make nothing: on a thing that is not there they are refused. */
@@ -54,6 +66,10 @@ const NEED_A_THING = new Set<Verb>([
   'position.restore',
   'book.remove',
   'book.restore',
+  'file.remove',
+  'file.move',
+  'file.restore',
+  'conflict.resolve',
   'book'
 ])
 
@@ -118,7 +134,7 @@ async function scene(context: TestContext): Promise<Scene> {
 
 /** What an account's devices can come to know: its records, and how many changes there were, of documents too. */
 function stateOf({ head, views }: Account): string {
-  const tables = (['books', 'positions', 'settings', 'devices'] as const).map(table => views.range(table, [], '', 10_000))
+  const tables = (['books', 'positions', 'settings', 'devices', 'files', 'conflicts', 'contents'] as const).map(table => views.range(table, [], '', 10_000))
   return createHash('sha256')
     .update(JSON.stringify([head, tables]))
     .digest('hex')
@@ -130,6 +146,9 @@ const normal = (frames: readonly HubFrame[], id: string): string =>
     .replaceAll(id, 'ID')
     .replace(/"(cursor|head|lastNumber|timeMs|changedAtUs|updatedAtMs|createdAtMs)":\d+/g, '"$1":0')
     .replace(/"accepted":\[\[1,\d+\]\]/, '"accepted":[[1,0]]')
+
+/** What the frame for a verb names, to mean the thing. */
+const keyOf = (verb: Verb, id: string): string => (verb === 'conflict.resolve' ? (CONFLICTS.get(id) ?? NO_CONFLICT) : id)
 
 function isAnswer(verb: Verb): (frame: HubFrame) => boolean {
   const kinds = verb === 'follow' ? ['pong'] : verb in ACTIONS ? ['acked'] : ['view', 'failed']
@@ -149,7 +168,7 @@ async function askByWire(
     verb === 'follow'
       ? encodeFrame('ping', { nonce: 1 })
       : verb in ACTIONS
-        ? encodeFrame('push', { confirmed: 0, actions: [[1, 0, verb, id, BODIES[verb as ActionKind](id)]] })
+        ? encodeFrame('push', { confirmed: 0, actions: [[1, 0, verb, keyOf(verb, id), BODIES[verb as ActionKind](id)]] })
         : encodeFrame('read', { id: 1, view: verb as ViewName, key: id, after: '', item: 'mark' })
   const hello =
     token === undefined ? [] : [helloFrame(token, { client: `c${cell}`, ...(verb === 'follow' && { epoch, cursor: 1 }) })]
@@ -167,9 +186,11 @@ test('whoever comes by the wire, to whatever thing, gets what the policy says, a
     'what can be asked for has no row in the policy'
   )
   const { hub, accounts, tried } = await scene(context)
-  const thing = (cell: number, owner: string): string => `${owner}-${String(cell).padStart(4, '0')}`
-  const cellsEach = tried.length * WIRE_VERBS.length
   const owners = ['ada', 'ben'] as const
+  const thing = (cell: number, owner: string): string => `${owner}-${String(cell).padStart(4, '0')}`
+  for (const owner of owners) 
+    for (const { sha256, sizeBytes } of [HELD, OTHER]) await holdContent(accounts[owner], 'maker', sha256, sizeBytes)
+  const cellsEach = tried.length * WIRE_VERBS.length
   for (const owner of owners)
     for (let cell = 0; cell < cellsEach; cell++) {
       const id = thing(cell, owner)
@@ -178,6 +199,8 @@ test('whoever comes by the wire, to whatever thing, gets what the policy says, a
       void account.perform(by, 'book.put', id, { title: `secret of ${owner}` })
       void account.perform(by, 'annotation.put', id, { id: 'mark', note: `secret of ${owner}` })
       void account.perform(by, 'position.set', id, { chapter: `secret of ${owner}` }).then(cursor => PLACES.set(id, cursor))
+      void account.perform(by, 'file.put', id, HELD)
+      void account.perform(by, 'file.put', id, OTHER).then(cursor => CONFLICTS.set(id, String(cursor)))
       await account.perform(by, 'setting.put', id, { value: `secret of ${owner}` })
     }
   let cell = 0
@@ -216,7 +239,7 @@ test('whoever comes by the wire, to whatever thing, gets what the policy says, a
         assert.is(accounts[who.owner].head - heads[owners.indexOf(who.owner)]!, mayWrite ? 1 : 0, where)
         assert.not.match(text, `secret of ${other(who.owner)}`, where)
         if (who.actor === 'stranger') assert.not.match(text, 'secret', where)
-        if (object !== 'own') foreign.set(object, normal(frames, id))
+        if (object !== 'own') foreign.set(object, normal(frames, keyOf(verb, id)))
       }
       assert.is(
         foreign.get("another's"),
