@@ -30,7 +30,7 @@ export const FILE_HANDLERS: { readonly [K in FileAction]: Handler<K> } = {
     if (there !== body.base) throw new HubError('base-changed', `${path} is not what the asker saw`, { field: 'body.base' })
     if (contentAt(views.get('files', body.to)) !== undefined)
       throw new HubError('already-exists', `there is a file ${body.to}`, { field: 'body.to' })
-    mustBeFree(views, body.to, path)
+    mustBeFree(views, body.to)
     return { kind: 'file.move', body }
   },
   'file.restore': ({ views }, path, body) => {
@@ -94,19 +94,16 @@ function mustHold(views: Views, sha256: string, sizeBytes: number): void {
   if ((views.get('fileTotals')?.lastId ?? 0) >= MAX_ID) throw new HubError('quota-exceeded', 'no ids are left for files')
 }
 
-/**
- * A name is a file's or a folder's, never both.
- * @param leaving a file that will be gone then
- */
-function mustBeFree(views: Views, path: string, leaving?: string): void {
-  if (isInTheWay(views, path, leaving))
+/** A name is a file's or a folder's, never both. */
+function mustBeFree(views: Views, path: string): void {
+  if (isInTheWay(views, path))
     throw new HubError('already-exists', `a folder has the name ${nameOf(path)}, or a file that of a folder of ${path}`)
 }
 
-function isInTheWay(views: Views, path: string, leaving?: string): boolean {
+function isInTheWay(views: Views, path: string): boolean {
   if ((views.get('folders', path)?.entries ?? 0) > 0) return true
   for (let folder = folderOf(path); folder !== ''; folder = folderOf(folder))
-    if (folder !== leaving && contentAt(views.get('files', folder)) !== undefined) return true
+    if (contentAt(views.get('files', folder)) !== undefined) return true
   return false
 }
 
