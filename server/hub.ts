@@ -4,11 +4,12 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join, resolve as resolvePath } from 'node:path'
+import { AccessTokens } from './auth/access-tokens.ts'
 import { AccountDirectory } from './auth/accounts.ts'
-import { authenticateToken } from './auth/devices.ts'
 import { createPairing, type Pairing } from './auth/pairing.ts'
 import { createPasswords } from './auth/passwords.ts'
 import { createSignInLimits } from './auth/sign-in-limits.ts'
+import { SignIns } from './auth/sign-ins.ts'
 import { createCarriers } from './carriers.ts'
 import { FILES, STORE } from './check.ts'
 import { systemClock } from './clock.ts'
@@ -51,6 +52,7 @@ export interface OpenHub extends OperatorParts {
   readonly blobs: BlobStore
   readonly directory: AccountDirectory
   readonly pairing: Pairing
+  readonly signIns: SignIns
   readonly space: FreeSpace
   close(): Promise<void>
 }
@@ -77,13 +79,14 @@ export async function openHub(config: Config, logger: Logger): Promise<OpenHub> 
   })
   const random = (count: number): Uint8Array => randomBytes(count)
   const directory = new AccountDirectory(store, createPasswords(), systemClock, random)
+  const signIns = new SignIns(store, await AccessTokens.open(store, systemClock, random), systemClock, random)
   const pairing = createPairing({ clock: systemClock, randomBytes: random })
   const hub = new Hub({
     store,
     clock: systemClock,
     logger,
     randomBytes: random,
-    authenticate: authenticateToken,
+    authenticate: signIns.authenticate,
     maxSessions: config.maxSessions,
     maxAccountBytes: config.maxAccountMiB * 2 ** 20,
     onFailure(error) {
@@ -107,6 +110,7 @@ export async function openHub(config: Config, logger: Logger): Promise<OpenHub> 
     blobs,
     directory,
     pairing,
+    signIns,
     space,
     figures: () => figuresOf(store, config.dataFolder),
     async close() {
@@ -160,13 +164,11 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
   const app = createHttpApp(logger, addressOf, config.allowedOrigins)
   mountHome(app)
   mountHealth(app, () => isReady)
-  mountSignIn(app, {
-    ...open,
-    limits: createSignInLimits({ randomBytes: count => randomBytes(count) }),
-    randomBytes: count => randomBytes(count)
-  })
+  const random = (count: number): Uint8Array => randomBytes(count)
+  const limits = createSignInLimits({ randomBytes: random })
+  mountSignIn(app, { ...open, limits, randomBytes: random })
   mountFeed(app, hub, systemClock)
-  mountPinakes(app, { hub, clock: systemClock, logger, randomBytes: count => randomBytes(count) })
+  mountPinakes(app, { ...open, limits, clock: systemClock, logger, randomBytes: random })
   const carriers = createCarriers({ hub, logger, addressOf, allowedOrigins: config.allowedOrigins })
   const server = createHttpServer(app, carriers.upgrades, config.maxSessions + MORE_CONNECTIONS, carriers.requests)
   const control = createServer(controlListener(open, logger))

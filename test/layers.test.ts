@@ -9,7 +9,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'protocol/': ['protocol/', 'msgpackr', 'yjs'],
   'server/core/': ['server/core/', 'protocol/', 'yjs', 'y-protocols', 'lib0'],
   'server/storage/': ['server/storage/', 'server/core/', 'protocol/', 'lmdb', 'node:'],
-  'server/auth/': ['server/auth/', 'server/core/', 'protocol/', '@node-rs/argon2', 'rate-limiter-flexible', 'node:'],
+  'server/auth/': ['server/auth/', 'server/core/', 'protocol/', '@node-rs/argon2', 'jose', 'rate-limiter-flexible', 'node:'],
   'server/files/': ['server/files/', 'server/core/', 'protocol/', 'yauzl', 'saxes', 'node:'],
   'server/transports/': [
     'server/transports/',
@@ -26,6 +26,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'server/dialects/',
     'server/core/',
     'server/auth/',
+    'server/routes/feed-json.ts',
+    'server/routes/feed-page.ts',
     'server/transports/http.ts',
     'protocol/',
     'hono',

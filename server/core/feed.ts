@@ -10,14 +10,16 @@ export interface FeedRequest {
   /** The log's that `cursor` is of; may be empty with cursor 0. */
   readonly epoch: string
   readonly cursor: number
+  /** The log is kept for it until it says that it has got further; else from where it last read on. */
+  readonly acks?: boolean
 }
 
 /** How a carrier without frames says what is in the log. */
 export interface FeedOutlet {
   /** What it holds unsent. */
   readonly bufferedBytes: number
-  /** Signed in; the log follows. */
-  begin(epoch: string): void
+  /** Signed in; the log follows. @param head its newest cursor */
+  begin(epoch: string, head: number): void
   /** The next of the log, or that it begins anew. */
   frame(frame: Frame<'changes' | 'resync' | 'snapshot'>): void
   /** That is all there is now. */
@@ -85,13 +87,13 @@ export class Feed implements LiveSession, Follower {
     this.#host.closed(this)
   }
 
-  async #open({ token, epoch, cursor }: FeedRequest): Promise<void> {
+  async #open({ token, epoch, cursor, acks = false }: FeedRequest): Promise<void> {
     const bearer = await this.#host.authenticate(token)
     const { account, device } = bearer
     if (this.#isClosed) return
     mustBeLetIn(bearer)
     const outlet = this.#outlet
-    outlet.begin(account.epoch)
+    outlet.begin(account.epoch, account.durableHead)
     const log = new LogReader({
       connection: {
         get bufferedBytes() {
@@ -110,7 +112,10 @@ export class Feed implements LiveSession, Follower {
     })
     this.#bearer = bearer
     this.#log = log
-    account.readers.came(device, this.client, log.begin(epoch), this.#host.clock.nowMs())
+    const from = log.begin(epoch)
+    const nowMs = this.#host.clock.nowMs()
+    if (acks) account.readers.reads(device, this.client, from, nowMs)
+    else account.readers.came(device, this.client, from, nowMs)
     account.followers.add(this)
     log.readOn()
     await log.atHead()

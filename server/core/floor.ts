@@ -61,6 +61,16 @@ export class Readers {
     return this.#readers.get(nameOf(device, client))?.cursor
   }
 
+  /**
+   * A client says, without having come, that it has got to `cursor`.
+   * @returns how far it has got by all that it said
+   */
+  says(device: string, client: string, cursor: number, nowMs: number): number {
+    const got = Math.max(cursor, this.ackedBy(device, client) ?? 0)
+    this.came(device, client, got, nowMs)
+    return got
+  }
+
   /** It has got further. */
   acked(device: string, client: string, cursor: number, nowMs: number): void {
     const reader = this.#readers.get(nameOf(device, client))

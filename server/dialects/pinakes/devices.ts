@@ -3,16 +3,15 @@ import { deviceOf, registerDevice, renewToken, revokeDevice, updateDevice } from
 import type { Account } from '../../core/account.ts'
 import { permitted } from './auth.ts'
 import type { PinakesParts } from './index.ts'
-import { answer, cursorText, jsonBody, refusals, timeOfUs, timeShape, type PinakesApp } from './shapes.ts'
+import { answer, cursorText, jsonBody, nameShape, refusals, timeOfUs, timeShape, type PinakesApp } from './shapes.ts'
 
 const MAX_DEVICES = 10_000
 
-const nameShape = z
+const appShape = z
   .string()
-  .min(1)
   .max(256)
-  .regex(/^\P{Cc}*$/u, 'no control characters')
-const appShape = z.string().max(256).openapi({ description: "The app's name and version." })
+  .regex(/^\P{Cs}*$/u)
+  .openapi({ description: "The app's name and version." })
 
 const deviceShape = z
   .object({

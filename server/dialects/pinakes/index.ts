@@ -1,14 +1,22 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
+import type { AccountDirectory } from '../../auth/accounts.ts'
+import type { SignInLimits } from '../../auth/sign-in-limits.ts'
+import type { SignIns } from '../../auth/sign-ins.ts'
 import type { Hub } from '../../core/hub.ts'
 import type { Clock, Logger, RandomBytes } from '../../core/ports.ts'
 import type { HttpApp } from '../../transports/http.ts'
 import { authenticated, type PinakesEnv } from './auth.ts'
+import { mountChanges } from './changes.ts'
 import { mountDevices } from './devices.ts'
+import { mountSignIn } from './sign-in.ts'
 import { refuseFaults, type PinakesApp } from './shapes.ts'
 
 /** What the dialect uses of the hub. */
 export interface PinakesParts {
   readonly hub: Hub
+  readonly directory: AccountDirectory
+  readonly limits: SignInLimits
+  readonly signIns: SignIns
   readonly clock: Clock
   readonly logger: Logger
   readonly randomBytes: RandomBytes
@@ -24,16 +32,21 @@ const INFO = {
   security: [{ bearer: [] }]
 }
 
-/** The hub's native REST: `/api/v1/sync/…`, and the same at `/api/sync/…`. Its OpenAPI document is `/api/v1/openapi.json`. */
+/** The hub's native REST: `/api/v1/sync/…`, the same at `/api/sync/…`, and sign-in at `/api/v1/auth/…`. Its OpenAPI document is `/api/v1/openapi.json`. */
 export function mountPinakes(app: HttpApp, parts: PinakesParts): void {
   const sync: PinakesApp = new OpenAPIHono<PinakesEnv>({ defaultHook: refuseFaults })
   sync.use(authenticated(parts.hub))
   mountDevices(sync, parts)
+  mountChanges(sync, parts)
   app.route('/api/v1/sync', sync)
   app.route('/api/sync', sync)
+  const auth: PinakesApp = new OpenAPIHono<PinakesEnv>({ defaultHook: refuseFaults })
+  mountSignIn(auth, parts)
+  app.route('/api/v1/auth', auth)
 
   const documented = new OpenAPIHono()
   documented.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' })
+  documented.route('/api/v1/auth', auth)
   documented.route('/api/v1/sync', sync)
   let document: object | undefined
   app.get('/api/v1/openapi.json', context => context.json((document ??= documented.getOpenAPI31Document(INFO))))

@@ -60,11 +60,20 @@ export const refuseFaults: Hook<unknown, PinakesEnv, string, unknown> = result =
   throw new HubError('bad-request', `${field === '' ? 'the body' : field}: ${issue?.message ?? 'not valid'}`, { field })
 }
 
+/** What a device is called. */
+export const nameShape = z
+  .string()
+  .min(1)
+  .max(256)
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'no control characters')
+
 /** A time, as the hub writes it: ISO 8601 in UTC, to the millisecond. */
 export const timeShape = z.string().openapi({ format: 'date-time', example: '2026-03-22T20:58:28.000Z' })
 
 /** Microseconds since 1970 as `timeShape` has it. */
 export const timeOfUs = (us: number): string => new Date(Math.floor(us / 1_000)).toISOString()
+
+export const cursorShape = z.string().openapi({ description: "A place in the account's log: opaque, for the hub that gave it." })
 
 /** A place in the account's log: the log's epoch and the number of the last change that was seen. */
 export const cursorText = (epoch: string, cursor: number): string => `${epoch}:${cursor}`
