@@ -7,6 +7,8 @@ import type { RandomBytes } from '../core/ports.ts'
 import type { DeviceRecord } from '../core/records.ts'
 import { issueToken, matches, parseToken } from './tokens.ts'
 
+const deviceId = key(64)
+
 /** How a device presents itself: `app` is the app's name and version. */
 export const deviceDescription = { name: key(256), app: str(256) } as const
 
@@ -82,7 +84,8 @@ export async function updateDevice(account: Account, device: string, update: Dev
  * @throws HubError `not-found`
  */
 export function deviceOf(account: Account, device: string): DeviceRecord {
-  const known = account.views.get('devices', device)
+  // What is no id cannot be looked up: a key of the store has its form too.
+  const known = deviceId.fault(device) === undefined ? account.views.get('devices', device) : undefined
   if (known === undefined || known.revoked) throw new HubError('not-found', `there is no device ${device}`)
   return known
 }
