@@ -19,6 +19,7 @@ import { Hub } from './core/hub.ts'
 import type { Logger } from './core/ports.ts'
 import { StoreDamage, type Store } from './core/store.ts'
 import { mountPinakes } from './dialects/pinakes/index.ts'
+import { CHANGELIST_PATH, mountChangelist } from './dialects/changelist/index.ts'
 import { EXIT } from './exit-codes.ts'
 import type { OperatorParts } from './operations.ts'
 import type { Config } from './options.ts'
@@ -161,14 +162,16 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
   const open = await openHub(config, logger)
   const { hub } = open
   let isReady = true
-  const app = createHttpApp(logger, addressOf, config.allowedOrigins)
+  const app = createHttpApp(logger, addressOf, config.allowedOrigins, [CHANGELIST_PATH])
   mountHome(app)
   mountHealth(app, () => isReady)
   const random = (count: number): Uint8Array => randomBytes(count)
   const limits = createSignInLimits({ randomBytes: random })
-  mountSignIn(app, { ...open, limits, randomBytes: random })
+  const parts = { ...open, limits, clock: systemClock, logger, randomBytes: random }
+  mountSignIn(app, parts)
   mountFeed(app, hub, systemClock)
-  mountPinakes(app, { ...open, limits, clock: systemClock, logger, randomBytes: random })
+  mountPinakes(app, parts)
+  mountChangelist(app, { ...parts, authenticate: authenticateToken, publicUrl: config.publicUrl })
   const carriers = createCarriers({ hub, logger, addressOf, allowedOrigins: config.allowedOrigins })
   const server = createHttpServer(app, carriers.upgrades, config.maxSessions + MORE_CONNECTIONS, carriers.requests)
   const control = createServer(controlListener(open, logger))

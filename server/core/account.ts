@@ -133,6 +133,11 @@ export class Account {
     return this.#log.head
   }
 
+  /** When the newest change was made that took effect here, in microseconds. */
+  get timeUs(): number {
+    return this.#log.timeUs
+  }
+
   /** True when nothing is gathered, on its way to the store, or kept from it. */
   get isSettled(): boolean {
     return this.#commitsUnderWay === 0 && this.#log.turn.isEmpty
