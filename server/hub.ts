@@ -171,7 +171,7 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
   mountSignIn(app, parts)
   mountFeed(app, hub, systemClock)
   mountPinakes(app, parts)
-  mountChangelist(app, { ...parts, authenticate: authenticateToken, publicUrl: config.publicUrl })
+  mountChangelist(app, { ...parts, publicUrl: config.publicUrl })
   const carriers = createCarriers({ hub, logger, addressOf, allowedOrigins: config.allowedOrigins })
   const server = createHttpServer(app, carriers.upgrades, config.maxSessions + MORE_CONNECTIONS, carriers.requests)
   const control = createServer(controlListener(open, logger))

@@ -26,12 +26,14 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'server/dialects/',
     'server/core/',
     'server/auth/',
+    'server/files/',
     'server/routes/feed-json.ts',
     'server/routes/feed-page.ts',
     'server/transports/http.ts',
     'protocol/',
     'hono',
-    '@hono/zod-openapi'
+    '@hono/zod-openapi',
+    'node:'
   ],
   'server/': ['server/', 'protocol/', 'commander', 'pino', 'tsx', 'node:'],
   'client/': ['client/', 'protocol/', 'yjs'],

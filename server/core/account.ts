@@ -148,12 +148,6 @@ export class Account {
     return this.views.get('clients', device, client)?.lastNumber ?? 0
   }
 
-  /** False when a device has used so many client ids that it may have no new one. What the hub keeps for each is kept for good. */
-  admits(device: string, client: string): boolean {
-    if (this.views.get('clients', device, client) !== undefined) return true
-    return this.views.range('clients', [device], '', LIMITS.maxDeviceClients).length < LIMITS.maxDeviceClients
-  }
-
   /**
    * Brings the documents that these actions need into memory.
    * @throws HubError `overloaded` when there is no room for them

@@ -15,6 +15,7 @@ import {
   type WireAction
 } from '../../protocol/index.ts'
 import type { Account, Follower } from './account.ts'
+import { admits } from './answers.ts'
 import type { DocumentReadings } from './document-reading.ts'
 import { Intake } from './intake.ts'
 import { LogReader } from './log-reader.ts'
@@ -181,7 +182,7 @@ export class Session implements LiveSession, Follower, Submitter {
     const bearer = await this.#host.authenticate(token)
     const { account, device, readOnly } = bearer
     if (this.#isClosed) return
-    if (!account.admits(device, client)) throw new HubError('too-many-clients')
+    if (!admits(account.views, device, client)) throw new HubError('too-many-clients')
     replace(account, device, client)
     // The number that is told must be durable; of those that come after it there are none, since this client has no other connection.
     const lastNumber = account.lastNumber(device, client)

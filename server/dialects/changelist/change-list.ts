@@ -7,7 +7,16 @@ import type { FileRecord, FolderRecord, Tables } from '../../core/records.ts'
 import { StoreTrimmed, type Store } from '../../core/store.ts'
 import type { Fields } from './fields.ts'
 import { API } from './soap.ts'
-import { escapeXml, formatDateTime, formatDouble, parseDateTime, parseInteger, ticksOfUs, usOfTicks, type Ticks } from './values.ts'
+import {
+  escapeXml,
+  formatDateTime,
+  formatDouble,
+  parseDateTime,
+  parseInteger,
+  ticksOfUs,
+  usOfTicks,
+  type Ticks
+} from './values.ts'
 
 /** Records that are read in one turn of the event loop. */
 const PAGE = 500
@@ -160,7 +169,7 @@ async function* pagesOf<T extends 'files' | 'folders'>(
   { account, clock, bearer }: Reading,
   table: T
 ): AsyncGenerator<[string, Tables[T]][], void, void> {
-  for (let after = '';;) {
+  for (let after = ''; ;) {
     const page = account.views.range(table, [], after, PAGE)
     await (account.isSettled ? nextTurn(clock) : account.settled())
     mustBeLetIn(bearer)

@@ -16,7 +16,8 @@ export class Fields {
 
   /** @param element none, or one that is nil, has no fields */
   constructor(element: XmlElement | undefined, text: string) {
-    this.#element = element?.attributes.get(NIL)?.trim() === 'true' || element?.attributes.get(NIL)?.trim() === '1' ? undefined : element
+    this.#element =
+      element?.attributes.get(NIL)?.trim() === 'true' || element?.attributes.get(NIL)?.trim() === '1' ? undefined : element
     this.#text = text
   }
 

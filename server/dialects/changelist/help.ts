@@ -94,7 +94,10 @@ export const servicePage = (path: string): string =>
 export function operationPage(path: string, host: string, name: string): string {
   const back = `<p>Click <a href="${path}">here</a> for a complete list of operations.</p>`
   if (!isOperation(name))
-    return page('SyncAPI Web Service', `${back}\n<h2>Method Not Found</h2>\n<p>Method '${escapeXml(name)}' was not found in service SyncAPI.</p>`)
+    return page(
+      'SyncAPI Web Service',
+      `${back}\n<h2>Method Not Found</h2>\n<p>Method '${escapeXml(name)}' was not found in service SyncAPI.</p>`
+    )
   const samples = [
     sample('SOAP 1.1', path, host, name, 'soap', SOAP_11, CONTENT_TYPES['1.1'], `\nSOAPAction: "${API}${name}"`),
     sample('SOAP 1.2', path, host, name, 'soap12', SOAP_12, CONTENT_TYPES['1.2'], '')

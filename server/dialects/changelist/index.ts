@@ -1,5 +1,5 @@
 import type { Context } from 'hono'
-import type { Authenticate } from '../../core/hub.ts'
+import type { SignIns } from '../../auth/sign-ins.ts'
 import type { Logger } from '../../core/ports.ts'
 import { tokenOf, type HttpApp, type HttpEnv } from '../../transports/http.ts'
 import { BodyReader } from './body.ts'
@@ -22,7 +22,7 @@ const NAMES = Object.keys(OPERATIONS) as OperationName[]
 const CACHE = { 'cache-control': 'private, max-age=0' }
 
 export interface ChangelistParts extends LoginParts, ChangeListParts {
-  readonly authenticate: Authenticate
+  readonly signIns: SignIns
   readonly logger: Logger
   /** The address that devices use, when a proxy stands in front; else empty. */
   readonly publicUrl: string
@@ -35,29 +35,32 @@ export function mountChangelist(app: HttpApp, parts: ChangelistParts): void {
   app.get('/api/syncapp/syncapi.asmx', context => (context.req.method === 'HEAD' ? notAllowed() : describe(context, parts)))
   app.all('/api/syncapp/syncapi.asmx', () => notAllowed())
   app.all('/api/syncapp/syncapi.asmx/*', ({ req }) =>
-    html(500, `Request format is unrecognized for URL unexpectedly ending in '${req.path.slice(CHANGELIST_PATH.length)}'.`)
+    html(
+      500,
+      errorPage(`Request format is unrecognized for URL unexpectedly ending in '${req.path.slice(CHANGELIST_PATH.length)}'.`)
+    )
   )
 }
 
-const html = (status: number, text: string, headers: Record<string, string> = {}): Response =>
-  new Response(errorPage(text), { status, headers: { 'content-type': 'text/html; charset=utf-8', ...headers } })
+const html = (status: number, page: string, headers: Record<string, string> = {}): Response =>
+  new Response(page, { status, headers: { 'content-type': 'text/html; charset=utf-8', ...headers } })
 
-const notAllowed = (): Response => html(405, 'Request format is unrecognized.', { allow: 'GET, POST' })
+const notAllowed = (): Response => html(405, errorPage('Request format is unrecognized.'), { allow: 'GET, POST' })
 
 /** What a `GET` asks for: the help pages, or one of the documents that describe the service. */
-function describe(context: Context<HttpEnv>, { publicUrl }: ChangelistParts): Response {
-  const url = new URL(context.req.url)
+function describe({ req }: Context<HttpEnv>, { publicUrl }: ChangelistParts): Response {
+  const url = new URL(req.url)
   const base = new URL(publicUrl === '' ? url.origin : publicUrl)
   const address = base.href.replace(/\/$/, '') + CHANGELIST_PATH
-  const parameter = (name: string): string | undefined =>
-    [...url.searchParams].find(([key]) => key.toLowerCase() === name)?.[1]
-  const document = (text: string): Response =>
-    new Response(text, { headers: { ...CACHE, 'content-type': CONTENT_TYPES['1.1'] } })
+  const parameter = (name: string): string | undefined => [...url.searchParams].find(([key]) => key.toLowerCase() === name)?.[1]
+  const document = (text: string): Response => new Response(text, { headers: { ...CACHE, 'content-type': CONTENT_TYPES['1.1'] } })
   const [wsdl, schema, operation] = [parameter('wsdl'), parameter('schema'), parameter('op')]
-  if (wsdl !== undefined) return wsdl === '' || wsdl === 'wsdl1' ? document(wsdlOf(address)) : html(404, 'There is no such description.')
-  if (schema !== undefined) return schema === 'schema1' ? document(SCHEMA_DOCUMENT) : html(404, 'There is no such schema.')
+  if (wsdl !== undefined)
+    return wsdl === '' || wsdl === 'wsdl1' ? document(wsdlOf(address)) : html(404, errorPage('There is no such description.'))
+  if (schema !== undefined)
+    return schema === 'schema1' ? document(SCHEMA_DOCUMENT) : html(404, errorPage('There is no such schema.'))
   if (url.search.toLowerCase() === '?disco') return document(discoOf(address))
-  return context.html(operation === undefined ? servicePage(CHANGELIST_PATH) : operationPage(CHANGELIST_PATH, base.host, operation))
+  return html(200, operation === undefined ? servicePage(CHANGELIST_PATH) : operationPage(CHANGELIST_PATH, base.host, operation))
 }
 
 async function answerSoap(context: Context<HttpEnv>, parts: ChangelistParts, bodies: BodyReader): Promise<Response> {
@@ -78,7 +81,10 @@ async function answerSoap(context: Context<HttpEnv>, parts: ChangelistParts, bod
   } catch (error) {
     const refusal = refusalOf(error, parts.logger)
     if (refusal instanceof BareRefusal) return bare(refusal)
-    return new Response(faultXml(version, refusal), { status: 500, headers: { ...CACHE, 'content-type': CONTENT_TYPES[version] } })
+    return new Response(faultXml(version, refusal), {
+      status: 500,
+      headers: { ...CACHE, 'content-type': CONTENT_TYPES[version] }
+    })
   }
 }
 
@@ -99,7 +105,7 @@ async function* run(
   }
   const request = readChangeList(fields.fields('Parameters'), nowMs)
   const token = fields.text('Token') || tokenOf(context.env.incoming)
-  const bearer = await parts.authenticate(token, id => parts.hub.account(id))
+  const bearer = await parts.signIns.authenticate(token, id => parts.hub.account(id))
   yield* changeList(parts, bearer, request, offsetSeconds(context.req.header('date'), nowMs))
 }
 
