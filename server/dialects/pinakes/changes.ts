@@ -100,12 +100,18 @@ export function mountChanges(app: PinakesApp, { hub, clock }: PinakesParts): voi
       ...refusals(400, 401, 403)
     }
   })
-  app.openapi(ack, context => {
+  app.openapi(ack, async context => {
     const { account, device } = context.get('bearer')
     const { epoch, cursor } = parseCursor(context.req.valid('json').cursor)
     if (epoch !== account.epoch || cursor > account.durableHead)
       throw new HubError('bad-request', 'cursor: of another epoch or beyond the log; read the changes anew', { field: 'cursor' })
     const got = account.readers.says(device, '', cursor, clock.nowMs())
+    // With no room on the disk it is remembered until there is, or the hub stops.
+    if (!hub.isReadOnly) {
+      account.readers.keep()
+      account.storeRecords()
+      await account.settled()
+    }
     return context.json({ cursor: cursorText(epoch, got) }, 200)
   })
 }
