@@ -9,6 +9,7 @@ import { secureHeaders } from 'hono/secure-headers'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { ERRORS, HubError } from '../../protocol/index.ts'
 import type { Logger } from '../core/ports.ts'
+import { boundBodyTime } from './body-time.ts'
 import { isOriginAllowed } from './origin.ts'
 
 /** What a route can read of its request beside HTTP: the sender's address, as limits and logs count it. */
@@ -76,6 +77,20 @@ export const bearerTokenOf = ({ headers }: IncomingMessage): string =>
 export const tokenOf = (request: IncomingMessage): string =>
   bearerTokenOf(request) || (new URLSearchParams((request.url ?? '').split('?', 2)[1]).get('token') ?? '')
 
+/**
+ * The body of a request, piece by piece and as fast as it is read, for a route that bounds it itself. Nothing else may have read from it. Who stops early leaves
+ * the rest to whoever answers.
+ *
+ * @throws HubError `bad-request` when the request breaks off
+ */
+export async function* bodyOf(request: IncomingMessage): AsyncGenerator<Uint8Array> {
+  try {
+    yield* request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>
+  } catch {
+    throw new HubError('bad-request', 'the body broke off')
+  }
+}
+
 /** An error as HTTP answers it. @see RFC 9457 */
 export function problem({ code, message, field, retryAfterMs }: HubError): Response {
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
@@ -115,13 +130,15 @@ export function createHttpServer(
   const server = createServer(
     {
       headersTimeout: 10_000,
-      requestTimeout: 30_000,
+      // Bodies are held to their time one by one.
+      requestTimeout: 0,
       connectionsCheckingInterval: 2_000,
       keepAliveTimeout: 5_000,
       maxHeaderSize: 8_192,
       noDelay: true
     },
     (request: IncomingMessage, response: ServerResponse) => {
+      boundBodyTime(request, response)
       const handler = atPath(requests, request)
       if (handler === undefined) void listener(request, response)
       else handler(request, response)

@@ -14,11 +14,13 @@ const read = (header: string | undefined): string | undefined => {
 }
 
 test('the SHA-256 is found among other digests', () => {
-  for (const header of [field, ` ${field} `, `md5=:AAAA:, ${field}`, `${field},sha-512=:AAAA:`]) assert.is(read(header), hex, header)
+  for (const header of [field, ` ${field} `, `md5=:AAAA:, ${field}`, `${field},sha-512=:AAAA:`])
+    assert.is(read(header), hex, header)
 })
 
 test('without a SHA-256 there is none', () => {
-  for (const header of [undefined, '', 'sha-512=:AAAA:', 'id-sha-256=:AAAA:', 'nonsense', ',,']) assert.is(read(header), undefined)
+  for (const header of [undefined, '', 'sha-512=:AAAA:', 'id-sha-256=:AAAA:', 'nonsense', ',,'])
+    assert.is(read(header), undefined)
 })
 
 test('a SHA-256 that is none is refused', () => {

@@ -85,8 +85,7 @@ test('a range holds under the tag that it was asked for, and not under another, 
 
 test('who has the content already is told so, before any range', () => {
   for (const ifNoneMatch of [TAG, `W/${TAG}`, `"x", ${TAG}`, `"x,y",W/${TAG} , "z"`, '*'])
-    for (const method of ['GET', 'HEAD'])
-      assert.is(plan({ method, ifNoneMatch, range: 'bytes=2000-' }), '304 0-0', ifNoneMatch)
+    for (const method of ['GET', 'HEAD']) assert.is(plan({ method, ifNoneMatch, range: 'bytes=2000-' }), '304 0-0', ifNoneMatch)
   for (const ifNoneMatch of ['"x"', 'abc', '', '"ab', `"x${TAG}`]) assert.is(plan({ ifNoneMatch }), '200 0-1000', ifNoneMatch)
 })
 
