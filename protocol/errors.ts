@@ -55,6 +55,8 @@ export const ERRORS = {
   ),
   'foreign-client': row(0, 403, 'never', 'the Yjs client id belongs to another device; use a new one'),
   'document-too-large': row(0, 413, 'never', "the book's annotations are over the limit"),
+  'precondition-failed': row(0, 412, 'never', 'the content is not the one that the request is about'),
+  'range-not-satisfiable': row(0, 416, 'never', 'the content has no such bytes'),
   'too-large': row(0, 413, 'never', 'the request is over the limit'),
   'quota-exceeded': row(0, 507, 'never', 'the account has used up its share of the storage; ask the operator for more'),
   'cursor-unknown': row(0, 410, 'resync', 'the cursor is of another epoch or outside of the log'),

@@ -18,9 +18,11 @@ import type { BlobStore } from './core/blobs.ts'
 import { Hub } from './core/hub.ts'
 import type { Logger } from './core/ports.ts'
 import { StoreDamage, type Store } from './core/store.ts'
-import { mountPinakes } from './dialects/pinakes/index.ts'
+import { mountPinakes, UPLOAD_PATHS } from './dialects/pinakes/index.ts'
 import { CHANGELIST_PATH, mountChangelist } from './dialects/changelist/index.ts'
 import { EXIT } from './exit-codes.ts'
+import { createPublishing } from './files/publishing.ts'
+import { Uploads } from './files/uploads.ts'
 import type { OperatorParts } from './operations.ts'
 import type { Config } from './options.ts'
 import { hostsOf } from './hosts.ts'
@@ -29,7 +31,7 @@ import { mountHealth } from './routes/health.ts'
 import { mountHome } from './routes/home.ts'
 import { mountSignIn } from './routes/sign-in.ts'
 import { DiskBlobStore } from './storage/disk-blobs.ts'
-import { FreeSpace } from './storage/free-space.ts'
+import { freeBytes, FreeSpace } from './storage/free-space.ts'
 import { LmdbStore } from './storage/lmdb.ts'
 import { trialOpen } from './storage/trial-open.ts'
 import { figuresOf } from './stats.ts'
@@ -160,14 +162,28 @@ async function tryStore(path: string, { openDamaged }: Config, logger: Logger): 
 export async function serveHub(config: Config, logger: Logger): Promise<ServingHub> {
   const addressOf = createAddressOf(config.trustedProxies)
   const open = await openHub(config, logger)
-  const { hub } = open
+  const { hub, store, blobs } = open
+  const uploads = await Uploads.open({
+    store,
+    blobs,
+    clock: systemClock,
+    randomBytes: count => randomBytes(count),
+    logger,
+    maxAccountBytes: config.maxAccountFilesGiB * 2 ** 30,
+    minFreeBytes: config.minFreeMiB * 2 ** 20,
+    freeBytes: () => freeBytes(config.dataFolder),
+    ...createPublishing(hub)
+  }).catch(async (error: unknown) => {
+    await open.close()
+    throw error
+  })
   let isReady = true
-  const app = createHttpApp(logger, addressOf, config.allowedOrigins, [CHANGELIST_PATH])
+  const app = createHttpApp(logger, addressOf, config.allowedOrigins, [CHANGELIST_PATH, ...UPLOAD_PATHS])
   mountHome(app)
   mountHealth(app, () => isReady)
   const random = (count: number): Uint8Array => randomBytes(count)
   const limits = createSignInLimits({ randomBytes: random })
-  const parts = { ...open, limits, clock: systemClock, logger, randomBytes: random }
+  const parts = { ...open, uploads, limits, clock: systemClock, logger, randomBytes: random }
   mountSignIn(app, parts)
   mountFeed(app, hub, systemClock)
   mountPinakes(app, parts)
@@ -191,8 +207,14 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
     })
   } catch (error) {
     control.close()
+    await uploads.close()
     await open.close()
     throw error
+  }
+  const closeHub = async (): Promise<void> => {
+    await uploads.close()
+    await hub.close()
+    await carriers.close()
   }
   const { port } = server.address() as AddressInfo
   const [here, ...elsewhere] = hostsOf(config.host, networkInterfaces()).map(host => `http://${host}:${port}`)
@@ -202,7 +224,7 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
     urlsElsewhere: config.publicUrl === '' ? elsewhere : [config.publicUrl],
     async close() {
       isReady = false
-      await Promise.all([closed(control), closed(server), hub.close().then(() => carriers.close())])
+      await Promise.all([closed(control), closed(server), closeHub()])
       open.space.stop()
       await open.store.close()
     }

@@ -23,7 +23,12 @@ export interface UploadFacts {
 export type UploadState = 'receiving' | 'verified' | 'done'
 
 /** What came of a finished upload, for whoever asks for it again. */
-export type UploadOutcome = { readonly [name: string]: Plain }
+export interface UploadOutcome {
+  /** The change that put the file at its path. */
+  readonly cursor: number
+  /** Set when the path keeps another content: the id of the conflict that this one is a side of. */
+  readonly conflict?: string
+}
 
 /** An upload as the store keeps it. */
 export interface UploadRecord extends UploadFacts {
@@ -32,6 +37,7 @@ export interface UploadRecord extends UploadFacts {
   /** The device that opened it: where its changes come from. */
   readonly device: string
   readonly state: UploadState
+  readonly openedAtMs: number
   readonly expiresAtMs: number
   /** Which chunks are on disk. */
   readonly received: Uint8Array

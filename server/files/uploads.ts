@@ -1,4 +1,4 @@
-import { checked, HubError, LIMITS, map, number, opt, str, uint } from '../../protocol/index.ts'
+import { checked, filePath, foldPath, HubError, map, number, opt, sha256, uint } from '../../protocol/index.ts'
 import type { BlobStore } from '../core/blobs.ts'
 import { newId } from '../core/ids.ts'
 import type { Clock, Logger, RandomBytes } from '../core/ports.ts'
@@ -37,9 +37,8 @@ export const UPLOAD_LIMITS = {
 const SWEEP_INTERVAL_MS = 600_000
 const PAGE = 1_000
 
-const sha256 = str(64, 64)
 const request = map({
-  path: str(LIMITS.maxFrameBytes),
+  path: filePath,
   sizeBytes: number(0, UPLOAD_LIMITS.maxFileBytes),
   sha256,
   chunkBytes: opt(number(UPLOAD_LIMITS.minChunkBytes, UPLOAD_LIMITS.maxChunkBytes)),
@@ -55,6 +54,12 @@ export interface Uploader {
 
 /** What a client asks for when it begins. */
 export type UploadRequest = Omit<UploadFacts, 'chunkBytes'> & { readonly chunkBytes?: number }
+
+/** How far an upload is, in short. */
+export interface UploadProgress {
+  readonly receivedBytes: number
+  readonly missingCount: number
+}
 
 /** How far an upload is. */
 export interface UploadStatus extends UploadFacts {
@@ -81,10 +86,11 @@ export interface UploadParts {
   /** What the contents of an account take. */
   contentBytes(account: string): Promise<number>
   /**
-   * Puts the file, whose content is a blob by now, at its path. It MUST come to the same when it is called again for the same upload.
+   * Puts the file, whose content is a blob by now, at its path.
+   * @param isAgain it may have been called for this upload before, by a hub that was killed: then it MUST come to the same
    * @throws HubError when the file is refused
    */
-  publish(upload: UploadRecord): Promise<UploadOutcome>
+  publish(upload: UploadRecord, isAgain: boolean): Promise<UploadOutcome>
   /** @throws HubError `storage-full` */
   mustTakeWrites(): void
 }
@@ -96,6 +102,7 @@ export class Uploads {
   readonly #uploads = new Map<string, Upload>()
   readonly #finishing = new Map<string, Promise<UploadOutcome>>()
   #cancelSweep: () => void = () => undefined
+  #isClosing = false
 
   private constructor(parts: UploadParts) {
     this.#parts = parts
@@ -116,8 +123,10 @@ export class Uploads {
    */
   async begin({ account, device }: Uploader, asked: UploadRequest): Promise<UploadStatus> {
     const { blobs, clock, randomBytes } = this.#parts
-    const facts = { chunkBytes: UPLOAD_LIMITS.chunkBytes, ...checked('bad-request', request, asked, 'upload') }
+    const folded = { chunkBytes: UPLOAD_LIMITS.chunkBytes, ...asked, path: foldPath(asked.path) }
+    const facts: UploadFacts = { chunkBytes: UPLOAD_LIMITS.chunkBytes, ...checked('bad-request', request, folded, 'upload') }
     mustBeSound(facts)
+    this.#mustBeOpen()
     this.#parts.mustTakeWrites()
     const [contentBytes, freeBytes] = await Promise.all([this.#parts.contentBytes(account), this.#parts.freeBytes()])
     this.#mustFit(account, facts.sizeBytes, contentBytes, freeBytes)
@@ -127,6 +136,7 @@ export class Uploads {
       account,
       device,
       state: 'receiving',
+      openedAtMs: Math.floor(clock.nowMs()),
       expiresAtMs: Math.floor(clock.nowMs()) + UPLOAD_LIMITS.expiresAfterMs,
       received: new Uint8Array(Math.ceil(chunkCount(facts) / 8))
     }
@@ -151,15 +161,17 @@ export class Uploads {
    * Takes a chunk: see `Upload.receive`.
    * @throws HubError `not-found`, `bad-request`, `overloaded`, `storage-full`
    */
-  async receive(account: string, id: string, index: number, body: ChunkBody): Promise<UploadStatus> {
+  async receive(account: string, id: string, index: number, body: ChunkBody): Promise<UploadProgress> {
     const upload = this.#find(account, id)
+    this.#mustBeOpen()
     this.#parts.mustTakeWrites()
     let arrivingCount = 0
     for (const other of this.#of(account)) arrivingCount += other.arrivingCount
     if (arrivingCount >= UPLOAD_LIMITS.maxArrivingPerAccount)
       throw new HubError('overloaded', 'too many chunks come in at once', { retryAfterMs: 1_000 })
     await asFull(upload.receive(index, body))
-    return statusOf(upload)
+    const { receivedBytes, chunks } = upload
+    return { receivedBytes, missingCount: chunks.count - chunks.size }
   }
 
   /**
@@ -172,6 +184,7 @@ export class Uploads {
     if (upload.state === 'done') return Promise.resolve(upload.outcome!)
     const running = this.#finishing.get(id)
     if (running !== undefined) return running
+    this.#mustBeOpen()
     const finishing = this.#finish(upload).finally(() => this.#finishing.delete(id))
     this.#finishing.set(id, finishing)
     return finishing
@@ -187,8 +200,9 @@ export class Uploads {
     await this.#drop([upload])
   }
 
-  /** Waits for what is being finished. Uploads that are not finished go on with the next start. */
+  /** Takes nothing more, and waits for what is being finished. Uploads that are not finished go on with the next start. */
   async close(): Promise<void> {
+    this.#isClosing = true
     this.#cancelSweep()
     await Promise.allSettled(this.#finishing.values())
   }
@@ -214,7 +228,7 @@ export class Uploads {
     }
     if (!(await blobs.partials.adopt(id, expected)) && (await blobs.stat(expected)) === undefined)
       throw new Error(`the bytes of the upload ${id} are gone`)
-    upload.outcome = await this.#parts.publish(recordOf(upload))
+    upload.outcome = await this.#parts.publish(recordOf(upload), upload.record.state === 'verified')
     upload.state = 'done'
     upload.expiresAtMs = Math.floor(clock.nowMs()) + UPLOAD_LIMITS.keepsOutcomeMs
     await this.#write([recordOf(upload)])
@@ -236,6 +250,11 @@ export class Uploads {
     const record = bytes && decodeUpload(bytes)
     if (record?.state !== 'done') throw new HubError('not-found', 'there is no such upload')
     return new Upload(record, this.#parts.blobs.partials, () => Promise.resolve())
+  }
+
+  /** @throws HubError `shutting-down` */
+  #mustBeOpen(): void {
+    if (this.#isClosing) throw new HubError('shutting-down')
   }
 
   #of(account: string): Upload[] {
@@ -376,9 +395,6 @@ function statusOf(upload: Upload): UploadStatus {
 function mustBeSound(facts: UploadFacts): void {
   for (const field of ['sizeBytes', 'chunkBytes'] as const)
     if (!Number.isInteger(facts[field])) throw new HubError('bad-request', `${field}: expected a whole number`, { field })
-  for (const field of ['sha256', 'base'] as const)
-    if (facts[field] !== undefined && !/^[0-9a-f]{64}$/.test(facts[field]))
-      throw new HubError('bad-request', `${field}: expected 64 lower-case hex digits`, { field })
   if (chunkCount(facts) > UPLOAD_LIMITS.maxChunks)
     throw new HubError('bad-request', `a file has at most ${UPLOAD_LIMITS.maxChunks} chunks: ask for larger ones`, {
       field: 'chunkBytes'

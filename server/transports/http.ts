@@ -27,6 +27,8 @@ export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Bu
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void
 
 const MAX_BODY_BYTES = 65_536
+/** What pages of allowed origins may read of an answer, beside what any page may. */
+const EXPOSED = ['accept-ranges', 'content-disposition', 'content-range', 'etag', 'repr-digest', 'retry-after']
 const REFUSED_WITHIN_MS = 5_000
 /** Sockets of requests on which nothing moves for so long are cut. No answer is waited for longer, and event streams say something more often. */
 const STALLED_MS = 60_000
@@ -43,7 +45,7 @@ export function createHttpApp(
 ): HttpApp {
   const app: HttpApp = new Hono<HttpEnv>()
   app.use(secureHeaders())
-  if (allowedOrigins.length > 0) app.use(cors({ origin: [...allowedOrigins], maxAge: 86_400 }))
+  if (allowedOrigins.length > 0) app.use(cors({ origin: [...allowedOrigins], maxAge: 86_400, exposeHeaders: EXPOSED }))
   const limit = bodyLimit({
     maxSize: MAX_BODY_BYTES,
     onError: () => problem(new HubError('too-large', `the body is over ${MAX_BODY_BYTES} bytes`))

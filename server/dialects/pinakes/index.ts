@@ -3,13 +3,17 @@ import type { AccountDirectory } from '../../auth/accounts.ts'
 import type { SignInLimits } from '../../auth/sign-in-limits.ts'
 import type { SignIns } from '../../auth/sign-ins.ts'
 import type { Hub } from '../../core/hub.ts'
+import type { BlobStore } from '../../core/blobs.ts'
 import type { Clock, Logger, RandomBytes } from '../../core/ports.ts'
+import type { Uploads } from '../../files/uploads.ts'
 import type { HttpApp } from '../../transports/http.ts'
 import { authenticated, type PinakesEnv } from './auth.ts'
 import { mountChanges } from './changes.ts'
 import { mountDevices } from './devices.ts'
+import { mountDownloads } from './downloads.ts'
 import { mountSignIn } from './sign-in.ts'
 import { refuseFaults, type PinakesApp } from './shapes.ts'
+import { mountUploads } from './uploads.ts'
 
 /** What the dialect uses of the hub. */
 export interface PinakesParts {
@@ -17,10 +21,17 @@ export interface PinakesParts {
   readonly directory: AccountDirectory
   readonly limits: SignInLimits
   readonly signIns: SignIns
+  readonly uploads: Uploads
+  readonly blobs: BlobStore
   readonly clock: Clock
   readonly logger: Logger
   readonly randomBytes: RandomBytes
 }
+
+const BASES = ['/api/v1/sync', '/api/sync'] as const
+
+/** Under these, routes read bodies themselves: chunks. */
+export const UPLOAD_PATHS = BASES.map(base => `${base}/upload/`)
 
 const INFO = {
   openapi: '3.1.0',
@@ -38,8 +49,9 @@ export function mountPinakes(app: HttpApp, parts: PinakesParts): void {
   sync.use(authenticated(parts.hub))
   mountDevices(sync, parts)
   mountChanges(sync, parts)
-  app.route('/api/v1/sync', sync)
-  app.route('/api/sync', sync)
+  mountUploads(sync, parts)
+  mountDownloads(sync, parts)
+  for (const base of BASES) app.route(base, sync)
   const auth: PinakesApp = new OpenAPIHono<PinakesEnv>({ defaultHook: refuseFaults })
   mountSignIn(auth, parts)
   app.route('/api/v1/auth', auth)
@@ -47,7 +59,7 @@ export function mountPinakes(app: HttpApp, parts: PinakesParts): void {
   const documented = new OpenAPIHono()
   documented.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' })
   documented.route('/api/v1/auth', auth)
-  documented.route('/api/v1/sync', sync)
+  documented.route(BASES[0], sync)
   let document: object | undefined
   app.get('/api/v1/openapi.json', context => context.json((document ??= documented.getOpenAPI31Document(INFO))))
 }

@@ -22,8 +22,12 @@ const REFUSALS = {
   401: 'Unauthorized: no token, or one that is not valid',
   403: 'Forbidden: the token does not allow this, or its device is disabled or was deleted',
   404: 'Not found: there is no such thing, or it is not yours',
+  412: 'Precondition failed: the content is another one than `if-match` says',
+  416: 'Range not satisfiable: `content-range` says how long the content is',
   429: 'Too many tries',
-  500: 'Internal server error'
+  500: 'Internal server error',
+  503: 'Overloaded, or restarting: come back after `retry-after`',
+  507: "Insufficient storage: the account's share is used up, or the disk is nearly full"
 } as const
 
 type Refusal = keyof typeof REFUSALS

@@ -288,8 +288,8 @@ test('a hub that died while it finished an upload finishes it when it starts', a
     })
     void scene.uploads.complete(account, id)
     await named
-    const next = await scene.restart({ publish: async upload => ({ sha256: upload.sha256 }) })
-    assert.equal(await next.uploads.complete(account, id), { sha256 }, dies)
+    const next = await scene.restart({ publish: async (_, isAgain) => ({ cursor: isAgain ? 2 : 1 }) })
+    assert.equal(await next.uploads.complete(account, id), { cursor: 2 }, dies)
     assert.is((await next.blobs.stat(sha256))?.sizeBytes, FILE.length)
     assert.is(next.uploads.status(account, id).state, 'done')
     scene.uploads.close = async () => undefined
@@ -456,7 +456,9 @@ test('what is no sound request for an upload is refused by its field', async con
     ['chunkBytes', { chunkBytes: 70_000.5 }],
     ['chunkBytes', { chunkBytes: 65_536, sizeBytes: 65_536 * UPLOAD_LIMITS.maxChunks + 1 }],
     ['mtimeMs', { mtimeMs: -1 }],
-    ['path', { path: 5 }],
+    ['path', { path: '' }],
+    ['path', { path: '../emma.epub' }],
+    ['path', { path: 'aux.txt' }],
     ['stranger', { stranger: 1 }]
   ]
   for (const [field, more] of refused)
