@@ -73,7 +73,7 @@ export function mountUploads(app: PinakesApp, { uploads }: PinakesParts): void {
       const asked = Object.fromEntries(
         Object.entries(given).filter(([, value]) => value !== undefined)
       ) as unknown as UploadRequest
-      return context.json(described(await uploads.begin({ account: account.id, device }, asked)), 200)
+      return context.json(described(await uploads.begin({ account: account.id, device }, asked).catch(inOurWords)), 200)
     }
   )
 
@@ -162,6 +162,14 @@ export function mountUploads(app: PinakesApp, { uploads }: PinakesParts): void {
       return context.body(null, 204)
     }
   )
+}
+
+/** Fields as they are called here. @throws HubError */
+function inOurWords(error: unknown): never {
+  if (!(error instanceof HubError)) throw error
+  const { code, message, field, retryAfterMs } = error
+  const name = field.replace(/^upload\./, '').replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
+  throw new HubError(code, message, { field: name, ...(retryAfterMs !== undefined && { retryAfterMs }) })
 }
 
 const indexOf = (text: string): number => (/^\d{1,6}$/.test(text) ? Number(text) : -1)
