@@ -15,7 +15,7 @@ const WITHIN_MS = 30_000
 async function scene(context: TestContext) {
   const clock = new ManualClock()
   const requests: IncomingMessage[] = []
-  let heardBytes = 0
+  const heard = { bytes: 0 }
   const server = createServer({ requestTimeout: 0 }, (request, response) => {
     boundBodyTime(request, response, (delayMs, task) => clock.setTimer(delayMs, task))
     requests.push(request)
@@ -24,7 +24,7 @@ async function scene(context: TestContext) {
     let bytes = 0
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length
-      heardBytes += chunk.length
+      heard.bytes += chunk.length
       server.emit('heard')
     })
     request.on('end', () => response.end(`got ${bytes}`))
@@ -36,17 +36,17 @@ async function scene(context: TestContext) {
   return {
     clock,
     requests,
-    async post(path: string, length: number): Promise<RawSocket> {
+    post: async (path: string, length: number): Promise<RawSocket> => {
       const raw = new RawSocket(context, url)
       raw.write(`POST ${path} HTTP/1.1\r\nHost: hub\r\nContent-Length: ${length}\r\n\r\n`)
       await once(server, 'request')
       return raw
     },
     /** Sends so many bytes, and waits until they were heard. */
-    async drip(raw: RawSocket, bytes: number): Promise<void> {
-      const enough = heardBytes + bytes
+    drip: async (raw: RawSocket, bytes: number): Promise<void> => {
+      const enough = heard.bytes + bytes
       raw.write(Buffer.alloc(bytes))
-      while (heardBytes < enough) await once(server, 'heard')
+      while (heard.bytes < enough) await once(server, 'heard')
     }
   }
 }
