@@ -1,5 +1,5 @@
 import { decodeValue, encodeValue, type Plain } from '../../protocol/index.ts'
-import type { RecordKey } from '../core/store.ts'
+import type { RecordKey, Store } from '../core/store.ts'
 
 /** What a client wants to upload, and where to. */
 export interface UploadFacts {
@@ -44,13 +44,50 @@ export interface UploadRecord extends UploadFacts {
   readonly outcome?: UploadOutcome
 }
 
-/** Records of no account stand under the empty name; those of one account's uploads stand together. */
-export const UPLOADS: RecordKey = ['', 'uploads']
-
-export const uploadKey = ({ account, id }: { account: string; id: string }): RecordKey => [...UPLOADS, account, id]
-
-export const encodeUpload = (record: UploadRecord): Uint8Array => encodeValue(record as unknown as Plain)
-
-export const decodeUpload = (bytes: Uint8Array): UploadRecord => decodeValue(bytes) as unknown as UploadRecord
-
 export const chunkCount = ({ sizeBytes, chunkBytes }: UploadFacts): number => Math.ceil(sizeBytes / chunkBytes)
+
+/** Records of no account stand under the empty name; those of one account's uploads stand together. */
+const UPLOADS: RecordKey = ['', 'uploads']
+const ID = /^[0-9A-Za-z]{1,64}$/
+const PAGE = 1_000
+
+/** The uploads in the store, beside the logs. What is written or removed resolves when it is flushed to disk. */
+export class UploadRecords {
+  readonly #store: Store
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  /** @param id whatever somebody gave for one */
+  get(account: string, id: string): UploadRecord | undefined {
+    const bytes = ID.test(id) ? this.#store.get(keyOf({ account, id })) : undefined
+    return bytes && decode(bytes)
+  }
+
+  *all(): Generator<UploadRecord> {
+    let after: RecordKey | undefined
+    for (;;) {
+      const page = this.#store.range(UPLOADS, after, PAGE)
+      for (const [, bytes] of page) yield decode(bytes)
+      if (page.length < PAGE) return
+      after = page.at(-1)![0]
+    }
+  }
+
+  write(record: UploadRecord): Promise<void> {
+    return this.#store.commit({
+      appends: [],
+      writes: [{ key: keyOf(record), value: encodeValue({ ...record } as unknown as Plain) }]
+    })
+  }
+
+  async remove(records: readonly UploadRecord[]): Promise<void> {
+    if (records.length === 0) return
+    await this.#store.commit({ appends: [], writes: records.map(record => ({ key: keyOf(record), value: undefined })) })
+  }
+}
+
+const keyOf = ({ account, id }: { account: string; id: string }): RecordKey => [...UPLOADS, account, id]
+
+const decode = (bytes: Uint8Array): UploadRecord => decodeValue(bytes) as unknown as UploadRecord

@@ -1,75 +1,19 @@
-import { checked, filePath, foldPath, HubError, map, number, opt, sha256, uint } from '../../protocol/index.ts'
+import { HubError } from '../../protocol/index.ts'
 import type { BlobStore } from '../core/blobs.ts'
 import { newId } from '../core/ids.ts'
 import type { Clock, Logger, RandomBytes } from '../core/ports.ts'
-import type { RecordKey, RecordWrite, Store } from '../core/store.ts'
+import type { Store } from '../core/store.ts'
 import { Upload, type ChunkBody } from './upload.ts'
-import {
-  chunkCount,
-  decodeUpload,
-  encodeUpload,
-  uploadKey,
-  UPLOADS,
-  type UploadFacts,
-  type UploadOutcome,
-  type UploadRecord,
-  type UploadState
-} from './upload-record.ts'
-
-/** The bounds of uploads. */
-export const UPLOAD_LIMITS = {
-  maxFileBytes: 64 * 2 ** 30,
-  minChunkBytes: 65_536,
-  maxChunkBytes: 64 * 2 ** 20,
-  /** What a client gets that asks for nothing. */
-  chunkBytes: 8 * 2 ** 20,
-  /** Which of them are there is written with each chunk. */
-  maxChunks: 8_192,
-  maxOpenPerAccount: 64,
-  /** Chunks of one account that come in at once. */
-  maxArrivingPerAccount: 32,
-  /** An upload to which nothing came for so long is gone. */
-  expiresAfterMs: 86_400_000,
-  /** What came of a finished upload can be asked again for so long. */
-  keepsOutcomeMs: 3_600_000
-} as const
+import { chunkCount, UploadRecords, type UploadOutcome, type UploadRecord } from './upload-record.ts'
+import { factsOf, UPLOAD_LIMITS, type UploadRequest } from './upload-request.ts'
+import { statusOf, type UploadProgress, type UploadStatus } from './upload-status.ts'
 
 const SWEEP_INTERVAL_MS = 600_000
-const PAGE = 1_000
-
-const request = map({
-  path: filePath,
-  sizeBytes: number(0, UPLOAD_LIMITS.maxFileBytes),
-  sha256,
-  chunkBytes: opt(number(UPLOAD_LIMITS.minChunkBytes, UPLOAD_LIMITS.maxChunkBytes)),
-  base: opt(sha256),
-  mtimeMs: opt(uint)
-})
 
 /** Who uploads. */
 export interface Uploader {
   readonly account: string
   readonly device: string
-}
-
-/** What a client asks for when it begins. */
-export type UploadRequest = Omit<UploadFacts, 'chunkBytes'> & { readonly chunkBytes?: number }
-
-/** How far an upload is, in short. */
-export interface UploadProgress {
-  readonly receivedBytes: number
-  readonly missingCount: number
-}
-
-/** How far an upload is. */
-export interface UploadStatus extends UploadFacts {
-  readonly id: string
-  readonly state: UploadState
-  readonly receivedBytes: number
-  /** Chunks that are not there yet, in order. */
-  readonly missing: readonly number[]
-  readonly expiresAtMs: number
-  readonly outcome?: UploadOutcome
 }
 
 export interface UploadParts {
@@ -98,6 +42,7 @@ export interface UploadParts {
 /** Uploads in chunks that go on after anything: a broken line, a restarted hub, another day. */
 export class Uploads {
   readonly #parts: UploadParts
+  readonly #records: UploadRecords
   /** Those that are not done, by id. */
   readonly #uploads = new Map<string, Upload>()
   readonly #finishing = new Map<string, Promise<UploadOutcome>>()
@@ -106,6 +51,7 @@ export class Uploads {
 
   private constructor(parts: UploadParts) {
     this.#parts = parts
+    this.#records = new UploadRecords(parts.store)
   }
 
   /** Goes on with what the last hub left: records without bytes and bytes without a record are cleared away. MUST have the blobs to itself. */
@@ -123,9 +69,7 @@ export class Uploads {
    */
   async begin({ account, device }: Uploader, asked: UploadRequest): Promise<UploadStatus> {
     const { blobs, clock, randomBytes } = this.#parts
-    const folded = { chunkBytes: UPLOAD_LIMITS.chunkBytes, ...asked, path: foldPath(asked.path) }
-    const facts: UploadFacts = { chunkBytes: UPLOAD_LIMITS.chunkBytes, ...checked('bad-request', request, folded, 'upload') }
-    mustBeSound(facts)
+    const facts = factsOf(asked)
     this.#mustBeOpen()
     this.#parts.mustTakeWrites()
     const [contentBytes, freeBytes] = await Promise.all([this.#parts.contentBytes(account), this.#parts.freeBytes()])
@@ -143,7 +87,7 @@ export class Uploads {
     const upload = this.#add(record)
     try {
       await asFull(blobs.partials.create(record.id, record.sizeBytes))
-      await this.#write([record])
+      await this.#records.write(record)
     } catch (error) {
       this.#forget(upload)
       await blobs.partials.remove(record.id)
@@ -224,14 +168,14 @@ export class Uploads {
       }
       upload.mustBeThere()
       upload.state = 'verified'
-      await this.#write([recordOf(upload)])
+      await this.#records.write(recordOf(upload))
     }
     if (!(await blobs.partials.adopt(id, expected)) && (await blobs.stat(expected)) === undefined)
       throw new Error(`the bytes of the upload ${id} are gone`)
     upload.outcome = await this.#parts.publish(recordOf(upload), upload.record.state === 'verified')
     upload.state = 'done'
     upload.expiresAtMs = Math.floor(clock.nowMs()) + UPLOAD_LIMITS.keepsOutcomeMs
-    await this.#write([recordOf(upload)])
+    await this.#records.write(recordOf(upload))
     this.#uploads.delete(id)
     return upload.outcome
   }
@@ -246,8 +190,7 @@ export class Uploads {
   #find(account: string, id: string): Upload {
     const open = this.#uploads.get(id)
     if (open?.record.account === account) return open
-    const bytes = open === undefined && isId(id) ? this.#parts.store.get(uploadKey({ account, id })) : undefined
-    const record = bytes && decodeUpload(bytes)
+    const record = open === undefined ? this.#records.get(account, id) : undefined
     if (record?.state !== 'done') throw new HubError('not-found', 'there is no such upload')
     return new Upload(record, this.#parts.blobs.partials, () => Promise.resolve())
   }
@@ -279,15 +222,7 @@ export class Uploads {
   async #keep(upload: Upload): Promise<void> {
     upload.mustBeThere()
     upload.expiresAtMs = Math.floor(this.#parts.clock.nowMs()) + UPLOAD_LIMITS.expiresAfterMs
-    await this.#write([recordOf(upload)])
-  }
-
-  #write(records: readonly UploadRecord[]): Promise<void> {
-    return this.#commit(records.map(record => ({ key: uploadKey(record), value: encodeUpload(record) })))
-  }
-
-  #commit(writes: readonly RecordWrite[]): Promise<void> {
-    return writes.length === 0 ? Promise.resolve() : this.#parts.store.commit({ appends: [], writes })
+    await this.#records.write(recordOf(upload))
   }
 
   #forget(upload: Upload): void {
@@ -298,31 +233,21 @@ export class Uploads {
   /** The records go first: bytes without one are cleared away at the next start. */
   async #drop(uploads: readonly Upload[]): Promise<void> {
     for (const upload of uploads) this.#forget(upload)
-    await this.#commit(uploads.map(({ record }) => ({ key: uploadKey(record), value: undefined })))
+    await this.#records.remove(uploads.map(({ record }) => record))
     for (const { record } of uploads) await this.#parts.blobs.partials.remove(record.id)
-  }
-
-  *#records(): Generator<UploadRecord> {
-    let after: RecordKey | undefined
-    for (;;) {
-      const page = this.#parts.store.range(UPLOADS, after, PAGE)
-      for (const [, bytes] of page) yield decodeUpload(bytes)
-      if (page.length < PAGE) return
-      after = page.at(-1)![0]
-    }
   }
 
   async #recover(): Promise<void> {
     const { blobs } = this.#parts
     const files = new Set(await blobs.partials.list())
     const lost: UploadRecord[] = []
-    for (const record of this.#records()) {
+    for (const record of this.#records.all()) {
       if (record.state === 'done') continue
       const isThere = files.delete(record.id) || (record.state === 'verified' && (await blobs.stat(record.sha256)) !== undefined)
       if (isThere) this.#add(record)
       else lost.push(record)
     }
-    await this.#commit(lost.map(record => ({ key: uploadKey(record), value: undefined })))
+    await this.#records.remove(lost)
     for (const id of files) await blobs.partials.remove(id)
   }
 
@@ -351,8 +276,8 @@ export class Uploads {
       ({ expiresAtMs, arrivingCount, record }) => expiresAtMs <= nowMs && arrivingCount === 0 && !this.#finishing.has(record.id)
     )
     await this.#drop(expired)
-    const done = [...this.#records()].filter(({ state, expiresAtMs }) => state === 'done' && expiresAtMs <= nowMs)
-    await this.#commit(done.map(record => ({ key: uploadKey(record), value: undefined })))
+    const done = [...this.#records.all()].filter(({ state, expiresAtMs }) => state === 'done' && expiresAtMs <= nowMs)
+    await this.#records.remove(done)
   }
 }
 
@@ -363,8 +288,6 @@ const asFull = <T>(work: Promise<T>): Promise<T> =>
     throw code === 'ENOSPC' || code === 'EDQUOT' ? new HubError('storage-full') : error
   })
 
-const isId = (id: string): boolean => /^[0-9A-Za-z]{1,64}$/.test(id)
-
 const recordOf = ({ record, state, expiresAtMs, chunks, outcome }: Upload): UploadRecord => ({
   ...record,
   state,
@@ -372,31 +295,3 @@ const recordOf = ({ record, state, expiresAtMs, chunks, outcome }: Upload): Uplo
   received: chunks.toBytes(),
   ...(outcome !== undefined && { outcome })
 })
-
-function statusOf(upload: Upload): UploadStatus {
-  const { id, path, sizeBytes, sha256: name, chunkBytes, base, mtimeMs } = upload.record
-  return {
-    id,
-    path,
-    sizeBytes,
-    sha256: name,
-    chunkBytes,
-    ...(base !== undefined && { base }),
-    ...(mtimeMs !== undefined && { mtimeMs }),
-    state: upload.state,
-    receivedBytes: upload.receivedBytes,
-    missing: upload.chunks.missing(),
-    expiresAtMs: upload.expiresAtMs,
-    ...(upload.outcome !== undefined && { outcome: upload.outcome })
-  }
-}
-
-/** @throws HubError `bad-request` */
-function mustBeSound(facts: UploadFacts): void {
-  for (const field of ['sizeBytes', 'chunkBytes'] as const)
-    if (!Number.isInteger(facts[field])) throw new HubError('bad-request', `${field}: expected a whole number`, { field })
-  if (chunkCount(facts) > UPLOAD_LIMITS.maxChunks)
-    throw new HubError('bad-request', `a file has at most ${UPLOAD_LIMITS.maxChunks} chunks: ask for larger ones`, {
-      field: 'chunkBytes'
-    })
-}

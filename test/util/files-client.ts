@@ -15,11 +15,16 @@ export const CHUNK_BYTES = 65_536
 export class FilesClient {
   readonly base: string
   readonly #token: string
+  readonly #folder: string
 
-  /** @param base such as `http://127.0.0.1:4747/api/v1/sync` */
-  constructor(base: string, token: string) {
+  /**
+   * @param base such as `http://127.0.0.1:4747/api/v1/sync`
+   * @param folder where all its paths are, with a slash behind it: so that a suite does not meet its own files on a hub that it visited before
+   */
+  constructor(base: string, token: string, folder = '') {
     this.base = base
     this.#token = token
+    this.#folder = folder
   }
 
   async ask(
@@ -39,7 +44,13 @@ export class FilesClient {
   }
 
   begin(path: string, bytes: Uint8Array, more: object = {}): Promise<Answered> {
-    const body = { path, size_bytes: bytes.length, sha256: sha256Of(bytes), chunk_bytes: CHUNK_BYTES, ...more }
+    const body = {
+      path: this.#folder + path,
+      size_bytes: bytes.length,
+      sha256: sha256Of(bytes),
+      chunk_bytes: CHUNK_BYTES,
+      ...more
+    }
     return this.ask('POST', '/upload', { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } })
   }
 
@@ -63,7 +74,7 @@ export class FilesClient {
   }
 
   download(path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Answered> {
-    return this.ask(method, `/download/${path.split('/').map(encodeURIComponent).join('/')}`, { headers })
+    return this.ask(method, `/download/${(this.#folder + path).split('/').map(encodeURIComponent).join('/')}`, { headers })
   }
 
   /** Uploads a file from beginning to end. @returns what the completion says */

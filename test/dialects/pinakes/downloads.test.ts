@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
+import { Origin } from '../../../server/core/origin.ts'
 import { digestField } from '../../../server/files/content-digest.ts'
 import { FilesClient, type Answered } from '../../util/files-client.ts'
 import { RawSocket } from '../../util/raw-socket.ts'
-import { register, servingHub } from '../../util/serving-hub.ts'
+import { otherAccount, restHub } from '../../util/rest-hub.ts'
 import { suite, type TestContext } from '../../util/suite.ts'
 import { sha256Of } from '../../util/upload-scene.ts'
 
@@ -16,13 +17,13 @@ const SHA256 = sha256Of(FILE)
 const ETAG = `"${SHA256}"`
 
 async function scene(context: TestContext) {
-  const hub = await servingHub(context)
-  const account = await hub.hub.ensureAccount('anna')
-  const phone = await register(account, 'phone')
-  const client = (token: string, base = '/api/v1/sync'): FilesClient => new FilesClient(hub.url + base, token)
+  const hub = await restHub(context)
+  const folder = `${randomBytes(6).toString('hex')}/`
+  const [phone, reader] = [await hub.device(), await hub.device({ read_only: true })]
+  const client = (token: string, base = '/api/v1/sync'): FilesClient => new FilesClient(hub.url + base, token, folder)
   const anna = client(phone.token)
   await anna.upload('novels/Emma.epub', FILE)
-  return { hub, account, phone, client, anna, ben: client((await register(await hub.hub.ensureAccount('ben'), 'phone')).token) }
+  return { hub, folder, phone, reader: client(reader.token), client, anna }
 }
 
 const head = ({ status, headers, bytes }: Answered, ...names: string[]): unknown[] => [
@@ -149,26 +150,29 @@ test('names of any language come down under their own name', async context => {
 })
 
 test('what was removed, was never there or can be no path is 404', async context => {
-  const { anna, account, phone } = await scene(context)
-  const { Origin } = await import('../../../server/core/origin.ts')
+  const { anna, hub, phone, folder } = await scene(context)
   for (const path of ['none', 'novels', 'novels/emma.epub', 'x\u0000', 'a'.repeat(2_000), 'con'])
     assert.is((await anna.download(path)).status, 404, path)
   for (const path of ['', '%ff', '..%2fstore', '%2e%2e/store', 'novels%5cEmma.epub', 'novels//Emma.epub', '/etc/passwd'])
-    assert.is((await anna.ask('GET', `/download/${path}`)).status, 404, path)
-  assert.is((await anna.ask('GET', '/download/novels%2FEmma.epub')).status, 200)
-  await account.perform(new Origin(phone.device, ''), 'file.remove', 'novels/Emma.epub', { base: SHA256 })
+    assert.is((await anna.ask('GET', `/download/${folder}${path}`)).status, 404, path)
+  assert.is((await anna.ask('GET', `/download/${folder}novels%2FEmma.epub`)).status, 200)
+  if (hub.own === undefined) return
+  const account = await hub.own.hub.ensureAccount(hub.own.directory.get(hub.account).id)
+  await account.perform(new Origin(phone.id, ''), 'file.remove', `${folder}novels/Emma.epub`, { base: SHA256 })
   assert.is((await anna.download('novels/Emma.epub')).status, 404)
-  assert.is((await anna.ask('GET', `/download/novels/Emma.epub?sha256=${SHA256}`)).status, 200)
+  assert.is((await anna.ask('GET', `/download/${folder}novels/Emma.epub?sha256=${SHA256}`)).status, 200)
 })
 
 test('another content that the account holds comes by its SHA-256, and one that another account holds does not', async context => {
-  const { anna, ben } = await scene(context)
+  const { anna, hub, folder } = await scene(context)
+  if (hub.own === undefined) return
+  const ben = new FilesClient(`${hub.url}/api/v1/sync`, (await (await otherAccount(context, hub)).device()).token)
   const theirs = randomBytes(10)
   await ben.upload('novels/Emma.epub', theirs)
   const newer = Buffer.from('a second edition')
   await anna.upload('novels/Emma.epub', newer, { base: SHA256 })
   const by = async (sha256: string): Promise<number> =>
-    (await anna.ask('GET', `/download/novels/Emma.epub?sha256=${sha256}`)).status
+    (await anna.ask('GET', `/download/${folder}novels/Emma.epub?sha256=${sha256}`)).status
   assert.equal(
     await Promise.all([SHA256, sha256Of(newer), sha256Of(theirs), 'x', '', SHA256.toUpperCase()].map(by)),
     [200, 200, 404, 404, 404, 404]
@@ -177,28 +181,28 @@ test('another content that the account holds comes by its SHA-256, and one that 
 })
 
 test('without a token a download is 401, and a device that may only read has it', async context => {
-  const { client, account } = await scene(context)
+  const { client, reader } = await scene(context)
   assert.is((await client('').download('novels/Emma.epub')).status, 401)
-  const reader = client((await register(account, 'reader', true)).token)
   assert.ok((await reader.download('novels/Emma.epub')).bytes.equals(FILE))
 })
 
 test('a content that is not on the disk any more is 500, and the log of the hub says which', async context => {
   const { anna, hub } = await scene(context)
-  rmSync(join(hub.dataFolder, 'files', SHA256.slice(0, 2)), { recursive: true })
+  if (hub.own === undefined) return
+  rmSync(join(hub.own.dataFolder, 'files', SHA256.slice(0, 2)), { recursive: true })
   assert.is((await anna.download('novels/Emma.epub')).status, 500)
-  assert.ok(hub.logger.lines.some(({ fields }) => String((fields as { err?: unknown }).err).includes(SHA256)))
+  assert.ok(hub.own.logger.lines.some(({ fields }) => String((fields as { err?: unknown }).err).includes(SHA256)))
 })
 
 test('who goes away in the middle leaves no file open', async context => {
-  if (process.platform !== 'linux') return
-  const { anna, hub, phone } = await scene(context)
+  const { anna, hub, phone, folder } = await scene(context)
+  if (process.platform !== 'linux' || hub.own === undefined) return
   await anna.upload('large', randomBytes(20_000_000), { chunk_bytes: 2 ** 25 })
   const openFiles = (): number => readdirSync('/proc/self/fd').length
   const before = openFiles()
   const sockets = Array.from({ length: 20 }, () => new RawSocket(context, hub.url))
   for (const raw of sockets) {
-    raw.write(`GET /api/v1/sync/download/large HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer ${phone.token}\r\n\r\n`)
+    raw.write(`GET /api/v1/sync/download/${folder}large HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer ${phone.token}\r\n\r\n`)
     await raw.until(text => text.includes('\r\n\r\n'))
     raw.socket.pause()
   }

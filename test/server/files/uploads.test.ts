@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import * as assert from 'uvu/assert'
-import { UPLOAD_LIMITS } from '../../../server/files/uploads.ts'
+import { UPLOAD_LIMITS } from '../../../server/files/upload-request.ts'
 import { HubError } from '../../../protocol/index.ts'
 import { textOf } from '../../contract/blobs.ts'
 import { HeldStore } from '../../util/stores.ts'
