@@ -18,7 +18,7 @@ import type { BlobStore } from './core/blobs.ts'
 import { Hub } from './core/hub.ts'
 import type { Logger } from './core/ports.ts'
 import { StoreDamage, type Store } from './core/store.ts'
-import { mountPinakes, UPLOAD_PATHS } from './dialects/pinakes/index.ts'
+import { mountPinakes, OWN_BODIES } from './dialects/pinakes/index.ts'
 import { CHANGELIST_PATH, mountChangelist } from './dialects/changelist/index.ts'
 import { EXIT } from './exit-codes.ts'
 import { createPublishing } from './files/publishing.ts'
@@ -178,7 +178,7 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
     throw error
   })
   let isReady = true
-  const app = createHttpApp(logger, addressOf, config.allowedOrigins, [CHANGELIST_PATH, ...UPLOAD_PATHS])
+  const app = createHttpApp(logger, addressOf, config.allowedOrigins, [CHANGELIST_PATH, ...OWN_BODIES])
   mountHome(app)
   mountHealth(app, () => isReady)
   const random = (count: number): Uint8Array => randomBytes(count)

@@ -92,6 +92,8 @@ export interface FileRecord {
   readonly changedAtUs: number
   /** It got its path from another one. */
   readonly movedAtUs?: number
+  /** Open ones over the path. */
+  readonly conflicts?: readonly string[]
 }
 
 /** A folder is there as long as files are in it. */
@@ -134,6 +136,8 @@ export interface ConflictRecord {
   readonly cursor: number
   readonly createdAtUs: number
   readonly resolvedAtUs?: number
+  /** Where the client's side went, when both were kept. */
+  readonly beside?: string
 }
 
 /** Counts over all of an account's files. */

@@ -93,11 +93,16 @@ export async function* bodyOf(request: IncomingMessage): AsyncGenerator<Uint8Arr
   }
 }
 
-/** An error as HTTP answers it. @see RFC 9457 */
-export function problem({ code, message, field, retryAfterMs }: HubError): Response {
+/**
+ * An error as HTTP answers it. @see RFC 9457
+ * @param status that of the table, unless an API has one of its own
+ */
+export function problem(
+  { code, message, field, retryAfterMs }: HubError,
+  status = ERRORS[code].http as ContentfulStatusCode
+): Response {
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
   if (retryAfterMs !== undefined) headers['retry-after'] = String(Math.ceil(retryAfterMs / 1_000))
-  const status = ERRORS[code].http as ContentfulStatusCode
   if (status === 401) headers['www-authenticate'] = 'Bearer'
   const body = {
     type: 'about:blank',

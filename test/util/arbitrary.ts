@@ -23,10 +23,10 @@ const mapKey = fc
   .string({ unit: 'binary', maxLength: 30 })
   .filter(key => !FORBIDDEN_KEYS.has(key) && Buffer.byteLength(key) <= 128)
 
-const sha256 = fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 64, maxLength: 64 })
+const sha256 = fc.string({ unit: fc.constantFrom(...Array.from('0123456789abcdef')), minLength: 64, maxLength: 64 })
 
 const path = fc
-  .array(fc.string({ unit: fc.constantFrom(...'aZ7 ._-(),\u00e4\u66f8\u{1f4d6}'), minLength: 1, maxLength: 30 }), {
+  .array(fc.string({ unit: fc.constantFrom(...Array.from('aZ7 ._-(),\u00e4\u66f8\u{1f4d6}')), minLength: 1, maxLength: 30 }), {
     minLength: 1,
     maxLength: 32
   })

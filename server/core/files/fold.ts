@@ -28,22 +28,35 @@ export const FILE_FOLDS: { readonly [K in FileKind]: Fold<K> } = {
     if (known === undefined || isOld(known, change)) return
     views.put('files', [key], { ...known, removed: true, movedTo: body.to, device, cursor, changedAtUs: timeUs })
     leave(views, change, key)
-    const { movedTo: _, ...file } = known
     const there = views.get('files', body.to)
-    views.put('files', [body.to], { ...file, removed: false, device, cursor, changedAtUs: timeUs, movedAtUs: timeUs })
-    remember(views, change, body.to, file.content)
+    const { id, content, createdAtUs } = known
+    views.put('files', [body.to], {
+      id,
+      content,
+      removed: false,
+      device,
+      cursor,
+      createdAtUs,
+      changedAtUs: timeUs,
+      movedAtUs: timeUs,
+      ...conflictsOf(there)
+    })
+    remember(views, change, body.to, content)
     if (there === undefined || there.removed) enter(views, change, body.to)
   },
   'file.conflict': (views, { key, body: { client }, device, cursor, timeUs }) => {
     const id = String(cursor)
-    if (views.get('conflicts', id) === undefined)
-      views.put('conflicts', [id], { path: key, client, device, cursor, createdAtUs: timeUs })
+    if (views.get('conflicts', id) !== undefined) return
+    views.put('conflicts', [id], { path: key, client, device, cursor, createdAtUs: timeUs })
+    setConflicts(views, key, conflicts => [...conflicts, id])
   },
   'conflict.resolve': (views, change) => {
     const { key, body, cursor, timeUs } = change
     const known = views.get('conflicts', key)
     if (known === undefined || isOld(known, change)) return
-    views.put('conflicts', [key], { ...known, resolvedAtUs: timeUs, cursor })
+    const beside = body.file?.path === body.path ? undefined : body.file?.path
+    views.put('conflicts', [key], { ...known, resolvedAtUs: timeUs, cursor, ...(beside !== undefined && { beside }) })
+    setConflicts(views, known.path, conflicts => conflicts.filter(id => id !== key))
     if (body.removed === true) mark(views, change, body.path, true)
     if (body.file === undefined) return
     const { path, ...content } = body.file
@@ -77,11 +90,22 @@ function put(views: Views, change: Change, path: string, content: FileContent): 
     cursor,
     createdAtUs: isThere ? known.createdAtUs : timeUs,
     changedAtUs: timeUs,
-    ...(isThere && known.movedAtUs !== undefined && { movedAtUs: known.movedAtUs })
+    ...(isThere && known.movedAtUs !== undefined && { movedAtUs: known.movedAtUs }),
+    ...conflictsOf(known)
   }
   views.put('files', [path], file)
   remember(views, change, path, content)
   if (!isThere) enter(views, change, path)
+}
+
+const conflictsOf = (known: FileRecord | undefined): Pick<FileRecord, 'conflicts'> =>
+  known?.conflicts === undefined ? {} : { conflicts: known.conflicts }
+
+/** A path that there is a conflict over has a record. */
+function setConflicts(views: Views, path: string, change: (conflicts: readonly string[]) => readonly string[]): void {
+  const { conflicts = [], ...file } = views.get('files', path)!
+  const next = change(conflicts)
+  views.put('files', [path], { ...file, ...(next.length > 0 && { conflicts: next }) })
 }
 
 function mark(views: Views, change: Change, path: string, removed: boolean): void {

@@ -9,8 +9,10 @@ import type { Uploads } from '../../files/uploads.ts'
 import type { HttpApp } from '../../transports/http.ts'
 import { authenticated, type PinakesEnv } from './auth.ts'
 import { mountChanges } from './changes.ts'
+import { mountConflicts } from './conflicts.ts'
 import { mountDevices } from './devices.ts'
 import { mountDownloads } from './downloads.ts'
+import { mountReport } from './report.ts'
 import { mountSignIn } from './sign-in.ts'
 import { refuseFaults, type PinakesApp } from './shapes.ts'
 import { mountUploads } from './uploads.ts'
@@ -30,8 +32,8 @@ export interface PinakesParts {
 
 const BASES = ['/api/v1/sync', '/api/sync'] as const
 
-/** Under these, routes read bodies themselves: chunks. */
-export const UPLOAD_PATHS = BASES.map(base => `${base}/upload/`)
+/** Paths, and beginnings of paths, whose routes bound their bodies themselves: chunks, and reports. */
+export const OWN_BODIES = BASES.flatMap(base => [`${base}/upload/`, `${base}/report`])
 
 const INFO = {
   openapi: '3.1.0',
@@ -49,6 +51,8 @@ export function mountPinakes(app: HttpApp, parts: PinakesParts): void {
   sync.use(authenticated(parts.hub))
   mountDevices(sync, parts)
   mountChanges(sync, parts)
+  mountReport(sync)
+  mountConflicts(sync, parts)
   mountUploads(sync, parts)
   mountDownloads(sync, parts)
   for (const base of BASES) app.route(base, sync)
