@@ -16,6 +16,8 @@ const wanted = process.argv.slice(2).filter(word => !word.startsWith('--'))
 const ALSO_LONG = ['stories/kill.test.ts']
 /** What they measure is the machine's as well: nothing else runs beside them. */
 const ALONE = ['long/idle-readers.test.ts', 'long/overload.test.ts', 'long/reconnect-storm.test.ts']
+/** They wait for minutes, and do little else: they run beside the others. */
+const WAITING = ['long/idle-carriers.test.ts', 'long/stopped.test.ts', 'long/unread-answers.test.ts']
 /** They take longest, so that they begin first. */
 const SLOW = /^(long|simulation|stories)\//
 
@@ -75,14 +77,16 @@ async function runAll(queue: string[], width: number): Promise<void> {
   await Promise.all(Array.from({ length: width }, worker))
 }
 
-await runAll(
-  files.filter(file => !ALONE.includes(file)),
-  Math.min(2, availableParallelism())
-)
-await runAll(
-  files.filter(file => ALONE.includes(file)),
-  1
-)
+const among = (names: readonly string[]): string[] => files.filter(file => names.includes(file))
+
+await Promise.all([
+  runAll(among(WAITING), 1),
+  runAll(
+    files.filter(file => !ALONE.includes(file) && !WAITING.includes(file)),
+    Math.min(2, availableParallelism())
+  )
+])
+await runAll(among(ALONE), 1)
 
 const sum = (key: keyof Outcome): number => outcomes.reduce((total, outcome) => total + outcome[key], 0)
 process.stdout.write(`${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped\n`)

@@ -4,7 +4,7 @@ import { lostNothing, seeded, Writer } from '../util/writer.ts'
 
 const KILLS = Number(process.env['LECTERN_KILLS'] ?? 100)
 
-const test = suite('stories/kill', { limitMs: 20 * 60_000 })
+const test = suite('stories/kill', { limitMs: 30 * 60_000 })
 
 test(`kill -9 at ${KILLS} random moments loses no acked action, doubles none, and leaves all devices as the hub`, async ({
   defer

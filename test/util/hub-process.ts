@@ -3,11 +3,9 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { callControl } from '../../server/control.ts'
 import type { OperationName } from '../../server/operations.ts'
-
-const MAIN = fileURLToPath(new URL('../../server/main.ts', import.meta.url))
+import { hubProgram } from './hub-program.ts'
 
 /** A hub in a process of its own, on a temporary data folder, started and killed as an operator or a power cut would. */
 export class HubProcess {
@@ -33,7 +31,7 @@ export class HubProcess {
   async start(flags: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<void> {
     const child = spawn(
       process.execPath,
-      ['--import', 'tsx', MAIN, 'serve', '--port', String(this.#port), '--data', this.dataFolder, ...flags],
+      [hubProgram(), 'serve', '--port', String(this.#port), '--data', this.dataFolder, ...flags],
       { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LECTERN_LOG_LEVEL: 'warn', ...env } }
     )
     this.#child = child
