@@ -1,4 +1,5 @@
 import type { Account } from '../../../server/core/account.ts'
+import { restHub } from '../../util/rest-hub.ts'
 import { servingHub, type TestServingHub } from '../../util/serving-hub.ts'
 import type { TestContext } from '../../util/suite.ts'
 
@@ -27,8 +28,9 @@ export interface Service {
   readonly host: string
   readonly userName: string
   readonly password: string
-  /** Of an account that has one device at least. */
   readonly token: string
+  /** When it was started for this test: for what cannot be asked for over HTTP. */
+  readonly own: TestServingHub | undefined
   ask(method: string, more?: string, headers?: SentHeaders, body?: Sent): Promise<Heard>
   /** Posts as SOAP 1.1 does, unless the headers say otherwise; undefined leaves one out. */
   post(body: Sent, headers?: SentHeaders): Promise<Heard>
@@ -36,26 +38,24 @@ export interface Service {
   list(parameters: string, version?: '1.1' | '1.2', more?: SentHeaders): Promise<Heard>
 }
 
-/**
- * The service at `LECTERN_URL`, whose account `LECTERN_ACCOUNT` has the password `LECTERN_PASSWORD`; without that variable one of its own, in this process.
- */
-export async function service(context: TestContext): Promise<Service> {
-  const { LECTERN_URL: url, LECTERN_ACCOUNT: userName = 'reader', LECTERN_PASSWORD: password = '' } = process.env
-  return url === undefined ? (await ownService(context)).service : serviceAt(url, userName, password)
+/** The service at `LECTERN_URL`, as `restHub` takes it; without that variable one of its own, in this process. */
+export async function service(context: TestContext, flags: Record<string, string> = {}): Promise<Service> {
+  const { url, account, password, own } = await restHub(context, flags)
+  return serviceAt(url, account, password, own)
 }
 
-/** A service in this process, with a way to its account. */
+/** A service of this test's own, and its account, to put files into. */
 export async function ownService(
   context: TestContext,
   flags: Record<string, string> = {}
-): Promise<{ service: Service; hub: TestServingHub; account: Account }> {
-  const hub = await servingHub(context, flags)
-  const entry = await hub.directory.add('ada', 'correct horse')
-  const service = await serviceAt(hub.url, 'ada', 'correct horse')
-  return { service, hub, account: (await hub.hub.account(entry.id))! }
+): Promise<Service & { readonly own: TestServingHub; readonly account: Account }> {
+  const own = await servingHub(context, flags)
+  const { id } = await own.directory.add('ada', 'correct horse')
+  const made = await serviceAt(own.url, 'ada', 'correct horse', own)
+  return { ...made, own, account: (await own.hub.account(id))! }
 }
 
-async function serviceAt(hubUrl: string, userName: string, password: string): Promise<Service> {
+async function serviceAt(hubUrl: string, userName: string, password: string, own: TestServingHub | undefined): Promise<Service> {
   const url = hubUrl + PATH
   const ask: Service['ask'] = async (method, more = '', headers = {}, body) => {
     const given = Object.entries(headers).filter((entry): entry is [string, string] => entry[1] !== undefined)
@@ -77,7 +77,7 @@ async function serviceAt(hubUrl: string, userName: string, password: string): Pr
     version === '1.1'
       ? post(envelope(SOAP_11, changeListXml(token, parameters)), more)
       : post(envelope(SOAP_12, changeListXml(token, parameters)), { 'content-type': SOAP_XML, soapaction: undefined, ...more })
-  return { url, host: new URL(url).host, userName, password, token, ask, post, list }
+  return { url, host: new URL(url).host, userName, password, token, own, ask, post, list }
 }
 
 export const envelope = (uri: string, body: string, header = ''): string =>
