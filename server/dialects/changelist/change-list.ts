@@ -128,19 +128,30 @@ async function areRootsChanged(read: Reading, span: Span): Promise<boolean> {
 }
 
 async function* fileItems(read: Reading, span: Span, except: ReadonlySet<bigint>): AsyncGenerator<string, void, void> {
+  const { views } = read.account
+  /** Files that moved and may be nowhere now, by their ids. */
+  const lost = new Map<number, string>()
   for await (const page of pagesOf(read, 'files')) {
     let text = ''
     for (const [path, file] of page) {
-      // It goes on under another path, with its id.
-      if (file.movedTo !== undefined || except.has(BigInt(file.id))) continue
+      // A file that moved goes on under another path, and is told there.
+      const hasMoved = file.movedTo !== undefined
+      if ((hasMoved && views.get('files', file.movedTo!)?.id === file.id) || except.has(BigInt(file.id))) continue
       const event = eventOf(itemOfFile(file), span)
       if (event === undefined) continue
-      const parent = read.account.views.get('folders', folderOf(path))?.id ?? 0
+      const parent = views.get('folders', folderOf(path))?.id ?? 0
       const { sha256, sizeBytes } = file.content
-      text += `<ChangeFileItem>${itemXml(file.id, path, event)}<ParentFolderID>${parent}</ParentFolderID><Name>${escapeXml(nameOf(path))}</Name><Size>${sizeBytes}</Size><Checksum>${sha256}</Checksum></ChangeFileItem>`
+      const item = `<ChangeFileItem>${itemXml(file.id, path, event)}<ParentFolderID>${parent}</ParentFolderID><Name>${escapeXml(nameOf(path))}</Name><Size>${sizeBytes}</Size><Checksum>${sha256}</Checksum></ChangeFileItem>`
+      if (hasMoved) lost.set(file.id, item)
+      else text += item
     }
     if (text !== '') yield text
   }
+  if (lost.size === 0) return
+  // Its next place was given to another file: either it had moved on before, or it is gone and nothing else says so.
+  for await (const page of pagesOf(read, 'files'))
+    for (const [, { id, movedTo }] of page) if (movedTo === undefined) lost.delete(id)
+  if (lost.size > 0) yield [...lost.values()].join('')
 }
 
 async function* folderItems(read: Reading, span: Span, except: ReadonlySet<bigint>): AsyncGenerator<string, void, void> {
