@@ -1,4 +1,4 @@
-import type { ChangeKind, HubError } from '../protocol/index.ts'
+import type { ChangeKind, HubError, Plain } from '../protocol/index.ts'
 import type { State } from './session.ts'
 
 /** One entry of the account's log, as it arrives. */
@@ -10,6 +10,8 @@ export interface ChangeEvent {
   readonly kind: ChangeKind
   /** The book, the path, the setting or the device. */
   readonly key: string
+  /** What the protocol has for its kind. */
+  readonly body: Plain
   /** True when this client asked for it. */
   readonly isOwn: boolean
 }

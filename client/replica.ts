@@ -203,7 +203,7 @@ export class Replica {
         if (table !== undefined) this.#touch(table, key)
         for (const [event, name] of touchedFiles(change)) this.#touch(event, name)
       }
-      const news = { cursor, timeMs: timeUs / 1_000, device, kind: kind as ChangeKind, key, isOwn }
+      const news = { cursor, timeMs: timeUs / 1_000, device, kind: kind as ChangeKind, key, body, isOwn }
       this.#news.push(() => this.#events.emit('change', news))
     } catch (error) {
       // A newer hub may say what this version cannot read. Stopping here would stop for ever.

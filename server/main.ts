@@ -138,6 +138,38 @@ program
     child.once('exit', code => process.exit(code ?? EXIT.failed))
   })
 
+program
+  .command('mirror')
+  .description("Keep a folder the same as an account's files, both ways, live. Needs a hub, on this machine or another.")
+  .argument('<folder>')
+  .addOption(new CommandOption('--hub <url>', "The hub's address; after the first start it is known.").env('LECTERN_HUB'))
+  .addOption(
+    new CommandOption('--code <code>', 'A pairing code, for the first start. Or give a token as LECTERN_TOKEN.').env(
+      'LECTERN_CODE'
+    )
+  )
+  .addOption(new CommandOption('--name <name>', "The device's name, with --code.").env('LECTERN_DEVICE_NAME'))
+  .addOption(
+    new CommandOption('--once', 'Make both the same, and end: for cron. Any value of the variable does.').env('LECTERN_ONCE')
+  )
+  .addOption(
+    new CommandOption(
+      '--remove-many',
+      'Most of the files being gone from the folder is meant: remove them at the hub. Any value of the variable does.'
+    ).env('LECTERN_REMOVE_MANY')
+  )
+  .action((folder: string, words: Record<string, unknown>) => {
+    const main = fileURLToPath(new URL('../client/mirror-folder/main.ts', import.meta.url))
+    const child = spawn(process.execPath, [...process.execArgv, main, JSON.stringify({ ...words, folder })], {
+      // The channel tells it when this process is gone.
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc']
+    })
+    child.once('exit', code => process.exit(code ?? EXIT.failed))
+    // A terminal gives SIGINT to both; SIGTERM comes to this one alone.
+    process.on('SIGINT', () => undefined)
+    process.once('SIGTERM', () => child.kill('SIGTERM'))
+  })
+
 async function onlyAccount(config: Config): Promise<string> {
   const accounts = (await run(config, 'account.list', {})) as { account: string }[]
   if (accounts.length !== 1) throw new HubError('bad-request', 'say which account with --account or LECTERN_ACCOUNT')

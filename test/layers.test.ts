@@ -41,6 +41,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'client/': ['client/', 'protocol/', 'yjs'],
   'client/node.ts': ['client/'],
   'client/node/': ['client/', 'protocol/', 'ws', 'node:'],
+  'client/mirror-folder/': ['client/', 'protocol/', 'node:'],
   'client/demo/': ['client/', 'protocol/', 'ws', 'yauzl', 'node:'],
   'bench/': [
     'bench/',
