@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { request, type IncomingMessage } from 'node:http'
 import { sha256Of } from './upload-scene.ts'
 
 /** An answer, with what its body says. */
@@ -14,8 +16,8 @@ export const CHUNK_BYTES = 65_536
 /** A client of the native REST, for files: what a person would write with any HTTP client. */
 export class FilesClient {
   readonly base: string
-  readonly #token: string
-  readonly #folder: string
+  readonly token: string
+  readonly folder: string
 
   /**
    * @param base such as `http://127.0.0.1:4747/api/v1/sync`
@@ -23,8 +25,8 @@ export class FilesClient {
    */
   constructor(base: string, token: string, folder = '') {
     this.base = base
-    this.#token = token
-    this.#folder = folder
+    this.token = token
+    this.folder = folder
   }
 
   async ask(
@@ -32,20 +34,21 @@ export class FilesClient {
     path: string,
     init: { body?: Uint8Array | string; headers?: Record<string, string> } = {}
   ): Promise<Answered> {
-    const response = await fetch(this.base + path, {
-      method,
-      ...(init.body !== undefined && { body: init.body }),
-      headers: { ...(this.#token !== '' && { authorization: `Bearer ${this.#token}` }), ...init.headers }
-    })
-    const bytes = Buffer.from(await response.arrayBuffer())
-    const isJson = /json/.test(response.headers.get('content-type') ?? '')
+    const headers = { ...(this.token !== '' && { authorization: `Bearer ${this.token}` }), ...init.headers }
+    const asked = request(this.base + path, { method, headers, agent: false })
+    asked.end(init.body)
+    const [response] = (await once(asked, 'response')) as [IncomingMessage]
+    const parts: Buffer[] = []
+    for await (const part of response) parts.push(part as Buffer)
+    const bytes = Buffer.concat(parts)
+    const isJson = /json/.test(response.headers['content-type'] ?? '')
     const json: unknown = isJson && bytes.length > 0 ? JSON.parse(bytes.toString()) : undefined
-    return { status: response.status, headers: response.headers, json, bytes }
+    return { status: response.statusCode!, headers: new Headers(response.headers as Record<string, string>), json, bytes }
   }
 
   begin(path: string, bytes: Uint8Array, more: object = {}): Promise<Answered> {
     const body = {
-      path: this.#folder + path,
+      path: this.folder + path,
       size_bytes: bytes.length,
       sha256: sha256Of(bytes),
       chunk_bytes: CHUNK_BYTES,
@@ -74,7 +77,7 @@ export class FilesClient {
   }
 
   download(path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Answered> {
-    return this.ask(method, `/download/${(this.#folder + path).split('/').map(encodeURIComponent).join('/')}`, { headers })
+    return this.ask(method, `/download/${(this.folder + path).split('/').map(encodeURIComponent).join('/')}`, { headers })
   }
 
   /** Uploads a file from beginning to end. @returns what the completion says */
