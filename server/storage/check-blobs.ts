@@ -26,12 +26,19 @@ export async function* listBlobs(folder: string, odd: (path: string) => void = (
   }
 }
 
-/** Reads every blob in the folder, and reports those whose bytes are not those of their name. */
-export async function checkBlobs(folder: string, report: (what: string) => void): Promise<{ files: number; bytes: number }> {
-  let files = 0
+/**
+ * Reads every blob in the folder, and reports those whose bytes are not those of their name.
+ * @returns the size of each, by name, and what they take together
+ */
+export async function checkBlobs(
+  folder: string,
+  report: (what: string) => void
+): Promise<{ sizes: ReadonlyMap<string, number>; bytes: number }> {
+  const sizes = new Map<string, number>()
   let bytes = 0
   for await (const { path, sha256 } of listBlobs(folder, path => report(`the file ${path} is no blob`))) {
     const hash = createHash('sha256')
+    const before = bytes
     try {
       for await (const chunk of createReadStream(join(folder, path)) as AsyncIterable<Buffer>) {
         hash.update(chunk)
@@ -41,9 +48,9 @@ export async function checkBlobs(folder: string, report: (what: string) => void)
     } catch (error) {
       report(`the file ${path} cannot be read: ${(error as Error).message}`)
     }
-    files++
+    sizes.set(sha256, bytes - before)
   }
-  return { files, bytes }
+  return { sizes, bytes }
 }
 
 async function names(folder: string): Promise<string[]> {

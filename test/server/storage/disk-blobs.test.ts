@@ -78,7 +78,7 @@ test('a check of the blobs passes over partials', async context => {
   await blobs.put(chunks('x'))
   await blobs.partials.create('p1', 3)
   const found: string[] = []
-  assert.equal([await checkBlobs(folder, what => found.push(what)), found], [{ files: 1, bytes: 1 }, []])
+  assert.equal([(await checkBlobs(folder, what => found.push(what))).bytes, found], [1, []])
 })
 
 test('an id that is none reaches no file', async context => {
