@@ -16,7 +16,7 @@ import {
   type ViewName
 } from '../../protocol/index.ts'
 import { issueToken, parseToken } from '../../server/auth/tokens.ts'
-import { revokeDevice } from '../../server/auth/devices.ts'
+import { revokeDevice, updateDevice } from '../../server/auth/devices.ts'
 import { callControl, CONTROL_SOCKET } from '../../server/control.ts'
 import type { Account } from '../../server/core/account.ts'
 import { holdContent } from '../../server/core/files/contents.ts'
@@ -90,6 +90,8 @@ interface Scene {
   readonly hub: TestServingHub
   readonly accounts: { readonly ada: Account; readonly ben: Account }
   readonly tried: readonly Tried[]
+  /** Those whose token is of a sign-in. */
+  readonly byAccessToken: readonly Tried[]
 }
 
 const other = (owner: Tried['owner']): Tried['owner'] => (owner === 'ada' ? 'ben' : 'ada')
@@ -99,13 +101,22 @@ async function scene(context: TestContext): Promise<Scene> {
   const hub = await servingHub(context)
   const account = async (name: string): Promise<Account> => hub.hub.ensureAccount((await hub.directory.add(name, `${name}'s`)).id)
   const accounts = { ada: await account('ada'), ben: await account('ben') }
-  const [writer, reader, revoked, bens] = [
+  const [writer, reader, revoked, disabled, signedIn, signedOut, bens] = [
     await register(accounts.ada, 'writer'),
     await register(accounts.ada, 'reader', true),
     await register(accounts.ada, 'revoked'),
+    await register(accounts.ada, 'disabled'),
+    await register(accounts.ada, 'signed in'),
+    await register(accounts.ada, 'signed out'),
     await register(accounts.ben, 'writer')
   ]
+  const accessTokens = [
+    await hub.signIns.begin(accounts.ada, signedIn.device),
+    await hub.signIns.begin(accounts.ada, signedOut.device)
+  ].map(({ accessToken }) => accessToken)
+  await hub.signIns.end(accounts.ada, signedOut.device)
   await revokeDevice(accounts.ada, revoked.device)
+  await updateDevice(accounts.ada, disabled.device, { disabled: true }, writer.device)
   const forged = (accountId: string, device: string): string => issueToken(accountId, device, count => randomBytes(count)).token
   const { secret } = parseToken(writer.token)!
   const stranger = { actor: 'stranger', told: 'unauthenticated', owner: 'ada' } as const
@@ -125,16 +136,23 @@ async function scene(context: TestContext): Promise<Scene> {
         token: issueToken(accounts.ben.id, bens.device, () => secret).token
       },
       { ...stranger, name: 'revoked', token: revoked.token, told: 'device-revoked' },
+      { ...stranger, name: 'disabled', token: disabled.token, told: 'device-disabled' },
       { name: 'a device that may only read', actor: 'reader', token: reader.token, owner: 'ada' },
       { name: 'a device', actor: 'writer', token: writer.token, owner: 'ada' },
       { name: 'a device of the other account', actor: 'writer', token: bens.token, owner: 'ben' }
+    ],
+    byAccessToken: [
+      { ...stranger, name: 'with an access token of a sign-in that ended', token: accessTokens[1] },
+      { name: 'a device by its access token', actor: 'writer', token: accessTokens[0], owner: 'ada' }
     ]
   }
 }
 
 /** What an account's devices can come to know: its records, and how many changes there were, of documents too. */
 function stateOf({ head, views }: Account): string {
-  const tables = (['books', 'positions', 'settings', 'devices', 'files', 'conflicts', 'contents'] as const).map(table => views.range(table, [], '', 10_000))
+  const tables = (['books', 'positions', 'settings', 'devices', 'files', 'conflicts', 'contents'] as const).map(table =>
+    views.range(table, [], '', 10_000)
+  )
   return createHash('sha256')
     .update(JSON.stringify([head, tables]))
     .digest('hex')
@@ -188,7 +206,7 @@ test('whoever comes by the wire, to whatever thing, gets what the policy says, a
   const { hub, accounts, tried } = await scene(context)
   const owners = ['ada', 'ben'] as const
   const thing = (cell: number, owner: string): string => `${owner}-${String(cell).padStart(4, '0')}`
-  for (const owner of owners) 
+  for (const owner of owners)
     for (const { sha256, sizeBytes } of [HELD, OTHER]) await holdContent(accounts[owner], 'maker', sha256, sizeBytes)
   const cellsEach = tried.length * WIRE_VERBS.length
   for (const owner of owners)
@@ -337,6 +355,94 @@ test('over HTTP a token opens the log of its own account: there are ways in, and
   assert.equal([accounts.ada, accounts.ben].map(stateOf), before)
   process.stdout.write(`FIGURE: ${count} cells over HTTP, each as the policy says\n`)
 })
+
+/** What is asked for by an operation of the native REST. */
+interface RestThing {
+  readonly id: string
+  /** Of the account's log. */
+  readonly cursor: string
+}
+
+interface RestRow {
+  readonly verb: Verb
+  /** It changes the account. */
+  readonly writes?: true
+  readonly query?: (thing: RestThing) => string
+  readonly body?: (thing: RestThing) => object
+  /** How it answers when the thing is another's, or none. */
+  readonly missing?: number
+}
+
+/** Every operation of the native REST that wants a token. */
+const REST: Readonly<Record<string, RestRow>> = {
+  'get /api/v1/sync/devices': { verb: 'devices' },
+  'post /api/v1/sync/devices': { verb: 'manage-devices', writes: true, body: () => ({ name: 'new' }) },
+  'get /api/v1/sync/devices/{id}': { verb: 'devices', missing: 404 },
+  'put /api/v1/sync/devices/{id}': { verb: 'manage-devices', writes: true, body: () => ({ name: 'renamed' }), missing: 404 },
+  'delete /api/v1/sync/devices/{id}': { verb: 'manage-devices', writes: true, missing: 404 },
+  'post /api/v1/sync/devices/{id}/token': { verb: 'manage-devices', writes: true, missing: 404 },
+  'get /api/v1/sync/changes': { verb: 'follow', query: ({ cursor }) => `?cursor=${cursor}`, missing: 200 },
+  'post /api/v1/sync/ack': { verb: 'follow', body: ({ cursor }) => ({ cursor }), missing: 400 },
+  // Last, because they end what others come with.
+  'post /api/v1/auth/logout': { verb: 'follow' },
+  'post /api/v1/auth/revoke-all': { verb: 'manage-devices' }
+}
+
+const WAYS_IN = ['post /api/v1/auth/login', 'post /api/v1/auth/refresh']
+
+test('whoever asks the native REST, for whatever thing, gets what the policy says, and nothing else changes', async context => {
+  const { hub, accounts, tried, byAccessToken } = await scene(context)
+  const { paths } = JSON.parse((await http(hub.url, 'GET', '/api/v1/openapi.json', undefined)).text) as { paths: object }
+  const operations = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods as object).map(method => `${method} ${path}`)
+  )
+  assert.equal(operations.sort(), [...Object.keys(REST), ...WAYS_IN].sort(), 'an operation has no row here')
+  const owners = ['ada', 'ben'] as const
+  const things = async (owner: Tried['owner'] | 'nobody'): Promise<RestThing> => {
+    if (owner === 'nobody') return { id: 'n'.repeat(12), cursor: `${'e'.repeat(12)}:1` }
+    const account = accounts[owner]
+    return { id: (await register(account, `secret of ${owner}`)).device, cursor: `${account.epoch}:1` }
+  }
+  let count = 0
+  for (const [operation, row] of Object.entries(REST))
+    for (const who of [...tried, ...byAccessToken]) {
+      const foreign: string[] = []
+      for (const object of row.missing === undefined ? (['own'] as const) : OBJECTS) {
+        const owner = object === 'own' ? who.owner : object === "another's" ? other(who.owner) : 'nobody'
+        const thing = await things(owner)
+        const before = owners.map(owner => stateOf(accounts[owner]))
+        const [method, path] = operation.split(' ') as [string, string]
+        const where = `${who.name}, ${operation}, ${object}`
+        // An own sign-in that ends here is begun again.
+        const ends = path.startsWith('/api/v1/auth/')
+        const token = ends && who.name.includes('its access') ? await again(hub, accounts.ada, who.token!) : who.token
+        const at = path.replace('{id}', thing.id) + (row.query?.(thing) ?? '')
+        const { status, text } = await http(hub.url, method.toUpperCase(), at, token, row.body?.(thing))
+        count += 1
+        const may = permits(who.actor, row.verb)
+        const code = status < 300 ? undefined : (JSON.parse(text) as { code: string }).code
+        if (who.actor === 'stranger') {
+          const told = who.token === undefined ? 'unauthenticated' : who.told!
+          assert.equal([status, code], [ERRORS[told].http, told], where)
+        } else if (!may) assert.equal([status, code], [403, 'forbidden'], where)
+        else assert.is(status, object === 'own' ? (status === 204 ? 204 : 200) : row.missing, where)
+        const isChanged = owners.map((owner, index) => stateOf(accounts[owner]) !== before[index])
+        assert.is(isChanged[owners.indexOf(other(who.owner))], false, `${where}: the other account changed`)
+        assert.is(isChanged[owners.indexOf(who.owner)], may && object === 'own' && row.writes === true, where)
+        assert.not.match(text, `secret of ${other(who.owner)}`, where)
+        if (who.actor === 'stranger') assert.not.match(text, 'secret', where)
+        if (object !== 'own') foreign.push(`${status} ${text.replaceAll(thing.id, 'ID')}`)
+      }
+      assert.is(foreign[0], foreign[1], `${who.name}, ${operation}: what is another's is told from what is not there`)
+    }
+  process.stdout.write(`FIGURE: ${count} cells of the native REST, each as the policy says\n`)
+})
+
+/** A new access token of the device that an access token is of. */
+async function again(hub: TestServingHub, account: Account, accessToken: string): Promise<string> {
+  const { dev } = JSON.parse(Buffer.from(accessToken.split('.')[1]!, 'base64url').toString()) as { dev: string }
+  return (await hub.signIns.begin(account, dev)).accessToken
+}
 
 test('a way in leads to the account of the code or the password, whoever comes; a wrong one looks like one that never was', async context => {
   const { hub, accounts, tried } = await scene(context)

@@ -112,7 +112,10 @@ test('of many who come with one refresh token at once, one at most goes on', asy
   const hub = await restHub(context)
   const { refresh_token } = await hub.login()
   const answers = await Promise.all(Array.from({ length: 8 }, () => refreshed(hub, refresh_token)))
-  assert.equal(answers.map(({ status }) => status).sort(), [200, ...Array<number>(7).fill(401)])
+  assert.equal(
+    answers.map(({ status }) => status).filter(status => status !== 401),
+    [200]
+  )
   const winner = answers.find(({ status }) => status === 200)!.json as RestTokens
   isRefused(await devices(hub, winner.access_token), 401, 'unauthenticated')
 })

@@ -10,6 +10,7 @@ import type { Hub } from '../../../server/core/hub.ts'
 import type { Store } from '../../../server/core/store.ts'
 import { coreHub } from '../../util/core-hub.ts'
 import type { ManualClock } from '../../util/manual-clock.ts'
+import { HeldStore } from '../../util/stores.ts'
 import { suite } from '../../util/suite.ts'
 
 const test = suite('server/auth/sign-ins')
@@ -33,8 +34,8 @@ interface Scene {
   readonly refresh: (token: string, by?: SignIns) => Promise<string>
 }
 
-async function scene(): Promise<Scene> {
-  const { hub, store, clock, account: make } = coreHub()
+async function scene(on?: Store): Promise<Scene> {
+  const { hub, store, clock, account: make } = coreHub(on && { store: on })
   const { account, devices } = await make('phone')
   const signIns = new SignIns(store, await AccessTokens.open(store, clock, random), clock, random)
   const open = (id: string): Promise<Account | undefined> => hub.account(id)
@@ -84,12 +85,20 @@ test('tokens outlive a restart, and so does the end of a sign-in', async () => {
   assert.is(await refresh(tokens.refreshToken, await restarted()), 'unauthenticated')
 })
 
-test('an end holds before it is durable', async () => {
-  const { account, device, signIns, come } = await scene()
-  const { accessToken } = await signIns.begin(account, device)
-  const ended = signIns.end(account, device)
-  assert.is(await come(accessToken), 'unauthenticated')
-  await ended
+test('a refresh, and an end, hold before they are durable', async () => {
+  const store = new HeldStore()
+  const { account, device, hub, signIns, come, refresh } = await scene(store)
+  const first = await signIns.begin(account, device)
+  store.holdCommits()
+  const second = signIns.refresh(first.refreshToken, id => hub.account(id))
+  while (store.heldCommits === 0) await new Promise(resolve => void setImmediate(resolve))
+  assert.is(await come(first.accessToken), 'done', 'a refresh ends the access tokens before it')
+  const again = refresh(first.refreshToken)
+  while (store.heldCommits === 1) await new Promise(resolve => void setImmediate(resolve))
+  assert.is(await come(first.accessToken), 'unauthenticated', 'the second use of a refresh token does not count yet')
+  store.releaseCommits()
+  assert.is(await again, 'unauthenticated')
+  assert.is(await come((await second).accessToken), 'unauthenticated')
 })
 
 test("a sign-in of another life of the account's log is none", async () => {
