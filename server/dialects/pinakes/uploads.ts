@@ -8,7 +8,7 @@ import { bodyOf } from '../../transports/http.ts'
 import { mayTakeLong } from '../../transports/body-time.ts'
 import { permitted } from './auth.ts'
 import type { PinakesParts } from './index.ts'
-import { answer, jsonBody, refusals, timeOfUs, timeShape, type PinakesApp } from './shapes.ts'
+import { answer, cursorShape, cursorText, jsonBody, refusals, timeOfUs, timeShape, type PinakesApp } from './shapes.ts'
 
 const sha256Shape = z
   .string()
@@ -30,7 +30,7 @@ const chunkBytesShape = z.number().int().min(UPLOAD_LIMITS.minChunkBytes).max(UP
 
 const resultShape = z
   .object({
-    cursor: z.number().int().openapi({ description: 'The change that put the file at its path' }),
+    cursor: cursorShape.openapi({ description: 'The change that put the file at its path' }),
     conflict_id: z.string().optional().openapi({ description: 'The path keeps another content; this one is kept beside it' })
   })
   .openapi('UploadResult')
@@ -74,7 +74,10 @@ export function mountUploads(app: PinakesApp, { uploads }: PinakesParts): void {
       const asked = Object.fromEntries(
         Object.entries(given).filter(([, value]) => value !== undefined)
       ) as unknown as UploadRequest
-      return context.json(described(await uploads.begin({ account: account.id, device }, asked).catch(inOurWords)), 200)
+      return context.json(
+        described(await uploads.begin({ account: account.id, device }, asked).catch(inOurWords), account.epoch),
+        200
+      )
     }
   )
 
@@ -89,7 +92,10 @@ export function mountUploads(app: PinakesApp, { uploads }: PinakesParts): void {
       request: { params: idParam },
       responses: { 200: answer('The upload', statusShape), ...refusals(401, 403, 404) }
     }),
-    context => context.json(described(uploads.status(context.get('bearer').account.id, context.req.valid('param').id)), 200)
+    context => {
+      const { account } = context.get('bearer')
+      return context.json(described(uploads.status(account.id, context.req.valid('param').id), account.epoch), 200)
+    }
   )
 
   app.openapi(
@@ -144,7 +150,7 @@ export function mountUploads(app: PinakesApp, { uploads }: PinakesParts): void {
       const { account } = context.get('bearer')
       const { id } = context.req.valid('param')
       await uploads.complete(account.id, id).catch(asTabled)
-      return context.json(described(uploads.status(account.id, id)), 200)
+      return context.json(described(uploads.status(account.id, id), account.epoch), 200)
     }
   )
 
@@ -182,7 +188,7 @@ function asTabled(error: unknown): never {
   throw error
 }
 
-function described(status: UploadStatus): z.infer<typeof statusShape> {
+function described(status: UploadStatus, epoch: string): z.infer<typeof statusShape> {
   const { id, path, sizeBytes, sha256, base, mtimeMs, chunkBytes, state, receivedBytes, missing, expiresAtMs, outcome } = status
   return {
     id,
@@ -197,11 +203,11 @@ function described(status: UploadStatus): z.infer<typeof statusShape> {
     received_bytes: receivedBytes,
     missing_chunks: [...missing],
     expires_at: timeOfUs(expiresAtMs * 1_000),
-    ...(outcome !== undefined && { result: resultOf(outcome) })
+    ...(outcome !== undefined && { result: resultOf(outcome, epoch) })
   }
 }
 
-const resultOf = ({ cursor, conflict }: UploadOutcome): z.infer<typeof resultShape> => ({
-  cursor,
+const resultOf = ({ cursor, conflict }: UploadOutcome, epoch: string): z.infer<typeof resultShape> => ({
+  cursor: cursorText(epoch, cursor),
   ...(conflict !== undefined && { conflict_id: conflict })
 })

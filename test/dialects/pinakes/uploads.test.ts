@@ -65,6 +65,7 @@ test('a file goes up in chunks and comes down as it was', async context => {
   assert.is((await laptop.chunk(id, 1, chunkOf(FILE, 1))).json.missing_count, 0)
   const done = await anna.complete(id)
   assert.equal([done.status, done.json.state, done.json.result], [200, 'done', { cursor: done.json.result.cursor }])
+  assert.match(done.json.result.cursor, /^\w+:\d+$/)
   assert.equal((await anna.complete(id)).json, done.json)
   const { bytes, status } = await laptop.download('novels/Emma.epub')
   assert.equal([status, bytes.equals(FILE)], [200, true])
