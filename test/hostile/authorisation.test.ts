@@ -300,11 +300,12 @@ interface Heard {
 }
 
 async function http(url: string, method: string, path: string, token: string | undefined, body?: object): Promise<Heard> {
+  const isBytes = body instanceof Uint8Array
   const headers = {
-    'content-type': 'application/json',
+    'content-type': isBytes ? 'application/octet-stream' : 'application/json',
     ...(token !== undefined && token !== '' && { authorization: `Bearer ${token}`, cookie: `token=${token}` })
   }
-  const response = await fetch(url + path, { method, headers, ...(body && { body: JSON.stringify(body) }) })
+  const response = await fetch(url + path, { method, headers, ...(body && { body: isBytes ? body : JSON.stringify(body) }) })
   return { status: response.status, text: await response.text() }
 }
 
@@ -356,6 +357,9 @@ test('over HTTP a token opens the log of its own account: there are ways in, and
   process.stdout.write(`FIGURE: ${count} cells over HTTP, each as the policy says\n`)
 })
 
+const BYTES = Buffer.from('x')
+const CONTENT = { sha256: createHash('sha256').update(BYTES).digest('hex'), size_bytes: BYTES.length }
+
 /** What is asked for by an operation of the native REST. */
 interface RestThing {
   readonly id: string
@@ -363,13 +367,17 @@ interface RestThing {
   readonly cursor: string
 }
 
+type RestThingKind = 'device' | 'upload' | 'sent' | 'file' | 'conflict'
+
 interface RestRow {
   readonly verb: Verb
+  /** What it is about; a device when left out. */
+  readonly of?: RestThingKind
   /** It changes the account. */
   readonly writes?: true
   readonly query?: (thing: RestThing) => string
   readonly body?: (thing: RestThing) => object
-  /** How it answers when the thing is another's, or none. */
+  /** How it answers when the thing is another's, or none; left out where it is about no thing. */
   readonly missing?: number
 }
 
@@ -383,9 +391,57 @@ const REST: Readonly<Record<string, RestRow>> = {
   'post /api/v1/sync/devices/{id}/token': { verb: 'manage-devices', writes: true, missing: 404 },
   'get /api/v1/sync/changes': { verb: 'follow', query: ({ cursor }) => `?cursor=${cursor}`, missing: 200 },
   'post /api/v1/sync/ack': { verb: 'follow', body: ({ cursor }) => ({ cursor }), missing: 400 },
+  'post /api/v1/sync/report': {
+    verb: 'file.put',
+    of: 'file',
+    writes: true,
+    body: ({ id }) => ({ entries: [{ change: 'deleted', path: id, base_sha256: CONTENT.sha256 }] }),
+    missing: 200
+  },
+  'get /api/v1/sync/conflicts': { verb: 'conflicts' },
+  'post /api/v1/sync/conflicts/{id}/resolve': {
+    verb: 'conflict.resolve',
+    of: 'conflict',
+    writes: true,
+    body: () => ({ keep: 'server' }),
+    missing: 404
+  },
+  'post /api/v1/sync/upload': { verb: 'file.put', body: () => ({ path: 'new', ...CONTENT }) },
+  'get /api/v1/sync/upload/{id}': { verb: 'file.put', of: 'upload', missing: 404 },
+  'delete /api/v1/sync/upload/{id}': { verb: 'file.put', of: 'upload', missing: 404 },
+  'put /api/v1/sync/upload/{id}/chunks/{index}': { verb: 'file.put', of: 'upload', body: () => BYTES, missing: 404 },
+  'post /api/v1/sync/upload/{id}/complete': { verb: 'file.put', of: 'sent', writes: true, missing: 404 },
+  'get /api/v1/sync/download/{path}': { verb: 'files', of: 'file', missing: 404 },
   // Last, because they end what others come with.
   'post /api/v1/auth/logout': { verb: 'follow' },
   'post /api/v1/auth/revoke-all': { verb: 'manage-devices' }
+}
+
+let things = 0
+
+/** Makes a thing of an account, by a device of it. */
+async function makeThing(url: string, token: string, kind: RestThingKind, name: string): Promise<string> {
+  const path = `thing ${String(++things).padStart(6, '0')} ${name}`
+  const ask = async (method: string, at: string, body?: object): Promise<{ id: string; result?: { conflict_id?: string } }> => {
+    const { status, text } = await http(url, method, `/api/v1/sync/${at}`, token, body)
+    assert.is(status, 200, text)
+    return JSON.parse(text) as { id: string; result?: { conflict_id?: string } }
+  }
+  const put = async (content: object, bytes: Buffer): Promise<string | undefined> => {
+    const { id } = await ask('POST', 'upload', { path, ...content })
+    await ask('PUT', `upload/${id}/chunks/0`, bytes)
+    return (await ask('POST', `upload/${id}/complete`)).result?.conflict_id
+  }
+  if (kind === 'device') return (await ask('POST', 'devices', { name })).id
+  if (kind === 'upload' || kind === 'sent') {
+    const { id } = await ask('POST', 'upload', { path, ...CONTENT })
+    if (kind === 'sent') await ask('PUT', `upload/${id}/chunks/0`, BYTES)
+    return id
+  }
+  await put(CONTENT, BYTES)
+  if (kind === 'file') return path
+  const other = Buffer.from('another')
+  return (await put({ sha256: createHash('sha256').update(other).digest('hex'), size_bytes: other.length }, other))!
 }
 
 const WAYS_IN = ['post /api/v1/auth/login', 'post /api/v1/auth/refresh']
@@ -398,10 +454,13 @@ test('whoever asks the native REST, for whatever thing, gets what the policy say
   )
   assert.equal(operations.sort(), [...Object.keys(REST), ...WAYS_IN].sort(), 'an operation has no row here')
   const owners = ['ada', 'ben'] as const
-  const things = async (owner: Tried['owner'] | 'nobody'): Promise<RestThing> => {
-    if (owner === 'nobody') return { id: 'n'.repeat(12), cursor: `${'e'.repeat(12)}:1` }
-    const account = accounts[owner]
-    return { id: (await register(account, `secret of ${owner}`)).device, cursor: `${account.epoch}:1` }
+  const tokens = { ada: (await register(accounts.ada, 'maker')).token, ben: (await register(accounts.ben, 'maker')).token }
+  const thingOf = async (owner: Tried['owner'] | 'nobody', kind: RestThingKind): Promise<RestThing> => {
+    if (owner === 'nobody') return { id: '9'.repeat(12), cursor: `${'e'.repeat(12)}:1` }
+    return {
+      id: await makeThing(hub.url, tokens[owner], kind, `secret of ${owner}`),
+      cursor: `${accounts[owner].epoch}:1`
+    }
   }
   let count = 0
   for (const [operation, row] of Object.entries(REST))
@@ -409,29 +468,32 @@ test('whoever asks the native REST, for whatever thing, gets what the policy say
       const foreign: string[] = []
       for (const object of row.missing === undefined ? (['own'] as const) : OBJECTS) {
         const owner = object === 'own' ? who.owner : object === "another's" ? other(who.owner) : 'nobody'
-        const thing = await things(owner)
+        const thing = await thingOf(owner, row.of ?? 'device')
         const before = owners.map(owner => stateOf(accounts[owner]))
         const [method, path] = operation.split(' ') as [string, string]
         const where = `${who.name}, ${operation}, ${object}`
         // An own sign-in that ends here is begun again.
         const ends = path.startsWith('/api/v1/auth/')
         const token = ends && who.name.includes('its access') ? await again(hub, accounts.ada, who.token!) : who.token
-        const at = path.replace('{id}', thing.id) + (row.query?.(thing) ?? '')
+        const at =
+          path.replace(/\{(id|path)\}/, encodeURIComponent(thing.id)).replace('{index}', '0') + (row.query?.(thing) ?? '')
         const { status, text } = await http(hub.url, method.toUpperCase(), at, token, row.body?.(thing))
         count += 1
         const may = permits(who.actor, row.verb)
         const code = status < 300 ? undefined : (JSON.parse(text) as { code: string }).code
         if (who.actor === 'stranger') {
-          const told = who.token === undefined ? 'unauthenticated' : who.told!
-          assert.equal([status, code], [ERRORS[told].http, told], where)
+          const expected = who.token === undefined ? 'unauthenticated' : who.told!
+          assert.equal([status, code], [ERRORS[expected].http, expected], where)
         } else if (!may) assert.equal([status, code], [403, 'forbidden'], where)
         else assert.is(status, object === 'own' ? (status === 204 ? 204 : 200) : row.missing, where)
         const isChanged = owners.map((owner, index) => stateOf(accounts[owner]) !== before[index])
         assert.is(isChanged[owners.indexOf(other(who.owner))], false, `${where}: the other account changed`)
         assert.is(isChanged[owners.indexOf(who.owner)], may && object === 'own' && row.writes === true, where)
-        assert.not.match(text, `secret of ${other(who.owner)}`, where)
-        if (who.actor === 'stranger') assert.not.match(text, 'secret', where)
-        if (object !== 'own') foreign.push(`${status} ${text.replaceAll(thing.id, 'ID')}`)
+        // What it named itself tells it nothing.
+        const told = text.replaceAll(thing.id, 'ID')
+        assert.not.match(told, `secret of ${other(who.owner)}`, where)
+        if (who.actor === 'stranger') assert.not.match(told, 'secret', where)
+        if (object !== 'own') foreign.push(`${status} ${told}`)
       }
       assert.is(foreign[0], foreign[1], `${who.name}, ${operation}: what is another's is told from what is not there`)
     }
