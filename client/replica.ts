@@ -220,11 +220,7 @@ export class Replica {
     if (pending === undefined) return
     if (pending.kind === kind && pending.key === key && isSameValue(pending.body, body)) this.outbox.accept(number, cursor)
     // The hub leaves out what it has of an update, and makes other changes of some actions. What differs for that is left to the hub's answer.
-    else if (
-      Object.hasOwn(CHANGES, pending.kind) &&
-      (pending.stage === 'saved' || pending.stage === 'sent') &&
-      pending.round === 0
-    )
+    else if (isMadeAsAsked(pending.kind) && (pending.stage === 'saved' || pending.stage === 'sent') && pending.round === 0)
       this.outbox.add(pending.kind, pending.key, pending.body, [pending])
   }
 
@@ -348,6 +344,9 @@ export class Replica {
     for (const [event, key] of touched) this.#events.emit(event, key)
   }
 }
+
+/** Whether the hub makes the very change that is asked for, when it takes the action. Of files it decides whether there is a conflict, and how one ends. */
+const isMadeAsAsked = (kind: string): boolean => Object.hasOwn(CHANGES, kind) && !/^(?:file|conflict)\./.test(kind)
 
 /** What a change of files makes look different. Files are not mirrored: who wants them reads them from the hub. */
 function touchedFiles({ kind, key, body, cursor }: Folded): ['file' | 'conflict', string][] {

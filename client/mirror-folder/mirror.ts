@@ -336,9 +336,12 @@ export class FolderMirror {
   /** Ends conflicts in which this mirror's side is a file of its own by now, or was a removal of what had changed: the folder has settled them. */
   async #endOwnConflicts(): Promise<void> {
     const { files, device } = this.#client
-    const held = new Set(Array.from(this.#hub.files.values(), ({ sha256 }) => sha256))
-    for (const { id, client, device: from } of await files.conflicts())
-      if (from === device && (client === null || held.has(client.sha256)))
+    const own = (await files.conflicts()).filter(conflict => conflict.device === device)
+    if (own.length === 0) return
+    // Removed ones, too: somebody saw them.
+    const held = new Set((await files.list()).map(({ sha256 }) => sha256))
+    for (const { id, client } of own)
+      if (client === null || held.has(client.sha256))
         await files.resolve(id, { keep: 'server' }).catch((error: unknown) => {
           if (isOffline(error)) throw error
         })
