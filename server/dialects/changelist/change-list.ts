@@ -135,14 +135,14 @@ async function* fileItems(read: Reading, span: Span, except: ReadonlySet<bigint>
     let text = ''
     for (const [path, file] of page) {
       // A file that moved goes on under another path, and is told there.
-      const hasMoved = file.movedTo !== undefined
-      if ((hasMoved && views.get('files', file.movedTo!)?.id === file.id) || except.has(BigInt(file.id))) continue
+      const to = file.movedTo
+      if ((to !== undefined && views.get('files', to)?.id === file.id) || except.has(BigInt(file.id))) continue
       const event = eventOf(itemOfFile(file), span)
       if (event === undefined) continue
       const parent = views.get('folders', folderOf(path))?.id ?? 0
       const { sha256, sizeBytes } = file.content
       const item = `<ChangeFileItem>${itemXml(file.id, path, event)}<ParentFolderID>${parent}</ParentFolderID><Name>${escapeXml(nameOf(path))}</Name><Size>${sizeBytes}</Size><Checksum>${sha256}</Checksum></ChangeFileItem>`
-      if (hasMoved) lost.set(file.id, item)
+      if (to !== undefined) lost.set(file.id, item)
       else text += item
     }
     if (text !== '') yield text

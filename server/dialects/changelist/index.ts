@@ -77,7 +77,10 @@ async function answerSoap(context: Context<HttpEnv>, parts: ChangelistParts, bod
     // What the body holds instead is passed over, and everything is as if it were left out.
     const isAsked = content?.uri === API && content.local === operation
     const fields = new Fields(isAsked ? content : undefined, envelope.text)
-    return await respond(version, run(operation, fields, context, parts), parts.logger)
+    return await respond(version, run(operation, fields, context, parts), error => {
+      refusalOf(error, parts.logger)
+      context.env.outgoing.destroy()
+    })
   } catch (error) {
     const refusal = refusalOf(error, parts.logger)
     if (refusal instanceof BareRefusal) return bare(refusal)
@@ -115,33 +118,48 @@ function offsetSeconds(date: string | undefined, nowMs: number): number {
   return Number.isNaN(clientMs) ? 0 : (nowMs - clientMs) / 1_000
 }
 
-/** A long answer leaves while it is made, as fast as it is taken; before the first of it leaves, an error can still become a fault. */
-async function respond(version: SoapVersion, pieces: AsyncGenerator<string, void, void>, logger: Logger): Promise<Response> {
+/**
+ * A long answer leaves while it is made, as fast as it is taken; before the first of it leaves, an error can still become a fault.
+ * @param cut the answer cannot go on: without its end it is none
+ */
+async function respond(
+  version: SoapVersion,
+  pieces: AsyncGenerator<string, void, void>,
+  cut: (error: unknown) => void
+): Promise<Response> {
   const headers = { ...CACHE, 'content-type': CONTENT_TYPES[version] }
   let text = envelopeHead(version)
   for (;;) {
     const { done, value } = await pieces.next()
     if (done) return new Response(text + ENVELOPE_TAIL, { headers })
     text += value
-    if (text.length > STREAM_ABOVE) return new Response(streamOf(text, pieces, logger), { headers })
+    if (text.length > STREAM_ABOVE) return new Response(streamOf(text, pieces, cut), { headers })
   }
 }
 
-function streamOf(begun: string, pieces: AsyncGenerator<string, void, void>, logger: Logger): ReadableStream<Uint8Array> {
+function streamOf(
+  begun: string,
+  pieces: AsyncGenerator<string, void, void>,
+  cut: (error: unknown) => void
+): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
+  let isGone = false
   return new ReadableStream<Uint8Array>({
     start: controller => controller.enqueue(encoder.encode(begun)),
     async pull(controller) {
       try {
         const { done, value } = await pieces.next()
+        if (isGone) return
         controller.enqueue(encoder.encode(done ? ENVELOPE_TAIL : value))
         if (done) controller.close()
       } catch (error) {
-        // It breaks off: an answer that is not whole is none.
-        refusalOf(error, logger)
-        controller.error(error)
+        cut(error)
+        if (!isGone) controller.close()
       }
     },
-    cancel: () => void pieces.return()
+    cancel() {
+      isGone = true
+      void pieces.return()
+    }
   })
 }

@@ -31,11 +31,11 @@ export interface Service {
   readonly token: string
   /** When it was started for this test: for what cannot be asked for over HTTP. */
   readonly own: TestServingHub | undefined
-  ask(method: string, more?: string, headers?: SentHeaders, body?: Sent): Promise<Heard>
+  readonly ask: (method: string, more?: string, headers?: SentHeaders, body?: Sent) => Promise<Heard>
   /** Posts as SOAP 1.1 does, unless the headers say otherwise; undefined leaves one out. */
-  post(body: Sent, headers?: SentHeaders): Promise<Heard>
+  readonly post: (body: Sent, headers?: SentHeaders) => Promise<Heard>
   /** Asks for the list of changes with these parameters, and this account's token. */
-  list(parameters: string, version?: '1.1' | '1.2', more?: SentHeaders): Promise<Heard>
+  readonly list: (parameters: string, version?: '1.1' | '1.2', more?: SentHeaders) => Promise<Heard>
 }
 
 /** The service at `LECTERN_URL`, as `restHub` takes it; without that variable one of its own, in this process. */
