@@ -283,15 +283,18 @@ const ROUTES: Readonly<Record<string, Verb>> = {
   'get /readyz': 'sign-in',
   'get /api/v1/changes': 'follow',
   'post /api/v1/pair': 'sign-in',
-  'post /api/v1/sign-in': 'sign-in'
+  'post /api/v1/sign-in': 'sign-in',
+  'get /api/syncapp/syncapi.asmx': 'sign-in',
+  'all /api/syncapp/syncapi.asmx': 'sign-in',
+  'all /api/syncapp/syncapi.asmx/*': 'sign-in',
+  'post /api/syncapp/syncapi.asmx': 'files'
 }
 
-const routesFolder = fileURLToPath(new URL('../../server/routes', import.meta.url))
-const routesOfSource = readdirSync(routesFolder)
-  .filter(name => name.endsWith('.ts'))
-  .flatMap(name => [
-    ...readFileSync(join(routesFolder, name), 'utf8').matchAll(/app\.(get|post|put|patch|delete|all)\('([^']+)'/g)
-  ])
+const routesOfSource = ['routes', 'dialects/changelist']
+  .map(folder => fileURLToPath(new URL(`../../server/${folder}`, import.meta.url)))
+  .flatMap(folder => readdirSync(folder).map(name => join(folder, name)))
+  .filter(file => file.endsWith('.ts'))
+  .flatMap(file => [...readFileSync(file, 'utf8').matchAll(/app\.(get|post|put|patch|delete|all)\('([^']+)'/g)])
   .map(([, method, path]) => `${method} ${path}`)
 
 interface Heard {
@@ -505,6 +508,30 @@ async function again(hub: TestServingHub, account: Account, accessToken: string)
   const { dev } = JSON.parse(Buffer.from(accessToken.split('.')[1]!, 'base64url').toString()) as { dev: string }
   return (await hub.signIns.begin(account, dev)).accessToken
 }
+
+test('by SOAP a token lists the files of its own account, and changes nothing', async context => {
+  const { hub, accounts, tried } = await scene(context)
+  for (const owner of ['ada', 'ben'] as const) {
+    await holdContent(accounts[owner], 'maker', HELD.sha256, HELD.sizeBytes)
+    await accounts[owner].perform(new Origin('maker', ''), 'file.put', `secret of ${owner}`, HELD)
+  }
+  const before = [accounts.ada, accounts.ben].map(stateOf)
+  for (const { actor, owner, token = '', name } of tried) {
+    const call = `<ChangeList xmlns="http://api.filesanywhere.com/"><Token>${token}</Token></ChangeList>`
+    const body = `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>${call}</s:Body></s:Envelope>`
+    const response = await fetch(`${hub.url}/api/syncapp/syncapi.asmx`, {
+      method: 'POST',
+      headers: { 'content-type': 'text/xml' },
+      body
+    })
+    const text = await response.text()
+    assert.is(response.status, permits(actor, 'files') ? 200 : 500, name)
+    if (permits(actor, 'files')) assert.match(text, `secret of ${owner}`, name)
+    else assert.not.match(text, 'secret', name)
+    assert.not.match(text, `secret of ${other(owner)}`, name)
+  }
+  assert.equal([accounts.ada, accounts.ben].map(stateOf), before)
+})
 
 test('a way in leads to the account of the code or the password, whoever comes; a wrong one looks like one that never was', async context => {
   const { hub, accounts, tried } = await scene(context)
