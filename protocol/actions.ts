@@ -192,7 +192,12 @@ export const CHANGES = {
   'book.restore': ACTIONS['book.restore'],
   'file.put': ACTIONS['file.put'],
   'file.remove': ACTIONS['file.remove'],
-  'file.move': ACTIONS['file.move'],
+  'file.move': row(
+    'path',
+    filePath,
+    map({ to: filePath, ...fileContent }),
+    'A file has another path. With what it is made of, for who never heard of it under the old one.'
+  ),
   'file.restore': ACTIONS['file.restore'],
   'file.conflict': row(
     'path',

@@ -31,7 +31,7 @@ export const FILE_HANDLERS: { readonly [K in FileAction]: Handler<K> } = {
     if (contentAt(views.get('files', body.to)) !== undefined)
       throw new HubError('already-exists', `there is a file ${body.to}`, { field: 'body.to' })
     mustBeFree(views, body.to)
-    return { kind: 'file.move', body }
+    return { kind: 'file.move', body: { to: body.to, ...mustKnow(views, path).content } }
   },
   'file.restore': ({ views }, path, body) => {
     if (mustKnow(views, path).movedTo !== undefined)
