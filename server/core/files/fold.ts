@@ -27,7 +27,6 @@ export const FILE_FOLDS: { readonly [K in FileKind]: Fold<K> } = {
     const known = views.get('files', key)
     if (known === undefined || isOld(known, change)) return
     views.put('files', [key], { ...known, removed: true, movedTo: body.to, device, cursor, changedAtUs: timeUs })
-    leave(views, change, key)
     const there = views.get('files', body.to)
     const { id, content, createdAtUs } = known
     views.put('files', [body.to], {
@@ -42,7 +41,9 @@ export const FILE_FOLDS: { readonly [K in FileKind]: Fold<K> } = {
       ...conflictsOf(there)
     })
     remember(views, change, body.to, content)
+    // Before it leaves the other: a folder that is in both does not come and go.
     if (there === undefined || there.removed) enter(views, change, body.to)
+    leave(views, change, key)
   },
   'file.conflict': (views, { key, body: { client }, device, cursor, timeUs }) => {
     const id = String(cursor)

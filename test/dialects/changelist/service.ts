@@ -1,5 +1,5 @@
 import type { Account } from '../../../server/core/account.ts'
-import { restHub } from '../../util/rest-hub.ts'
+import { restHub, type RestHub } from '../../util/rest-hub.ts'
 import { servingHub, type TestServingHub } from '../../util/serving-hub.ts'
 import type { TestContext } from '../../util/suite.ts'
 
@@ -39,10 +39,11 @@ export interface Service {
 }
 
 /** The service at `LECTERN_URL`, as `restHub` takes it; without that variable one of its own, in this process. */
-export async function service(context: TestContext, flags: Record<string, string> = {}): Promise<Service> {
-  const { url, account, password, own } = await restHub(context, flags)
-  return serviceAt(url, account, password, own)
-}
+export const service = async (context: TestContext, flags: Record<string, string> = {}): Promise<Service> =>
+  serviceOf(await restHub(context, flags))
+
+/** The service of a hub that is spoken to in other ways too. */
+export const serviceOf = ({ url, account, password, own }: RestHub): Promise<Service> => serviceAt(url, account, password, own)
 
 /** A service of this test's own, and its account, to put files into. */
 export async function ownService(

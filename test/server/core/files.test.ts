@@ -166,6 +166,16 @@ test('folders come with the first file in them and go with the last', async () =
   assert.equal([folders(), account.views.get('folders', 'a/b')?.id], [['a', 'a/b'], id])
 })
 
+test('a folder whose only file moves further down does not come and go', async () => {
+  const { ask, folders, account } = await desk()
+  await ask('phone', 'file.put', 'a/x', content(A))
+  const before = account.views.get('folders', 'a')
+  await ask('phone', 'file.move', 'a/x', { to: 'a/b/x', base: A })
+  assert.equal([folders(), account.views.get('folders', 'a')], [['a', 'a/b'], before])
+  await ask('phone', 'file.move', 'a/b/x', { to: 'a/y', base: A })
+  assert.equal([folders(), account.views.get('folders', 'a')], [['a'], before])
+})
+
 const resolutions: [keep: string, more: Record<string, Plain>, expected: Record<string, string>][] = [
   ['server', {}, { x: 'a' }],
   ['client', {}, { x: 'b' }],
