@@ -29,7 +29,10 @@ test('the core and the SDK take time and chance from their ports only', () => {
   const found = ['server/core', 'client'].flatMap(folder =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
       .map(file => join(folder, file))
-      .filter(file => file.endsWith('.ts') && !/^client\/(demo|node|mirror-folder)\//.test(file) && ![...ports, ...overHttp].includes(file))
+      .filter(
+        file =>
+          file.endsWith('.ts') && !/^client\/(demo|node|mirror-folder)\//.test(file) && ![...ports, ...overHttp].includes(file)
+      )
       .filter(file => own.test(readFileSync(join(root, file), 'utf8')))
   )
   assert.equal(found, [])
