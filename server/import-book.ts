@@ -48,7 +48,7 @@ export async function importBook(
 /** What a book does not say of itself yet. */
 function lackingOf(account: Account, book: string, found: BookPut): BookPut {
   const known = account.views.get('books', book)
-  const missing = <T extends object>(of: T, held: object | undefined): [string, unknown][] =>
+  const missing = (of: object, held: object | undefined): [string, unknown][] =>
     Object.entries(of).filter(([name]) => (held as Record<string, unknown> | undefined)?.[name] === undefined)
   const { identifiers = {}, ...fields } = found
   const fresh = missing(identifiers, known?.identifiers)

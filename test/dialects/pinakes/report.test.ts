@@ -138,7 +138,12 @@ test('a report that is not one is refused whole, by the name of what is wrong, a
     isRefused(answer, 400, 'bad-request', field)
   }
   isRefused(await device.ask('POST', '/report', { entries: [] }), 400, 'bad-request', 'entries')
-  isRefused(await device.ask('POST', '/report', { entries: Array(1_001).fill(good) }), 400, 'bad-request', 'entries')
+  isRefused(
+    await device.ask('POST', '/report', { entries: Array.from({ length: 1_001 }, () => good) }),
+    400,
+    'bad-request',
+    'entries'
+  )
   isRefused(await device.ask('POST', '/report', {}), 400, 'bad-request', 'entries')
   assert.is((await filesOf(hub, device).download(`${folder}/good`)).status, 404)
 })
