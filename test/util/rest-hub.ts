@@ -54,19 +54,20 @@ export interface RestHub {
  */
 export async function restHub(context: TestContext, flags: Record<string, string> = {}): Promise<RestHub> {
   const { LECTERN_URL: url, LECTERN_ACCOUNT: account = 'ada', LECTERN_PASSWORD: password = 'correct horse' } = process.env
-  if (url !== undefined && url !== '') return hubAt(context, url.replace(/\/$/, ''), account, password, undefined)
+  if (url !== undefined && url !== '') return restHubAt(context, url.replace(/\/$/, ''), account, password)
   const own = await servingHub(context, flags)
   await own.directory.add(account, password)
-  return hubAt(context, own.url, account, password, own)
+  return restHubAt(context, own.url, account, password, own)
 }
 
 /** Another account of a hub that was started for this test. */
 export async function otherAccount(context: TestContext, { own }: RestHub): Promise<RestHub> {
   await own!.directory.add('ben', 'battery staple')
-  return hubAt(context, own!.url, 'ben', 'battery staple', own)
+  return restHubAt(context, own!.url, 'ben', 'battery staple', own)
 }
 
-function hubAt({ defer }: TestContext, url: string, account: string, password: string, own: TestServingHub | undefined): RestHub {
+/** The hub at a URL, as one of its accounts. */
+export function restHubAt({ defer }: TestContext, url: string, account: string, password: string, own?: TestServingHub): RestHub {
   const hub: RestHub = {
     url,
     account,

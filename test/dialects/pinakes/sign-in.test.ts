@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import * as assert from 'uvu/assert'
 import { isRefused, otherAccount, restHub, type RestAnswer, type RestHub, type RestTokens } from '../../util/rest-hub.ts'
+import { converse, helloFrame } from '../../util/serving-hub.ts'
 import { suite } from '../../util/suite.ts'
 
 const test = suite('dialects/pinakes/sign-in')
@@ -159,6 +160,23 @@ test('a logout holds at once, for its own device alone', async context => {
   isRefused(await refreshed(hub, first.refresh_token), 401, 'unauthenticated')
   isRefused(await auth(hub, 'logout', undefined, first.access_token), 401, 'unauthenticated')
   assert.is((await devices(hub, second.access_token)).status, 200)
+})
+
+test('an access token opens a live connection, which outlives it and ends with its sign-in', async context => {
+  const hub = await restHub(context)
+  const { access_token } = await hub.login()
+  let isWelcome = false
+  const ended = converse(hub.url, [helloFrame(access_token)], ({ kind }) => {
+    if (kind === 'welcome') {
+      isWelcome = true
+      void auth(hub, 'logout', undefined, access_token)
+    }
+    return false
+  })
+  const { frames, closeCode } = await ended
+  const last = frames.at(-1)
+  assert.equal([isWelcome, last?.kind === 'bye' && last.code, closeCode], [true, 'unauthenticated', 4401])
+  assert.is((await converse(hub.url, [helloFrame(access_token)])).closeCode, 4401)
 })
 
 test("revoke-all ends every sign-in of the account, and no device's own token", async context => {
