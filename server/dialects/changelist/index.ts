@@ -8,7 +8,7 @@ import { readEnvelope } from './envelope.ts'
 import { BareRefusal, faultXml, refusalOf } from './faults.ts'
 import { Fields } from './fields.ts'
 import { errorPage, operationPage, servicePage } from './help.ts'
-import { accountLogin, readLogin, type LoginParts } from './login.ts'
+import { createAccountLogin, readLogin, type AccountLogin, type LoginParts } from './login.ts'
 import { checkEnvelope, operationOfBody, operationOfHeader, routingOf } from './routing.ts'
 import { API, CONTENT_TYPES, ENVELOPE_TAIL, envelopeHead, type SoapVersion } from './soap.ts'
 import { discoOf, OPERATIONS, SCHEMA_DOCUMENT, wsdlOf, type OperationName } from './wsdl.ts'
@@ -28,10 +28,16 @@ export interface ChangelistParts extends LoginParts, ChangeListParts {
   readonly publicUrl: string
 }
 
+/** What requests share. */
+interface Service extends ChangelistParts {
+  readonly bodies: BodyReader
+  readonly accountLogin: AccountLogin
+}
+
 /** The SOAP service `SyncAPI`, in SOAP 1.1 and 1.2, and the pages that describe it. */
 export function mountChangelist(app: HttpApp, parts: ChangelistParts): void {
-  const bodies = new BodyReader()
-  app.post('/api/syncapp/syncapi.asmx', context => answerSoap(context, parts, bodies))
+  const service = { ...parts, bodies: new BodyReader(), accountLogin: createAccountLogin(parts) }
+  app.post('/api/syncapp/syncapi.asmx', context => answerSoap(context, service))
   app.get('/api/syncapp/syncapi.asmx', context => (context.req.method === 'HEAD' ? notAllowed() : describe(context, parts)))
   app.all('/api/syncapp/syncapi.asmx', () => notAllowed())
   app.all('/api/syncapp/syncapi.asmx/*', ({ req }) =>
@@ -63,13 +69,14 @@ function describe({ req }: Context<HttpEnv>, { publicUrl }: ChangelistParts): Re
   return html(200, operation === undefined ? servicePage(CHANGELIST_PATH) : operationPage(CHANGELIST_PATH, base.host, operation))
 }
 
-async function answerSoap(context: Context<HttpEnv>, parts: ChangelistParts, bodies: BodyReader): Promise<Response> {
+async function answerSoap(context: Context<HttpEnv>, service: Service): Promise<Response> {
   const { req } = context
+  const { bodies, clock, logger } = service
   let version: SoapVersion = '1.1'
   try {
     const routing = routingOf(req.header('content-type'), req.header('soapaction'))
     const named = operationOfHeader(routing, NAMES)
-    const envelope = await readEnvelope(await bodies.read(req.raw), routing.charset, parts.clock)
+    const envelope = await readEnvelope(await bodies.read(req.raw), routing.charset, clock)
     version = envelope.version
     const operation = (named ?? operationOfBody(routing, envelope, NAMES)) as OperationName
     checkEnvelope(routing, envelope)
@@ -77,12 +84,12 @@ async function answerSoap(context: Context<HttpEnv>, parts: ChangelistParts, bod
     // What the body holds instead is passed over, and everything is as if it were left out.
     const isAsked = content?.uri === API && content.local === operation
     const fields = new Fields(isAsked ? content : undefined, envelope.text)
-    return await respond(version, run(operation, fields, context, parts), error => {
-      refusalOf(error, parts.logger)
+    return await respond(version, run(operation, fields, context, service), error => {
+      refusalOf(error, logger)
       context.env.outgoing.destroy()
     })
   } catch (error) {
-    const refusal = refusalOf(error, parts.logger)
+    const refusal = refusalOf(error, logger)
     if (refusal instanceof BareRefusal) return bare(refusal)
     return new Response(faultXml(version, refusal), {
       status: 500,
@@ -99,17 +106,17 @@ async function* run(
   operation: OperationName,
   fields: Fields,
   context: Context<HttpEnv>,
-  parts: ChangelistParts
+  service: Service
 ): AsyncGenerator<string, void, void> {
-  const nowMs = parts.clock.nowMs()
+  const nowMs = service.clock.nowMs()
   if (operation === 'AccountLogin') {
-    yield await accountLogin(parts, readLogin(fields), context.get('address'))
+    yield await service.accountLogin(readLogin(fields), context.get('address'))
     return
   }
   const request = readChangeList(fields.fields('Parameters'), nowMs)
   const token = fields.text('Token') || tokenOf(context.env.incoming)
-  const bearer = await parts.signIns.authenticate(token, id => parts.hub.account(id))
-  yield* changeList(parts, bearer, request, offsetSeconds(context.req.header('date'), nowMs))
+  const bearer = await service.signIns.authenticate(token, id => service.hub.account(id))
+  yield* changeList(service, bearer, request, offsetSeconds(context.req.header('date'), nowMs))
 }
 
 /** The hub's clock minus the client's, as far as that is known: a client may say in a header what time it has. */

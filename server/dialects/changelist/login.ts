@@ -25,6 +25,12 @@ export interface LoginParts {
   readonly randomBytes: RandomBytes
 }
 
+/**
+ * Signs an account in, as the content of a response's body. Who is refused is told so in the result, as the API has it, and not by a fault.
+ * @param address the sender's
+ */
+export type AccountLogin = (request: LoginRequest, address: string) => Promise<string>
+
 export interface LoginRequest {
   readonly apiKey: string
   readonly userName: string
@@ -40,16 +46,19 @@ export function readLogin(body: Fields): LoginRequest {
   return { apiKey: body.text('APIKey') ?? '', userName: body.text('UserName') ?? '', password: body.text('Password') ?? '' }
 }
 
-/**
- * Signs an account in, as the content of a response's body. Who is refused is told so in the result, as the API has it, and not by a fault.
- * @param address the sender's
- */
-export async function accountLogin(parts: LoginParts, request: LoginRequest, address: string): Promise<string> {
-  try {
-    return resultXml('', await signIn(parts, request, address))
-  } catch (error) {
-    if (!(error instanceof HubError)) throw error
-    return resultXml(error.message, undefined)
+export function createAccountLogin(parts: LoginParts): AccountLogin {
+  let key: Promise<Uint8Array> | undefined
+  // Of two that ask at once for a key that there is not yet, each would get one of its own.
+  const keyOfTokens = (): Promise<Uint8Array> => (key ??= hubKey(parts.store, 'changelist', parts.randomBytes))
+  return async (request, address) => {
+    try {
+      const account = await signIn(parts, request, address)
+      const app = createHash('sha256').update(request.apiKey).digest('hex').slice(0, 16)
+      return resultXml('', await tokenOf(account, app, await keyOfTokens()))
+    } catch (error) {
+      if (!(error instanceof HubError)) throw error
+      return resultXml(error.message, undefined)
+    }
   }
 }
 
@@ -58,19 +67,17 @@ const resultXml = (message: string, token: string | undefined): string =>
 
 const element = (name: string, text: string): string => (text === '' ? `<${name} />` : `<${name}>${escapeXml(text)}</${name}>`)
 
-/** @returns a token, the same at every login */
+/** @throws HubError */
 async function signIn(
-  { hub, store, directory, limits, randomBytes }: LoginParts,
-  { apiKey, userName, password }: LoginRequest,
+  { hub, directory, limits }: LoginParts,
+  { userName, password }: LoginRequest,
   address: string
-): Promise<string> {
+): Promise<Account> {
   const name = foldName(userName)
   checked('bad-request', passwordShape, password, 'Password')
   const entry = await limits.attempt({ address, account: name }, () => directory.signIn(name, password))
   if (entry === undefined) throw new HubError('unauthenticated', 'the user name or the password is not valid')
-  const account = await hub.ensureAccount(entry.id)
-  const key = await hubKey(store, 'changelist', randomBytes)
-  return tokenOf(account, createHash('sha256').update(apiKey).digest('hex').slice(0, 16), key)
+  return hub.ensureAccount(entry.id)
 }
 
 /**

@@ -11,16 +11,16 @@ const contentOf = (text: string): { sha256: string; size_bytes: number } => ({
   size_bytes: Buffer.byteLength(text)
 })
 
-async function upload({ ask }: RestDevice, path: string, text: string, base?: string): Promise<void> {
+async function upload(device: RestDevice, path: string, text: string, base?: string): Promise<void> {
   const based = base === undefined ? {} : { base: contentOf(base).sha256 }
-  const { json } = await ask('POST', '/upload', { path, ...contentOf(text), ...based })
-  await ask('PUT', `/upload/${json.id}/chunks/0`, Buffer.from(text))
-  const { status, text: answer } = await ask('POST', `/upload/${json.id}/complete`)
+  const { json } = await device.ask('POST', '/upload', { path, ...contentOf(text), ...based })
+  await device.ask('PUT', `/upload/${json.id}/chunks/0`, Buffer.from(text))
+  const { status, text: answer } = await device.ask('POST', `/upload/${json.id}/complete`)
   assert.is(status, 200, answer)
 }
 
-async function report({ ask }: RestDevice, entry: object): Promise<void> {
-  const { json, text } = await ask('POST', '/report', { entries: [entry] })
+async function report(device: RestDevice, entry: object): Promise<void> {
+  const { json, text } = await device.ask('POST', '/report', { entries: [entry] })
   assert.is(json.results?.[0]?.result, 'accepted', text)
 }
 

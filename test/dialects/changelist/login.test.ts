@@ -1,6 +1,7 @@
 import * as assert from 'uvu/assert'
 import { renewToken, revokeDevice, updateDevice } from '../../../server/auth/devices.ts'
 import { parseToken } from '../../../server/auth/tokens.ts'
+import { restHub } from '../../util/rest-hub.ts'
 import { suite } from '../../util/suite.ts'
 import {
   API,
@@ -85,6 +86,20 @@ test('logins of one app give one token; another app has another device', async c
     devices.map(([, { name, app, readOnly, revoked }]) => ({ name, app, readOnly, revoked })),
     Array.from({ length: 2 }, () => ({ name: 'SOAP client', app: 'changelist', readOnly: true, revoked: false }))
   )
+})
+
+test('logins that are the first of a hub and come at once give one token', async context => {
+  const hub = await restHub(context)
+  const url = `${hub.url}/api/syncapp/syncapi.asmx`
+  const body = envelope(SOAP_11, loginXml(hub.account, hub.password))
+  const answers = await Promise.all(
+    Array.from({ length: 5 }, async () =>
+      (await fetch(url, { method: 'POST', headers: { ...LOGIN, 'content-type': 'text/xml' }, body })).text()
+    )
+  )
+  const tokens = new Set(answers.map(text => textIn(text, 'Token')))
+  assert.is(tokens.size, 1)
+  assert.not(tokens.has(''))
 })
 
 test('a device that was revoked, or given another token, is passed by at the next login', async context => {
