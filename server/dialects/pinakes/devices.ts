@@ -43,10 +43,12 @@ export function mountDevices(app: PinakesApp, { randomBytes }: PinakesParts): vo
       middleware: permitted('devices'),
       responses: { 200: answer('The devices, by id', z.object({ devices: z.array(deviceShape) })), ...refusals(401, 403) }
     }),
-    context => {
+    async context => {
       const { account, device } = context.get('bearer')
       const all = account.views.range('devices', [], '', MAX_DEVICES)
       const devices = all.flatMap(([id, { revoked }]) => (revoked ? [] : [described(account, id, device)]))
+      // What is told must be durable.
+      await account.settled()
       return context.json({ devices }, 200)
     }
   )
@@ -84,9 +86,12 @@ export function mountDevices(app: PinakesApp, { randomBytes }: PinakesParts): vo
       request: { params: idParam },
       responses: { 200: answer('The device', deviceShape), ...refusals(401, 403, 404) }
     }),
-    context => {
+    async context => {
       const { account, device } = context.get('bearer')
-      return context.json(described(account, context.req.valid('param').id, device), 200)
+      const told = described(account, context.req.valid('param').id, device)
+      // What is told must be durable.
+      await account.settled()
+      return context.json(told, 200)
     }
   )
 

@@ -251,6 +251,8 @@ test('a cursor below the floor is told so, with a snapshot from which the log go
   const device = await hub.device()
   const account = await accountOf(hub)
   await account.perform(new Origin('maker', ''), 'book.put', 'emma', { title: 'Emma' })
+  const { id } = (await device.ask('POST', '/devices', { name: 'put away' })).json
+  await device.ask('PUT', `/devices/${id}`, { disabled: true })
   const { cursor } = (await changes(device)).json
   await set(account, FAR_BEHIND_CHANGES + 10)
   const { status, json } = await changes(device, `cursor=${cursor}&limit=10`)
@@ -259,7 +261,16 @@ test('a cursor below the floor is told so, with a snapshot from which the log go
   const told = json.snapshot as Change[]
   assert.ok(told.some(({ kind, key, body }) => kind === 'book.put' && key === 'emma' && body['title'] === 'Emma'))
   assert.ok(told.some(({ kind, key, body }) => kind === 'setting.put' && key === 'n' && body['value'] === FAR_BEHIND_CHANGES + 9))
-  assert.ok(told.some(({ kind, key }) => kind === 'device.put' && key === device.id))
+  assert.equal(
+    told
+      .filter(({ kind }) => kind === 'device.put')
+      .flatMap(({ key, body }) => (key === device.id || key === id ? [[key, body['disabled']]] : []))
+      .sort(),
+    [
+      [device.id, undefined],
+      [id, true]
+    ].sort()
+  )
   await set(account, 1)
   const next = (await changes(device, `cursor=${json.cursor}`)).json
   assert.equal([next.changes.length, next.resync], [1, undefined])
