@@ -125,7 +125,6 @@ export class Upload {
       await arrival.settled()
     }
     if (arrival.isReplaced) return
-    this.mustBeThere()
     this.chunks.add(index)
     if (hash !== undefined && index === this.#hashedChunks) {
       this.#hash = hash

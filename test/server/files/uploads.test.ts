@@ -289,6 +289,7 @@ test('a hub that died while it finished an upload finishes it when it starts', a
     void scene.uploads.complete(account, id)
     await named
     const next = await scene.restart({ publish: async (_, isAgain) => ({ cursor: isAgain ? 2 : 1 }) })
+    while (next.uploads.status(account, id).state !== 'done') await new Promise(resolve => setImmediate(resolve))
     assert.equal(await next.uploads.complete(account, id), { cursor: 2 }, dies)
     assert.is((await next.blobs.stat(sha256))?.sizeBytes, FILE.length)
     assert.is(next.uploads.status(account, id).state, 'done')
@@ -364,6 +365,16 @@ test('an upload that is cancelled while its bytes are looked through is not publ
   await next.uploads.cancel(account, id)
   assert.is(await completing, 'not-found')
   assert.equal([next.published, await next.blobs.stat(sha256Of(FILE))], [[], undefined])
+})
+
+test('an upload that is cancelled as soon as its completion is asked for is gone for good', async context => {
+  const scene = await uploadScene(context)
+  const { id } = await begin(scene, FILE)
+  await send(scene, id, FILE, [0, 1, 2, 3])
+  const completing = refusal(scene.uploads.complete(account, id))
+  await scene.uploads.cancel(account, id)
+  assert.is(await completing, 'not-found')
+  assert.equal([scene.published, scene.store.range(['', 'uploads'], undefined, 9)], [[], []])
 })
 
 test('contents and open uploads of an account count against its share, from the beginning of an upload to its end', async context => {
