@@ -95,14 +95,14 @@ export class Upload {
 
   async #take(index: number, body: ChunkBody, sizeBytes: number, file: PartialBlob): Promise<void> {
     const arrival = new Arrival(file, index * this.record.chunkBytes, this.#arrivals.get(index)?.arrival)
-    const done = this.#write(index, body, sizeBytes, arrival)
-    const entry = { arrival, done }
-    this.#arrivals.set(index, entry)
+    const done = this.#write(index, body, sizeBytes, arrival).finally(() => {
+      if (this.#arrivals.get(index)?.arrival === arrival) this.#arrivals.delete(index)
+    })
+    this.#arrivals.set(index, { arrival, done })
     try {
       await done
     } finally {
       await file.close()
-      if (this.#arrivals.get(index) === entry) this.#arrivals.delete(index)
     }
     // Who was replaced hears what came of the sending that took its place.
     if (!arrival.isReplaced) return

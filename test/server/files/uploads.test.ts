@@ -156,6 +156,14 @@ test('who was replaced by a sending that failed hears that the chunk is not ther
   assert.equal(scene.uploads.status(account, id).missing, [0, 1, 2, 3])
 })
 
+test('thirty sendings of one chunk at once all hear that it is there', async context => {
+  const scene = await uploadScene(context)
+  const { id } = await begin(scene, FILE)
+  await Promise.all(Array.from({ length: 30 }, () => send(scene, id, FILE, [0])))
+  await send(scene, id, FILE, [1, 2, 3])
+  await scene.uploads.complete(account, id)
+})
+
 test('an upload that lacks chunks is not completed, and goes on', async context => {
   const scene = await uploadScene(context)
   const { id } = await begin(scene, FILE)
