@@ -19,7 +19,7 @@ import {
 } from './values.ts'
 
 /** Records that are read in one turn of the event loop. */
-const PAGE = 500
+const PAGE = 100
 const FILES_ONLY = 1n
 const FOLDERS_ONLY = 2n
 
