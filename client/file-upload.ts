@@ -119,7 +119,7 @@ const announcement = (path: string, sha256: string, sizeBytes: number, { base, m
   sha256,
   size_bytes: sizeBytes,
   chunk_bytes: Math.max(CHUNK_BYTES, Math.ceil(sizeBytes / MOST_CHUNKS)),
-  ...(base !== undefined && { base }),
+  ...(base !== undefined && { base_sha256: base }),
   ...(mtimeMs !== undefined && { mtime_ms: Math.max(0, Math.floor(mtimeMs)) })
 })
 

@@ -19,7 +19,7 @@ const facts = {
   path: z.string().openapi({ description: 'Where the file is to be', example: 'novels/Emma.epub' }),
   size_bytes: z.number().int().min(0).max(UPLOAD_LIMITS.maxFileBytes),
   sha256: sha256Shape,
-  base: sha256Shape.optional().openapi({
+  base_sha256: sha256Shape.optional().openapi({
     description:
       'SHA-256 of the content that the client saw at the path; without it the client saw none. If another is there by now, the two are a conflict'
   }),
@@ -69,7 +69,14 @@ export function mountUploads(app: PinakesApp, { uploads }: PinakesParts): void {
     }),
     async context => {
       const { account, device } = context.get('bearer')
-      const { path, size_bytes: sizeBytes, sha256, base, mtime_ms: mtimeMs, chunk_bytes: chunkBytes } = context.req.valid('json')
+      const {
+        path,
+        size_bytes: sizeBytes,
+        sha256,
+        base_sha256: base,
+        mtime_ms: mtimeMs,
+        chunk_bytes: chunkBytes
+      } = context.req.valid('json')
       const given = { path, sizeBytes, sha256, base, mtimeMs, chunkBytes }
       const asked = Object.fromEntries(
         Object.entries(given).filter(([, value]) => value !== undefined)
@@ -195,7 +202,7 @@ function described(status: UploadStatus, epoch: string): z.infer<typeof statusSh
     path,
     size_bytes: sizeBytes,
     sha256,
-    ...(base !== undefined && { base }),
+    ...(base !== undefined && { base_sha256: base }),
     ...(mtimeMs !== undefined && { mtime_ms: mtimeMs }),
     chunk_bytes: chunkBytes,
     chunk_count: Math.ceil(sizeBytes / chunkBytes),

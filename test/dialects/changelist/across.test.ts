@@ -12,7 +12,7 @@ const contentOf = (text: string): { sha256: string; size_bytes: number } => ({
 })
 
 async function upload(device: RestDevice, path: string, text: string, base?: string): Promise<void> {
-  const based = base === undefined ? {} : { base: contentOf(base).sha256 }
+  const based = base === undefined ? {} : { base_sha256: contentOf(base).sha256 }
   const { json } = await device.ask('POST', '/upload', { path, ...contentOf(text), ...based })
   await device.ask('PUT', `/upload/${json.id}/chunks/0`, Buffer.from(text))
   const { status, text: answer } = await device.ask('POST', `/upload/${json.id}/complete`)

@@ -96,7 +96,7 @@ test('who goes on gets the rest of the same content, or all of another', async c
   assert.is((await anna.download('novels/Emma.epub', { range, 'if-range': ETAG })).status, 206)
   assert.is((await anna.download('novels/Emma.epub', { range, 'if-match': ETAG })).status, 206)
   const newer = Buffer.from('a second edition')
-  await anna.upload('novels/Emma.epub', newer, { base: SHA256 })
+  await anna.upload('novels/Emma.epub', newer, { base_sha256: SHA256 })
   const answered = await anna.download('novels/Emma.epub', { range, 'if-range': ETAG })
   assert.equal([answered.status, answered.bytes.equals(newer)], [200, true])
   const refused = await anna.download('novels/Emma.epub', { range, 'if-match': ETAG })
@@ -158,7 +158,7 @@ test('what was removed, was never there or can be no path is 404', async context
   assert.is((await anna.ask('GET', `/download/${folder}novels%2FEmma.epub`)).status, 200)
   if (hub.own === undefined) return
   const account = await hub.own.hub.ensureAccount(hub.own.directory.get(hub.account).id)
-  await account.perform(new Origin(phone.id, ''), 'file.remove', `${folder}novels/Emma.epub`, { base: SHA256 })
+  await account.perform(new Origin(phone.id, ''), 'file.remove', `${folder}novels/Emma.epub`, { base_sha256: SHA256 })
   assert.is((await anna.download('novels/Emma.epub')).status, 404)
   assert.is((await anna.ask('GET', `/download/${folder}novels/Emma.epub?sha256=${SHA256}`)).status, 200)
 })
@@ -170,7 +170,7 @@ test('another content that the account holds comes by its SHA-256, and one that 
   const theirs = randomBytes(10)
   await ben.upload('novels/Emma.epub', theirs)
   const newer = Buffer.from('a second edition')
-  await anna.upload('novels/Emma.epub', newer, { base: SHA256 })
+  await anna.upload('novels/Emma.epub', newer, { base_sha256: SHA256 })
   const by = async (sha256: string): Promise<number> =>
     (await anna.ask('GET', `/download/${folder}novels/Emma.epub?sha256=${sha256}`)).status
   assert.equal(

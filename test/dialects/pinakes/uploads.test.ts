@@ -86,7 +86,7 @@ test('who saw another content makes a conflict, and is told its id', async conte
   assert.is(status, 200)
   assert.match(json.result.conflict_id, /^\d+$/)
   assert.is((await anna.download('a.txt')).bytes.toString(), 'one')
-  const seen = await laptop.upload('a.txt', Buffer.from('three'), { base: sha256Of(Buffer.from('one')) })
+  const seen = await laptop.upload('a.txt', Buffer.from('three'), { base_sha256: sha256Of(Buffer.from('one')) })
   assert.is(seen.json.result.conflict_id, undefined)
   assert.is((await anna.download('a.txt')).bytes.toString(), 'three')
 })
@@ -218,7 +218,7 @@ test('what is no sound request is 400 and names its field', async context => {
     [{ size_bytes: 2 ** 40 }, 'size_bytes'],
     [{ size_bytes: 1.5 }, 'size_bytes'],
     [{ sha256: 'x' }, 'sha256'],
-    [{ base: 'x' }, 'base'],
+    [{ base_sha256: 'x' }, 'base_sha256'],
     [{ chunk_bytes: 1 }, 'chunk_bytes'],
     [{ size_bytes: 2 ** 33 }, 'chunk_bytes'],
     [{ stranger: 1 }, 'stranger']
