@@ -58,8 +58,16 @@ test('a client folds books and positions as the hub does', () => {
 })
 
 test('a device is disabled until it is put without that, and revoked for good', () => {
-  const folded = (kind: ChangeKind, body: object): Folded =>
-    ({ cursor: 1, timeMs: 1, device: 'd', client: '', atMs: 1, kind, key: 'd', body }) as Folded
+  const folded = (kind: ChangeKind, body: object): Folded => ({
+    cursor: 1,
+    timeMs: 1,
+    device: 'd',
+    client: '',
+    atMs: 1,
+    kind,
+    key: 'd',
+    body: body as ChangeBody<ChangeKind>
+  })
   const about = { name: 'n', app: 'a', readOnly: false }
   const disabled = foldDevice(undefined, folded('device.put', { ...about, disabled: true }))
   assert.equal(disabled, { id: 'd', ...about, disabled: true, revoked: false })
