@@ -158,7 +158,7 @@ test('what was removed, was never there or can be no path is 404', async context
   assert.is((await anna.ask('GET', `/download/${folder}novels%2FEmma.epub`)).status, 200)
   if (hub.own === undefined) return
   const account = await hub.own.hub.ensureAccount(hub.own.directory.get(hub.account).id)
-  await account.perform(new Origin(phone.id, ''), 'file.remove', `${folder}novels/Emma.epub`, { base_sha256: SHA256 })
+  await account.perform(new Origin(phone.id, ''), 'file.remove', `${folder}novels/Emma.epub`, { base: SHA256 })
   assert.is((await anna.download('novels/Emma.epub')).status, 404)
   assert.is((await anna.ask('GET', `/download/${folder}novels/Emma.epub?sha256=${SHA256}`)).status, 200)
 })
