@@ -210,12 +210,13 @@ interface Event {
 
 /**
  * What happened to an item within a span, as one code; undefined when nothing did, or when it is told later. A client has to know of something before it can know
- * what became of it: so what came within the span is told even where it changed again behind it.
+ * what became of it: so what came within the span is told even where it changed again behind it. One that moved behind it is not: its old place may have been read.
  */
 function eventOf({ isThere, createdAtUs, movedAtUs = -Infinity, changedAtUs }: Item, span: Span): Event | undefined {
   const isWithin = (us: number): boolean => us > span.sinceUs && us <= span.untilUs
   const event = (code: number, firstUs: number): Event => ({ code, atUs: isWithin(changedAtUs) ? changedAtUs : firstUs })
   if (!isThere) return isWithin(changedAtUs) && !span.isFull ? event(ACTION_CODES.removed, changedAtUs) : undefined
+  if (movedAtUs > span.untilUs) return undefined
   if (isWithin(createdAtUs)) return event(ACTION_CODES.created, createdAtUs)
   if (isWithin(movedAtUs)) return event(ACTION_CODES.renamed, movedAtUs)
   return isWithin(changedAtUs) ? event(ACTION_CODES.modified, changedAtUs) : undefined

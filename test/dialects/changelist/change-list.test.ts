@@ -277,11 +277,11 @@ test('beside a stream of changes, lists one after another skip nothing and tell 
     return kind < 0.8 ? ask('file.remove', path, { base }) : ask('file.move', path, { to: anyPath(), base })
   }
   // Enough for a list to take several turns.
-  for (let count = 0; count < 1_200; count++) void put(`a/${count}`, 'one')
+  for (let count = 0; count < 800; count++) void put(`a/${count}`, 'one')
   await own.account.settled()
   let isOver = false
   const stream = (async () => {
-    for (let count = 0; count < 1_000; count++) await change(count).catch(() => undefined)
+    for (let count = 0; count < 600; count++) await change(count).catch(() => undefined)
     isOver = true
   })()
 
