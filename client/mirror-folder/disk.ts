@@ -19,6 +19,12 @@ export const stampOf = ({ ino, size, mtimeNs, ctimeNs }: BigIntStats): string =>
 /** Without what a new name changes, too. */
 const bytesStampOf = ({ ino, size, mtimeNs }: BigIntStats): string => `${ino}:${size}:${mtimeNs}`
 
+/** The stamp of what is at a place, if that is still what was `made`; else one that nothing has, so that it is read again. */
+function stampUnless(place: string, made: BigIntStats): string {
+  const seen = look(place)
+  return seen !== undefined && bytesStampOf(seen) === bytesStampOf(made) ? stampOf(seen) : 'changed'
+}
+
 /** Undefined when nothing is there. */
 export function look(place: string): BigIntStats | undefined {
   try {
@@ -61,23 +67,29 @@ export class Disk {
   /**
    * Puts a finished file, of the folder's own, at a path.
    * @param had the stamp of what is there, or undefined for nothing
+   * @returns its stamp there, before anybody else could change it
    * @throws ChangedMeanwhile when something else is there by now: then nothing was done
    */
-  async put(finished: string, path: string, place: string, had: string | undefined): Promise<void> {
+  async put(finished: string, path: string, place: string, had: string | undefined): Promise<string> {
+    const made = look(finished)!
     this.#makeFolders(path, place)
+    let stamp: string
     if (had === undefined) {
       moveToFree(finished, place, path)
+      stamp = stampUnless(place, made)
     } else {
       const before = look(place)
       if (before === undefined || stampOf(before) !== had) throw new ChangedMeanwhile(path)
       // Another program may have it open and write on: then the old file stays.
-      const kept = await this.#roomFor(path)
+      const kept = this.#roomFor(path)
       const isKept = tryLink(place, kept)
       renameSync(finished, place)
+      stamp = stampUnless(place, made)
       const after = isKept ? look(kept) : undefined
       if (after !== undefined && bytesStampOf(after) === bytesStampOf(before)) unlinkSync(kept)
     }
     await flushFolder(dirname(place))
+    return stamp
   }
 
   /**
@@ -87,7 +99,7 @@ export class Disk {
   async setAside(path: string, place: string, had: string): Promise<void> {
     const before = look(place)
     if (before === undefined || stampOf(before) !== had) throw new ChangedMeanwhile(path)
-    const kept = await this.#roomFor(path)
+    const kept = this.#roomFor(path)
     renameSync(place, kept)
     const after = look(kept)
     if (after !== undefined && bytesStampOf(after) !== bytesStampOf(before)) {
@@ -100,24 +112,27 @@ export class Disk {
 
   /**
    * Gives a file another path.
+   * @returns its stamp there
    * @throws ChangedMeanwhile when it is not as `had` says, or something is at the new path
    */
-  async move(path: string, place: string, had: string, to: string): Promise<void> {
+  async move(path: string, place: string, had: string, to: string): Promise<string> {
     const before = look(place)
     if (before === undefined || stampOf(before) !== had) throw new ChangedMeanwhile(path)
     const target = this.placeOf(to)
     this.#makeFolders(to, target)
     if (tryLink(place, target)) {
-      const kept = await this.#roomFor(path)
+      const kept = this.#roomFor(path)
       renameSync(place, kept)
       const gone = look(kept)
       // Another file by now: it gets its name back, or stays aside when that is taken.
       if (gone !== undefined && gone.ino !== before.ino) moveToFree(kept, place, path)
       else unlinkSync(kept)
     } else moveToFree(place, target, to)
+    const stamp = stampUnless(target, before)
     await flushFolder(dirname(target))
     await flushFolder(dirname(place))
     this.#dropEmptyFolders(dirname(place))
+    return stamp
   }
 
   /** Gives a file a name beside it, of its own. @returns the new path */
@@ -137,7 +152,7 @@ export class Disk {
   }
 
   /** A free name among what is set aside, which begins with the time and ends with the file's own. */
-  async #roomFor(path: string): Promise<string> {
+  #roomFor(path: string): string {
     const folder = join(this.root, REMOVED)
     mkdirSync(folder, { recursive: true })
     for (let count = 0; ; count++) {

@@ -2,9 +2,8 @@ import { hostname } from 'node:os'
 import { ERRORS, HubError } from '../../protocol/index.ts'
 import type { Client } from '../client.ts'
 import { Emitter } from '../emitter.ts'
-import { NoConnectionError } from '../hub-http.ts'
-import { OfflineError } from '../reader.ts'
 import { ChangedMeanwhile, Disk } from './disk.ts'
+import { endOwnConflicts, isOffline } from './conflicts.ts'
 import { HubFiles } from './hub-files.ts'
 import { inLanes } from './lanes.ts'
 import { planFolder, type Step, type StepKind } from './plan.ts'
@@ -48,6 +47,8 @@ const GATHER_MS = 200
 const SAVE_EVERY_MS = 2_000
 const RETRY_MS = { first: 1_000, most: 30_000 } as const
 const KEPT_DAYS = 30
+/** How often a file may be given the time to settle before removals go on without it. */
+const SETTLES_AT_MOST = 10
 /** Rounds in a row in which nothing could be done, before it waits for something to change. */
 const FRUITLESS_ROUNDS = 3
 const TIDY_EVERY_MS = 3_600_000
@@ -70,6 +71,7 @@ export class FolderMirror {
   /** Steps of this round that did not go well, and why. */
   readonly #failed = new Map<string, string>()
   #fruitless = 0
+  #movingSinceMs = 0
   #scan: Scan | undefined
   #isLocalNew = true
   #isNews = true
@@ -164,7 +166,10 @@ export class FolderMirror {
     this.#wake()
     this.#watch.close()
     this.#hub.close()
-    await this.#state.save()
+    await this.#state.save().catch((error: unknown) => {
+      // Then nothing is known that could be kept, or be missed.
+      if (!(error instanceof FolderGone)) throw error
+    })
   }
 
   get #settleMs(): number {
@@ -178,10 +183,11 @@ export class FolderMirror {
     await this.#hub.refresh()
     this.#state.follow(this.#client.epoch)
     const scan = await this.#look()
-    const { steps, held } = planFolder(
+    const { steps: all, held } = planFolder(
       { local: scan.files, base: this.#state.base, hub: this.#hub.files, isUnknown: path => isUnknownIn(scan, path) },
       this.#options.allowsManyRemovals
     )
+    const steps = this.#isMovingLately(scan) ? all.filter(({ kind }) => kind !== 'remove-there') : all
     if (held.length !== this.#heldCount) this.#events.emit('held', held.length)
     this.#heldCount = held.length
     this.#forgetSolved(steps)
@@ -200,6 +206,13 @@ export class FolderMirror {
     if (this.#fruitless < FRUITLESS_ROUNDS) return false
     for (const [path, text] of this.#failed) this.#problem(path, text)
     return true
+  }
+
+  /** A file that is gone may be the one that just came elsewhere, and is not looked at yet. One that never settles does not keep removals waiting for ever. */
+  #isMovingLately({ isMoving }: Scan): boolean {
+    if (!isMoving) this.#movingSinceMs = 0
+    else this.#movingSinceMs ||= Date.now()
+    return isMoving && Date.now() - this.#movingSinceMs < SETTLES_AT_MOST * this.#settleMs
   }
 
   /** What the folder holds, looked through anew when it may be different. */
@@ -325,26 +338,12 @@ export class FolderMirror {
   async #tidy(): Promise<void> {
     if (!this.#conflictsSeen) {
       this.#conflictsSeen = true
-      await this.#endOwnConflicts()
+      await endOwnConflicts(this.#client)
     }
     if (Date.now() - this.#tidiedAtMs < TIDY_EVERY_MS) return
     this.#tidiedAtMs = Date.now()
     await this.#transfers.tidy()
     await this.#disk.forgetAside(KEPT_DAYS)
-  }
-
-  /** Ends conflicts in which this mirror's side is a file of its own by now, or was a removal of what had changed: the folder has settled them. */
-  async #endOwnConflicts(): Promise<void> {
-    const { files, device } = this.#client
-    const own = (await files.conflicts()).filter(conflict => conflict.device === device)
-    if (own.length === 0) return
-    // Removed ones, too: somebody saw them.
-    const held = new Set((await files.list()).map(({ sha256 }) => sha256))
-    for (const { id, client } of own)
-      if (client === null || held.has(client.sha256))
-        await files.resolve(id, { keep: 'server' }).catch((error: unknown) => {
-          if (isOffline(error)) throw error
-        })
   }
 
   #rouse(): void {
@@ -378,9 +377,6 @@ export class FolderMirror {
 class Stopped extends Error {
   override readonly name = 'Stopped'
 }
-
-/** There is no connection, or none that works: everything waits. */
-const isOffline = (error: unknown): boolean => error instanceof OfflineError || error instanceof NoConnectionError
 
 const isPassingHere = (error: unknown): boolean =>
   isOffline(error) || (error instanceof HubError && ERRORS[error.code].retry === 'backoff')

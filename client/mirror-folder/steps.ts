@@ -1,4 +1,4 @@
-import { look, stampOf, type Disk } from './disk.ts'
+import { look, type Disk } from './disk.ts'
 import type { Files, LocalChange, Reported } from '../files.ts'
 import type { HubFiles } from './hub-files.ts'
 import type { Step, StepKind } from './plan.ts'
@@ -39,33 +39,28 @@ export async function doHere(
     await disk.setAside(path, from.place, from.stamp)
     state.delete(path)
   } else {
-    await disk.move(from.path, from.place, from.stamp, path)
+    const place = disk.placeOf(path)
+    const stamp = await disk.move(from.path, from.place, from.stamp, path)
     state.delete(from.path)
-    settle(sight, path, disk.placeOf(path), step.sha256)
+    state.set(path, { sha256: step.sha256, stamp })
+    local.set(path, { ...from, path, place, stamp })
   }
   local.delete(from.path)
 }
 
 /** Puts at a path what the hub has there. @throws ChangedMeanwhile; what `Transfers.download` throws, and the disk */
 export async function take(sight: Sight, { path, sha256 }: StepOf<'take'>): Promise<void> {
-  const { disk, local, hub, transfers } = sight
+  const { disk, state, local, hub, transfers } = sight
   const file = hub.files.get(path)
   // Something newer is there by now: the next plan takes that.
   if (file?.sha256 !== sha256) return
   const had = local.get(path)
   const finished = await transfers.download(path, file)
   const place = had?.place ?? disk.placeOf(path)
-  await disk.put(finished, path, place, had?.stamp)
-  settle(sight, path, place, sha256)
-}
-
-/** A file is now the same on both sides. */
-function settle({ state, local }: Sight, path: string, place: string, sha256: string): void {
-  const seen = look(place)
-  if (seen === undefined) return
-  const stamp = stampOf(seen)
-  local.set(path, { path, place, sha256, stamp, sizeBytes: Number(seen.size), mtimeMs: Number(seen.mtimeNs / 1_000_000n) })
+  const stamp = await disk.put(finished, path, place, had?.stamp)
+  // Whoever changed it since, or took it away, did so with what the hub has: the next look tells.
   state.set(path, { sha256, stamp })
+  local.set(path, { path, place, sha256, stamp, sizeBytes: file.sizeBytes, mtimeMs: file.mtimeMs ?? Date.now() })
 }
 
 /** Puts a file at the hub whose bytes it lacks. @returns true when the hub keeps both sides, because another device was faster */
