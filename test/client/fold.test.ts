@@ -58,7 +58,7 @@ test('a client folds books and positions as the hub does', () => {
 })
 
 test('a device is disabled until it is put without that, and revoked for good', () => {
-  const folded = (kind: ChangeKind, body: object): Folded => ({
+  const folded = (kind: ChangeKind, body: ChangeBody<ChangeKind>): Folded => ({
     cursor: 1,
     timeMs: 1,
     device: 'd',
@@ -66,7 +66,7 @@ test('a device is disabled until it is put without that, and revoked for good', 
     atMs: 1,
     kind,
     key: 'd',
-    body: body as ChangeBody<ChangeKind>
+    body
   })
   const about = { name: 'n', app: 'a', readOnly: false }
   const disabled = foldDevice(undefined, folded('device.put', { ...about, disabled: true }))
