@@ -258,7 +258,7 @@ class Mirror {
 
 test('beside a stream of changes, lists one after another skip nothing and tell nothing twice', async context => {
   const { own, ask, put, since } = await shelf(context)
-  const random = new Random(7)
+  const random = new Random(Number(process.env['LECTERN_SEED'] ?? 7))
   const folders = ['', 'a/', 'b/', 'b/c/', 'd/e/f/']
   const anyPath = (): string => `${random.pick(folders)}${random.below(400)}`
   const files = (): [string, string][] =>
