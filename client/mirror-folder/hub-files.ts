@@ -1,4 +1,4 @@
-import { isFilePath, type ChangeBody } from '../../protocol/index.ts'
+import { isFilePath, sha256, type ChangeBody } from '../../protocol/index.ts'
 import type { Client } from '../client.ts'
 import type { ChangeEvent } from '../events.ts'
 import { isIgnoredPath } from './names.ts'
@@ -75,7 +75,9 @@ export class HubFiles {
 
   /** Notes what is at a path since the change at `cursor`. What is older than what is known changes nothing. */
   put(path: string, file: HubFile | undefined, cursor: number): void {
-    if (!isFilePath(path) || isIgnoredPath(path) || (this.#known.get(path)?.cursor ?? 0) >= cursor) return
+    // A hub is not believed when it comes to names: of what they are made, places in the folder are.
+    const isSound = isFilePath(path) && (file === undefined || sha256.fault(file.sha256) === undefined)
+    if (!isSound || isIgnoredPath(path) || (this.#known.get(path)?.cursor ?? 0) >= cursor) return
     this.#known.set(path, { file, cursor })
     if (file === undefined) this.#files.delete(path)
     else this.#files.set(path, file)

@@ -12,6 +12,9 @@ import type { HubFile } from './hub-files.ts'
 import { OWN_FOLDER } from './names.ts'
 import type { LocalFile } from './scan.ts'
 
+/** No date is later: what a device says beyond it is no time that a disk could keep. */
+const LATEST_MS = 8.64e15
+
 export interface TransferParts {
   readonly root: string
   readonly files: Files
@@ -83,7 +86,7 @@ export class Transfers {
     } finally {
       await file.close()
     }
-    if (mtimeMs !== undefined) await utimes(place, new Date(), new Date(mtimeMs))
+    if (mtimeMs !== undefined && mtimeMs <= LATEST_MS) await utimes(place, new Date(), new Date(mtimeMs))
     return place
   }
 

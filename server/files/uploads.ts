@@ -135,12 +135,13 @@ export class Uploads {
   }
 
   /**
-   * Ends an upload, and frees its room. One that is verified is not stopped any more.
+   * Ends an upload, and frees its room. One that is being put at its path is not stopped any more; one that was refused there is.
    * @throws HubError `not-found`
    */
   async cancel(account: string, id: string): Promise<void> {
     const upload = this.#find(account, id)
-    if (upload.state !== 'receiving') throw new HubError('not-found', 'the upload is finished: the file is there')
+    if (upload.state === 'done' || (upload.state === 'verified' && this.#finishing.has(id)))
+      throw new HubError('not-found', 'the upload is finished: the file is there')
     await this.#drop([upload])
   }
 

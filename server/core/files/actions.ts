@@ -7,6 +7,8 @@ type FileAction = Extract<ActionKind, `file.${string}` | 'conflict.resolve'>
 
 /** SOAP clients take ids for signed numbers of 32 bits. */
 const MAX_ID = 2 ** 31 - 1 - 64
+/** Open ones over one path: the record of its file names them all. */
+const MAX_CONFLICTS = 100
 
 /** Turns the actions of files into changes. Nothing is overwritten that the asker had not seen: what does not fit is kept beside it, as a conflict. */
 export const FILE_HANDLERS: { readonly [K in FileAction]: Handler<K> } = {
@@ -17,12 +19,15 @@ export const FILE_HANDLERS: { readonly [K in FileAction]: Handler<K> } = {
     // Of a path that the hub never had a client may know from a hub that was restored: nobody's content stands against its.
     const isAsSeen = contentAt(known) === body.base || contentAt(known) === body.sha256 || known === undefined
     if (isAsSeen) return { kind: 'file.put', body }
+    mustHaveRoom(path, known)
     const { base, ...client } = body
     return { kind: 'file.conflict', body: { client, ...(base !== undefined && { base }) } }
   },
   'file.remove': ({ views }, path, body) => {
-    const there = contentAt(mustKnow(views, path))
+    const known = mustKnow(views, path)
+    const there = contentAt(known)
     if (there === undefined || there === body.base) return { kind: 'file.remove', body }
+    mustHaveRoom(path, known)
     return { kind: 'file.conflict', body: { client: null, base: body.base } }
   },
   'file.move': ({ views }, path, body) => {
@@ -92,6 +97,12 @@ function mustHold(views: Views, sha256: string, sizeBytes: number): void {
   if (held.sizeBytes !== sizeBytes)
     throw new HubError('bad-action', `this content has ${held.sizeBytes} bytes`, { field: 'body.sizeBytes' })
   if ((views.get('fileTotals')?.lastId ?? 0) >= MAX_ID) throw new HubError('quota-exceeded', 'no ids are left for files')
+}
+
+/** Who is told a conflict and tries again would add one each time. */
+function mustHaveRoom(path: string, { conflicts = [] }: FileRecord): void {
+  if (conflicts.length >= MAX_CONFLICTS)
+    throw new HubError('quota-exceeded', `${conflicts.length} conflicts are open over ${path}; resolve some`, { field: 'key' })
 }
 
 /** A name is a file's or a folder's, never both. */

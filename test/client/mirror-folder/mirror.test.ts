@@ -221,4 +221,30 @@ test('the time of a file goes with it', async context => {
   assert.is(readFileSync(join(right.folder, 'a.txt'), 'utf8'), 'a')
 })
 
+test('a time that no disk can keep does not keep its file from coming', async context => {
+  const hub = await servingHub(context)
+  const other = await reader(context, hub)
+  await other.files.upload('a.txt', new Blob(['a']), { mtimeMs: Number.MAX_SAFE_INTEGER })
+  const place = await placeAt(context, hub, 'left')
+  const { mirror } = await once(context, place)
+  assert.equal([filesIn(place.folder), [...mirror.problems]], [hashed({ 'a.txt': 'a' }), []])
+})
+
+test('a hub that gives a content a name that leads out of the folder writes nothing there', async context => {
+  const hub = await servingHub(context)
+  const place = await placeAt(context, hub, 'left')
+  const { client, mirror, folder } = await open(context, { ...place, folder: join(place.folder, 'within') })
+  const list = client.files.list.bind(client.files)
+  const entry = { id: 1, removed: false, device: 'x', cursor: 1, sizeBytes: 1 }
+  client.files.list = async () => [...(await list()), { ...entry, path: 'a.txt', sha256: '../../../evil' }]
+  const asked: string[] = []
+  client.files.download = async path => {
+    asked.push(path)
+    throw new Error('it was asked for')
+  }
+  await mirror.once()
+  assert.equal([asked, filesIn(folder), [...mirror.problems]], [[], {}, []])
+  assert.equal(Object.keys(filesIn(place.folder)), [])
+})
+
 test.run()

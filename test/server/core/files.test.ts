@@ -90,6 +90,20 @@ test('what another put there meanwhile stays, and the two are a conflict', async
   assert.equal(account.views.get('conflicts', String(other))?.client, content(C))
 })
 
+test('over one path so many conflicts are open, and more when some are resolved', async () => {
+  const { ask, account } = await desk()
+  await ask('phone', 'file.put', 'x', content(A))
+  const tries = await Promise.all(Array.from({ length: 250 }, () => ask('laptop', 'file.put', 'x', content(B))))
+  assert.is(tries.filter(outcome => outcome === 'quota-exceeded').length, 150)
+  assert.is(account.views.get('files', 'x')?.conflicts?.length, 100)
+  assert.is(await ask('laptop', 'file.remove', 'x', { base: C }), 'quota-exceeded')
+  await ask('phone', 'file.put', 'x', { ...content(C), base: A })
+  await ask('phone', 'conflict.resolve', String(tries[0]), { keep: 'server' })
+  assert.type(await ask('laptop', 'file.put', 'x', content(B)), 'number')
+  await ask('phone', 'file.put', 'y', content(A))
+  assert.type(await ask('laptop', 'file.put', 'y', content(B)), 'number')
+})
+
 test('the same content by another way is no conflict', async () => {
   const { ask, files, open } = await desk()
   await ask('phone', 'file.put', 'x', content(A))

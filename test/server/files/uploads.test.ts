@@ -320,6 +320,20 @@ test('a file that is refused can be completed again', async context => {
   assert.equal(await scene.uploads.complete(account, id), { cursor: 7 })
 })
 
+test('a file that is refused can be cancelled, and takes nothing from the share of the account any more', async context => {
+  const publish = async (): Promise<never> => {
+    throw new HubError('already-exists')
+  }
+  const scene = await uploadScene(context, { publish, maxAccountBytes: FILE.length, contentBytes: async () => 0 })
+  const { id } = await begin(scene, FILE)
+  await send(scene, id, FILE, [0, 1, 2, 3])
+  assert.is(await refusal(scene.uploads.complete(account, id)), 'already-exists')
+  assert.is(await refusal(begin(scene, FILE)), 'quota-exceeded')
+  await scene.uploads.cancel(account, id)
+  assert.is(await refusal(() => scene.uploads.status(account, id)), 'not-found')
+  assert.is(await refusal(begin(scene, FILE)), '')
+})
+
 test('an upload to which nothing comes for a day is gone with its bytes; each chunk gives it another day', async context => {
   const scene = await uploadScene(context)
   const [kept, left] = [await begin(scene, FILE), await begin(scene, FILE)]
