@@ -2,7 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { HubError } from '../../protocol/index.ts'
-import { connectNode, pair, StorageTakenError } from '../node.ts'
+import { connectNode, pair, StorageTakenError, type State } from '../node.ts'
 import { writeWhole } from './disk.ts'
 import { FolderMirror } from './mirror.ts'
 import { OWN_FOLDER } from './names.ts'
@@ -42,11 +42,13 @@ async function main(words: Words): Promise<number> {
   process.once('SIGTERM', stop)
   // Whoever started this process was killed.
   process.once('disconnect', stop)
-  client.on('state', state => {
+  const tell = (state: State): void => {
     if (state === 'offline' && !isStopped && words.once !== true)
       teller.say(`No connection to ${url}; it is tried again and again.`)
     if (state === 'live') teller.say(`Mirrors ${root} and ${url}.`)
-  })
+  }
+  client.on('state', tell)
+  tell(client.state)
   try {
     if (words.once === true) await onlyOnce(mirror, client.live(), url)
     else await mirror.run()
