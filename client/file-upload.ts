@@ -1,6 +1,6 @@
 import { HubError } from '../protocol/index.ts'
 import type { Hash } from './hash.ts'
-import { jsonOf, type HubRequest } from './hub-http.ts'
+import { cursorNumber, jsonOf, type HubRequest } from './hub-http.ts'
 import { Patience } from './patience.ts'
 import type { Clock } from './clock.ts'
 
@@ -47,7 +47,7 @@ interface Status {
   readonly chunk_bytes: number
   readonly received_bytes: number
   readonly missing_chunks: readonly number[]
-  readonly result?: { readonly cursor: number; readonly conflict_id?: string }
+  readonly result?: { readonly cursor: string; readonly conflict_id?: string }
 }
 
 /** Small enough that little is sent again, and that one is in memory at a time. */
@@ -103,7 +103,8 @@ export async function uploadFile(
         onProgress?.(sentBytes, source.sizeBytes)
       }
       const { result } = await ask(`/${id}/complete`, { method: 'POST', timeoutMs: COMPLETE_TIMEOUT_MS })
-      return { sha256, cursor: result!.cursor, ...(result!.conflict_id !== undefined && { conflict: result!.conflict_id }) }
+      const { cursor, conflict_id: conflict } = result!
+      return { sha256, cursor: cursorNumber(cursor), ...(conflict !== undefined && { conflict }) }
     } catch (error) {
       // It expired, was cancelled, or the hub was put back to a backup that does not know it.
       const isGone = error instanceof HubError && error.code === 'not-found' && id !== undefined

@@ -3,7 +3,7 @@ import type { Clock } from './clock.ts'
 import { downloadFile, type Download, type DownloadOptions } from './file-download.ts'
 import { sourceOf, uploadFile, type ByteSource, type Uploaded, type UploadOptions } from './file-upload.ts'
 import { Sha256, type Hash } from './hash.ts'
-import { askHub, jsonOf, type HubRequest } from './hub-http.ts'
+import { askHub, cursorNumber, jsonOf, type HubRequest } from './hub-http.ts'
 import type { Ack } from './pending.ts'
 
 /** What a file is made of. */
@@ -167,8 +167,7 @@ function entryOf(given: LocalChange): object {
 const reportedOf = ({ path, result, cursor, conflict_id: conflict, code, detail }: ReportedRow): Reported => ({
   path,
   result,
-  // The log's epoch, and the number of the change.
-  ...(cursor !== undefined && { cursor: Number(cursor.slice(cursor.lastIndexOf(':') + 1)) }),
+  ...(cursor !== undefined && { cursor: cursorNumber(cursor) }),
   ...(conflict !== undefined && { conflict }),
   ...(code !== undefined && { code }),
   ...(detail !== undefined && { detail })

@@ -20,7 +20,7 @@ export class NoConnectionError extends TypeError {
 const ANSWER_TIMEOUT_MS = 60_000
 
 /** The address of `path` at a hub, whose URL may be one for WebSockets and may have a path itself. @throws TypeError when the URL is none */
-export function addressAt(url: string, path: string): URL {
+function addressAt(url: string, path: string): URL {
   const address = new URL(url)
   address.protocol = address.protocol.replace(/^ws/, 'http')
   const [place, query = ''] = path.split('?')
@@ -62,6 +62,9 @@ export async function jsonOf<T>(response: Response): Promise<T> {
   const text = await response.text().catch(asBroken)
   return JSON.parse(text) as T
 }
+
+/** The number of the change that a cursor of the native REST stands behind; its epoch comes before the last colon. */
+export const cursorNumber = (cursor: string): number => Number(cursor.slice(cursor.lastIndexOf(':') + 1))
 
 /** What `fetch` throws is a TypeError, whatever the reason. @throws NoConnectionError in its place */
 export function asBroken(error: unknown): never {

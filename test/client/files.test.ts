@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { connectNode, type ByteSource, type Client } from '../../client/node.ts'
 import { Sha256 } from '../../client/hash.ts'
 import type { HubError } from '../../protocol/index.ts'
-import { sha256Of } from '../util/folder-files.ts'
+import { sha256Of } from '../util/contents.ts'
 import { HubProcess } from '../util/hub-process.ts'
 import { suite, type TestContext } from '../util/suite.ts'
 
@@ -45,11 +45,13 @@ test('what is uploaded is listed, and comes back byte by byte, whatever its size
     const bytes = bytesOf(size)
     const path = `Zürich/Größe 100% & ${size}.epub`
     const sent: number[] = []
-    const { sha256 } = await client.files.upload(path, new Blob([bytes]), { onProgress: sentBytes => sent.push(sentBytes) })
+    const { sha256, cursor } = await client.files.upload(path, new Blob([bytes]), {
+      onProgress: sentBytes => sent.push(sentBytes)
+    })
     assert.is(sha256, sha256Of(bytes))
     assert.is(sent.at(-1), size)
     const entry = (await client.files.list()).find(file => file.path === path)!
-    assert.equal([entry.sha256, entry.sizeBytes, entry.removed], [sha256, size, false])
+    assert.equal([entry.sha256, entry.sizeBytes, entry.removed, entry.cursor], [sha256, size, false, cursor])
     const download = await client.files.download(path)
     assert.is(download.sizeBytes, size)
     assert.ok(Buffer.from(bytes).equals(await joined(download.chunks)))

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import * as assert from 'uvu/assert'
-import { CHUNK_BYTES, chunkOf, FilesClient } from '../util/files-client.ts'
+import { CHUNK_BYTES, chunkOf } from '../util/contents.ts'
+import { FilesClient } from '../util/files-client.ts'
 import { RawSocket } from '../util/raw-socket.ts'
 import { restHub } from '../util/rest-hub.ts'
 import { suite, type TestContext } from '../util/suite.ts'

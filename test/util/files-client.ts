@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { request, type IncomingMessage } from 'node:http'
-import { sha256Of } from './upload-scene.ts'
+import { CHUNK_BYTES, chunkOf, sha256Of } from './contents.ts'
 
 /** An answer, with what its body says. */
 export interface Answered {
@@ -10,8 +10,6 @@ export interface Answered {
   readonly json: any
   readonly bytes: Buffer
 }
-
-export const CHUNK_BYTES = 65_536
 
 /** A client of the native REST, for files: what a person would write with any HTTP client. */
 export class FilesClient {
@@ -91,6 +89,3 @@ export class FilesClient {
     return this.complete(json.id as string)
   }
 }
-
-export const chunkOf = (bytes: Uint8Array, index: number, chunkBytes = CHUNK_BYTES): Uint8Array =>
-  bytes.subarray(index * chunkBytes, (index + 1) * chunkBytes)

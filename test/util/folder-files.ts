@@ -1,8 +1,6 @@
-import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-
-export const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+import { sha256Of } from './contents.ts'
 
 /** Every file of a mirrored folder by path, with its SHA-256; hidden ones are left out. Files may come and go meanwhile. */
 export function filesIn(folder: string): Record<string, string> {

@@ -1,4 +1,4 @@
-import { sha256Of } from './folder-files.ts'
+import { sha256Of } from './contents.ts'
 
 /** A device that knows the native REST only: it keeps nothing, and sends whole files in one chunk. */
 export class RestFiles {
@@ -16,7 +16,7 @@ export class RestFiles {
     const begun = await this.#ask('/upload', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ path, sha256, size_bytes: bytes.length, ...(base !== undefined && { base }) })
+      body: JSON.stringify({ path, sha256, size_bytes: bytes.length, ...(base !== undefined && { base_sha256: base }) })
     })
     const { id, missing_chunks: missing } = (await begun.json()) as { id: string; missing_chunks: number[] }
     for (const index of missing)

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { HubError } from '../../protocol/index.ts'
 import type { BlobStore } from '../../server/core/blobs.ts'
 import type { Store } from '../../server/core/store.ts'
@@ -8,15 +8,13 @@ import type { UploadStatus } from '../../server/files/upload-status.ts'
 import { Uploads, type UploadParts } from '../../server/files/uploads.ts'
 import { DiskBlobStore } from '../../server/storage/disk-blobs.ts'
 import { MemoryStore } from '../../server/storage/memory.ts'
+import { CHUNK_BYTES, chunkOf, sha256Of } from './contents.ts'
 import { recordingLogger } from './core-hub.ts'
 import { temporaryFolder } from './folder.ts'
 import { ManualClock } from './manual-clock.ts'
 import type { TestContext } from './suite.ts'
 
-export const CHUNK_BYTES = 65_536
 export const ANNA = { account: 'anna', device: 'phone' }
-
-export const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
 /** The code and the field of the error that a call ends with; empty when it ends well. */
 export async function refusal(call: Promise<unknown> | (() => unknown)): Promise<string> {
@@ -126,9 +124,6 @@ export const begin = (
   who = ANNA
 ): Promise<UploadStatus> =>
   uploads.begin(who, { path: 'a.epub', sizeBytes: bytes.length, sha256: sha256Of(bytes), chunkBytes: CHUNK_BYTES, ...more })
-
-export const chunkOf = (bytes: Uint8Array, index: number): Uint8Array =>
-  bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES)
 
 /** Sends these chunks, one behind the other. */
 export async function send({ uploads }: UploadScene, id: string, bytes: Uint8Array, indexes: readonly number[]): Promise<void> {

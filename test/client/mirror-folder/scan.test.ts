@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { isUnknownIn, scanFolder, type Scan } from '../../../client/mirror-folder/scan.ts'
 import { MirrorState } from '../../../client/mirror-folder/state.ts'
-import { sha256Of } from '../../util/folder-files.ts'
+import { sha256Of } from '../../util/contents.ts'
 import { temporaryFolder } from '../../util/folder.ts'
 import { suite } from '../../util/suite.ts'
 

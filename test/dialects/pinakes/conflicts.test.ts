@@ -3,7 +3,7 @@ import { connectNode } from '../../../client/node.ts'
 import { FilesClient } from '../../util/files-client.ts'
 import { isRefused, otherAccount, restHub, type RestDevice, type RestHub } from '../../util/rest-hub.ts'
 import { suite, type TestContext } from '../../util/suite.ts'
-import { sha256Of } from '../../util/upload-scene.ts'
+import { sha256Of } from '../../util/contents.ts'
 
 const test = suite('dialects/pinakes/conflicts', { limitMs: 60_000 })
 

@@ -8,7 +8,7 @@ import { FilesClient, type Answered } from '../../util/files-client.ts'
 import { RawSocket } from '../../util/raw-socket.ts'
 import { otherAccount, restHub } from '../../util/rest-hub.ts'
 import { suite, type TestContext } from '../../util/suite.ts'
-import { sha256Of } from '../../util/upload-scene.ts'
+import { sha256Of } from '../../util/contents.ts'
 
 const test = suite('dialects/pinakes/downloads')
 

@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert'
 import { FilesClient } from '../../util/files-client.ts'
 import { isRefused, otherAccount, restHub, type RestAnswer, type RestDevice, type RestHub } from '../../util/rest-hub.ts'
 import { suite } from '../../util/suite.ts'
-import { sha256Of } from '../../util/upload-scene.ts'
+import { sha256Of } from '../../util/contents.ts'
 
 const test = suite('dialects/pinakes/report', { limitMs: 60_000 })
 

@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { checkFolder } from '../../../server/check.ts'
 import { digestField } from '../../../server/files/content-digest.ts'
-import { CHUNK_BYTES, chunkOf, FilesClient } from '../../util/files-client.ts'
+import { CHUNK_BYTES, chunkOf, sha256Of } from '../../util/contents.ts'
+import { FilesClient } from '../../util/files-client.ts'
 import { RawSocket } from '../../util/raw-socket.ts'
 import { otherAccount, restHub } from '../../util/rest-hub.ts'
 import { suite, type TestContext } from '../../util/suite.ts'
-import { sha256Of } from '../../util/upload-scene.ts'
 
 const test = suite('dialects/pinakes/uploads')
 

@@ -5,18 +5,8 @@ import { HubError } from '../../../protocol/index.ts'
 import { textOf } from '../../contract/blobs.ts'
 import { HeldStore } from '../../util/stores.ts'
 import { suite } from '../../util/suite.ts'
-import {
-  ANNA,
-  begin,
-  CHUNK_BYTES,
-  chunkOf,
-  Faucet,
-  inParts,
-  refusal,
-  send,
-  sha256Of,
-  uploadScene
-} from '../../util/upload-scene.ts'
+import { CHUNK_BYTES, chunkOf, sha256Of } from '../../util/contents.ts'
+import { ANNA, begin, Faucet, inParts, refusal, send, uploadScene } from '../../util/upload-scene.ts'
 
 const test = suite('server/files/uploads')
 
