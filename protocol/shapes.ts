@@ -70,8 +70,10 @@ type Es2024String = string & { isWellFormed(): boolean }
 
 const isText = (value: unknown): value is string => typeof value === 'string' && (value as Es2024String).isWellFormed()
 
-/** SHA-256 of some bytes: 64 lower-case hexadecimal digits. */
-export const sha256 = leaf<string>('sha256', value => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value))
+/** How the SHA-256 of some bytes is written: 64 lower-case hexadecimal digits. */
+export const SHA256 = /^[0-9a-f]{64}$/
+
+export const sha256 = leaf<string>('sha256', value => typeof value === 'string' && SHA256.test(value))
 
 /** Where a file is. @see isFilePath */
 export const filePath = leaf<string>('path', value => isText(value) && isFilePath(value))

@@ -3,7 +3,7 @@ import { basename } from 'node:path'
 import { foldPath, isFilePath, pathBeside, type ActionBody, type Plain } from '../protocol/index.ts'
 import type { Account } from './core/account.ts'
 import type { BlobStore } from './core/blobs.ts'
-import { holdContent } from './core/files/contents.ts'
+import { fileAt, holdContent } from './core/files/contents.ts'
 import type { Hub } from './core/hub.ts'
 import { Origin } from './core/origin.ts'
 import type { FileContent } from './core/records.ts'
@@ -61,10 +61,7 @@ function lackingOf(account: Account, book: string, found: BookPut): BookPut {
 /** Puts a file at the top, unless it is there already; beside another one of its name. */
 async function putFile(account: Account, name: string, content: FileContent): Promise<void> {
   const path = isFilePath(name) ? name : `${content.sha256.slice(0, 32)}.epub`
-  const hashAt = (candidate: string): string | undefined => {
-    const file = account.views.get('files', candidate)
-    return file === undefined || file.removed ? undefined : file.content.sha256
-  }
+  const hashAt = (candidate: string): string | undefined => fileAt(account.views, candidate)?.content.sha256
   const isTaken = (candidate: string): boolean => ![undefined, content.sha256].includes(hashAt(candidate))
   const free = isTaken(path) ? pathBeside(path, 'import', isTaken) : path
   if (hashAt(free) === undefined) await account.perform(OPERATOR, 'file.put', free, { ...content })

@@ -29,7 +29,6 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'server/files/',
     'server/routes/feed-json.ts',
     'server/routes/feed-page.ts',
-    'server/files/',
     'server/transports/body-time.ts',
     'server/transports/http.ts',
     'protocol/',

@@ -11,6 +11,7 @@ import {
 } from '../../protocol/index.ts'
 import type { Account } from './account.ts'
 import { listAnnotations, type PlainAnnotation } from './documents/annotations.ts'
+import { fileAt } from './files/contents.ts'
 import type {
   AnnotationVersion,
   BookRecord,
@@ -162,17 +163,14 @@ const publicFolder = ({ id, entries, createdAtUs, changedAtUs }: FolderRecord): 
 })
 
 /** With what the path has now as the server's side. */
-const publicConflict = (views: Views, { path, client, device, cursor, createdAtUs }: ConflictRecord): Plain => {
-  const file = views.get('files', path)
-  return {
-    path,
-    client,
-    server: file === undefined || file.removed ? null : file.content,
-    device,
-    cursor,
-    createdAtUs
-  }
-}
+const publicConflict = (views: Views, { path, client, device, cursor, createdAtUs }: ConflictRecord): Plain => ({
+  path,
+  client,
+  server: fileAt(views, path)?.content ?? null,
+  device,
+  cursor,
+  createdAtUs
+})
 
 const publicBook = ({ fields, identifiers, removed, cursor, changedAtUs }: BookRecord): Plain => ({
   ...fields,

@@ -6,7 +6,7 @@ import { HubError } from '../../protocol/index.ts'
  * @throws HubError `bad-request` when the header gives one that is none
  * @see RFC 9530
  */
-export function sha256Of(contentDigest: string | undefined): Uint8Array | undefined {
+export function parseContentDigest(contentDigest: string | undefined): Uint8Array | undefined {
   for (const member of (contentDigest ?? '').split(',')) {
     const [, algorithm, value] = /^\s*([a-z*][a-z0-9_.*-]*)\s*=\s*(.*?)\s*$/.exec(member) ?? []
     if (algorithm !== 'sha-256') continue

@@ -1,4 +1,3 @@
-import type { Plain } from '../../protocol/index.ts'
 import type { Account } from '../core/account.ts'
 import { contentBytes, holdContent } from '../core/files/contents.ts'
 import type { Hub } from '../core/hub.ts'
@@ -20,15 +19,12 @@ export const createPublishing = (hub: Hub): Pick<UploadParts, 'contentBytes' | '
     if (refusal !== undefined) throw refusal
     await holdContent(account, device, sha256, sizeBytes)
     const before = isAgain ? publishedBefore(account, upload) : undefined
-    const cursor =
-      before ?? (await account.perform(new Origin(device, ''), 'file.put', path, bodyOf({ sha256, sizeBytes, mtimeMs, base })))
+    const body = { sha256, sizeBytes, ...(mtimeMs !== undefined && { mtimeMs }), ...(base !== undefined && { base }) }
+    const cursor = before ?? (await account.perform(new Origin(device, ''), 'file.put', path, body))
     const isConflict = account.views.get('conflicts', String(cursor)) !== undefined
     return { cursor, ...(isConflict && { conflict: String(cursor) }) } satisfies UploadOutcome
   }
 })
-
-const bodyOf = (fields: Readonly<Record<string, Plain | undefined>>): Plain =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Plain
 
 /** The cursor of what a hub that was killed had written of an upload already: it must neither be put over what came since, nor be a conflict with itself. */
 function publishedBefore({ views }: Account, { path, sha256, device, openedAtMs }: UploadRecord): number | undefined {

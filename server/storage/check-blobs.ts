@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BLOB_NAME, PARTIALS, TEMPORARY } from './disk-blobs.ts'
+import { SHA256 } from '../../protocol/index.ts'
+import { PARTIALS, TEMPORARY } from './disk-blobs.ts'
 
 /** A file that is a blob by its name: where it stands below the folder, and its SHA-256. */
 export interface BlobFile {
@@ -20,7 +21,7 @@ export async function* listBlobs(folder: string, odd: (path: string) => void = (
     for (const second of await names(join(folder, first)))
       for (const name of await names(join(folder, first, second))) {
         const path = join(first, second, name)
-        if (BLOB_NAME.test(name) && name.startsWith(first + second)) yield { path, sha256: name }
+        if (SHA256.test(name) && name.startsWith(first + second)) yield { path, sha256: name }
         else odd(path)
       }
   }

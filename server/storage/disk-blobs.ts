@@ -1,13 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { HubError } from '../../protocol/index.ts'
+import { HubError, SHA256 } from '../../protocol/index.ts'
 import type { BlobInfo, BlobStore } from '../core/blobs.ts'
 import { DiskPartials } from './disk-partials.ts'
 import { flushFolder, isMissing, makeFolder, readFile } from './files.ts'
 
-/** What a blob is called. */
-export const BLOB_NAME = /^[0-9a-f]{64}$/
 /** Where unfinished puts are, in the folder of blobs. */
 export const TEMPORARY = 'tmp'
 /** Where partials are, in the folder of blobs: on its file system, so that they can be renamed to their names. */
@@ -15,7 +13,7 @@ export const PARTIALS = 'uploads'
 
 /** @throws HubError `bad-request` when `expected` is no SHA-256 */
 export function mustBeName(expected: string | undefined): void {
-  if (expected !== undefined && !BLOB_NAME.test(expected))
+  if (expected !== undefined && !SHA256.test(expected))
     throw new HubError('bad-request', 'a SHA-256 is 64 lower-case hex digits', { field: 'sha256' })
 }
 
@@ -74,7 +72,7 @@ export class DiskBlobStore implements BlobStore {
   }
 
   async stat(sha256: string): Promise<BlobInfo | undefined> {
-    if (!BLOB_NAME.test(sha256)) return undefined
+    if (!SHA256.test(sha256)) return undefined
     try {
       return { sha256, sizeBytes: (await stat(this.#pathOf(sha256))).size }
     } catch (error) {
@@ -88,7 +86,7 @@ export class DiskBlobStore implements BlobStore {
   }
 
   async remove(sha256: string): Promise<boolean> {
-    if (!BLOB_NAME.test(sha256)) return false
+    if (!SHA256.test(sha256)) return false
     const path = this.#pathOf(sha256)
     try {
       await rm(path)

@@ -2,6 +2,7 @@ import { folderOf, HubError, nameOf, pathBeside, type ActionKind, type ChangeBod
 import type { ActionContext, Handler } from '../actions.ts'
 import type { FileContent, FileRecord } from '../records.ts'
 import type { Views } from '../views.ts'
+import { fileAt } from './contents.ts'
 
 type FileAction = Extract<ActionKind, `file.${string}` | 'conflict.resolve'>
 
@@ -16,8 +17,9 @@ export const FILE_HANDLERS: { readonly [K in FileAction]: Handler<K> } = {
     mustHold(views, body.sha256, body.sizeBytes)
     mustBeFree(views, path)
     const known = views.get('files', path)
+    const there = hashAt(views, path)
     // Of a path that the hub never had a client may know from a hub that was restored: nobody's content stands against its.
-    const isAsSeen = contentAt(known) === body.base || contentAt(known) === body.sha256 || known === undefined
+    const isAsSeen = known === undefined || there === body.base || there === body.sha256
     if (isAsSeen) return { kind: 'file.put', body }
     mustHaveRoom(path, known)
     const { base, ...client } = body
@@ -25,22 +27,23 @@ export const FILE_HANDLERS: { readonly [K in FileAction]: Handler<K> } = {
   },
   'file.remove': ({ views }, path, body) => {
     const known = mustKnow(views, path)
-    const there = contentAt(known)
+    const there = hashAt(views, path)
     if (there === undefined || there === body.base) return { kind: 'file.remove', body }
     mustHaveRoom(path, known)
     return { kind: 'file.conflict', body: { client: null, base: body.base } }
   },
   'file.move': ({ views }, path, body) => {
-    const there = contentAt(mustKnow(views, path))
-    if (there !== body.base) throw new HubError('base-changed', `${path} is not what the asker saw`, { field: 'body.base' })
-    if (contentAt(views.get('files', body.to)) !== undefined)
+    const { content } = mustKnow(views, path)
+    if (hashAt(views, path) !== body.base)
+      throw new HubError('base-changed', `${path} is not what the asker saw`, { field: 'body.base' })
+    if (hashAt(views, body.to) !== undefined)
       throw new HubError('already-exists', `there is a file ${body.to}`, { field: 'body.to' })
     mustBeFree(views, body.to)
-    return { kind: 'file.move', body: { to: body.to, ...mustKnow(views, path).content } }
+    return { kind: 'file.move', body: { to: body.to, ...content } }
   },
   'file.restore': ({ views }, path, body) => {
-    if (mustKnow(views, path).movedTo !== undefined)
-      throw new HubError('not-found', `the file went on as ${views.get('files', path)!.movedTo}`, { field: 'key' })
+    const { movedTo } = mustKnow(views, path)
+    if (movedTo !== undefined) throw new HubError('not-found', `the file went on as ${movedTo}`, { field: 'key' })
     mustBeFree(views, path)
     return { kind: 'file.restore', body }
   },
@@ -50,7 +53,7 @@ export const FILE_HANDLERS: { readonly [K in FileAction]: Handler<K> } = {
     if (conflict === undefined || conflict.resolvedAtUs !== undefined)
       throw new HubError('not-found', `there is no open conflict ${id}`, { field: 'key' })
     const { path, client } = conflict
-    const there = contentAt(views.get('files', path))
+    const there = hashAt(views, path)
     if (base !== undefined && base !== (there ?? null))
       throw new HubError('base-changed', `${path} is not what the asker saw`, { field: 'body.base' })
     if (given !== undefined && keep !== 'both')
@@ -64,7 +67,7 @@ export const FILE_HANDLERS: { readonly [K in FileAction]: Handler<K> } = {
     if (keep === 'both') {
       const isTaken = (candidate: string): boolean => views.get('files', candidate) !== undefined || isInTheWay(views, candidate)
       const beside = given ?? pathBeside(path, besideNote(context, conflict.device, conflict.createdAtUs), isTaken)
-      if (contentAt(views.get('files', beside)) !== undefined)
+      if (hashAt(views, beside) !== undefined)
         throw new HubError('already-exists', `there is a file ${beside}`, { field: 'body.path' })
       mustBeFree(views, beside)
       return resolved({ file: { path: beside, ...client! } })
@@ -75,8 +78,7 @@ export const FILE_HANDLERS: { readonly [K in FileAction]: Handler<K> } = {
 }
 
 /** The SHA-256 of what is at a path now. */
-const contentAt = (known: FileRecord | undefined): string | undefined =>
-  known === undefined || known.removed ? undefined : known.content.sha256
+const hashAt = (views: Views, path: string): string | undefined => fileAt(views, path)?.content.sha256
 
 function mustKnow(views: Views, path: string): FileRecord {
   const known = views.get('files', path)
@@ -113,8 +115,7 @@ function mustBeFree(views: Views, path: string): void {
 
 function isInTheWay(views: Views, path: string): boolean {
   if ((views.get('folders', path)?.entries ?? 0) > 0) return true
-  for (let folder = folderOf(path); folder !== ''; folder = folderOf(folder))
-    if (contentAt(views.get('files', folder)) !== undefined) return true
+  for (let folder = folderOf(path); folder !== ''; folder = folderOf(folder)) if (hashAt(views, folder) !== undefined) return true
   return false
 }
 

@@ -1,4 +1,12 @@
 import type { Account } from '../account.ts'
+import type { FileRecord } from '../records.ts'
+import type { Views } from '../views.ts'
+
+/** The file that is at a path now; undefined when none is, or none any more. */
+export function fileAt(views: Views, path: string): FileRecord | undefined {
+  const file = views.get('files', path)
+  return file === undefined || file.removed ? undefined : file
+}
 
 /**
  * Notes that the hub holds these bytes for the account: from then on they can be put at a path. Their blob MUST be on disk. Resolves once that is durable.

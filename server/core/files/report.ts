@@ -1,8 +1,9 @@
 import { HubError, type ErrorCode, type Plain } from '../../../protocol/index.ts'
 import type { Account } from '../account.ts'
 import type { Origin } from '../origin.ts'
-import type { FileContent, FileRecord } from '../records.ts'
+import type { FileContent } from '../records.ts'
 import type { Views } from '../views.ts'
+import { fileAt } from './contents.ts'
 
 /** What a device did to a file of its own. A base is the content that it knew there from the hub; without one it knew of none. */
 export type LocalChange =
@@ -58,7 +59,7 @@ async function take(account: Account, origin: Origin, change: LocalChange): Prom
 
 /** The actions that a change comes to, as the files stand. */
 function plan(views: Views, change: LocalChange): readonly Step[] | Reported {
-  const there = liveAt(views, change.path)
+  const there = fileAt(views, change.path)
   if (change.change === 'deleted') {
     if (there === undefined) return { result: 'already-known' }
     if (there.content.sha256 !== change.base) return conflictAt(views, change.path, null) ?? [removal(change.path, change.base)]
@@ -66,7 +67,7 @@ function plan(views: Views, change: LocalChange): readonly Step[] | Reported {
   }
   const { path, content } = change
   const isMove = change.change === 'moved'
-  const source = isMove ? liveAt(views, change.from) : undefined
+  const source = isMove ? fileAt(views, change.from) : undefined
   const isSourceAsSeen = isMove && source?.content.sha256 === change.base
   if (there?.content.sha256 === content.sha256)
     return isMove && isSourceAsSeen ? [removal(change.from, change.base)] : { result: 'already-known' }
@@ -83,11 +84,6 @@ function plan(views: Views, change: LocalChange): readonly Step[] | Reported {
 }
 
 const removal = (path: string, base: string): Step => ['file.remove', path, { base }]
-
-function liveAt(views: Views, path: string): FileRecord | undefined {
-  const file = views.get('files', path)
-  return file === undefined || file.removed ? undefined : file
-}
 
 /** The same side of a conflict is not kept twice. */
 function conflictAt(views: Views, path: string, client: FileContent | null): Reported | undefined {

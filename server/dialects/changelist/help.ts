@@ -108,7 +108,7 @@ export function operationPage(path: string, host: string, name: string): string 
   )
 }
 
-export const isOperation = (name: string): name is OperationName => Object.hasOwn(OPERATIONS, name)
+const isOperation = (name: string): name is OperationName => Object.hasOwn(OPERATIONS, name)
 
 /** What is said where no protocol fits, as a page. */
 export const errorPage = (text: string): string => page('SyncAPI', `<h2>${escapeXml(text)}</h2>`)

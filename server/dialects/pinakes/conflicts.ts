@@ -1,12 +1,13 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { ERRORS, foldPath, HubError, type Plain } from '../../../protocol/index.ts'
+import { fileAt } from '../../core/files/contents.ts'
 import { readPage } from '../../core/read.ts'
 import type { ConflictRecord, FileContent } from '../../core/records.ts'
 import { problem } from '../../transports/http.ts'
 import { permitted } from './auth.ts'
 import { contentJson, contentShape, pathShape, sha256Shape } from './file-shapes.ts'
 import type { PinakesParts } from './index.ts'
-import { answer, cursorText, jsonBody, refusals, timeOfUs, timeShape, type PinakesApp } from './shapes.ts'
+import { answer, cursorShape, cursorText, jsonBody, refusals, timeOfUs, timeShape, type PinakesApp } from './shapes.ts'
 
 const sideShape = contentShape.nullable()
 
@@ -93,7 +94,7 @@ export function mountConflicts(app: PinakesApp, { clock }: PinakesParts): void {
           z.object({
             id: z.string(),
             path: pathShape,
-            cursor: z.string(),
+            cursor: cursorShape,
             file: contentShape.nullable().openapi({ description: 'What the path has now.' }),
             beside: pathShape.nullable().openapi({ description: "Where the client's side went, with `both`." })
           })
@@ -113,13 +114,13 @@ export function mountConflicts(app: PinakesApp, { clock }: PinakesParts): void {
       try {
         const cursor = await account.perform(context.get('origin'), 'conflict.resolve', id, body)
         const { path: at, beside = null } = account.views.get('conflicts', id)!
-        const file = account.views.get('files', at)
+        const file = fileAt(account.views, at)
         return context.json(
           {
             id,
             path: at,
             cursor: cursorText(account.epoch, cursor),
-            file: file === undefined || file.removed ? null : contentJson(file.content),
+            file: file === undefined ? null : contentJson(file.content),
             beside
           },
           200

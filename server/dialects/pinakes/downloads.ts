@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi'
-import { foldPath, HubError, isFilePath, nameOf } from '../../../protocol/index.ts'
+import { foldPath, HubError, isFilePath, nameOf, SHA256 } from '../../../protocol/index.ts'
 import type { Account } from '../../core/account.ts'
+import { fileAt } from '../../core/files/contents.ts'
 import { digestField } from '../../files/content-digest.ts'
 import { contentStream } from '../../files/content-stream.ts'
 import { planContent } from '../../files/ranges.ts'
@@ -10,7 +11,6 @@ import type { PinakesParts } from './index.ts'
 import { refusals, type PinakesApp } from './shapes.ts'
 
 const ROUTE = '/download/'
-const SHA256 = /^[0-9a-f]{64}$/
 
 /** `/download/{path}`: a file's content or a part of it, byte by byte as it was uploaded. */
 export function mountDownloads(app: PinakesApp, { blobs, logger }: PinakesParts): void {
@@ -67,9 +67,9 @@ function pathOf(url: string): string {
 
 /** What is at a path, or another content that the account holds. @throws HubError `not-found` */
 function contentOf({ views }: Account, path: string, asked: string | undefined): { sha256: string; sizeBytes: number } {
-  const file = views.get('files', path)
   if (asked === undefined) {
-    if (file === undefined || file.removed) throw new HubError('not-found')
+    const file = fileAt(views, path)
+    if (file === undefined) throw new HubError('not-found')
     return file.content
   }
   const held = SHA256.test(asked) ? views.get('contents', asked) : undefined

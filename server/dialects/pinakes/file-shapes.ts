@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import { foldPath, isFilePath } from '../../../protocol/index.ts'
+import { foldPath, isFilePath, SHA256 } from '../../../protocol/index.ts'
 import type { FileContent } from '../../core/records.ts'
 
 /** Where a file is: as the hub writes it, in Unicode NFC. */
@@ -11,7 +11,7 @@ export const pathShape = z
 
 export const sha256Shape = z
   .string()
-  .regex(/^[0-9a-f]{64}$/, 'not a SHA-256 in 64 lower-case hexadecimal digits')
+  .regex(SHA256, 'not a SHA-256 in 64 lower-case hexadecimal digits')
   .openapi({ description: "SHA-256 of a file's bytes." })
 
 export const sizeShape = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)

@@ -4,7 +4,7 @@ import { foldPath, HubError } from '../../../protocol/index.ts'
 import { report, type LocalChange, type Reported } from '../../core/files/report.ts'
 import { permitted } from './auth.ts'
 import { contentShape, pathShape, sha256Shape } from './file-shapes.ts'
-import { answer, cursorText, jsonBody, refusals, type PinakesApp } from './shapes.ts'
+import { answer, cursorShape, cursorText, jsonBody, refusals, type PinakesApp } from './shapes.ts'
 
 const MAX_ENTRIES = 1_000
 const MAX_BODY_BYTES = 2 * 2 ** 20
@@ -39,7 +39,7 @@ const resultShape = z
       description:
         '`upload_required`: nothing was done, because the hub lacks the bytes; upload them to this path. `conflict`: both sides are kept, see `conflict_id`. `refused`: see `code`.'
     }),
-    cursor: z.string().optional(),
+    cursor: cursorShape.optional(),
     conflict_id: z.string().optional(),
     code: z.string().optional(),
     detail: z.string().optional()
@@ -86,7 +86,7 @@ function changeOf(entry: z.infer<typeof entryShape>): LocalChange {
 }
 
 /** What came of a report, as the API has it. */
-export function resultJson(reported: Reported, epoch: string): Omit<z.infer<typeof resultShape>, 'path'> {
+function resultJson(reported: Reported, epoch: string): Omit<z.infer<typeof resultShape>, 'path'> {
   if (reported.result === 'accepted') return { result: 'accepted', cursor: cursorText(epoch, reported.cursor) }
   if (reported.result === 'conflict') return { result: 'conflict', conflict_id: reported.conflict }
   if (reported.result === 'refused') return { result: 'refused', code: reported.code, detail: reported.message }

@@ -1,29 +1,25 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { HubError } from '../../../protocol/index.ts'
-import { sha256Of } from '../../files/content-digest.ts'
-import type { UploadOutcome } from '../../files/upload-record.ts'
-import { UPLOAD_LIMITS, type UploadRequest } from '../../files/upload-request.ts'
+import { parseContentDigest } from '../../files/content-digest.ts'
+import { chunkCount, type UploadOutcome } from '../../files/upload-record.ts'
+import { UPLOAD_LIMITS } from '../../files/upload-request.ts'
 import type { UploadStatus } from '../../files/upload-status.ts'
 import { bodyOf } from '../../transports/http.ts'
 import { mayTakeLong } from '../../transports/body-time.ts'
 import { permitted } from './auth.ts'
+import { mtimeShape, pathShape, sha256Shape, sizeShape } from './file-shapes.ts'
 import type { PinakesParts } from './index.ts'
 import { answer, cursorShape, cursorText, jsonBody, refusals, timeOfUs, timeShape, type PinakesApp } from './shapes.ts'
 
-const sha256Shape = z
-  .string()
-  .regex(/^[0-9a-f]{64}$/, '64 lower-case hex digits')
-  .openapi({ description: 'SHA-256 of the whole content' })
-
 const facts = {
-  path: z.string().openapi({ description: 'Where the file is to be', example: 'novels/Emma.epub' }),
-  size_bytes: z.number().int().min(0).max(UPLOAD_LIMITS.maxFileBytes),
+  path: pathShape,
+  size_bytes: sizeShape.max(UPLOAD_LIMITS.maxFileBytes),
   sha256: sha256Shape,
   base_sha256: sha256Shape.optional().openapi({
     description:
       'SHA-256 of the content that the client saw at the path; without it the client saw none. If another is there by now, the two are a conflict'
   }),
-  mtime_ms: z.number().int().min(0).optional().openapi({ description: 'When the file was changed, in milliseconds since 1970' })
+  mtime_ms: mtimeShape.optional()
 } as const
 
 const chunkBytesShape = z.number().int().min(UPLOAD_LIMITS.minChunkBytes).max(UPLOAD_LIMITS.maxChunkBytes)
@@ -77,14 +73,16 @@ export function mountUploads(app: PinakesApp, { uploads }: PinakesParts): void {
         mtime_ms: mtimeMs,
         chunk_bytes: chunkBytes
       } = context.req.valid('json')
-      const given = { path, sizeBytes, sha256, base, mtimeMs, chunkBytes }
-      const asked = Object.fromEntries(
-        Object.entries(given).filter(([, value]) => value !== undefined)
-      ) as unknown as UploadRequest
-      return context.json(
-        described(await uploads.begin({ account: account.id, device }, asked).catch(inOurWords), account.epoch),
-        200
-      )
+      const asked = {
+        path,
+        sizeBytes,
+        sha256,
+        ...(base !== undefined && { base }),
+        ...(mtimeMs !== undefined && { mtimeMs }),
+        ...(chunkBytes !== undefined && { chunkBytes })
+      }
+      const status = await uploads.begin({ account: account.id, device }, asked).catch(inOurWords)
+      return context.json(described(status, account.epoch), 200)
     }
   )
 
@@ -135,7 +133,7 @@ export function mountUploads(app: PinakesApp, { uploads }: PinakesParts): void {
       const { receivedBytes, missingCount } = await uploads.receive(context.get('bearer').account.id, id, indexOf(index), {
         bytes: bodyOf(incoming),
         ...(length !== undefined && { sizeBytes: Number(length) }),
-        sha256: sha256Of(digest)
+        sha256: parseContentDigest(digest)
       })
       return context.json({ received_bytes: receivedBytes, missing_count: missingCount }, 200)
     }
@@ -205,7 +203,7 @@ function described(status: UploadStatus, epoch: string): z.infer<typeof statusSh
     ...(base !== undefined && { base_sha256: base }),
     ...(mtimeMs !== undefined && { mtime_ms: mtimeMs }),
     chunk_bytes: chunkBytes,
-    chunk_count: Math.ceil(sizeBytes / chunkBytes),
+    chunk_count: chunkCount(status),
     state,
     received_bytes: receivedBytes,
     missing_chunks: [...missing],

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import * as assert from 'uvu/assert'
 import { HubError } from '../../../protocol/index.ts'
-import { digestField, sha256Of } from '../../../server/files/content-digest.ts'
+import { digestField, parseContentDigest } from '../../../server/files/content-digest.ts'
 import { suite } from '../../util/suite.ts'
 
 const test = suite('server/files/content-digest')
@@ -9,7 +9,7 @@ const test = suite('server/files/content-digest')
 const hex = createHash('sha256').update('x').digest('hex')
 const field = digestField(hex)
 const read = (header: string | undefined): string | undefined => {
-  const bytes = sha256Of(header)
+  const bytes = parseContentDigest(header)
   return bytes && Buffer.from(bytes).toString('hex')
 }
 
@@ -26,7 +26,7 @@ test('without a SHA-256 there is none', () => {
 test('a SHA-256 that is none is refused', () => {
   for (const header of ['sha-256=', 'sha-256=::', 'sha-256=:AAAA:', `sha-256=${hex}`, 'sha-256=?1', field.slice(0, -1)])
     assert.throws(
-      () => sha256Of(header),
+      () => parseContentDigest(header),
       (error: unknown) => error instanceof HubError && error.code === 'bad-request' && error.field === 'content-digest',
       header
     )
