@@ -277,7 +277,8 @@ export class Uploads {
       ({ expiresAtMs, arrivingCount, record }) => expiresAtMs <= nowMs && arrivingCount === 0 && !this.#finishing.has(record.id)
     )
     await this.#drop(expired)
-    const done = [...this.#records.all()].filter(({ state, expiresAtMs }) => state === 'done' && expiresAtMs <= nowMs)
+    const done: UploadRecord[] = []
+    for (const record of this.#records.all()) if (record.state === 'done' && record.expiresAtMs <= nowMs) done.push(record)
     await this.#records.remove(done)
   }
 }
