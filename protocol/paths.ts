@@ -1,5 +1,5 @@
-/** What no name holds: what parts names, control characters, and what some file systems give a meaning. */
-const NOT_IN_NAMES = /[\u0000-\u001f\u007f-\u009f\u2028\u2029/\\<>:"|?*]/g
+/** What no name holds: what parts names, control characters, halves of characters, and what some file systems give a meaning. */
+const NOT_IN_NAMES = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\p{Cs}/\\<>:"|?*]/gu
 /** Names that Windows keeps for devices, whatever follows a dot. */
 const DEVICE_NAME = /^(con|prn|aux|nul|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3]|conin\$|conout\$)(\.|$)/i
 

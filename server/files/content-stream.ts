@@ -4,11 +4,14 @@
  */
 export function contentStream(source: AsyncIterable<Uint8Array>, failed: (error: unknown) => void): ReadableStream<Uint8Array> {
   const parts = source[Symbol.asyncIterator]()
+  let isGone = false
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         try {
           const { done, value } = await parts.next()
+          // Whoever went away while it was read takes nothing more.
+          if (isGone) return
           if (done === true) controller.close()
           else controller.enqueue(value)
         } catch (error) {
@@ -16,6 +19,7 @@ export function contentStream(source: AsyncIterable<Uint8Array>, failed: (error:
         }
       },
       async cancel() {
+        isGone = true
         await parts.return?.()
       }
     },

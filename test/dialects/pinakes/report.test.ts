@@ -127,6 +127,8 @@ test('a report that is not one is refused whole, by the name of what is wrong, a
       'con',
       'a/nul.txt',
       'a\u0000',
+      'a\ud800',
+      '\udc00/a',
       'a.',
       'a ',
       'x'.repeat(256),
