@@ -10,7 +10,7 @@ import { planFolder, type Step, type StepKind } from './plan.ts'
 import { TransferCount, type Progress } from './progress.ts'
 import { isUnknownIn, scanFolder, type Scan } from './scan.ts'
 import { FolderGone, MirrorState } from './state.ts'
-import { doHere, take, tell, upload, type Sight, type StepOf } from './steps.ts'
+import { doHere, take, tell, upload, type Sight, type StepOf, type Told } from './steps.ts'
 import { Transfers } from './transfers.ts'
 import { FolderWatch } from './watch.ts'
 
@@ -266,7 +266,7 @@ export class FolderMirror {
     // What the hub does not have yet goes there; the rest of what was told is done.
     const gives: StepOf<'give'>[] = []
     if (there.length > 0)
-      for (const { step, reported } of await tell(sight, there)) {
+      for (const { step, reported } of await this.#tell(sight, there)) {
         const { result, code = '', detail = '' } = reported
         if (result === 'upload_required' && step.kind === 'give') gives.push(step)
         else if (result === 'upload_required') this.#hub.doubt()
@@ -286,6 +286,17 @@ export class FolderMirror {
     ])
     this.#count.begin([])
     return done
+  }
+
+  /** A device that may only read gets what comes, and is told of each file that it keeps to itself. */
+  async #tell(sight: Sight, steps: Parameters<typeof tell>[1]): Promise<Told[]> {
+    try {
+      return await tell(sight, steps)
+    } catch (error) {
+      if (!(error instanceof HubError) || error.code !== 'forbidden') throw error
+      for (const { path } of steps) this.#problem(path, error.message)
+      return []
+    }
   }
 
   /** @returns true when it was done. @throws what ends the round */

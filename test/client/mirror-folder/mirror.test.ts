@@ -34,10 +34,10 @@ interface Place {
 }
 
 /** A new device with a folder of its own. */
-async function placeAt(context: TestContext, hub: TestServingHub, name: string): Promise<Place> {
+async function placeAt(context: TestContext, hub: TestServingHub, name: string, readOnly = false): Promise<Place> {
   const [account] = hub.directory.list()
   const { id } = account ?? (await hub.directory.add('reader'))
-  const { token } = await register(await hub.hub.ensureAccount(id), name)
+  const { token } = await register(await hub.hub.ensureAccount(id), name, readOnly)
   return { url: hub.url, token, folder: temporaryFolder(context) }
 }
 
@@ -208,6 +208,22 @@ test('what cannot be is told, and does not keep the rest from being done', async
   const { mirror } = await once(context, place)
   assert.equal([...mirror.problems.keys()], ['what?.txt'])
   assert.equal(Object.keys(await atHub(await reader(context, hub))), ['a.txt'])
+})
+
+test('a device that may only read gets what comes, and says what it keeps to itself', async context => {
+  const hub = await servingHub(context)
+  const left = await placeAt(context, hub, 'left')
+  const right = await placeAt(context, hub, 'right', true)
+  put(left.folder, 'a.txt', 'a')
+  put(right.folder, 'own.txt', 'own')
+  await once(context, left)
+  const { mirror } = await once(context, right)
+  assert.equal(filesIn(right.folder), hashed({ 'a.txt': 'a', 'own.txt': 'own' }))
+  assert.equal([...mirror.problems.keys()], ['own.txt'])
+  rmSync(join(left.folder, 'a.txt'))
+  await once(context, left, { allowsManyRemovals: true })
+  await once(context, right)
+  assert.equal(filesIn(right.folder), hashed({ 'own.txt': 'own' }))
 })
 
 test('the time of a file goes with it', async context => {
