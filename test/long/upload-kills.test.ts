@@ -9,10 +9,10 @@ import { HubProcess } from '../util/hub-process.ts'
 import { suite } from '../util/suite.ts'
 import { seeded } from '../util/writer.ts'
 
-const KILLS = Number(process.env['LECTERN_KILLS'] ?? 100)
+const KILLS = 100
 const UPLOADERS = 4
 
-const test = suite('long/upload-kills', { limitMs: 40 * 60_000 })
+const test = suite('long/upload-kills', { limitMs: 30 * 60_000 })
 
 interface Expected {
   readonly path: string
