@@ -8,7 +8,7 @@ import { HubError } from '../../protocol/index.ts'
  */
 export function parseContentDigest(contentDigest: string | undefined): Uint8Array | undefined {
   for (const member of (contentDigest ?? '').split(',')) {
-    const [, algorithm, value] = /^\s*([a-z*][a-z0-9_.*-]*)\s*=\s*(.*?)\s*$/.exec(member) ?? []
+    const [, algorithm, value] = /^([a-z*][a-z0-9_.*-]*)\s*=\s*(.*)$/.exec(member.trim()) ?? []
     if (algorithm !== 'sha-256') continue
     const base64 = /^:([A-Za-z0-9+/]{43}=):$/.exec(value!)?.[1]
     if (base64 === undefined)

@@ -27,13 +27,16 @@ export function routingOf(contentType: string | undefined, soapAction: string | 
   const [base = '', ...parameters] = (contentType ?? '').match(/(?:[^;"]|"(?:[^"\\]|\\.)*"?)+/g) ?? []
   const type = base.trim().toLowerCase()
   if (type !== 'text/xml' && type !== 'application/soap+xml') throw new BareRefusal(415)
-  const parameter = (name: string): string | undefined =>
-    parameters
-      .map(text => /^\s*([^\s=]+)\s*=\s*(?:"([^"]*)"|(.*?))\s*$/.exec(text))
-      .filter(match => match?.[1]?.toLowerCase() === name)
-      .map(match => match![2] ?? match![3])[0]
+  const parameter = (name: string): string | undefined => parameters.map(nameAndValue).find(([known]) => known === name)?.[1]
   const guess = soapAction === undefined || type === 'application/soap+xml' ? '1.2' : '1.1'
   return { type, charset: parameter('charset'), action: parameter('action'), soapAction, guess }
+}
+
+/** Cut by hand: an expression that trims looks at a row of blanks once for each of them. */
+function nameAndValue(text: string): [name: string, value: string] {
+  const at = text.indexOf('=')
+  const value = text.slice(at + 1).trim()
+  return [text.slice(0, Math.max(0, at)).trim().toLowerCase(), /^"([^"]*)"$/.exec(value)?.[1] ?? value]
 }
 
 /**

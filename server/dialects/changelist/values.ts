@@ -22,8 +22,14 @@ export const ticksOfUs = (us: number): Ticks => TICKS_AT_1970 + BigInt(us) * 10n
 /** Microseconds since 1970, what is finer cut off. */
 export const usOfTicks = (ticks: Ticks): number => Number((ticks - TICKS_AT_1970) / 10n)
 
-/** XML's own blanks, and no others. */
-const trimmed = (text: string): string => text.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '')
+/** Without XML's own blanks, and no others, at both ends. By hand: an expression looks at a row of blanks within once for each of them, and a text may be of a million. */
+function trimmed(text: string): string {
+  const isBlank = (at: number): boolean => ' \t\r\n'.includes(text.charAt(at))
+  let [start, end] = [0, text.length]
+  while (start < end && isBlank(start)) start += 1
+  while (start < end && isBlank(end - 1)) end -= 1
+  return text.slice(start, end)
+}
 
 /**
  * Reads an `xsd:dateTime`, or less: a date, a month, a year, or a time of today. Without a zone it is UTC.
@@ -73,11 +79,12 @@ export function formatDateTime(ticks: Ticks): string {
  * @throws BadValue
  */
 export function parseInteger(text: string, bits: 16 | 32 | 64): bigint {
-  const match = /^([+-]?)0*(\d+)$/.exec(trimmed(text))
+  const match = /^([+-]?)(\d+)$/.exec(trimmed(text))
   if (match === null) throw new BadValue('Input string was not in a correct format.')
-  const [, sign, digits] = match
+  const [, sign, padded] = match
+  const digits = padded!.replace(/^0+(?=\d)/, '')
   // Long before it is one, a number of a million digits would take seconds.
-  const value = digits!.length > 20 ? undefined : BigInt(`${sign === '-' ? '-' : ''}${digits}`)
+  const value = digits.length > 20 ? undefined : BigInt(`${sign === '-' ? '-' : ''}${digits}`)
   if (value === undefined || BigInt.asIntN(bits, value) !== value)
     throw new BadValue(`Value was either too large or too small for an Int${bits}.`)
   return value

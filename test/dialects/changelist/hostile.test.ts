@@ -3,6 +3,8 @@ import { revokeDevice } from '../../../server/auth/devices.ts'
 import { parseToken } from '../../../server/auth/tokens.ts'
 import { holdContent } from '../../../server/core/files/contents.ts'
 import { Origin } from '../../../server/core/origin.ts'
+import { routingOf } from '../../../server/dialects/changelist/routing.ts'
+import { parseContentDigest } from '../../../server/files/content-digest.ts'
 import { mutate } from '../../util/mutate.ts'
 import { Random } from '../../util/random.ts'
 import { RawSocket } from '../../util/raw-socket.ts'
@@ -42,6 +44,23 @@ test('XML that would cost much is refused with 400, and nobody is told more', as
   for (const [what, body] of Object.entries(costly)) isBare(await own.post(body), 400, what)
   assert.equal(own.own.logger.lines, [])
   assert.is((await own.list('')).status, 200)
+})
+
+test('a million blanks or zeros in a value cost no more than reading them', async context => {
+  const own = await ownService(context)
+  const [blanks, zeros] = [' '.repeat(1_000_000), '0'.repeat(1_000_000)]
+  for (const value of [`1${blanks}1`, `${blanks}x`, `x${blanks}`, `${zeros}x`, `${zeros}1x`])
+    for (const field of ['LocalDate', 'ChangeType'])
+      assert.is((await own.list(`<${field}>${value}</${field}>`)).status, 500, `${field} ${value.length}`)
+  assert.is((await own.list(`<ChangeType>${blanks}1${blanks.slice(0, 9)}</ChangeType>`)).status, 200)
+  assert.is((await own.list(`<ChangeType>${zeros}1</ChangeType>`)).status, 200)
+})
+
+test('headers full of blanks cost no more than reading them', () => {
+  const blanks = ' '.repeat(1_000_000)
+  assert.ok(routingOf(`text/xml; charset=x${blanks}y`, undefined).charset?.endsWith('y'))
+  assert.is(routingOf(`text/xml; charset${blanks}=${blanks}utf-8${blanks}`, undefined).charset, 'utf-8')
+  assert.is(parseContentDigest(`md5=x${blanks}y`), undefined)
 })
 
 test('elements by the names of prototypes are only names', async context => {
