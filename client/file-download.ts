@@ -1,7 +1,6 @@
 import { HubError } from '../protocol/index.ts'
-import type { Clock } from './clock.ts'
 import type { Hash } from './hash.ts'
-import { asBroken, NoConnectionError, type HubRequest } from './hub-http.ts'
+import { asBroken, NoConnectionError, type ContentParts } from './hub-http.ts'
 import { Patience } from './patience.ts'
 
 export interface DownloadOptions {
@@ -34,12 +33,6 @@ export class ContentDamagedError extends Error {
   }
 }
 
-export interface DownloadParts {
-  ask(path: string, request: HubRequest): Promise<Response>
-  newHash(): Hash
-  readonly clock: Clock
-}
-
 /** Nothing for so long is a connection that broke without a word. */
 const STALLED_MS = 60_000
 
@@ -47,7 +40,7 @@ const STALLED_MS = 60_000
  * Asks for a content; resolves when its first bytes are on their way.
  * @throws HubError `not-found`, or what else the hub refuses it for; NoConnectionError when there is none for minutes
  */
-export async function downloadFile(parts: DownloadParts, path: string, options: DownloadOptions): Promise<Download> {
+export async function downloadFile(parts: ContentParts, path: string, options: DownloadOptions): Promise<Download> {
   const { from, signal, onProgress } = options
   if (from !== undefined && options.sha256 === undefined)
     throw new TypeError('what is there from before is of which content? name its sha256')

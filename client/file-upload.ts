@@ -1,8 +1,7 @@
 import { HubError } from '../protocol/index.ts'
 import type { Hash } from './hash.ts'
-import { cursorNumber, jsonOf, type HubRequest } from './hub-http.ts'
+import { cursorNumber, jsonOf, type ContentParts, type HubRequest } from './hub-http.ts'
 import { Patience } from './patience.ts'
-import type { Clock } from './clock.ts'
 
 /** Bytes that can be read at any place, more than once: a file. A `Blob` is one, too. */
 export interface ByteSource {
@@ -35,12 +34,6 @@ export interface Uploaded {
   readonly conflict?: string
 }
 
-export interface UploadParts {
-  ask(path: string, request: HubRequest): Promise<Response>
-  newHash(): Hash
-  readonly clock: Clock
-}
-
 interface Status {
   readonly id: string
   readonly sha256: string
@@ -63,7 +56,7 @@ const ROUTE = '/api/v1/sync/upload'
  * @throws HubError what the hub refused it for; NoConnectionError when there is none for minutes; what the source throws
  */
 export async function uploadFile(
-  parts: UploadParts,
+  parts: ContentParts,
   path: string,
   source: ByteSource,
   options: UploadOptions

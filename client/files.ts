@@ -3,7 +3,7 @@ import type { Clock } from './clock.ts'
 import { downloadFile, type Download, type DownloadOptions } from './file-download.ts'
 import { sourceOf, uploadFile, type ByteSource, type Uploaded, type UploadOptions } from './file-upload.ts'
 import { Sha256, type Hash } from './hash.ts'
-import { askHub, cursorNumber, jsonOf, type HubRequest } from './hub-http.ts'
+import { askHub, cursorNumber, jsonOf, type ContentParts, type HubRequest } from './hub-http.ts'
 import type { Ack } from './pending.ts'
 
 /** What a file is made of. */
@@ -70,7 +70,7 @@ const MOST_REPORTED = 1_000
 /** The account's files: what is where, and their bytes. They are not mirrored: all of this needs a connection. */
 export class Files {
   readonly #host: FilesHost
-  readonly #parts: { ask(path: string, request: HubRequest): Promise<Response>; newHash(): Hash; readonly clock: Clock }
+  readonly #parts: ContentParts
 
   /** @see Client.files */
   constructor(host: FilesHost) {

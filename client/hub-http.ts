@@ -1,4 +1,6 @@
 import { ERRORS, HubError, isErrorCode } from '../protocol/index.ts'
+import type { Clock } from './clock.ts'
+import type { Hash } from './hash.ts'
 
 /** What a request is made of. */
 export interface HubRequest {
@@ -10,6 +12,14 @@ export interface HubRequest {
   readonly signal?: AbortSignal | undefined
   /** How long until the head of the answer is there. @default 60_000 */
   readonly timeoutMs?: number
+}
+
+/** What carries contents to and from a hub. */
+export interface ContentParts {
+  /** Asks as the device, at a path from the hub's root. @see askHub */
+  ask(path: string, request: HubRequest): Promise<Response>
+  newHash(): Hash
+  readonly clock: Clock
 }
 
 /** The hub could not be reached, or the connection broke before the answer was there. */

@@ -16,7 +16,7 @@ import { systemClock } from './clock.ts'
 import { controlListener, CONTROL_SOCKET } from './control.ts'
 import type { BlobStore } from './core/blobs.ts'
 import { Hub } from './core/hub.ts'
-import type { Logger } from './core/ports.ts'
+import type { Logger, RandomBytes } from './core/ports.ts'
 import { StoreDamage, type Store } from './core/store.ts'
 import { mountPinakes, OWN_BODIES } from './dialects/pinakes/index.ts'
 import { CHANGELIST_PATH, mountChangelist } from './dialects/changelist/index.ts'
@@ -38,6 +38,7 @@ import { figuresOf } from './stats.ts'
 import { createAddressOf } from './transports/address.ts'
 import { createHttpApp, createHttpServer } from './transports/http.ts'
 
+const random: RandomBytes = count => randomBytes(count)
 /** How long a start may read the store to find damage. */
 const TRIAL_MS = 2_000
 const ADVICE =
@@ -80,7 +81,6 @@ export async function openHub(config: Config, logger: Logger): Promise<OpenHub> 
     await store.close()
     throw error
   })
-  const random = (count: number): Uint8Array => randomBytes(count)
   const directory = new AccountDirectory(store, createPasswords(), systemClock, random)
   const signIns = new SignIns(store, await AccessTokens.open(store, systemClock, random), systemClock, random)
   const pairing = createPairing({ clock: systemClock, randomBytes: random })
@@ -167,7 +167,7 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
     store,
     blobs,
     clock: systemClock,
-    randomBytes: count => randomBytes(count),
+    randomBytes: random,
     logger,
     maxAccountBytes: config.maxAccountFilesGiB * 2 ** 30,
     minFreeBytes: config.minFreeMiB * 2 ** 20,
@@ -181,7 +181,6 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
   const app = createHttpApp(logger, addressOf, config.allowedOrigins, [CHANGELIST_PATH, ...OWN_BODIES])
   mountHome(app)
   mountHealth(app, () => isReady)
-  const random = (count: number): Uint8Array => randomBytes(count)
   const limits = createSignInLimits({ randomBytes: random })
   const parts = { ...open, uploads, limits, clock: systemClock, logger, randomBytes: random }
   mountSignIn(app, parts)

@@ -1,5 +1,5 @@
 import { linkSync, lstatSync, mkdirSync, renameSync, rmdirSync, unlinkSync, type BigIntStats } from 'node:fs'
-import { open, readdir, rename, stat, unlink, writeFile } from 'node:fs/promises'
+import { open, readdir, rename, unlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { folderOf, nameOf, pathBeside } from '../../protocol/index.ts'
 import { OWN_FOLDER } from './names.ts'
@@ -30,8 +30,7 @@ export function look(place: string): BigIntStats | undefined {
   try {
     return lstatSync(place, { bigint: true })
   } catch (error) {
-    const code = codeOf(error)
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    if (isMissing(error)) return undefined
     throw error
   }
 }
@@ -250,12 +249,10 @@ export async function flushFolder(folder: string): Promise<void> {
   }
 }
 
-/** True while a file is there, whatever kind it is. */
-export const isThere = (place: string): Promise<boolean> =>
-  stat(place).then(
-    () => true,
-    (error: unknown) => {
-      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return false
-      throw error
-    }
-  )
+/** In place of a text that a file would have held. @throws what says anything but that there is no such file */
+export function noneIfMissing(error: unknown): string {
+  if (isMissing(error)) return ''
+  throw error
+}
+
+const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR'

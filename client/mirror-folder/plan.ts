@@ -36,7 +36,7 @@ export type Step =
 export type StepKind = Step['kind']
 
 /** The order of doing: a name is free before another file gets it. */
-export const STEP_ORDER: readonly StepKind[] = [
+const STEP_ORDER: readonly StepKind[] = [
   'join',
   'forget',
   'part',

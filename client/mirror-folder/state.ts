@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { codeOf, isThere, writeWhole } from './disk.ts'
+import { look, noneIfMissing, writeWhole } from './disk.ts'
 import { OWN_FOLDER } from './names.ts'
 
 /** A file as it was when the folder and the hub had the same. */
@@ -44,7 +44,7 @@ export class MirrorState {
     const own = join(root, OWN_FOLDER)
     await mkdir(own, { recursive: true, mode: 0o700 })
     const markerFile = join(own, 'folder')
-    if (!(await isThere(markerFile))) await writeWhole(markerFile, `${randomUUID()}\n`)
+    if (look(markerFile) === undefined) await writeWhole(markerFile, `${randomUUID()}\n`)
     const state = new MirrorState(root, await readFile(markerFile, 'utf8'))
     state.#parse(await readFile(join(own, 'state'), 'utf8').catch(noneIfMissing))
     return state
@@ -113,8 +113,3 @@ export class MirrorState {
 }
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex')
-
-function noneIfMissing(error: unknown): string {
-  if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return ''
-  throw error
-}

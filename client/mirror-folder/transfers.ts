@@ -7,7 +7,7 @@ import type { Uploaded } from '../file-upload.ts'
 import type { Files } from '../files.ts'
 import type { Hash } from '../hash.ts'
 import { nodeHash, openFileSource } from '../node/file-source.ts'
-import { codeOf, namesIn, writeWhole } from './disk.ts'
+import { namesIn, noneIfMissing, writeWhole } from './disk.ts'
 import type { HubFile } from './hub-files.ts'
 import { OWN_FOLDER } from './names.ts'
 import type { LocalFile } from './scan.ts'
@@ -115,9 +115,4 @@ async function hashPart(place: string, hash: Hash, sizeBytes: number): Promise<n
       bytes += (chunk as Buffer).length
     }
   return bytes
-}
-
-function noneIfMissing(error: unknown): string {
-  if (codeOf(error) === 'ENOENT') return ''
-  throw error
 }

@@ -19,12 +19,12 @@ export interface UploadStatus extends UploadFacts {
 }
 
 export function statusOf(upload: Upload): UploadStatus {
-  const { id, path, sizeBytes, sha256: name, chunkBytes, base, mtimeMs } = upload.record
+  const { id, path, sizeBytes, sha256, chunkBytes, base, mtimeMs } = upload.record
   return {
     id,
     path,
     sizeBytes,
-    sha256: name,
+    sha256,
     chunkBytes,
     ...(base !== undefined && { base }),
     ...(mtimeMs !== undefined && { mtimeMs }),
