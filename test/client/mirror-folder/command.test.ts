@@ -1,5 +1,8 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 import { filesIn } from '../../util/folder-files.ts'
 import { temporaryFolder } from '../../util/folder.ts'
@@ -73,6 +76,22 @@ test('words that do not do are refused with 2, a hub that cannot be reached with
   await hub.kill()
   const [code, err] = await ran('--hub', url, '--code', pairing)
   assert.is(code, 1, err)
+})
+
+test('commands that are programs of their own start from an installed package, too', async context => {
+  const bin = fileURLToPath(new URL('../../../server/lectern.js', import.meta.url))
+  const folder = temporaryFolder(context)
+  for (const [words, text] of [
+    [['mirror', folder], /--hub/],
+    [['demo'], /usage/]
+  ] as const) {
+    const child = spawn(process.execPath, [bin, ...words], { stdio: ['ignore', 'ignore', 'pipe'] })
+    let err = ''
+    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()))
+    const [code] = (await once(child, 'close')) as [number]
+    assert.is(code, 2, err)
+    assert.match(err, text)
+  }
 })
 
 test('one process at a time mirrors a folder; SIGINT ends it with 0, and a killed one leaves the folder free', async context => {
