@@ -42,6 +42,14 @@ const resolutionShape = z
   })
   .openapi('Resolution')
 
+/** Fields of the action, as they are called here. */
+const FIELDS: Readonly<Record<string, string>> = {
+  key: 'id',
+  'body.base': 'base_sha256',
+  'body.keep': 'sha256',
+  'body.path': 'path'
+}
+
 /** `/conflicts`: files that two devices changed, each without knowing of the other. */
 export function mountConflicts(app: PinakesApp, { clock }: PinakesParts): void {
   app.openapi(
@@ -126,9 +134,11 @@ export function mountConflicts(app: PinakesApp, { clock }: PinakesParts): void {
           200
         )
       } catch (error) {
+        if (!(error instanceof HubError)) throw error
+        const refusal = new HubError(error.code, error.message, { field: FIELDS[error.field] ?? error.field })
         // The API has one status for what is wrong with a resolution.
-        if (error instanceof HubError && [409, 422].includes(ERRORS[error.code].http)) return problem(error, 400) as never
-        throw error
+        if ([409, 422].includes(ERRORS[refusal.code].http)) return problem(refusal, 400) as never
+        throw refusal
       }
     }
   )

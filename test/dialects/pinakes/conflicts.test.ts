@@ -53,7 +53,7 @@ test('both sides of a conflict are listed and can be downloaded, until it is res
   assert.equal([other.status, other.bytes], [200, CLIENT])
   assert.is((await phone.ask('POST', `/conflicts/${id}/resolve`, { keep: 'server' })).status, 200)
   assert.is(await listed(phone, id), undefined)
-  isRefused(await phone.ask('POST', `/conflicts/${id}/resolve`, { keep: 'server' }), 404, 'not-found', 'key')
+  isRefused(await phone.ask('POST', `/conflicts/${id}/resolve`, { keep: 'server' }), 404, 'not-found', 'id')
 })
 
 for (const [keep, expected] of [
@@ -106,13 +106,13 @@ test('a conflict is not resolved over what the asker did not see', async context
     await phone.ask('POST', `/conflicts/${id}/resolve`, { keep: 'client', base_sha256: sha256Of(OTHER) }),
     400,
     'base-changed',
-    'body.base'
+    'base_sha256'
   )
   isRefused(
     await phone.ask('POST', `/conflicts/${id}/resolve`, { keep: 'client', base_sha256: null }),
     400,
     'base-changed',
-    'body.base'
+    'base_sha256'
   )
   assert.equal((await files.download(path)).bytes, SERVER)
   assert.is((await phone.ask('POST', `/conflicts/${id}/resolve`, { keep: 'client', base_sha256: sha256Of(SERVER) })).status, 200)
@@ -130,14 +130,14 @@ test('a resolution that is none is refused by the name of what is wrong, and cha
     [null, undefined]
   ]
   for (const [body, field] of bad) isRefused(await phone.ask('POST', `/conflicts/${id}/resolve`, body), 400, 'bad-request', field)
-  isRefused(await phone.ask('POST', `/conflicts/${id}/resolve`, { keep: 'server', path: 'x' }), 400, 'bad-action', 'body.path')
+  isRefused(await phone.ask('POST', `/conflicts/${id}/resolve`, { keep: 'server', path: 'x' }), 400, 'bad-action', 'path')
   isRefused(
     await phone.ask('POST', `/conflicts/${id}/resolve`, { keep: 'content', sha256: 'f'.repeat(64) }),
     400,
     'content-missing',
-    'body.keep'
+    'sha256'
   )
-  isRefused(await phone.ask('POST', '/conflicts/none/resolve', { keep: 'server' }), 404, 'not-found', 'key')
+  isRefused(await phone.ask('POST', '/conflicts/none/resolve', { keep: 'server' }), 404, 'not-found', 'id')
   isRefused(await phone.ask('GET', `/conflicts?after=${'x'.repeat(33)}`), 400, 'bad-request', 'after')
   assert.equal((await files.download(path)).bytes, SERVER)
   assert.ok(await listed(phone, id))
@@ -152,7 +152,7 @@ test('who may only read sees conflicts and resolves none; another account sees n
   if (hub.own === undefined) return
   const stranger = await (await otherAccount(context, hub)).device()
   assert.equal((await stranger.ask('GET', '/conflicts')).json, { conflicts: [], after: null })
-  isRefused(await stranger.ask('POST', `/conflicts/${id}/resolve`, { keep: 'server' }), 404, 'not-found', 'key')
+  isRefused(await stranger.ask('POST', `/conflicts/${id}/resolve`, { keep: 'server' }), 404, 'not-found', 'id')
 })
 
 test.run()
