@@ -23,6 +23,7 @@ export interface WorkloadResult {
 export interface HarnessOptions {
   readonly rounds: number
   readonly seconds: number
+  readonly fileBytes: number
   /** Where the rounds' data folders are made: on the disk that is to be measured. */
   readonly folder: string
   /** How often a round that others disturbed is thrown away and run again, before it is taken as it is. */
@@ -56,13 +57,13 @@ export async function runWorkload(workload: Workload, options: HarnessOptions): 
   return { workload, rows, others }
 }
 
-async function runRound(row: Row, { seconds, folder }: HarnessOptions): Promise<Sample> {
+async function runRound(row: Row, { seconds, fileBytes, folder }: HarnessOptions): Promise<Sample> {
   mkdirSync(folder, { recursive: true })
   const own = mkdtempSync(join(folder, 'round-'))
   // The leftovers of the round before are not to be collected in this one.
   globalThis.gc?.()
   try {
-    return await row.run({ seconds, folder: own, shared: folder })
+    return await row.run({ seconds, fileBytes, folder: own, shared: folder })
   } finally {
     rmSync(own, { recursive: true, force: true })
   }

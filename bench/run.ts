@@ -9,7 +9,7 @@ import { figure, machineLines, workloadLines } from './report.ts'
 import { pinLoad, profileServers } from './server-process.ts'
 import { WORKLOADS } from './workloads/index.ts'
 
-const USAGE = `npm run bench -- [workload …] [--rounds N] [--seconds S] [--patience N] [--json FILE] [--profile FOLDER]
+const USAGE = `npm run bench -- [workload …] [--rounds N] [--seconds S] [--patience N] [--file-mib N] [--json FILE] [--profile FOLDER]
 
 The beginning of a name stands for all workloads that have it. Without one, all run. A round that other processes disturb is
 run again at most --patience times.
@@ -22,6 +22,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '4' },
     patience: { type: 'string', default: '0' },
+    'file-mib': { type: 'string', default: '256' },
     json: { type: 'string' },
     profile: { type: 'string' },
     help: { type: 'boolean', default: false }
@@ -33,7 +34,8 @@ const isWhole = (start: string): boolean => WORKLOADS.some(({ name }) => name ==
 const isMeant = (name: string) => (start: string) => (isWhole(start) ? name === start : name.startsWith(start))
 const chosen = WORKLOADS.filter(({ name }) => positionals.length === 0 || positionals.some(isMeant(name)))
 const [rounds, seconds, patience] = [Number(values.rounds), Number(values.seconds), Number(values.patience)]
-if (values.help || chosen.length === 0 || !(rounds >= 1) || !(seconds > 0) || !(patience >= 0)) {
+const fileMib = Number(values['file-mib'])
+if (values.help || chosen.length === 0 || !(rounds >= 1) || !(seconds > 0) || !(patience >= 0) || !(fileMib >= 1)) {
   console.log(USAGE)
   process.exit(values.help ? 0 : 2)
 }
@@ -51,7 +53,14 @@ print([...machineLines(machine, isPinned), `${rounds} rounds of ${seconds} s aft
 
 const results: WorkloadResult[] = []
 for (const workload of chosen) {
-  const result = await runWorkload(workload, { rounds, seconds, patience, folder, log: line => console.error(line) })
+  const result = await runWorkload(workload, {
+    rounds,
+    seconds,
+    patience,
+    fileBytes: fileMib * 2 ** 20,
+    folder,
+    log: line => console.error(line)
+  })
   results.push(result)
   print(workloadLines(result))
 }

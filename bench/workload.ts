@@ -11,6 +11,8 @@ export interface Metric {
 export interface RoundOptions {
   /** How long the timed part takes. */
   readonly seconds: number
+  /** How large a file is, where files are moved: a whole number of MiB. */
+  readonly fileBytes: number
   /** An empty folder on the measured disk, removed after the round. */
   readonly folder: string
   /** A folder on the same disk that stays until the whole run is over. */

@@ -4,7 +4,9 @@ import { systemClock, type Clock } from './clock.ts'
 import { dialOf } from './dial.ts'
 import { Emitter } from './emitter.ts'
 import type { ClientEvents } from './events.ts'
+import { Files } from './files.ts'
 import { summarise, type Book, type Device, type Position, type Positions } from './fold.ts'
+import type { Hash } from './hash.ts'
 import { Link } from './link.ts'
 import { Overlay, type Table } from './overlay.ts'
 import type { PresenceState, PresentReader } from './presence.ts'
@@ -33,6 +35,8 @@ export type ConnectOptions = Way & {
   readonly socketIo?: SocketIo
   /** The app's name and version, which the hub logs when it says hello. At most 256 characters. */
   readonly agent?: string
+  /** Makes a SHA-256 for files, where the platform has a faster one than the SDK. */
+  readonly newHash?: () => Hash
   /** Time and chance, for tests. */
   readonly clock?: Clock
 }
@@ -50,7 +54,7 @@ export async function connect(options: ConnectOptions): Promise<Client> {
     const events = new Emitter<ClientEvents>()
     const replica = await Replica.load(storage, clock, events)
     const link = new Link(replica, events, { dial, token, agent: agent.slice(0, 256), clock })
-    return new Client({ replica, link, events, storage, clock })
+    return new Client({ replica, link, events, storage, clock, url, token, newHash: options.newHash })
   } catch (error) {
     await storage.close()
     throw error
@@ -63,6 +67,9 @@ interface Parts {
   readonly events: Emitter<ClientEvents>
   readonly storage: ClientStorage
   readonly clock: Clock
+  readonly url: string
+  readonly token: string
+  readonly newHash: (() => Hash) | undefined
 }
 
 /** One outbox's view of an account: all of it can be read and changed at any time, and is brought in line with the hub whenever there is a connection. */
@@ -73,9 +80,12 @@ export class Client {
   readonly settings: Table<Plain>
   /** The account's devices by id, revoked ones included. */
   readonly devices: Table<Device>
+  /** The account's files, by HTTP: needs `url`, also beside a `dial`. */
+  readonly files: Files
   readonly #positions: Table<ReadonlyMap<string, Position>>
   readonly #parts: Parts
   readonly #stopWaking: () => void
+  #token: string
   #closing: Promise<void> | undefined
 
   /** @see connect */
@@ -86,6 +96,16 @@ export class Client {
     this.settings = new Overlay('setting', replica.mirror, replica.outbox)
     this.devices = new Overlay('device', replica.mirror, replica.outbox)
     this.#positions = new Overlay('position', replica.mirror, replica.outbox)
+    const { url, token, newHash, clock } = parts
+    this.#token = token
+    this.files = new Files({
+      url,
+      token: () => this.#token,
+      read: view => this.read(view),
+      resolve: (id, body) => this.submit('conflict.resolve', id, body),
+      newHash,
+      clock
+    })
     this.#stopWaking = onWake(() => link.session.wake())
     link.session.start()
   }
@@ -102,6 +122,11 @@ export class Client {
   /** This client's device at the hub; empty until it was connected once. */
   get device(): string {
     return this.#parts.replica.mirror.state.device
+  }
+
+  /** Which log the hub's is, once it is known: another one after the hub was put back to a backup. */
+  get epoch(): string {
+    return this.#parts.replica.mirror.state.epoch
   }
 
   /** How many actions the hub has not answered. */
@@ -225,7 +250,9 @@ export class Client {
 
   /** Connects now, from whatever state, with a new token if one is given. Everything that was not answered is sent again. */
   retry(token?: string): void {
-    if (this.#closing === undefined) this.#parts.link.session.start(token)
+    if (this.#closing !== undefined) return
+    this.#token = token ?? this.#token
+    this.#parts.link.session.start(token)
   }
 
   /** Ends the connection and closes the storage, with everything in it that was not answered yet. */

@@ -1,4 +1,4 @@
-import type { ChangeKind, HubError } from '../protocol/index.ts'
+import type { ChangeKind, HubError, Plain } from '../protocol/index.ts'
 import type { State } from './session.ts'
 
 /** One entry of the account's log, as it arrives. */
@@ -8,8 +8,10 @@ export interface ChangeEvent {
   readonly timeMs: number
   readonly device: string
   readonly kind: ChangeKind
-  /** The book, the setting or the device. */
+  /** The book, the path, the setting or the device. */
   readonly key: string
+  /** What the protocol has for its kind. */
+  readonly body: Plain
   /** True when this client asked for it. */
   readonly isOwn: boolean
 }
@@ -35,6 +37,10 @@ export interface ClientEvents {
   position: [book: string]
   /** Somebody who reads a book came, moved or left. */
   presence: [book: string]
+  /** Something else is at a path now. */
+  file: [path: string]
+  /** A conflict of files came or was resolved. */
+  conflict: [id: string]
   setting: [name: string]
   device: [id: string]
   /** Something failed that the client deals with by itself: a fault of the stream, a full disk. For logs. */

@@ -43,6 +43,8 @@ export interface Device {
   readonly name: string
   readonly app: string
   readonly readOnly: boolean
+  /** It is not let in until another device enables it. */
+  readonly disabled: boolean
   readonly revoked: boolean
 }
 
@@ -90,7 +92,7 @@ export function foldSetting(_: Plain | undefined, change: Folded): Plain | undef
 
 export function foldDevice(known: Device | undefined, change: Folded): Device | undefined {
   if (change.kind === 'device.revoke') return known && { ...known, revoked: true }
-  return { id: change.key, revoked: known?.revoked ?? false, ...(change.body as ChangeBody<'device.put'>) }
+  return { id: change.key, revoked: known?.revoked ?? false, disabled: false, ...(change.body as ChangeBody<'device.put'>) }
 }
 
 /** Picks the newest and the furthest. */

@@ -29,7 +29,7 @@ import { OfflineError } from './reader.ts'
 import { IncomingSnapshot } from './snapshot.ts'
 import type { ClientStorage } from './storage.ts'
 
-type TouchEvent = 'book' | 'annotations' | 'position' | 'setting' | 'device'
+type TouchEvent = 'book' | 'annotations' | 'position' | 'file' | 'conflict' | 'setting' | 'device'
 
 /** What the replica asks of its connection. */
 export interface ReplicaPort {
@@ -201,8 +201,9 @@ export class Replica {
       } else {
         const table = this.mirror.fold(change)
         if (table !== undefined) this.#touch(table, key)
+        for (const [event, name] of touchedFiles(change)) this.#touch(event, name)
       }
-      const news = { cursor, timeMs: timeUs / 1_000, device, kind: kind as ChangeKind, key, isOwn }
+      const news = { cursor, timeMs: timeUs / 1_000, device, kind: kind as ChangeKind, key, body, isOwn }
       this.#news.push(() => this.#events.emit('change', news))
     } catch (error) {
       // A newer hub may say what this version cannot read. Stopping here would stop for ever.
@@ -219,11 +220,7 @@ export class Replica {
     if (pending === undefined) return
     if (pending.kind === kind && pending.key === key && isSameValue(pending.body, body)) this.outbox.accept(number, cursor)
     // The hub leaves out what it has of an update, and makes other changes of some actions. What differs for that is left to the hub's answer.
-    else if (
-      Object.hasOwn(CHANGES, pending.kind) &&
-      (pending.stage === 'saved' || pending.stage === 'sent') &&
-      pending.round === 0
-    )
+    else if (isMadeAsAsked(pending.kind) && (pending.stage === 'saved' || pending.stage === 'sent') && pending.round === 0)
       this.outbox.add(pending.kind, pending.key, pending.body, [pending])
   }
 
@@ -330,6 +327,8 @@ export class Replica {
 
   #touchAction({ kind, key }: Pending): void {
     const family = kind.slice(0, kind.indexOf('.'))
+    // What becomes of an action of files only the hub knows.
+    if (family === 'file' || family === 'conflict') return
     this.#touch(family === 'annotation' ? 'annotations' : (family as TouchEvent), key)
   }
 
@@ -344,4 +343,22 @@ export class Replica {
     for (const tell of this.#news.splice(0)) tell()
     for (const [event, key] of touched) this.#events.emit(event, key)
   }
+}
+
+/** Whether the hub makes the very change that is asked for, when it takes the action. Of files it decides whether there is a conflict, and how one ends. */
+const isMadeAsAsked = (kind: string): boolean => Object.hasOwn(CHANGES, kind) && !/^(?:file|conflict)\./.test(kind)
+
+/** What a change of files makes look different. Files are not mirrored: who wants them reads them from the hub. */
+function touchedFiles({ kind, key, body, cursor }: Folded): ['file' | 'conflict', string][] {
+  if (kind === 'file.conflict') return [['conflict', String(cursor)]]
+  if (kind === 'file.move')
+    return [
+      ['file', key],
+      ['file', (body as ChangeBody<'file.move'>).to]
+    ]
+  if (kind === 'conflict.resolve') {
+    const { path, file } = body as ChangeBody<'conflict.resolve'>
+    return [['conflict', key], ['file', path], ...(file === undefined ? [] : [['file', file.path] as ['file', string]])]
+  }
+  return kind.startsWith('file.') ? [['file', key]] : []
 }

@@ -1,4 +1,4 @@
-import { HubError, isErrorCode } from '../protocol/index.ts'
+import { askHub, jsonOf } from './hub-http.ts'
 
 /** What a hub gives a new device. */
 export interface SignedIn {
@@ -18,14 +18,14 @@ interface Presentation {
 
 /**
  * Signs this device in with a one-time pairing code.
- * @throws HubError `unauthenticated` for a code that is wrong, used or too old, `rate-limited`, `bad-request`; TypeError without a connection
+ * @throws HubError `unauthenticated` for a code that is wrong, used or too old, `rate-limited`, `bad-request`; NoConnectionError
  */
 export const pair = ({ url, name, app = '', code }: Presentation & { readonly code: string }): Promise<SignedIn> =>
   post(url, 'pair', { code, name, app })
 
 /**
  * Signs this device in with the account's name and password.
- * @throws HubError `unauthenticated`, `rate-limited`, `bad-request`, `overloaded`; TypeError without a connection
+ * @throws HubError `unauthenticated`, `rate-limited`, `bad-request`, `overloaded`; NoConnectionError
  */
 export const signIn = ({
   url,
@@ -37,19 +37,7 @@ export const signIn = ({
   post(url, 'sign-in', { account, password, name, app })
 
 async function post(url: string, route: string, body: object): Promise<SignedIn> {
-  const address = new URL(url)
-  address.protocol = address.protocol.replace(/^ws/, 'http')
-  address.pathname = `${address.pathname.replace(/\/+$/, '')}/api/v1/${route}`
-  const response = await fetch(address, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body)
-  })
-  const answer = (await response.json()) as SignedIn & { code: string; detail: string; field?: string }
-  if (response.ok) return { account: answer.account, device: answer.device, token: answer.token }
-  const retryAfter = response.headers.get('retry-after')
-  throw new HubError(isErrorCode(answer.code) ? answer.code : 'internal', answer.detail, {
-    ...(answer.field && { field: answer.field }),
-    ...(retryAfter !== null && { retryAfterMs: Number(retryAfter) * 1_000 })
-  })
+  const response = await askHub(url, `/api/v1/${route}`, { method: 'POST', json: body })
+  const { account, device, token } = await jsonOf<SignedIn>(response)
+  return { account, device, token }
 }

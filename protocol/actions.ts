@@ -4,6 +4,8 @@ import {
   bool,
   bytes,
   dict,
+  either,
+  filePath,
   key,
   list,
   map,
@@ -12,6 +14,7 @@ import {
   oneOf,
   opt,
   positive,
+  sha256,
   str,
   uint,
   type Infer,
@@ -81,6 +84,15 @@ const positionFields = {
   extra: field(extra)
 } as const
 
+/** What a file is made of. */
+const fileContent = { sha256, sizeBytes: uint, mtimeMs: opt(uint) } as const
+
+/** The content that whoever asks saw at the path: what it means to change. */
+const base = sha256
+
+/** Whose side of a conflict a path keeps; a SHA-256 names a content that is neither. */
+const conflictChoice = either(oneOf('server', 'client', 'both'), sha256)
+
 const annotationId = map({ id: key(128) })
 
 interface Row<T> {
@@ -129,6 +141,31 @@ export const ACTIONS = {
   'book.put': row('book', bookId, map(bookFields), 'Makes a book, or changes the fields that are given.'),
   'book.remove': row('book', bookId, map({}), 'Marks a book as removed. Its annotations and positions stay.'),
   'book.restore': row('book', bookId, map({}), 'Takes the mark away.'),
+  'file.put': row(
+    'path',
+    filePath,
+    map({ ...fileContent, base: opt(base) }),
+    'Puts a content, which the hub MUST hold, at a path. Without `base` nothing is meant to be there. What another device put there meanwhile stays, and the two are a conflict.'
+  ),
+  'file.remove': row(
+    'path',
+    filePath,
+    map({ base }),
+    'Marks a file as removed; its content stays. If another content is there by now, it stays, and the removal is a conflict.'
+  ),
+  'file.move': row(
+    'path',
+    filePath,
+    map({ to: filePath, base }),
+    'Gives a file another path. Refused when either place is not as the asker saw it.'
+  ),
+  'file.restore': row('path', filePath, map({}), 'Takes the mark of removal away.'),
+  'conflict.resolve': row(
+    'conflict',
+    key(32),
+    map({ keep: conflictChoice, base: opt(nullable(base)), path: opt(filePath) }),
+    "Ends a conflict: the path keeps the server's side, gets the client's or any other content that the hub holds, or, with `both`, the client's side gets a path of its own. With `base` only if that is what is there; nil for nothing."
+  ),
   'setting.put': row('name', key(128), map({ value: any }), 'Sets a setting of the account; nil clears it.')
 } as const
 
@@ -153,12 +190,39 @@ export const CHANGES = {
   'book.put': ACTIONS['book.put'],
   'book.remove': ACTIONS['book.remove'],
   'book.restore': ACTIONS['book.restore'],
+  'file.put': ACTIONS['file.put'],
+  'file.remove': ACTIONS['file.remove'],
+  'file.move': row(
+    'path',
+    filePath,
+    map({ to: filePath, ...fileContent }),
+    'A file has another path. With what it is made of, for who never heard of it under the old one.'
+  ),
+  'file.restore': ACTIONS['file.restore'],
+  'file.conflict': row(
+    'path',
+    filePath,
+    map({ client: nullable(map(fileContent)), base: opt(base) }),
+    "A device's side of a conflict: the content that it put, or nil for a removal. The path keeps what it has. The cursor is the conflict's id."
+  ),
+  'conflict.resolve': row(
+    'conflict',
+    key(32),
+    map({ keep: conflictChoice, path: filePath, file: opt(map({ path: filePath, ...fileContent })), removed: opt(bool) }),
+    'A conflict at `path` has ended. With `file`, that content stands at its path now; with `removed`, nothing does at `path`.'
+  ),
+  'content.put': row(
+    'content',
+    sha256,
+    map({ sizeBytes: uint }),
+    'The hub holds these bytes for the account. Written by the hub.'
+  ),
   'setting.put': ACTIONS['setting.put'],
   'device.put': row(
     'device',
     deviceId,
-    map({ name: str(256), app: str(256), readOnly: bool }),
-    'A device was registered, or its description changed. Written by the hub.'
+    map({ name: str(256), app: str(256), readOnly: bool, disabled: opt(bool) }),
+    'A device was registered, or its description changed. While it is `disabled` it is not let in. Written by the hub.'
   ),
   'device.revoke': row('device', deviceId, map({}), 'A device was cut off for ever. Written by the hub.')
 } as const
@@ -178,6 +242,10 @@ export const VIEWS = {
   document: "a book's annotation document; `key` is the book's id",
   positions: "a book's positions, by device; `key` is the book's id",
   'position-history': "the places that devices had in a book, thinned out with time; `key` is the book's id",
+  files: 'every file, by path, removed ones included; `key` is empty',
+  'file-history': 'the contents that a path had, the newest last; `key` is the path',
+  folders: 'every folder that files are or were in, by path; `key` is empty',
+  conflicts: 'the conflicts of files that nobody has resolved, by id; `key` is empty',
   settings: 'every setting, by name; `key` is empty',
   devices: 'every device; `key` is empty'
 } as const

@@ -97,7 +97,7 @@ export const FRAMES = {
   read: frame(
     'client',
     3,
-    { id: uint, view: oneOf(...viewNames), key: key(128, 0), after: key(512, 0), item: opt(key(128, 0)) },
+    { id: uint, view: oneOf(...viewNames), key: key(1_024, 0), after: key(1_024, 0), item: opt(key(128, 0)) },
     'Asks for a page of a view: what follows `after`, which is empty at first. `item` names the annotation where the view is of one. The answer is `view` or `failed` with the same id.'
   ),
   ping: frame('client', 4, { nonce: uint }, 'Keeps the connection open. The answer is `pong`.'),

@@ -1,6 +1,7 @@
 export * from './version.ts'
 export * from './limits.ts'
 export * from './errors.ts'
+export * from './paths.ts'
 export * from './shapes.ts'
 export * from './actions.ts'
 export * from './frames.ts'

@@ -1,4 +1,5 @@
 import { HubError, type ErrorCode } from './errors.ts'
+import { isFilePath } from './paths.ts'
 
 /** What a decoded msgpack value can be. */
 export type Plain = null | boolean | number | string | Uint8Array | Plain[] | { [key: string]: Plain }
@@ -69,11 +70,23 @@ type Es2024String = string & { isWellFormed(): boolean }
 
 const isText = (value: unknown): value is string => typeof value === 'string' && (value as Es2024String).isWellFormed()
 
+/** How the SHA-256 of some bytes is written: 64 lower-case hexadecimal digits. */
+export const SHA256 = /^[0-9a-f]{64}$/
+
+export const sha256 = leaf<string>('sha256', value => typeof value === 'string' && SHA256.test(value))
+
+/** Where a file is. @see isFilePath */
+export const filePath = leaf<string>('path', value => isText(value) && isFilePath(value))
+
 export const bytes = (maxBytes: number): Shape<Uint8Array> =>
   leaf(`bin 1..${maxBytes}`, value => value instanceof Uint8Array && value.length > 0 && value.length <= maxBytes)
 
 export const oneOf = <const T extends string>(...words: readonly T[]): Shape<T> =>
   leaf(words.map(word => `"${word}"`).join(' | '), value => words.includes(value as T))
+
+/** A value of one form or of another. */
+export const either = <A, B>(one: Shape<A>, other: Shape<B>): Shape<A | B> =>
+  leaf(`${one.words} | ${other.words}`, value => one.fault(value) === undefined || other.fault(value) === undefined)
 
 /** Any value that the scan lets through. */
 export const any = leaf<Plain>('any', value => value !== undefined)

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { decodeValue } from '../protocol/index.ts'
 import type { AccountEntry } from './auth/accounts.ts'
 import { checkAccount } from './core/check-account.ts'
+import type { ContentRecord, Table } from './core/records.ts'
 import { StoreDamage } from './core/store.ts'
 import { checkBlobs } from './storage/check-blobs.ts'
 import { openForReading, standStill, type Database } from './storage/environment.ts'
@@ -36,7 +37,8 @@ const SNAPSHOT_MS = 1_000
 const TRIAL_MS = 24 * 3_600_000
 
 /**
- * Checks a data folder or a backup: every checksum, every record against the log that it is folded from, every file against its SHA-256.
+ * Checks a data folder or a backup: every checksum, every record against the log that it is folded from, every file against its SHA-256, and that
+ * each content that an account holds has its file.
  *
  * It changes nothing, and runs beside a hub too: it reads the store as it stood at one moment, in this process, so that neither the hub's time nor its life
  * depends on what is found.
@@ -48,11 +50,12 @@ export async function checkFolder(folder: string, storeName = STORE): Promise<Ch
   const report: CheckReport = { findings: [], accounts: 0, changes: 0, entries: 0, files: 0, fileBytes: 0 }
   const find = (account: string, what: string): void => void report.findings.push({ account, what })
   const path = join(folder, storeName)
+  const held: Held[] = []
   try {
     if ((await trialOpen(path, TRIAL_MS)) === undefined) throw new RangeError(`there is no store in ${folder}`)
     const db = openForReading(path)
     try {
-      await checkStore(db, report, find)
+      await checkStore(db, report, find, held)
     } finally {
       await db.close()
     }
@@ -60,11 +63,29 @@ export async function checkFolder(folder: string, storeName = STORE): Promise<Ch
     if (!(error instanceof StoreDamage)) throw error
     find('', error.message)
   }
-  const { files, bytes } = await checkBlobs(join(folder, FILES), what => find('', what))
-  return Object.assign(report, { files, fileBytes: bytes })
+  const { sizes, bytes } = await checkBlobs(join(folder, FILES), what => find('', what))
+  for (const { account, sha256, sizeBytes } of held) {
+    const size = sizes.get(sha256)
+    if (size === undefined) find(account, `the content ${sha256} has no file`)
+    else if (size !== sizeBytes) find(account, `the content ${sha256} is to have ${sizeBytes} bytes, and its file has ${size}`)
+  }
+  return Object.assign(report, { files: sizes.size, fileBytes: bytes })
 }
 
-async function checkStore(db: Database, report: CheckReport, find: (account: string, what: string) => void): Promise<void> {
+/** Bytes that an account counts on. */
+interface Held {
+  readonly account: string
+  readonly sha256: string
+  readonly sizeBytes: number
+}
+
+/** @param held takes what the accounts hold */
+async function checkStore(
+  db: Database,
+  report: CheckReport,
+  find: (account: string, what: string) => void,
+  held: Held[]
+): Promise<void> {
   const now = standStill(db)
   const damages: [account: string, what: string][] = []
   const walk = walkStore(now, (account, what) => damages.push([account, what]))
@@ -87,10 +108,24 @@ async function checkStore(db: Database, report: CheckReport, find: (account: str
         takenAtMs = performance.now()
       }
       report.changes += await checkAccount(snapshot, account, what => find(nameOf(account), what))
+      for (const content of contentsOf(snapshot, account)) held.push({ account: nameOf(account), ...content })
     }
   } finally {
     snapshot?.done()
     for (const [account, what] of damages) find(account, what)
+  }
+}
+
+/** What an account holds; nothing where that cannot be read, which is reported already. */
+function contentsOf(snapshot: StoreSnapshot, account: string): Omit<Held, 'account'>[] {
+  try {
+    return snapshot.range([account, 'contents' satisfies Table], undefined, Infinity).map(([key, bytes]) => {
+      const { sizeBytes } = decodeValue(bytes) as unknown as ContentRecord
+      return { sha256: key.at(-1)!, sizeBytes }
+    })
+  } catch (error) {
+    if (!(error instanceof StoreDamage)) throw error
+    return []
   }
 }
 

@@ -4,20 +4,25 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join, resolve as resolvePath } from 'node:path'
+import { AccessTokens } from './auth/access-tokens.ts'
 import { AccountDirectory } from './auth/accounts.ts'
-import { authenticateToken } from './auth/devices.ts'
 import { createPairing, type Pairing } from './auth/pairing.ts'
 import { createPasswords } from './auth/passwords.ts'
 import { createSignInLimits } from './auth/sign-in-limits.ts'
+import { SignIns } from './auth/sign-ins.ts'
 import { createCarriers } from './carriers.ts'
 import { FILES, STORE } from './check.ts'
 import { systemClock } from './clock.ts'
 import { controlListener, CONTROL_SOCKET } from './control.ts'
 import type { BlobStore } from './core/blobs.ts'
 import { Hub } from './core/hub.ts'
-import type { Logger } from './core/ports.ts'
+import type { Logger, RandomBytes } from './core/ports.ts'
 import { StoreDamage, type Store } from './core/store.ts'
+import { mountPinakes, OWN_BODIES } from './dialects/pinakes/index.ts'
+import { CHANGELIST_PATH, mountChangelist } from './dialects/changelist/index.ts'
 import { EXIT } from './exit-codes.ts'
+import { createPublishing } from './files/publishing.ts'
+import { Uploads } from './files/uploads.ts'
 import type { OperatorParts } from './operations.ts'
 import type { Config } from './options.ts'
 import { hostsOf } from './hosts.ts'
@@ -26,13 +31,14 @@ import { mountHealth } from './routes/health.ts'
 import { mountHome } from './routes/home.ts'
 import { mountSignIn } from './routes/sign-in.ts'
 import { DiskBlobStore } from './storage/disk-blobs.ts'
-import { FreeSpace } from './storage/free-space.ts'
+import { freeBytes, FreeSpace } from './storage/free-space.ts'
 import { LmdbStore } from './storage/lmdb.ts'
 import { trialOpen } from './storage/trial-open.ts'
 import { figuresOf } from './stats.ts'
 import { createAddressOf } from './transports/address.ts'
 import { createHttpApp, createHttpServer } from './transports/http.ts'
 
+const random: RandomBytes = count => randomBytes(count)
 /** How long a start may read the store to find damage. */
 const TRIAL_MS = 2_000
 const ADVICE =
@@ -50,6 +56,7 @@ export interface OpenHub extends OperatorParts {
   readonly blobs: BlobStore
   readonly directory: AccountDirectory
   readonly pairing: Pairing
+  readonly signIns: SignIns
   readonly space: FreeSpace
   close(): Promise<void>
 }
@@ -74,15 +81,15 @@ export async function openHub(config: Config, logger: Logger): Promise<OpenHub> 
     await store.close()
     throw error
   })
-  const random = (count: number): Uint8Array => randomBytes(count)
   const directory = new AccountDirectory(store, createPasswords(), systemClock, random)
+  const signIns = new SignIns(store, await AccessTokens.open(store, systemClock, random), systemClock, random)
   const pairing = createPairing({ clock: systemClock, randomBytes: random })
   const hub = new Hub({
     store,
     clock: systemClock,
     logger,
     randomBytes: random,
-    authenticate: authenticateToken,
+    authenticate: signIns.authenticate,
     maxSessions: config.maxSessions,
     maxAccountBytes: config.maxAccountMiB * 2 ** 20,
     onFailure(error) {
@@ -106,6 +113,7 @@ export async function openHub(config: Config, logger: Logger): Promise<OpenHub> 
     blobs,
     directory,
     pairing,
+    signIns,
     space,
     figures: () => figuresOf(store, config.dataFolder),
     async close() {
@@ -154,17 +162,31 @@ async function tryStore(path: string, { openDamaged }: Config, logger: Logger): 
 export async function serveHub(config: Config, logger: Logger): Promise<ServingHub> {
   const addressOf = createAddressOf(config.trustedProxies)
   const open = await openHub(config, logger)
-  const { hub } = open
+  const { hub, store, blobs } = open
+  const uploads = await Uploads.open({
+    store,
+    blobs,
+    clock: systemClock,
+    randomBytes: random,
+    logger,
+    maxAccountBytes: config.maxAccountFilesGiB * 2 ** 30,
+    minFreeBytes: config.minFreeMiB * 2 ** 20,
+    freeBytes: () => freeBytes(config.dataFolder),
+    ...createPublishing(hub)
+  }).catch(async (error: unknown) => {
+    await open.close()
+    throw error
+  })
   let isReady = true
-  const app = createHttpApp(logger, addressOf, config.allowedOrigins)
+  const app = createHttpApp(logger, addressOf, config.allowedOrigins, [CHANGELIST_PATH, ...OWN_BODIES])
   mountHome(app)
   mountHealth(app, () => isReady)
-  mountSignIn(app, {
-    ...open,
-    limits: createSignInLimits({ randomBytes: count => randomBytes(count) }),
-    randomBytes: count => randomBytes(count)
-  })
+  const limits = createSignInLimits({ randomBytes: random })
+  const parts = { ...open, uploads, limits, clock: systemClock, logger, randomBytes: random }
+  mountSignIn(app, parts)
   mountFeed(app, hub, systemClock)
+  mountPinakes(app, parts)
+  mountChangelist(app, { ...parts, publicUrl: config.publicUrl })
   const carriers = createCarriers({ hub, logger, addressOf, allowedOrigins: config.allowedOrigins })
   const server = createHttpServer(app, carriers.upgrades, config.maxSessions + MORE_CONNECTIONS, carriers.requests)
   const control = createServer(controlListener(open, logger))
@@ -184,8 +206,14 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
     })
   } catch (error) {
     control.close()
+    await uploads.close()
     await open.close()
     throw error
+  }
+  const closeHub = async (): Promise<void> => {
+    await uploads.close()
+    await hub.close()
+    await carriers.close()
   }
   const { port } = server.address() as AddressInfo
   const [here, ...elsewhere] = hostsOf(config.host, networkInterfaces()).map(host => `http://${host}:${port}`)
@@ -195,7 +223,7 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
     urlsElsewhere: config.publicUrl === '' ? elsewhere : [config.publicUrl],
     async close() {
       isReady = false
-      await Promise.all([closed(control), closed(server), hub.close().then(() => carriers.close())])
+      await Promise.all([closed(control), closed(server), closeHub()])
       open.space.stop()
       await open.store.close()
     }

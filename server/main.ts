@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Command, CommanderError, Option as CommandOption } from 'commander'
 import { HubError } from '../protocol/index.ts'
 import { foldName } from './auth/accounts.ts'
@@ -132,11 +133,49 @@ program
   .addOption(new CommandOption('--trace', 'Replay a trace of two people typing one note.').env('LECTERN_DEMO_TRACE'))
   .action((files: string[], { trace }: { trace?: true }) => {
     const main = fileURLToPath(new URL('../client/demo/main.ts', import.meta.url))
-    const child = spawn(process.execPath, [...process.execArgv, main, ...(trace ? ['--trace'] : []), ...files], {
+    const child = spawn(process.execPath, [...sourceFlags(), main, ...(trace ? ['--trace'] : []), ...files], {
       stdio: 'inherit'
     })
     child.once('exit', code => process.exit(code ?? EXIT.failed))
   })
+
+program
+  .command('mirror')
+  .description("Keep a folder the same as an account's files, both ways, live. Needs a hub, on this machine or another.")
+  .argument('<folder>')
+  .addOption(new CommandOption('--hub <url>', "The hub's address; after the first start it is known.").env('LECTERN_HUB'))
+  .addOption(
+    new CommandOption('--code <code>', 'A pairing code, for the first start. Or give a token as LECTERN_TOKEN.').env(
+      'LECTERN_CODE'
+    )
+  )
+  .addOption(new CommandOption('--name <name>', "The device's name, with --code.").env('LECTERN_DEVICE_NAME'))
+  .addOption(
+    new CommandOption('--once', 'Make both the same, and end: for cron. Any value of the variable does.').env('LECTERN_ONCE')
+  )
+  .addOption(
+    new CommandOption(
+      '--remove-many',
+      'Most of the files being gone from the folder is meant: remove them at the hub. Any value of the variable does.'
+    ).env('LECTERN_REMOVE_MANY')
+  )
+  .action((folder: string, words: Record<string, unknown>) => {
+    const main = fileURLToPath(new URL('../client/mirror-folder/main.ts', import.meta.url))
+    const child = spawn(process.execPath, [...sourceFlags(), main, JSON.stringify({ ...words, folder })], {
+      // The channel tells it when this process is gone.
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc']
+    })
+    child.once('exit', code => process.exit(code ?? EXIT.failed))
+    // A terminal gives SIGINT to both; SIGTERM comes to this one alone.
+    process.on('SIGINT', () => undefined)
+    process.once('SIGTERM', () => child.kill('SIGTERM'))
+  })
+
+/** What has Node read the sources in another process: flags that this one has, too, or the loader that `lectern.js` registered. */
+function sourceFlags(): string[] {
+  if (process.execArgv.some(word => word.includes('tsx'))) return process.execArgv
+  return [...process.execArgv, '--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href]
+}
 
 async function onlyAccount(config: Config): Promise<string> {
   const accounts = (await run(config, 'account.list', {})) as { account: string }[]

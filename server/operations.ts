@@ -1,16 +1,12 @@
-import { createReadStream } from 'node:fs'
-import { basename } from 'node:path'
-import { bool, checked, HubError, key, map, opt, str, type ActionBody, type Plain, type Shape } from '../protocol/index.ts'
+import { bool, checked, HubError, key, map, opt, str, type Plain, type Shape } from '../protocol/index.ts'
 import type { AccountDirectory } from './auth/accounts.ts'
 import { revokeDevice } from './auth/devices.ts'
 import type { Pairing } from './auth/pairing.ts'
 import type { Account } from './core/account.ts'
 import type { BlobStore } from './core/blobs.ts'
 import type { Hub } from './core/hub.ts'
-import { Origin } from './core/origin.ts'
 import type { Store } from './core/store.ts'
-import { bookHashes } from './files/book-hashes.ts'
-import { readEpub } from './files/epub.ts'
+import { importBook } from './import-book.ts'
 import { hubStats, type FolderFigures } from './stats.ts'
 
 /** What an operator's command may use. */
@@ -33,8 +29,6 @@ const operation = <A>(form: Shape<A>, run: Operation<A>['run']): Operation<A> =>
 /** Of eight characters at least: what is guessed is guessed from short ones. */
 const newPassword = str(256, 8)
 const name = key(128)
-/** The operator acts without a device's token; the log names it so. */
-const OPERATOR = new Origin('hub', 'operator', 'operator')
 
 const open = async ({ hub, directory }: OperatorParts, account: string): Promise<Account> =>
   hub.ensureAccount(directory.get(account).id)
@@ -59,14 +53,17 @@ export const OPERATIONS = {
   }),
   'device.list': operation(map({ account: name }), async (parts, { account }) => {
     const { views } = await open(parts, account)
-    return views.range('devices', [], '', 10_000).map(([device, { name, app, readOnly, revoked, registeredAtUs }]) => ({
-      device,
-      name,
-      app,
-      readOnly,
-      revoked,
-      registeredAtMs: Math.floor(registeredAtUs / 1_000)
-    }))
+    return views
+      .range('devices', [], '', 10_000)
+      .map(([device, { name, app, readOnly, disabled = false, revoked, registeredAtUs }]) => ({
+        device,
+        name,
+        app,
+        readOnly,
+        disabled,
+        revoked,
+        registeredAtMs: Math.floor(registeredAtUs / 1_000)
+      }))
   }),
   'device.revoke': operation(map({ account: name, device: name }), async (parts, { account, device }) => {
     await revokeDevice(await open(parts, account), device)
@@ -93,7 +90,9 @@ export const OPERATIONS = {
     }
     return rows
   }),
-  import: operation(map({ account: name, path: str(4_096, 1) }), importBook)
+  import: operation(map({ account: name, path: str(4_096, 1) }), async (parts, { account, path }) =>
+    importBook(parts, await open(parts, account), path)
+  )
 } as const
 
 export type OperationName = keyof typeof OPERATIONS
@@ -107,39 +106,6 @@ export const isOperationName = (value: string): value is OperationName => Object
 export async function operate(parts: OperatorParts, operationName: OperationName, given: unknown): Promise<Plain> {
   const { arguments: form, run } = OPERATIONS[operationName] as Operation<unknown>
   return run(parts, checked('bad-request', form, given, 'arguments'))
-}
-
-/**
- * Reads an EPUB, keeps its bytes and its cover, and puts the book. The id comes from the content, so that a second import of the same file, on whatever
- * machine, is the same book; what a person has changed of it since stays.
- */
-async function importBook(
-  parts: OperatorParts,
-  { account: accountName, path }: { account: string; path: string }
-): Promise<Plain> {
-  const account = await open(parts, accountName)
-  parts.hub.mustTakeWrites()
-  const { cover, fields } = await readEpub(path)
-  const { identifiers = {}, ...metadata } = fields
-  const { sha256, koreaderMd5, sizeBytes } = await bookHashes(path)
-  await parts.blobs.put(createReadStream(path), { expected: sha256 })
-  const coverBlob = cover && (await parts.blobs.put(once(cover.bytes)))
-  const book = sha256.slice(0, 32)
-  const known = account.views.get('books', book)
-  const file = { sha256, sizeBytes, mediaType: 'application/epub+zip', name: basename(path) }
-  const fresh = Object.entries({ ...metadata, ...(coverBlob && { cover: coverBlob.sha256 }), file }).filter(
-    ([field]) => known?.fields[field as keyof typeof known.fields] === undefined
-  )
-  const body: ActionBody<'book.put'> = {
-    ...Object.fromEntries(fresh),
-    identifiers: { ...identifiers, [`sha256:${sha256}`]: 'import', [`koreader:${koreaderMd5}`]: 'import' }
-  }
-  const cursor = await account.perform(OPERATOR, 'book.put', book, body)
-  return { book, cursor, title: metadata.title ?? basename(path), isNew: known === undefined }
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes
 }
 
 /** Only a running hub can pair: the code lives in its memory. */

@@ -112,6 +112,13 @@ export const OPTIONS = {
     'What the log and the records of one account may take, in MiB. Over it, actions are refused.',
     whole(1, 16_777_216)
   ),
+  maxAccountFilesGiB: option(
+    'LECTERN_MAX_ACCOUNT_FILES_GIB',
+    '--max-account-files-gib <count>',
+    '100',
+    'What the files of one account may take, in GiB, with those that are being uploaded. Over it, no upload begins.',
+    whole(1, 1_048_576)
+  ),
   mapSizeGiB: option(
     'LECTERN_MAP_SIZE_GIB',
     '--map-size-gib <count>',

@@ -9,8 +9,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'protocol/': ['protocol/', 'msgpackr', 'yjs'],
   'server/core/': ['server/core/', 'protocol/', 'yjs', 'y-protocols', 'lib0'],
   'server/storage/': ['server/storage/', 'server/core/', 'protocol/', 'lmdb', 'node:'],
-  'server/auth/': ['server/auth/', 'server/core/', 'protocol/', '@node-rs/argon2', 'rate-limiter-flexible', 'node:'],
-  'server/files/': ['server/files/', 'protocol/', 'yauzl', 'saxes', 'node:'],
+  'server/auth/': ['server/auth/', 'server/core/', 'protocol/', '@node-rs/argon2', 'jose', 'rate-limiter-flexible', 'node:'],
+  'server/files/': ['server/files/', 'server/core/', 'protocol/', 'yauzl', 'saxes', 'node:'],
   'server/transports/': [
     'server/transports/',
     'server/core/',
@@ -22,10 +22,25 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'node:'
   ],
   'server/routes/': ['server/routes/', 'server/auth/', 'server/core/', 'server/transports/http.ts', 'protocol/'],
+  'server/dialects/': [
+    'server/dialects/',
+    'server/core/',
+    'server/auth/',
+    'server/files/',
+    'server/routes/feed-json.ts',
+    'server/routes/feed-page.ts',
+    'server/transports/body-time.ts',
+    'server/transports/http.ts',
+    'protocol/',
+    'hono',
+    '@hono/zod-openapi',
+    'node:'
+  ],
   'server/': ['server/', 'protocol/', 'commander', 'pino', 'tsx', 'node:'],
   'client/': ['client/', 'protocol/', 'yjs'],
   'client/node.ts': ['client/'],
   'client/node/': ['client/', 'protocol/', 'ws', 'node:'],
+  'client/mirror-folder/': ['client/', 'protocol/', 'node:'],
   'client/demo/': ['client/', 'protocol/', 'ws', 'yauzl', 'node:'],
   'bench/': [
     'bench/',

@@ -59,6 +59,9 @@ export const VERSION_FLOORS: readonly VersionFloor[] = [
   { part: '@node-rs/argon2', floor: '2.2.1', why: 'Its cost and its memory were measured with this version.' },
   { part: 'hono', floor: '4.13.19', why: 'The bounds of requests and their errors were tried with this version.' },
   { part: '@hono/node-server', floor: '2.1.8', why: 'Broken, slow and oversized requests were tried with this version.' },
+  { part: 'zod', floor: '4.6.7', why: 'Bodies of the documented APIs, good and bad, were tried with this version.' },
+  { part: '@hono/zod-openapi', floor: '1.6.3', why: 'It checks those bodies, and was tried with zod.' },
+  { part: 'jose', floor: '6.2.17', why: 'Forged, expired and reused tokens were tried with this version.' },
   { part: 'saxes', floor: '6.0.0', why: 'Entities, depth and siblings without end were tried with this version.' },
   { part: 'yauzl', floor: '3.4.0', why: 'Bombs, broken archives and names that leave the folder were tried with this version.' }
 ]

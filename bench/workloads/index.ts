@@ -3,6 +3,7 @@ import { CARRIERS } from './carriers.ts'
 import { catchUpWorkload } from './catch-up.ts'
 import { compactionWorkload, documentWorkload } from './document.ts'
 import { durablePushWorkload } from './durable-push.ts'
+import { downloadWorkload, uploadWorkload } from './files.ts'
 import { idleMemoryWorkload } from './idle-memory.ts'
 import { latencyWorkload } from './latency.ts'
 import { annotationWorkload, positionWorkload, SHAPES } from './live.ts'
@@ -17,5 +18,7 @@ export const WORKLOADS: readonly Workload[] = [
   compactionWorkload,
   durablePushWorkload(1),
   durablePushWorkload(100),
+  uploadWorkload,
+  downloadWorkload,
   idleMemoryWorkload
 ]

@@ -37,9 +37,12 @@ export function issueToken(account: string, device: string, randomBytes: RandomB
   return { token: PREFIX + body.toString('base64url'), secretHash: sha256(secret) }
 }
 
+/** Whether a token says that it is a device's own. */
+export const isDeviceToken = (token: string): boolean => token.startsWith(PREFIX)
+
 /** Takes a token apart; undefined unless it is, to the letter, one that `issueToken` could have made. */
 export function parseToken(token: string): ParsedToken | undefined {
-  if (token.length > MAX_LENGTH || !token.startsWith(PREFIX)) return undefined
+  if (token.length > MAX_LENGTH || !isDeviceToken(token)) return undefined
   const word = token.slice(PREFIX.length)
   const body = Buffer.from(word, 'base64url')
   // Node decodes other alphabets, padding and stray bits too; one device must not have two spellings of its token.

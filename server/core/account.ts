@@ -41,6 +41,8 @@ const READ_BYTES = 1_048_576
 export interface Follower {
   readonly device: string
   readonly client: string
+  /** Why its token lets nobody in any more; undefined while it does. */
+  refusal(): HubError | undefined
   /** One run: the `changes` frame that holds it, and the cursors of its first and last change. */
   deliver(frame: Uint8Array, first: number, last: number): void
   /** Ends its connection, naming the reason. */
@@ -131,6 +133,11 @@ export class Account {
     return this.#log.head
   }
 
+  /** When the newest change was made that took effect here, in microseconds. */
+  get timeUs(): number {
+    return this.#log.timeUs
+  }
+
   /** True when nothing is gathered, on its way to the store, or kept from it. */
   get isSettled(): boolean {
     return this.#commitsUnderWay === 0 && this.#log.turn.isEmpty
@@ -139,12 +146,6 @@ export class Account {
   /** The number that a client has reached; 0 for one that the hub never saw. */
   lastNumber(device: string, client: string): number {
     return this.views.get('clients', device, client)?.lastNumber ?? 0
-  }
-
-  /** False when a device has used so many client ids that it may have no new one. What the hub keeps for each is kept for good. */
-  admits(device: string, client: string): boolean {
-    if (this.views.get('clients', device, client) !== undefined) return true
-    return this.views.range('clients', [device], '', LIMITS.maxDeviceClients).length < LIMITS.maxDeviceClients
   }
 
   /**
@@ -207,26 +208,37 @@ export class Account {
     return cursor
   }
 
-  /** Appends a change that only the hub makes. Resolves with its cursor once it is durable. */
-  async write<K extends 'device.put' | 'device.revoke'>(
+  /**
+   * Appends a change that only the hub makes. Resolves with its cursor once it is durable.
+   * @param by the device whose doing it is; left out, the one that it is about
+   */
+  async write<K extends 'device.put' | 'device.revoke' | 'content.put'>(
     kind: K,
     key: string,
     body: ChangeBody<K>,
-    secretHash?: Uint8Array
+    secretHash?: Uint8Array,
+    by = key
   ): Promise<number> {
     // A device is cut off whatever the disk says.
-    if (kind !== 'device.revoke') this.#host.mustTakeWrites()
+    if (kind !== 'device.revoke' && !('disabled' in body && body.disabled)) this.#host.mustTakeWrites()
     const note = secretHash === undefined ? 0 : { digest: 0, secretHash }
     const nowMs = this.#host.clock.nowMs()
-    const origin = new Origin(key, '')
+    const origin = new Origin(by, '')
     const cursor = this.#guard(() =>
       this.#append(origin, 0, Math.floor(nowMs), this.#log.nextTimeUs(nowMs), kind, key, body, encodeValue(body), note)
     )
     this.#isStoringDue = true
-    if (kind === 'device.revoke')
-      for (const follower of this.followers) if (follower.device === key) follower.end(new HubError('device-revoked'))
+    this.recheck(key)
     await this.settled()
     return cursor
+  }
+
+  /** Ends those connections of a device whose token lets nobody in any more. */
+  recheck(device: string): void {
+    for (const follower of this.followers) {
+      const reason = follower.device === device ? follower.refusal() : undefined
+      if (reason !== undefined) follower.end(reason)
+    }
   }
 
   /** Resolves once everything submitted so far is durable. */

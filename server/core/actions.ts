@@ -13,6 +13,7 @@ import {
 } from '../../protocol/index.ts'
 import { markAnnotation, putAnnotation, restoreAnnotation, type PlainAnnotation } from './documents/annotations.ts'
 import type { Document } from './documents/document.ts'
+import { FILE_HANDLERS } from './files/actions.ts'
 import type { Documents } from './documents/documents.ts'
 import type { Moment } from './documents/versions.ts'
 import type { RichNote } from './fold.ts'
@@ -38,7 +39,7 @@ export interface Outcome {
   readonly note?: Omit<RichNote, 'digest'>
 }
 
-type Handler<K extends ActionKind> = (context: ActionContext, key: string, body: ActionBody<K>) => Outcome
+export type Handler<K extends ActionKind> = (context: ActionContext, key: string, body: ActionBody<K>) => Outcome
 
 /** Turns each kind of action into its change, or throws the HubError that refuses it and changes nothing. */
 const HANDLERS: { readonly [K in ActionKind]: Handler<K> } = {
@@ -73,6 +74,7 @@ const HANDLERS: { readonly [K in ActionKind]: Handler<K> } = {
   },
   'book.remove': (context, book) => known(context, book, 'book.remove'),
   'book.restore': (context, book) => known(context, book, 'book.restore'),
+  ...FILE_HANDLERS,
   'setting.put': (_, _name, body) => ({ kind: 'setting.put', body })
 }
 

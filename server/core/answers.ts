@@ -1,5 +1,6 @@
 import { LIMITS, type ErrorCode, type HubError } from '../../protocol/index.ts'
 import type { Answer, ClientRecord } from './records.ts'
+import type { Views } from './views.ts'
 
 /** What is kept of a refusal's words: they are stored with each answer. */
 const MAX_MESSAGE_LENGTH = 160
@@ -7,6 +8,12 @@ const MAX_FIELD_LENGTH = 80
 
 /** An outbox of which nothing is known yet. */
 export const newClient = (): ClientRecord => ({ lastNumber: 0, answers: [] })
+
+/** False when a device has used so many client ids that it may have no new one. What the hub keeps for each is kept for good. */
+export function admits(views: Views, device: string, client: string): boolean {
+  if (views.get('clients', device, client) !== undefined) return true
+  return views.range('clients', [device], '', LIMITS.maxDeviceClients).length < LIMITS.maxDeviceClients
+}
 
 /** What is to be done with a numbered action. */
 export type Verdict = 'fresh' | 'conflict' | 'already-done' | Answer

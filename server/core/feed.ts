@@ -1,7 +1,7 @@
 import { decodeFrame, HubError, type Frame, type HubFrame } from '../../protocol/index.ts'
-import type { Account, Follower } from './account.ts'
+import type { Follower } from './account.ts'
 import { LogReader } from './log-reader.ts'
-import { mustNotBeRevoked } from './policy.ts'
+import { mustBeLetIn, type Bearer } from './policy.ts'
 import type { LiveSession, SessionHost } from './session.ts'
 
 /** What of the log somebody asks for, and who that is. */
@@ -10,14 +10,16 @@ export interface FeedRequest {
   /** The log's that `cursor` is of; may be empty with cursor 0. */
   readonly epoch: string
   readonly cursor: number
+  /** The log is kept for it until it says that it has got further; else from where it last read on. */
+  readonly acks?: boolean
 }
 
 /** How a carrier without frames says what is in the log. */
 export interface FeedOutlet {
   /** What it holds unsent. */
   readonly bufferedBytes: number
-  /** Signed in; the log follows. */
-  begin(epoch: string): void
+  /** Signed in; the log follows. @param head its newest cursor */
+  begin(epoch: string, head: number): void
   /** The next of the log, or that it begins anew. */
   frame(frame: Frame<'changes' | 'resync' | 'snapshot'>): void
   /** That is all there is now. */
@@ -34,8 +36,7 @@ export class Feed implements LiveSession, Follower {
   readonly client = ''
   readonly #outlet: FeedOutlet
   readonly #host: SessionHost
-  #device = ''
-  #account: Account | undefined
+  #bearer: Bearer | undefined
   #log: LogReader | undefined
   #isClosed = false
 
@@ -46,12 +47,16 @@ export class Feed implements LiveSession, Follower {
   }
 
   get device(): string {
-    return this.#device
+    return this.#bearer?.device ?? ''
+  }
+
+  refusal(): HubError | undefined {
+    return this.#bearer?.refusal()
   }
 
   /** The newest cursor that can be read. */
   get head(): number {
-    return this.#account?.durableHead ?? 0
+    return this.#bearer?.account.durableHead ?? 0
   }
 
   deliver(frame: Uint8Array, first: number, last: number): void {
@@ -78,16 +83,17 @@ export class Feed implements LiveSession, Follower {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#log?.close()
-    this.#account?.followers.delete(this)
+    this.#bearer?.account.followers.delete(this)
     this.#host.closed(this)
   }
 
-  async #open({ token, epoch, cursor }: FeedRequest): Promise<void> {
-    const { account, device } = await this.#host.authenticate(token)
+  async #open({ token, epoch, cursor, acks = false }: FeedRequest): Promise<void> {
+    const bearer = await this.#host.authenticate(token)
+    const { account, device } = bearer
     if (this.#isClosed) return
-    mustNotBeRevoked(account.views, device)
+    mustBeLetIn(bearer)
     const outlet = this.#outlet
-    outlet.begin(account.epoch)
+    outlet.begin(account.epoch, account.durableHead)
     const log = new LogReader({
       connection: {
         get bufferedBytes() {
@@ -104,10 +110,12 @@ export class Feed implements LiveSession, Follower {
       onFault: error => this.#fault(error),
       onSlow: () => this.end(new HubError('slow'))
     })
-    this.#device = device
-    this.#account = account
+    this.#bearer = bearer
     this.#log = log
-    account.readers.came(device, this.client, log.begin(epoch), this.#host.clock.nowMs())
+    const from = log.begin(epoch)
+    const nowMs = this.#host.clock.nowMs()
+    if (acks) account.readers.reads(device, this.client, from, nowMs)
+    else account.readers.came(device, this.client, from, nowMs)
     account.followers.add(this)
     log.readOn()
     await log.atHead()

@@ -51,6 +51,26 @@ export class Readers {
     this.#isChanged = true
   }
 
+  /** A client reads on from `cursor`. That is no word about how far it keeps the log; but it may be that it needs to have it again. */
+  reads(device: string, client: string, cursor: number, nowMs: number): void {
+    this.came(device, client, Math.min(cursor, this.ackedBy(device, client) ?? cursor), nowMs)
+  }
+
+  /** How far a client has said that it has got; undefined when nothing is known of it. */
+  ackedBy(device: string, client: string): number | undefined {
+    return this.#readers.get(nameOf(device, client))?.cursor
+  }
+
+  /**
+   * A client says, without having come, that it has got to `cursor`.
+   * @returns how far it has got by all that it said
+   */
+  says(device: string, client: string, cursor: number, nowMs: number): number {
+    const got = Math.max(cursor, this.ackedBy(device, client) ?? 0)
+    this.came(device, client, got, nowMs)
+    return got
+  }
+
   /** It has got further. */
   acked(device: string, client: string, cursor: number, nowMs: number): void {
     const reader = this.#readers.get(nameOf(device, client))

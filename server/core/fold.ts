@@ -1,4 +1,5 @@
 import { mergeFields, positionReplaces, type ChangeBody, type ChangeKind } from '../../protocol/index.ts'
+import { FILE_FOLDS } from './files/fold.ts'
 import { addPosition } from './history.ts'
 import type { BookRecord, PositionRecord } from './records.ts'
 import type { Views } from './views.ts'
@@ -27,7 +28,7 @@ export interface RichNote {
   readonly madeIn?: string
 }
 
-type Fold<K extends ChangeKind> = (views: Views, change: Change<K>, note: Note) => void
+export type Fold<K extends ChangeKind> = (views: Views, change: Change<K>, note: Note) => void
 
 /** The effect of each kind of change on the records. The same changes in the same order give the same records, on every hub. */
 const FOLDS: { readonly [K in ChangeKind]: Fold<K> } = {
@@ -51,6 +52,7 @@ const FOLDS: { readonly [K in ChangeKind]: Fold<K> } = {
   'book.put': (views, change) => views.put('books', [change.key], mergeBook(views.get('books', change.key), change)),
   'book.remove': (views, change) => markBook(views, change, true),
   'book.restore': (views, change) => markBook(views, change, false),
+  ...FILE_FOLDS,
   'setting.put': (views, { key, body, cursor, timeUs }) =>
     views.put('settings', [key], { value: body.value, cursor, changedAtUs: timeUs }),
   'device.put': (views, { key, body, cursor, timeUs }, note) => {

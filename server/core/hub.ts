@@ -5,6 +5,7 @@ import { Compactor, type Compaction } from './compaction.ts'
 import { DocumentReadings } from './document-reading.ts'
 import { Background } from './documents/steps.ts'
 import { newId } from './ids.ts'
+import type { Bearer } from './policy.ts'
 import type { Clock, Logger, RandomBytes } from './ports.ts'
 import { Session, type LiveSession, type SessionHost } from './session.ts'
 import { LargeDocuments } from './snapshot-reading.ts'
@@ -18,11 +19,8 @@ const ACCOUNT_IDLE_MS = 300_000
 /** With more than this many in memory, idle accounts leave sooner. */
 const MANY_ACCOUNTS = 1_000
 
-/** Who a token stands for. @throws HubError `unauthenticated`, `device-revoked` */
-export type Authenticate = (
-  token: string,
-  open: (account: string) => Promise<Account | undefined>
-) => Promise<{ account: Account; device: string; readOnly: boolean }>
+/** Who a token stands for. @throws HubError `unauthenticated`, `device-revoked`, `device-disabled` */
+export type Authenticate = (token: string, open: (account: string) => Promise<Account | undefined>) => Promise<Bearer>
 
 export interface HubParts {
   readonly store: Store
@@ -76,7 +74,7 @@ export class Hub {
       logger,
       readings: new DocumentReadings(),
       largeDocuments: new LargeDocuments(),
-      authenticate: token => parts.authenticate(token, account => this.account(account)),
+      authenticate: token => this.authenticate(token),
       mustTakeWrites: () => this.mustTakeWrites(),
       closed: session => this.#sessions.delete(session)
     }
@@ -90,6 +88,11 @@ export class Hub {
   /** @throws HubError `storage-full` while the hub is read-only */
   mustTakeWrites(): void {
     if (this.isReadOnly) throw new HubError('storage-full')
+  }
+
+  /** Who a token stands for. @throws HubError `unauthenticated`, `device-revoked`, `device-disabled` */
+  authenticate(token: string): Promise<Bearer> {
+    return this.#parts.authenticate(token, account => this.account(account))
   }
 
   /** Takes a new connection, of someone not yet known who speaks Lectern's own protocol. */

@@ -1,4 +1,5 @@
 import { HubError, type ActionKind, type ViewName } from '../../protocol/index.ts'
+import type { Account } from './account.ts'
 import type { Views } from './views.ts'
 
 /**
@@ -9,8 +10,8 @@ export const ACTORS = ['stranger', 'reader', 'writer', 'operator'] as const
 
 export type Actor = (typeof ACTORS)[number]
 
-/** Everything that can be asked of a hub: the kinds of action, the views, following the log, a way in, and operators' commands. */
-export type Verb = ActionKind | ViewName | 'follow' | 'sign-in' | 'operate'
+/** Everything that can be asked of a hub: the kinds of action, the views, following the log, an account's devices, a way in, and operators' commands. */
+export type Verb = ActionKind | ViewName | 'follow' | 'manage-devices' | 'sign-in' | 'operate'
 
 /** Who may ask for it at least. */
 export const LEAST_ACTOR: { readonly [V in Verb]: Actor } = {
@@ -23,6 +24,11 @@ export const LEAST_ACTOR: { readonly [V in Verb]: Actor } = {
   'book.put': 'writer',
   'book.remove': 'writer',
   'book.restore': 'writer',
+  'file.put': 'writer',
+  'file.remove': 'writer',
+  'file.move': 'writer',
+  'file.restore': 'writer',
+  'conflict.resolve': 'writer',
   'setting.put': 'writer',
   books: 'reader',
   book: 'reader',
@@ -31,9 +37,14 @@ export const LEAST_ACTOR: { readonly [V in Verb]: Actor } = {
   document: 'reader',
   positions: 'reader',
   'position-history': 'reader',
+  files: 'reader',
+  'file-history': 'reader',
+  folders: 'reader',
+  conflicts: 'reader',
   settings: 'reader',
   devices: 'reader',
   follow: 'reader',
+  'manage-devices': 'writer',
   'sign-in': 'stranger',
   operate: 'operator'
 }
@@ -44,10 +55,25 @@ export const LEAST_ACTOR: { readonly [V in Verb]: Actor } = {
  */
 export const permits = (actor: Actor, verb: Verb): boolean => ACTORS.indexOf(actor) >= ACTORS.indexOf(LEAST_ACTOR[verb])
 
-/**
- * For who is about to follow an account: from then on a revocation ends it, but one may have come since its token was looked at.
- * @throws HubError `device-revoked`
- */
-export function mustNotBeRevoked(views: Views, device: string): void {
-  if (views.get('devices', device)?.revoked === true) throw new HubError('device-revoked')
+/** Why a device is not let in; undefined when it is. A device that there is not is `unauthenticated`. */
+export function refusalOfDevice(views: Views, device: string): HubError | undefined {
+  const record = views.get('devices', device)
+  if (record === undefined) return new HubError('unauthenticated')
+  if (record.revoked) return new HubError('device-revoked')
+  return record.disabled === true ? new HubError('device-disabled') : undefined
+}
+
+/** Whom a token stands for. */
+export interface Bearer {
+  readonly account: Account
+  readonly device: string
+  readonly readOnly: boolean
+  /** Why the token lets nobody in any more; undefined while it does. Whoever is about to follow the account asks once more: things may have changed since. */
+  readonly refusal: () => HubError | undefined
+}
+
+/** @throws HubError what `refusal` says */
+export function mustBeLetIn({ refusal }: Pick<Bearer, 'refusal'>): void {
+  const reason = refusal()
+  if (reason !== undefined) throw reason
 }

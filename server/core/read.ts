@@ -2,6 +2,7 @@ import {
   checked,
   decodeValue,
   encodeValue,
+  filePath,
   HubError,
   key as keyShape,
   LIMITS,
@@ -10,7 +11,18 @@ import {
 } from '../../protocol/index.ts'
 import type { Account } from './account.ts'
 import { listAnnotations, type PlainAnnotation } from './documents/annotations.ts'
-import type { AnnotationVersion, BookRecord, DeviceRecord, PositionRecord, PositionVersion } from './records.ts'
+import { fileAt } from './files/contents.ts'
+import type {
+  AnnotationVersion,
+  BookRecord,
+  ConflictRecord,
+  DeviceRecord,
+  FileRecord,
+  FolderRecord,
+  PositionRecord,
+  PositionVersion
+} from './records.ts'
+import type { Views } from './views.ts'
 
 /** A list view's page ends once it has this many entries or bytes. */
 const PAGE_ENTRIES = 1_000
@@ -20,6 +32,8 @@ const ENTRY_BYTES = LIMITS.maxFrameBytes - PAGE_BYTES - 4_096
 /** Only a few entries are read at first: how large they are shows only then. */
 const FIRST_ENTRIES = 20
 const placeShape = keyShape(128)
+/** Those whose entries or whose `key` are paths. */
+const BY_PATH: ReadonlySet<ViewName> = new Set<ViewName>(['files', 'file-history', 'folders'])
 
 /** One page of a list view. */
 export interface Page {
@@ -63,6 +77,18 @@ const VIEW_READERS: { readonly [V in ListView]: (account: Account, place: Place)
       .filter(([id]) => id > after)
       .sort(([left], [right]) => (left < right ? -1 : 1))
       .slice(0, limit),
+  files: ({ views }, { after, limit }) => views.range('files', [], after, limit).map(([path, file]) => [path, publicFile(file)]),
+  'file-history': ({ views }, { key, after, limit }) =>
+    (views.get('fileHistories', key)?.versions ?? [])
+      .map(({ content, device, cursor, timeUs }): [string, Plain] => [
+        versionId(cursor),
+        { ...content, device, cursor, changedAtUs: timeUs }
+      ])
+      .filter(([id]) => id > after)
+      .slice(0, limit),
+  folders: ({ views }, { after, limit }) =>
+    views.range('folders', [], after, limit).map(([path, folder]) => [path, publicFolder(folder)]),
+  conflicts: openConflicts,
   settings: ({ views }, { after, limit }) =>
     views
       .range('settings', [], after, limit)
@@ -75,10 +101,11 @@ const VIEW_READERS: { readonly [V in ListView]: (account: Account, place: Place)
  * Checks what a reader names: it goes into keys of records, where not every text can stand.
  * @throws HubError `bad-request`
  */
-export function checkPlace(key: string, after: string, item = ''): void {
-  if (key !== '') checked('bad-request', placeShape, key, 'key')
+export function checkPlace(view: ViewName, key: string, after: string, item = ''): void {
+  const shape = BY_PATH.has(view) ? filePath : placeShape
+  if (key !== '') checked('bad-request', shape, key, 'key')
   if (item !== '') checked('bad-request', placeShape, item, 'item')
-  if (after !== '') checked('bad-request', placeShape, after, 'after')
+  if (after !== '') checked('bad-request', view === 'file-history' ? placeShape : shape, after, 'after')
 }
 
 /**
@@ -87,7 +114,7 @@ export function checkPlace(key: string, after: string, item = ''): void {
  * @throws HubError `not-found`, `bad-request`
  */
 export function readPage(account: Account, view: ListView, key: string, after: string, nowMs: number, item = ''): Page {
-  checkPlace(key, after, item)
+  checkPlace(view, key, after, item)
   const value: [string, Plain][] = []
   let bytes = 0
   let next = after
@@ -104,6 +131,46 @@ export function readPage(account: Account, view: ListView, key: string, after: s
     if (entries.length < limit) return { value, next: '' }
   }
 }
+
+/** Resolved ones are passed by, however many they are. */
+function openConflicts({ views }: Account, { after, limit }: Place): [string, Plain][] {
+  const found: [string, Plain][] = []
+  for (let from = after; found.length < limit;) {
+    const page = views.range('conflicts', [], from, limit)
+    for (const [id, conflict] of page) if (conflict.resolvedAtUs === undefined) found.push([id, publicConflict(views, conflict)])
+    if (page.length < limit) break
+    from = page.at(-1)![0]
+  }
+  return found.slice(0, limit)
+}
+
+const publicFile = ({ id, content, removed, movedTo, device, cursor, createdAtUs, changedAtUs }: FileRecord): Plain => ({
+  id,
+  ...content,
+  removed,
+  ...(movedTo !== undefined && { movedTo }),
+  device,
+  cursor,
+  createdAtUs,
+  changedAtUs
+})
+
+const publicFolder = ({ id, entries, createdAtUs, changedAtUs }: FolderRecord): Plain => ({
+  id,
+  removed: entries === 0,
+  createdAtUs,
+  changedAtUs
+})
+
+/** With what the path has now as the server's side. */
+const publicConflict = (views: Views, { path, client, device, cursor, createdAtUs }: ConflictRecord): Plain => ({
+  path,
+  client,
+  server: fileAt(views, path)?.content ?? null,
+  device,
+  cursor,
+  createdAtUs
+})
 
 const publicBook = ({ fields, identifiers, removed, cursor, changedAtUs }: BookRecord): Plain => ({
   ...fields,
@@ -133,10 +200,11 @@ const publicPositionVersion = (device: string, { fields, atMs, cursor, timeUs }:
   { ...fields, device, atMs, cursor, changedAtUs: timeUs }
 ]
 
-const publicDevice = ({ name, app, readOnly, revoked, registeredAtUs }: DeviceRecord): Plain => ({
+const publicDevice = ({ name, app, readOnly, disabled = false, revoked, registeredAtUs }: DeviceRecord): Plain => ({
   name,
   app,
   readOnly,
+  disabled,
   revoked,
   registeredAtUs
 })

@@ -1,4 +1,4 @@
-import type { ActionBody, ErrorCode, Plain } from '../../protocol/index.ts'
+import type { ActionBody, ChangeBody, ErrorCode, Plain } from '../../protocol/index.ts'
 
 /** A book as its puts have left it. */
 export interface BookRecord {
@@ -73,6 +73,82 @@ export interface BurstRecord {
   readonly touched: readonly (readonly [annotation: string, ...devices: string[]])[]
 }
 
+/** What a file is made of. */
+export type FileContent = Pick<ChangeBody<'file.put'>, 'sha256' | 'sizeBytes' | 'mtimeMs'>
+
+/** What is, or was, at a path. */
+export interface FileRecord {
+  /** 1 to 2^31 - 1; the file's own for good, wherever it moves. Folders' ids are of the same series. */
+  readonly id: number
+  readonly content: FileContent
+  readonly removed: boolean
+  /** It went on under this path, with its id; a new file here gets another one. */
+  readonly movedTo?: string
+  /** Who made the newest change. */
+  readonly device: string
+  /** The newest change that touched it. */
+  readonly cursor: number
+  readonly createdAtUs: number
+  readonly changedAtUs: number
+  /** It got its path from another one. */
+  readonly movedAtUs?: number
+  /** Open ones over the path. */
+  readonly conflicts?: readonly string[]
+}
+
+/** A folder is there as long as files are in it. */
+export interface FolderRecord {
+  readonly id: number
+  /** Files and folders right in it that are there; 0 when it is gone. */
+  readonly entries: number
+  readonly cursor: number
+  readonly createdAtUs: number
+  /** It came or went. */
+  readonly changedAtUs: number
+}
+
+export interface FileVersion {
+  readonly cursor: number
+  readonly timeUs: number
+  readonly device: string
+  readonly content: FileContent
+}
+
+/** The contents that a path had, by rising cursor; of more than can be kept the newest. */
+export interface FileHistoryRecord {
+  readonly versions: readonly FileVersion[]
+  readonly cursor: number
+}
+
+/** Bytes that the hub holds for the account. */
+export interface ContentRecord {
+  readonly sizeBytes: number
+  readonly cursor: number
+}
+
+/** Two devices changed what is at a path, each without knowing of the other. */
+export interface ConflictRecord {
+  readonly path: string
+  /** The side that the path did not get; null for a removal. */
+  readonly client: FileContent | null
+  /** Whose side that is. */
+  readonly device: string
+  readonly cursor: number
+  readonly createdAtUs: number
+  readonly resolvedAtUs?: number
+  /** Where the client's side went, when both were kept. */
+  readonly beside?: string
+}
+
+/** Counts over all of an account's files. */
+export interface FileTotalsRecord {
+  /** The newest id of a file or a folder. */
+  readonly lastId: number
+  /** What the contents take that the hub holds for the account. */
+  readonly contentBytes: number
+  readonly cursor: number
+}
+
 export interface SettingRecord {
   readonly value: Plain
   readonly cursor: number
@@ -86,6 +162,8 @@ export interface DeviceRecord {
   /** SHA-256 of the token's secret. */
   readonly secretHash: Uint8Array
   readonly revoked: boolean
+  /** It is not let in until somebody enables it. */
+  readonly disabled?: boolean
   readonly registeredAtUs: number
   /** The newest change that touched it. */
   readonly cursor: number
@@ -149,6 +227,18 @@ export interface Tables {
   positions: PositionRecord
   /** book, device */
   positionHistories: PositionHistoryRecord
+  /** path */
+  files: FileRecord
+  /** path */
+  fileHistories: FileHistoryRecord
+  /** path */
+  folders: FolderRecord
+  /** SHA-256 */
+  contents: ContentRecord
+  /** conflict */
+  conflicts: ConflictRecord
+  /** No key. */
+  fileTotals: FileTotalsRecord
   /** name */
   settings: SettingRecord
   /** device */

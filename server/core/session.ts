@@ -15,12 +15,13 @@ import {
   type WireAction
 } from '../../protocol/index.ts'
 import type { Account, Follower } from './account.ts'
+import { admits } from './answers.ts'
 import type { DocumentReadings } from './document-reading.ts'
 import { Intake } from './intake.ts'
 import { LogReader } from './log-reader.ts'
 import { Origin } from './origin.ts'
 import { fitOneTurn, partsOf } from './parts.ts'
-import { mustNotBeRevoked, permits } from './policy.ts'
+import { mustBeLetIn, permits, type Bearer } from './policy.ts'
 import { nextTurn, type Clock, type Logger } from './ports.ts'
 import { checkPlace, readPage } from './read.ts'
 import { Seats } from './seats.ts'
@@ -49,8 +50,8 @@ export interface SessionHost {
   readonly logger: Logger
   readonly readings: DocumentReadings
   readonly largeDocuments: LargeDocuments
-  /** Who a token stands for. @throws HubError `unauthenticated`, `device-revoked` */
-  authenticate(token: string): Promise<{ account: Account; device: string; readOnly: boolean }>
+  /** Who a token stands for. @throws HubError `unauthenticated`, `device-revoked`, `device-disabled` */
+  authenticate(token: string): Promise<Bearer>
   /** @throws HubError `storage-full` while nothing may be written */
   mustTakeWrites(): void
   closed(session: LiveSession): void
@@ -59,6 +60,7 @@ export interface SessionHost {
 /** Who a session speaks for, once it has said hello. */
 interface Member {
   readonly account: Account
+  readonly bearer: Bearer
   readonly origin: Origin
   readonly log: LogReader
   readonly seats: Seats
@@ -99,6 +101,10 @@ export class Session implements LiveSession, Follower, Submitter {
 
   get client(): string {
     return this.#member?.origin.client ?? ''
+  }
+
+  refusal(): HubError | undefined {
+    return this.#member?.bearer.refusal()
   }
 
   get remote(): string {
@@ -173,16 +179,17 @@ export class Session implements LiveSession, Follower, Submitter {
       const spoken = `${MIN_PROTOCOL_VERSION} to ${PROTOCOL_VERSION}`
       throw new HubError('version-unsupported', `the hub speaks versions ${spoken}, not ${version}`)
     }
-    const { account, device, readOnly } = await this.#host.authenticate(token)
+    const bearer = await this.#host.authenticate(token)
+    const { account, device, readOnly } = bearer
     if (this.#isClosed) return
-    if (!account.admits(device, client)) throw new HubError('too-many-clients')
+    if (!admits(account.views, device, client)) throw new HubError('too-many-clients')
     replace(account, device, client)
     // The number that is told must be durable; of those that come after it there are none, since this client has no other connection.
     const lastNumber = account.lastNumber(device, client)
     if (lastNumber > 0 && !account.isSettled) await account.settled()
     if (this.#isClosed) return
-    // It may have been revoked since its token was looked at; from here on it is among those whom that ends.
-    mustNotBeRevoked(account.views, device)
+    // It may have been cut off since its token was looked at; from here on it is among those whom that ends.
+    mustBeLetIn(bearer)
     this.#cancelHelloTimer()
     this.#host.logger.info({ account: account.id, device, agent, remote: this.remote }, 'signed in')
     const log = new LogReader({
@@ -198,6 +205,7 @@ export class Session implements LiveSession, Follower, Submitter {
     })
     this.#member = {
       account,
+      bearer,
       origin: new Origin(device, client, readOnly ? 'reader' : 'writer'),
       log,
       seats: new Seats(account, device, this.#connection)
@@ -258,7 +266,7 @@ export class Session implements LiveSession, Follower, Submitter {
     let page: { value: Plain; next: string; cursor: number } | HubError
     try {
       if (!permits(origin.actor, view)) throw new HubError('forbidden')
-      checkPlace(key, after, item)
+      checkPlace(view, key, after, item)
       if (OF_DOCUMENTS.has(view) && account.documents.isKnown(key)) await account.documents.load([key])
       if (this.#isClosed) return
       page =

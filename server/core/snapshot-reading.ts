@@ -67,8 +67,8 @@ export async function* snapshotFrames(
 /** The changes that would make the account as it is. */
 async function* entriesOf(account: Account, large: LargeDocuments): AsyncGenerator<WireChange> {
   const { views } = account
-  for (const [id, { name, app, readOnly, revoked, cursor, registeredAtUs }] of pages('devices')) {
-    yield entry(cursor, registeredAtUs, 'device.put', id, { name, app, readOnly })
+  for (const [id, { name, app, readOnly, disabled, revoked, cursor, registeredAtUs }] of pages('devices')) {
+    yield entry(cursor, registeredAtUs, 'device.put', id, { name, app, readOnly, ...(disabled === true && { disabled }) })
     if (revoked) yield entry(cursor, registeredAtUs, 'device.revoke', id, {})
   }
   for (const [id, { fields, identifiers, removed, cursor, changedAtUs }] of pages('books')) {
@@ -83,6 +83,14 @@ async function* entriesOf(account: Account, large: LargeDocuments): AsyncGenerat
     const [book, device] = id.split(SEPARATOR) as [string, string]
     yield [cursor, changedAtUs, device, client, 0, atMs, 'position.set', book, fields]
   }
+  for (const [content, { sizeBytes, cursor }] of pages('contents')) yield entry(cursor, 0, 'content.put', content, { sizeBytes })
+  for (const [path, { content, removed, movedTo, cursor, changedAtUs }] of pages('files')) {
+    if (movedTo !== undefined) continue
+    yield entry(cursor, changedAtUs, 'file.put', path, { ...content })
+    if (removed) yield entry(cursor, changedAtUs, 'file.remove', path, { base: content.sha256 })
+  }
+  for (const [, { path, client, device, cursor, createdAtUs, resolvedAtUs }] of pages('conflicts'))
+    if (resolvedAtUs === undefined) yield [cursor, createdAtUs, device, '', 0, 0, 'file.conflict', path, { client }]
   for (const [name, { value, cursor, changedAtUs }] of pages('settings'))
     yield entry(cursor, changedAtUs, 'setting.put', name, { value })
   for (const [book, { tail, folded = 0 }] of pages('documents')) {

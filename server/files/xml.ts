@@ -11,11 +11,14 @@ export interface XmlElement {
   readonly children: readonly XmlElement[]
   /** The element's own text, without that of its children. */
   readonly text: string
+  /** Where it ends: the offset behind its closing tag, in UTF-16 units. */
+  readonly end: number
 }
 
 interface OpenElement extends XmlElement {
   readonly children: XmlElement[]
   text: string
+  end: number
 }
 
 const MAX_DEPTH = 32
@@ -39,50 +42,78 @@ const ENTITIES = Object.assign(Object.create(null) as Record<string, string>, {
  * @throws HubError `bad-request` saying where it is wrong
  */
 export function readXml(bytes: Uint8Array, name: string): XmlElement {
-  const text = decode(bytes, name)
-  const parser = new SaxesParser({ xmlns: true })
-  parser.ENTITIES = ENTITIES
-  const open: OpenElement[] = []
-  let root: XmlElement | undefined
-  let elementCount = 0
-  let attributeCount = 0
+  const reader = new XmlReader(name)
+  reader.write(decode(bytes, name))
+  return reader.end()
+}
 
-  parser.on('error', error => {
-    throw badFile(`${name} is not well-formed: ${error.message}`)
-  })
-  parser.on('doctype', () => {
-    throw badFile(`${name} has a document type, which is not allowed here`)
-  })
-  parser.on('opentagstart', () => {
-    elementCount += 1
-    attributeCount = 0
-    if (open.length >= MAX_DEPTH) throw badFile(`${name} is nested more than ${MAX_DEPTH} deep`)
-    if (elementCount > MAX_ELEMENTS) throw badFile(`${name} has more than ${MAX_ELEMENTS} elements`)
-  })
-  parser.on('attribute', () => {
-    attributeCount += 1
-    if (attributeCount > MAX_ATTRIBUTES) throw badFile(`${name} has an element with more than ${MAX_ATTRIBUTES} attributes`)
-  })
-  parser.on('opentag', tag => {
-    const attributes = new Map<string, string>()
-    for (const { uri, local, value } of Object.values(tag.attributes))
-      attributes.set(uri === '' ? local : `{${uri}}${local}`, value)
-    const element: OpenElement = { uri: tag.uri, local: tag.local, attributes, children: [], text: '' }
-    open.at(-1)?.children.push(element)
-    open.push(element)
-    root ??= element
-  })
-  parser.on('closetag', () => void open.pop())
-  const addText = (text: string): void => {
-    const element = open.at(-1)
-    if (element !== undefined) element.text += text
+/** The same for text that is read piece by piece, so that others can have their turn in between. */
+export class XmlReader {
+  readonly #name: string
+  readonly #parser = new SaxesParser({ xmlns: true })
+  readonly #open: OpenElement[] = []
+  #root: XmlElement | undefined
+
+  /**
+   * @param name how errors call the text
+   * @param maxElements with more, it is refused
+   */
+  constructor(name: string, maxElements = MAX_ELEMENTS) {
+    this.#name = name
+    const parser = this.#parser
+    const open = this.#open
+    let elementCount = 0
+    let attributeCount = 0
+    parser.ENTITIES = ENTITIES
+    parser.on('error', error => {
+      throw badFile(`${name} is not well-formed: ${error.message}`)
+    })
+    parser.on('doctype', () => {
+      throw badFile(`${name} has a document type, which is not allowed here`)
+    })
+    parser.on('opentagstart', () => {
+      elementCount += 1
+      attributeCount = 0
+      if (open.length >= MAX_DEPTH) throw badFile(`${name} is nested more than ${MAX_DEPTH} deep`)
+      if (elementCount > maxElements) throw badFile(`${name} has more than ${maxElements} elements`)
+    })
+    parser.on('attribute', () => {
+      attributeCount += 1
+      if (attributeCount > MAX_ATTRIBUTES) throw badFile(`${name} has an element with more than ${MAX_ATTRIBUTES} attributes`)
+    })
+    parser.on('opentag', tag => {
+      const attributes = new Map<string, string>()
+      for (const { uri, local, value } of Object.values(tag.attributes))
+        attributes.set(uri === '' ? local : `{${uri}}${local}`, value)
+      const element: OpenElement = { uri: tag.uri, local: tag.local, attributes, children: [], text: '', end: 0 }
+      open.at(-1)?.children.push(element)
+      open.push(element)
+      this.#root ??= element
+    })
+    parser.on('closetag', () => void (open.pop()!.end = parser.position))
+    const addText = (text: string): void => {
+      const element = open.at(-1)
+      if (element !== undefined) element.text += text
+    }
+    parser.on('text', addText)
+    parser.on('cdata', addText)
   }
-  parser.on('text', addText)
-  parser.on('cdata', addText)
 
-  parser.write(text).close()
-  if (root === undefined) throw badFile(`${name} is empty`)
-  return root
+  /** @throws HubError `bad-request` saying where it is wrong */
+  write(text: string): void {
+    this.#parser.write(text)
+  }
+
+  /**
+   * Nothing follows.
+   * @returns the root
+   * @throws HubError `bad-request` saying where it is wrong
+   */
+  end(): XmlElement {
+    this.#parser.close()
+    if (this.#root === undefined) throw badFile(`${this.#name} is empty`)
+    return this.#root
+  }
 }
 
 function decode(bytes: Uint8Array, name: string): string {

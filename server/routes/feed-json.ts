@@ -5,7 +5,8 @@ export function changeJson([cursor, timeUs, device, client, number, atMs, kind, 
   return JSON.stringify({ cursor, timeUs, device, client, number, atMs, kind, key, body: jsonOf(body) })
 }
 
-function jsonOf(value: Plain): unknown {
+/** A value as JSON has it: bytes become `{"base64": "…"}`. */
+export function jsonOf(value: Plain): unknown {
   if (value instanceof Uint8Array)
     return { base64: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') }
   if (Array.isArray(value)) return value.map(jsonOf)

@@ -1,10 +1,11 @@
 import { HubError, type Frame } from '../../protocol/index.ts'
-import { Feed, type FeedOutlet } from '../core/feed.ts'
+import { Feed } from '../core/feed.ts'
 import type { Hub } from '../core/hub.ts'
 import type { Clock } from '../core/ports.ts'
-import { problem, tokenOf, type HttpApp } from '../transports/http.ts'
-import { FeedBody } from './feed-body.ts'
+import { tokenOf, type HttpApp } from '../transports/http.ts'
+import { FeedAnswer } from './feed-answer.ts'
 import { changeJson } from './feed-json.ts'
+import { FeedPage, type PageWords } from './feed-page.ts'
 
 const DEFAULT_LIMIT = 100
 const MAX_LIMIT = 1_000
@@ -26,6 +27,12 @@ interface Query {
   readonly live: Live
 }
 
+const WORDS: PageWords = {
+  begin: epoch => `"epoch":${JSON.stringify(epoch)}`,
+  change: changeJson,
+  end: (_, cursor, hasMore) => `"cursor":${cursor},"hasMore":${hasMore}`
+}
+
 /**
  * `GET /api/v1/changes?epoch=&cursor=&limit=&live=`: an account's log from a cursor on, for clients without a connection. As one page of JSON; with `live=long-poll` a page
  * that waits while there is nothing; with `live=sse` a stream of events without end. What cannot be continued begins anew, by the same rule as a session.
@@ -36,7 +43,10 @@ export function mountFeed(app: HttpApp, hub: Hub, clock: Clock): void {
     const token = tokenOf(context.env.incoming)
     return new Promise<Response>(resolve => {
       if (context.req.method === 'HEAD') return resolve(context.body(null))
-      const writer = query.live === 'sse' ? new Events(resolve, query, clock) : new Page(resolve, query, clock)
+      const writer =
+        query.live === 'sse'
+          ? new Events(resolve, query, clock)
+          : new FeedPage(resolve, { ...query, words: WORDS, ...(query.live !== '' && { wait: { clock, ms: LONG_POLL_MS } }) })
       hub.admit(host => (writer.feed = new Feed(writer, host, { ...query, token })))
     })
   })
@@ -62,134 +72,6 @@ function whole(text: string, field: string, least: number, most: number): number
   return number
 }
 
-/** The answer to one request, which a feed writes. */
-abstract class FeedAnswer implements FeedOutlet {
-  feed: Feed | undefined
-  readonly #respond: (response: Response) => void
-  readonly #type: string
-  #body: FeedBody | undefined
-
-  constructor(respond: (response: Response) => void, type: string) {
-    this.#respond = respond
-    this.#type = type
-  }
-
-  get bufferedBytes(): number {
-    return this.#body?.bufferedBytes ?? 0
-  }
-
-  begin(_epoch: string): void {
-    this.#body = new FeedBody({
-      onDrain: () => this.feed?.drained(),
-      onGone: () => this.finish()
-    })
-    const headers = { 'content-type': this.#type, 'cache-control': 'no-store', 'x-accel-buffering': 'no' }
-    this.#respond(new Response(this.#body.stream, { headers }))
-  }
-
-  abstract frame(frame: Frame<'changes' | 'resync' | 'snapshot'>): void
-  abstract atHead(): void
-
-  end(error: HubError): void {
-    if (this.#body === undefined) return this.#respond(problem(error))
-    this.interrupt(error)
-    this.finish()
-  }
-
-  /** Says why nothing follows. */
-  protected abstract interrupt(error: HubError): void
-
-  protected write(text: string | Uint8Array): void {
-    this.#body?.write(typeof text === 'string' ? encoder.encode(text) : text)
-  }
-
-  /** Nothing more is written, or nobody reads it. */
-  protected finish(): void {
-    this.#body?.close()
-    this.feed?.close()
-  }
-}
-
-/** One page of JSON, written as it is read, so that a snapshot of any size needs no memory. */
-class Page extends FeedAnswer {
-  readonly #query: Query
-  readonly #clock: Clock
-  #cursor: number
-  #count = 0
-  #hasBegunAnew = false
-  /** The list that is being written. */
-  #list: 'snapshot' | 'changes' | undefined
-  #isAtHead = false
-  #isFinished = false
-  #cancelTimer: (() => void) | undefined
-
-  constructor(respond: (response: Response) => void, query: Query, clock: Clock) {
-    super(respond, 'application/json')
-    this.#query = query
-    this.#clock = clock
-    this.#cursor = query.cursor
-  }
-
-  override begin(epoch: string): void {
-    super.begin(epoch)
-    this.write(`{"epoch":${JSON.stringify(epoch)}`)
-  }
-
-  frame(frame: Frame<'changes' | 'resync' | 'snapshot'>): void {
-    if (this.#isFinished) return
-    if (frame.kind === 'resync') {
-      // The log was trimmed under way: what was read so far is sound, and the next page begins anew.
-      if (this.#hasBegunAnew || this.#count > 0) return this.finish()
-      this.#hasBegunAnew = true
-      this.#cursor = frame.cursor
-      this.write(`,"resync":${JSON.stringify(frame.code)}`)
-    } else if (frame.kind === 'snapshot') {
-      this.#items('snapshot', frame.entries.map(changeJson))
-      if (frame.isLast) this.#endList()
-    } else {
-      const changes = frame.changes.slice(0, this.#query.limit - this.#count)
-      this.#items('changes', changes.map(changeJson))
-      this.#count += changes.length
-      this.#cursor = changes.at(-1)![0]
-      if (this.#isAtHead || this.#count === this.#query.limit) this.finish()
-    }
-  }
-
-  atHead(): void {
-    this.#isAtHead = true
-    if (this.#query.live === '' || this.#count > 0 || this.#hasBegunAnew) this.finish()
-    else this.#cancelTimer = this.#clock.setTimer(LONG_POLL_MS, () => this.finish())
-  }
-
-  protected override interrupt({ code, message }: HubError): void {
-    if (this.#isFinished) return
-    this.#endList()
-    this.write(`,"error":${JSON.stringify({ code, message })}`)
-  }
-
-  protected override finish(): void {
-    if (this.#isFinished) return
-    this.#isFinished = true
-    this.#cancelTimer?.()
-    if (this.#list !== 'changes') this.#items('changes', [])
-    this.#endList()
-    this.write(`,"cursor":${this.#cursor},"hasMore":${this.#cursor < (this.feed?.head ?? 0)}}\n`)
-    super.finish()
-  }
-
-  #items(list: 'snapshot' | 'changes', items: readonly string[]): void {
-    const isNew = this.#list !== list
-    if (isNew) this.#endList()
-    this.#list = list
-    this.write(`${isNew ? `,"${list}":[` : items.length > 0 ? ',' : ''}${items.join(',')}`)
-  }
-
-  #endList(): void {
-    if (this.#list !== undefined) this.write(']')
-    this.#list = undefined
-  }
-}
-
 /** Once for all who are told the same: they are of one account, and at one cursor. */
 const events = new WeakMap<Frame<'changes'>, Uint8Array>()
 
@@ -206,8 +88,8 @@ class Events extends FeedAnswer {
     this.#cursor = cursor
   }
 
-  override begin(epoch: string): void {
-    super.begin(epoch)
+  override begin(epoch: string, head: number): void {
+    super.begin(epoch, head)
     this.#epoch = epoch
     this.write(`retry: ${RETRY_MS}\n\n`)
     this.#keepAlive()

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BLOB_NAME, TEMPORARY } from './disk-blobs.ts'
+import { SHA256 } from '../../protocol/index.ts'
+import { PARTIALS, TEMPORARY } from './disk-blobs.ts'
 
 /** A file that is a blob by its name: where it stands below the folder, and its SHA-256. */
 export interface BlobFile {
@@ -11,27 +12,34 @@ export interface BlobFile {
 }
 
 /**
- * Every blob in a folder of them; none when there is no such folder.
+ * Every blob in a folder of them, without what is yet to become one; none when there is no such folder.
  * @param odd told of each file that is none
  */
 export async function* listBlobs(folder: string, odd: (path: string) => void = () => undefined): AsyncGenerator<BlobFile> {
   for (const first of await names(folder)) {
-    if (first === TEMPORARY) continue
+    if (first === TEMPORARY || first === PARTIALS) continue
     for (const second of await names(join(folder, first)))
       for (const name of await names(join(folder, first, second))) {
         const path = join(first, second, name)
-        if (BLOB_NAME.test(name) && name.startsWith(first + second)) yield { path, sha256: name }
+        if (SHA256.test(name) && name.startsWith(first + second)) yield { path, sha256: name }
         else odd(path)
       }
   }
 }
 
-/** Reads every blob in the folder, and reports those whose bytes are not those of their name. */
-export async function checkBlobs(folder: string, report: (what: string) => void): Promise<{ files: number; bytes: number }> {
-  let files = 0
+/**
+ * Reads every blob in the folder, and reports those whose bytes are not those of their name.
+ * @returns the size of each, by name, and what they take together
+ */
+export async function checkBlobs(
+  folder: string,
+  report: (what: string) => void
+): Promise<{ sizes: ReadonlyMap<string, number>; bytes: number }> {
+  const sizes = new Map<string, number>()
   let bytes = 0
   for await (const { path, sha256 } of listBlobs(folder, path => report(`the file ${path} is no blob`))) {
     const hash = createHash('sha256')
+    const before = bytes
     try {
       for await (const chunk of createReadStream(join(folder, path)) as AsyncIterable<Buffer>) {
         hash.update(chunk)
@@ -41,9 +49,9 @@ export async function checkBlobs(folder: string, report: (what: string) => void)
     } catch (error) {
       report(`the file ${path} cannot be read: ${(error as Error).message}`)
     }
-    files++
+    sizes.set(sha256, bytes - before)
   }
-  return { files, bytes }
+  return { sizes, bytes }
 }
 
 async function names(folder: string): Promise<string[]> {

@@ -1,19 +1,19 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { HubError } from '../../protocol/index.ts'
+import { HubError, SHA256 } from '../../protocol/index.ts'
 import type { BlobInfo, BlobStore } from '../core/blobs.ts'
-import { flushFolder, makeFolder } from './files.ts'
+import { DiskPartials } from './disk-partials.ts'
+import { flushFolder, isMissing, makeFolder, readFile } from './files.ts'
 
-/** What a blob is called. */
-export const BLOB_NAME = /^[0-9a-f]{64}$/
 /** Where unfinished puts are, in the folder of blobs. */
 export const TEMPORARY = 'tmp'
-const CHUNK_BYTES = 65_536
+/** Where partials are, in the folder of blobs: on its file system, so that they can be renamed to their names. */
+export const PARTIALS = 'uploads'
 
 /** @throws HubError `bad-request` when `expected` is no SHA-256 */
 export function mustBeName(expected: string | undefined): void {
-  if (expected !== undefined && !BLOB_NAME.test(expected))
+  if (expected !== undefined && !SHA256.test(expected))
     throw new HubError('bad-request', 'a SHA-256 is 64 lower-case hex digits', { field: 'sha256' })
 }
 
@@ -29,7 +29,7 @@ export function mustFit(sizeBytes: number, maxBytes: number | undefined): void {
 }
 
 function ifMissing<T>(error: unknown, value: T): T {
-  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return value
+  if (isMissing(error)) return value
   throw error
 }
 
@@ -37,16 +37,19 @@ function ifMissing<T>(error: unknown, value: T): T {
 export class DiskBlobStore implements BlobStore {
   readonly #folder: string
   readonly #temporary: string
+  readonly partials: DiskPartials
 
   private constructor(folder: string) {
     this.#folder = folder
     this.#temporary = join(folder, TEMPORARY)
+    this.partials = new DiskPartials(join(folder, PARTIALS), (path, sha256) => this.#name(path, sha256))
   }
 
   /** Makes the folder where it is missing, and removes what unfinished puts left behind. MUST have the folder to itself. */
   static async open(folder: string): Promise<DiskBlobStore> {
     const store = new DiskBlobStore(folder)
     await makeFolder(store.#temporary)
+    await makeFolder(join(folder, PARTIALS))
     for (const name of await readdir(store.#temporary)) await rm(join(store.#temporary, name), { recursive: true })
     return store
   }
@@ -60,11 +63,7 @@ export class DiskBlobStore implements BlobStore {
     try {
       const info = await write(temporary, source, maxBytes)
       mustBeExpected(info.sha256, expected)
-      const path = this.#pathOf(info.sha256)
-      await makeFolder(dirname(path))
-      // Over an equal file as well: that one may be damaged, not yet flushed, or about to be removed.
-      await rename(temporary, path)
-      await flushFolder(dirname(path))
+      await this.#name(temporary, info.sha256)
       return info
     } catch (error) {
       await rm(temporary, { force: true })
@@ -73,7 +72,7 @@ export class DiskBlobStore implements BlobStore {
   }
 
   async stat(sha256: string): Promise<BlobInfo | undefined> {
-    if (!BLOB_NAME.test(sha256)) return undefined
+    if (!SHA256.test(sha256)) return undefined
     try {
       return { sha256, sizeBytes: (await stat(this.#pathOf(sha256))).size }
     } catch (error) {
@@ -87,7 +86,7 @@ export class DiskBlobStore implements BlobStore {
   }
 
   async remove(sha256: string): Promise<boolean> {
-    if (!BLOB_NAME.test(sha256)) return false
+    if (!SHA256.test(sha256)) return false
     const path = this.#pathOf(sha256)
     try {
       await rm(path)
@@ -96,6 +95,15 @@ export class DiskBlobStore implements BlobStore {
     } catch (error) {
       return ifMissing(error, false)
     }
+  }
+
+  /** Gives a flushed file its name. @throws ENOENT when there is no such file */
+  async #name(file: string, sha256: string): Promise<void> {
+    const path = this.#pathOf(sha256)
+    await makeFolder(dirname(path))
+    // Over an equal file as well: that one may be damaged, not yet flushed, or about to be removed.
+    await rename(file, path)
+    await flushFolder(dirname(path))
   }
 
   #pathOf(sha256: string): string {
@@ -126,7 +134,7 @@ async function* slice(path: string, start: number, end: number): AsyncIterable<U
   if (start >= end) return
   const handle = await open(path, 'r')
   try {
-    yield* handle.createReadStream({ start, end: end - 1, highWaterMark: CHUNK_BYTES }) as AsyncIterable<Buffer>
+    yield* readFile(handle, start, end)
   } finally {
     await handle.close()
   }

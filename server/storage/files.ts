@@ -1,5 +1,8 @@
-import { mkdir, open } from 'node:fs/promises'
+import { mkdir, open, type FileHandle } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+
+/** What was asked for is not there. */
+export const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT'
 
 /** Flushes a folder's entries: a new, renamed or removed file in it then survives a power cut. */
 export async function flushFolder(folder: string): Promise<void> {
@@ -19,4 +22,36 @@ export async function makeFolder(folder: string): Promise<void> {
     await flushFolder(dirname(made))
     if (made === resolve(first)) return
   }
+}
+
+const READ_BYTES = 131_072
+
+/**
+ * The bytes of a file from `start` up to but not including `end`. The next ones are read while the caller has the last, and no more than these two are in memory.
+ * @throws Error when the file ends before
+ */
+export async function* readFile(handle: FileHandle, start: number, end: number): AsyncGenerator<Uint8Array> {
+  const readAt = (position: number): Promise<Uint8Array> | undefined =>
+    position < end ? readSome(handle, position, Math.min(READ_BYTES, end - position)) : undefined
+  let position = start
+  let next = readAt(position)
+  try {
+    while (next !== undefined) {
+      const bytes = await next
+      position += bytes.length
+      next = readAt(position)
+      // Should the caller take no more, nobody hears of its failure, and nobody needs to.
+      next?.catch(() => undefined)
+      yield bytes
+    }
+  } finally {
+    // A handle must not be closed while something reads from it.
+    await next?.catch(() => undefined)
+  }
+}
+
+async function readSome(handle: FileHandle, position: number, size: number): Promise<Uint8Array> {
+  const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafeSlow(size), 0, size, position)
+  if (bytesRead === 0) throw new Error(`the file ends at ${position}, before it should`)
+  return bytesRead === size ? buffer : buffer.subarray(0, bytesRead)
 }

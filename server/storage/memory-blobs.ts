@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import type { BlobInfo, BlobStore } from '../core/blobs.ts'
+import type { BlobInfo, BlobStore, PartialBlob, PartialBlobs } from '../core/blobs.ts'
 import { mustBeExpected, mustBeName, mustFit } from './disk-blobs.ts'
 
 /** File contents in memory, for tests. */
 export class MemoryBlobStore implements BlobStore {
   readonly #blobs = new Map<string, Buffer>()
+  readonly partials: PartialBlobs = new MemoryPartials((sha256, bytes) => void this.#blobs.set(sha256, bytes))
 
   async put(
     source: AsyncIterable<Uint8Array>,
@@ -42,4 +43,50 @@ export class MemoryBlobStore implements BlobStore {
 
 async function* chunksOf(bytes: Buffer): AsyncIterable<Uint8Array> {
   if (bytes.length > 0) yield bytes
+}
+
+class MemoryPartials implements PartialBlobs {
+  readonly #files = new Map<string, Buffer>()
+  readonly #name: (sha256: string, bytes: Buffer) => void
+
+  constructor(name: (sha256: string, bytes: Buffer) => void) {
+    this.#name = name
+  }
+
+  async list(): Promise<string[]> {
+    return [...this.#files.keys()]
+  }
+
+  async create(id: string, sizeBytes: number): Promise<void> {
+    this.#files.set(id, Buffer.alloc(sizeBytes))
+  }
+
+  async open(id: string): Promise<PartialBlob | undefined> {
+    const bytes = this.#files.get(id)
+    return (
+      bytes && {
+        async write(parts, position) {
+          for (const part of parts) {
+            bytes.set(part, position)
+            position += part.length
+          }
+        },
+        flush: async () => undefined,
+        read: (start, end) => chunksOf(Buffer.from(bytes.subarray(start, end))),
+        close: async () => undefined
+      }
+    )
+  }
+
+  async remove(id: string): Promise<boolean> {
+    return this.#files.delete(id)
+  }
+
+  async adopt(id: string, sha256: string): Promise<boolean> {
+    const bytes = this.#files.get(id)
+    if (bytes === undefined) return false
+    this.#files.delete(id)
+    this.#name(sha256, bytes)
+    return true
+  }
 }

@@ -4,10 +4,12 @@ import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { cors } from 'hono/cors'
+import { HTTPException } from 'hono/http-exception'
 import { secureHeaders } from 'hono/secure-headers'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { ERRORS, HubError } from '../../protocol/index.ts'
 import type { Logger } from '../core/ports.ts'
+import { boundBodyTime } from './body-time.ts'
 import { isOriginAllowed } from './origin.ts'
 
 /** What a route can read of its request beside HTTP: the sender's address, as limits and logs count it. */
@@ -25,25 +27,30 @@ export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Bu
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void
 
 const MAX_BODY_BYTES = 65_536
+/** What pages of allowed origins may read of an answer, beside what any page may. */
+const EXPOSED = ['accept-ranges', 'content-disposition', 'content-range', 'etag', 'repr-digest', 'retry-after']
 const REFUSED_WITHIN_MS = 5_000
 /** Sockets of requests on which nothing moves for so long are cut. No answer is waited for longer, and event streams say something more often. */
 const STALLED_MS = 60_000
 
-/** The hub's HTTP application, on which routes are mounted: errors in one form, bounded bodies, safe headers. */
+/**
+ * The hub's HTTP application, on which routes are mounted: errors in one form, bounded bodies, safe headers.
+ * @param ownBodies paths, and beginnings of paths, whose routes read bodies themselves, and MUST bound them
+ */
 export function createHttpApp(
   logger: Logger,
   addressOf: (request: IncomingMessage) => string,
-  allowedOrigins: readonly string[]
+  allowedOrigins: readonly string[],
+  ownBodies: readonly string[] = []
 ): HttpApp {
   const app: HttpApp = new Hono<HttpEnv>()
   app.use(secureHeaders())
-  if (allowedOrigins.length > 0) app.use(cors({ origin: [...allowedOrigins], maxAge: 86_400 }))
-  app.use(
-    bodyLimit({
-      maxSize: MAX_BODY_BYTES,
-      onError: () => problem(new HubError('too-large', `the body is over ${MAX_BODY_BYTES} bytes`))
-    })
-  )
+  if (allowedOrigins.length > 0) app.use(cors({ origin: [...allowedOrigins], maxAge: 86_400, exposeHeaders: EXPOSED }))
+  const limit = bodyLimit({
+    maxSize: MAX_BODY_BYTES,
+    onError: () => problem(new HubError('too-large', `the body is over ${MAX_BODY_BYTES} bytes`))
+  })
+  app.use((context, next) => (ownBodies.some(path => context.req.path.startsWith(path)) ? next() : limit(context, next)))
   // A page can post a form anywhere, without asking: what CORS keeps from it is the answer, not the deed.
   app.use(async ({ env, req }, next) => {
     if (req.method !== 'GET' && req.method !== 'HEAD' && !isOriginAllowed(env.incoming, allowedOrigins))
@@ -57,23 +64,46 @@ export function createHttpApp(
   app.notFound(() => problem(new HubError('not-found')))
   app.onError(error => {
     if (error instanceof HubError) return problem(error)
+    if (error instanceof HTTPException) return problem(new HubError('bad-request', error.message))
     logger.error({ err: error }, 'a request failed')
     return problem(new HubError('internal'))
   })
   return app
 }
 
-/** The token of a request: in the `authorization` header, or as `?token=` for what cannot send one, such as an `EventSource` or a WebSocket of a browser. */
-export function tokenOf({ url = '', headers }: IncomingMessage): string {
-  const bearer = /^Bearer (\S+)$/i.exec(headers.authorization ?? '')?.[1]
-  return bearer ?? new URLSearchParams(url.split('?', 2)[1]).get('token') ?? ''
+/** The token in the `authorization` header of a request; empty when there is none. */
+export const bearerTokenOf = ({ headers }: IncomingMessage): string =>
+  /^Bearer (\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? ''
+
+/** The token of a request: in its header, or as `?token=` for what cannot send one, such as an `EventSource` or a WebSocket of a browser. */
+export const tokenOf = (request: IncomingMessage): string =>
+  bearerTokenOf(request) || (new URLSearchParams((request.url ?? '').split('?', 2)[1]).get('token') ?? '')
+
+/**
+ * The body of a request, piece by piece and as fast as it is read, for a route that bounds it itself. Nothing else may have read from it. Who stops early leaves
+ * the rest to whoever answers.
+ *
+ * @throws HubError `bad-request` when the request breaks off
+ */
+export async function* bodyOf(request: IncomingMessage): AsyncGenerator<Uint8Array> {
+  try {
+    yield* request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>
+  } catch {
+    throw new HubError('bad-request', 'the body broke off')
+  }
 }
 
-/** An error as HTTP answers it. @see RFC 9457 */
-export function problem({ code, message, field, retryAfterMs }: HubError): Response {
+/**
+ * An error as HTTP answers it. @see RFC 9457
+ * @param status that of the table, unless an API has one of its own
+ */
+export function problem(
+  { code, message, field, retryAfterMs }: HubError,
+  status = ERRORS[code].http as ContentfulStatusCode
+): Response {
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
   if (retryAfterMs !== undefined) headers['retry-after'] = String(Math.ceil(retryAfterMs / 1_000))
-  const status = ERRORS[code].http as ContentfulStatusCode
+  if (status === 401) headers['www-authenticate'] = 'Bearer'
   const body = {
     type: 'about:blank',
     title: ERRORS[code].text,
@@ -107,13 +137,15 @@ export function createHttpServer(
   const server = createServer(
     {
       headersTimeout: 10_000,
-      requestTimeout: 30_000,
+      // Bodies are held to their time one by one.
+      requestTimeout: 0,
       connectionsCheckingInterval: 2_000,
       keepAliveTimeout: 5_000,
       maxHeaderSize: 8_192,
       noDelay: true
     },
     (request: IncomingMessage, response: ServerResponse) => {
+      boundBodyTime(request, response)
       const handler = atPath(requests, request)
       if (handler === undefined) void listener(request, response)
       else handler(request, response)

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
 import * as fc from 'fast-check'
-import { foldBook, foldPosition, type Book, type Folded, type Position } from '../../client/fold.ts'
+import { foldBook, foldDevice, foldPosition, type Book, type Folded, type Position } from '../../client/fold.ts'
 import type { ChangeBody, ChangeKind } from '../../protocol/index.ts'
 import { fold } from '../../server/core/fold.ts'
 import { Views } from '../../server/core/views.ts'
@@ -55,6 +55,26 @@ test('a client folds books and positions as the hub does', () => {
     }),
     { seed: 7 }
   )
+})
+
+test('a device is disabled until it is put without that, and revoked for good', () => {
+  const folded = (kind: ChangeKind, body: ChangeBody<ChangeKind>): Folded => ({
+    cursor: 1,
+    timeMs: 1,
+    device: 'd',
+    client: '',
+    atMs: 1,
+    kind,
+    key: 'd',
+    body
+  })
+  const about = { name: 'n', app: 'a', readOnly: false }
+  const disabled = foldDevice(undefined, folded('device.put', { ...about, disabled: true }))
+  assert.equal(disabled, { id: 'd', ...about, disabled: true, revoked: false })
+  const enabled = foldDevice(disabled, folded('device.put', about))
+  assert.equal(enabled, { id: 'd', ...about, disabled: false, revoked: false })
+  const revoked = foldDevice(enabled, folded('device.revoke', {}))
+  assert.equal(foldDevice(revoked, folded('device.put', about)), { id: 'd', ...about, disabled: false, revoked: true })
 })
 
 test.run()

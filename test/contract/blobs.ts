@@ -131,5 +131,50 @@ export function blobContract(name: string, open: () => Promise<OpenedBlobs>): Su
     assert.is(await textOf(await blobs.read(name)), 'x')
   })
 
+  test('a partial takes its pieces in any order, holds zeros where nothing came, and becomes a blob', async context => {
+    const blobs = await start(context)
+    await blobs.partials.create('p1', 10)
+    const partial = (await blobs.partials.open('p1'))!
+    await partial.write([Buffer.from('78'), Buffer.from('9')], 7)
+    await partial.write([Buffer.from('012')], 0)
+    assert.is(await textOf(partial.read(0, 10)), '012\0\0\0\x00789')
+    await partial.write([Buffer.from('34'), Buffer.alloc(0), Buffer.from('56')], 3)
+    assert.is(await textOf(partial.read(2, 8)), '234567')
+    await partial.flush()
+    await partial.close()
+    const name = sha256('0123456789')
+    assert.is(await blobs.stat(name), undefined)
+    assert.is(await blobs.partials.adopt('p1', name), true)
+    assert.equal([await textOf(await blobs.read(name)), await blobs.partials.list()], ['0123456789', []])
+    assert.is(await blobs.partials.adopt('p1', name), false)
+  })
+
+  test('a partial becomes a blob that is there already, and one of no bytes the empty blob', async context => {
+    const blobs = await start(context)
+    const { sha256: name } = await blobs.put(chunks('x'))
+    await blobs.partials.create('p1', 1)
+    const partial = (await blobs.partials.open('p1'))!
+    await partial.write([Buffer.from('x')], 0)
+    await partial.close()
+    assert.is(await blobs.partials.adopt('p1', name), true)
+    await blobs.partials.create('p2', 0)
+    assert.is(await blobs.partials.adopt('p2', sha256('')), true)
+    assert.equal([await textOf(await blobs.read(name)), await textOf(await blobs.read(sha256('')))], ['x', ''])
+  })
+
+  test('a removed partial is gone, and who has it open writes on to no effect', async context => {
+    const blobs = await start(context)
+    await blobs.partials.create('p1', 4)
+    await blobs.partials.create('p2', 4)
+    const partial = (await blobs.partials.open('p1'))!
+    assert.equal([await blobs.partials.remove('p1'), await blobs.partials.remove('p1')], [true, false])
+    await partial.write([Buffer.from('late')], 0)
+    await partial.flush()
+    await partial.close()
+    assert.equal([await blobs.partials.open('p1'), await blobs.partials.list()], [undefined, ['p2']])
+    assert.is(await blobs.partials.adopt('p1', sha256('late')), false)
+    assert.is(await blobs.stat(sha256('late')), undefined)
+  })
+
   return test
 }

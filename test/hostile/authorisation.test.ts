@@ -16,9 +16,10 @@ import {
   type ViewName
 } from '../../protocol/index.ts'
 import { issueToken, parseToken } from '../../server/auth/tokens.ts'
-import { revokeDevice } from '../../server/auth/devices.ts'
+import { revokeDevice, updateDevice } from '../../server/auth/devices.ts'
 import { callControl, CONTROL_SOCKET } from '../../server/control.ts'
 import type { Account } from '../../server/core/account.ts'
+import { holdContent } from '../../server/core/files/contents.ts'
 import { Origin } from '../../server/core/origin.ts'
 import { ACTORS, LEAST_ACTOR, permits, type Actor, type Verb } from '../../server/core/policy.ts'
 import { isOperationName, OPERATIONS } from '../../server/operations.ts'
@@ -31,6 +32,12 @@ const test = suite('hostile/authorisation')
 const OBJECTS = ['own', "another's", 'nonexistent'] as const
 type Thing = (typeof OBJECTS)[number]
 
+/** Contents that both accounts hold. */
+const HELD = { sha256: 'a'.repeat(64), sizeBytes: 1 }
+const OTHER = { sha256: 'b'.repeat(64), sizeBytes: 1 }
+/** The conflict over each thing. Conflicts of the two accounts have different ids. */
+const CONFLICTS = new Map<string, string>()
+const NO_CONFLICT = '9007199254740991'
 /** Where the place in each thing was set. */
 const PLACES = new Map<string, number>()
 /** Each kind of action, so that it is accepted on a thing that is there. */
@@ -45,6 +52,11 @@ const BODIES: { readonly [K in ActionKind]: (id: string) => Plain } = {
   'book.put': () => ({ subtitle: 'S' }),
   'book.remove': () => ({}),
   'book.restore': () => ({}),
+  'file.put': () => ({ ...HELD }),
+  'file.remove': () => ({ base: HELD.sha256 }),
+  'file.move': id => ({ to: `${id} moved`, base: HELD.sha256 }),
+  'file.restore': () => ({}),
+  'conflict.resolve': () => ({ keep: 'client' }),
   'setting.put': () => ({ value: 1 })
 }
 /** Those that make nothing: on a thing that is not there they are refused. */
@@ -54,6 +66,10 @@ const NEED_A_THING = new Set<Verb>([
   'position.restore',
   'book.remove',
   'book.restore',
+  'file.remove',
+  'file.move',
+  'file.restore',
+  'conflict.resolve',
   'book'
 ])
 
@@ -74,6 +90,8 @@ interface Scene {
   readonly hub: TestServingHub
   readonly accounts: { readonly ada: Account; readonly ben: Account }
   readonly tried: readonly Tried[]
+  /** Those whose token is of a sign-in. */
+  readonly byAccessToken: readonly Tried[]
 }
 
 const other = (owner: Tried['owner']): Tried['owner'] => (owner === 'ada' ? 'ben' : 'ada')
@@ -83,13 +101,22 @@ async function scene(context: TestContext): Promise<Scene> {
   const hub = await servingHub(context)
   const account = async (name: string): Promise<Account> => hub.hub.ensureAccount((await hub.directory.add(name, `${name}'s`)).id)
   const accounts = { ada: await account('ada'), ben: await account('ben') }
-  const [writer, reader, revoked, bens] = [
+  const [writer, reader, revoked, disabled, signedIn, signedOut, bens] = [
     await register(accounts.ada, 'writer'),
     await register(accounts.ada, 'reader', true),
     await register(accounts.ada, 'revoked'),
+    await register(accounts.ada, 'disabled'),
+    await register(accounts.ada, 'signed in'),
+    await register(accounts.ada, 'signed out'),
     await register(accounts.ben, 'writer')
   ]
+  const accessTokens = [
+    await hub.signIns.begin(accounts.ada, signedIn.device),
+    await hub.signIns.begin(accounts.ada, signedOut.device)
+  ].map(({ accessToken }) => accessToken)
+  await hub.signIns.end(accounts.ada, signedOut.device)
   await revokeDevice(accounts.ada, revoked.device)
+  await updateDevice(accounts.ada, disabled.device, { disabled: true }, writer.device)
   const forged = (accountId: string, device: string): string => issueToken(accountId, device, count => randomBytes(count)).token
   const { secret } = parseToken(writer.token)!
   const stranger = { actor: 'stranger', told: 'unauthenticated', owner: 'ada' } as const
@@ -109,16 +136,23 @@ async function scene(context: TestContext): Promise<Scene> {
         token: issueToken(accounts.ben.id, bens.device, () => secret).token
       },
       { ...stranger, name: 'revoked', token: revoked.token, told: 'device-revoked' },
+      { ...stranger, name: 'disabled', token: disabled.token, told: 'device-disabled' },
       { name: 'a device that may only read', actor: 'reader', token: reader.token, owner: 'ada' },
       { name: 'a device', actor: 'writer', token: writer.token, owner: 'ada' },
       { name: 'a device of the other account', actor: 'writer', token: bens.token, owner: 'ben' }
+    ],
+    byAccessToken: [
+      { ...stranger, name: 'with an access token of a sign-in that ended', token: accessTokens[1] },
+      { name: 'a device by its access token', actor: 'writer', token: accessTokens[0], owner: 'ada' }
     ]
   }
 }
 
 /** What an account's devices can come to know: its records, and how many changes there were, of documents too. */
 function stateOf({ head, views }: Account): string {
-  const tables = (['books', 'positions', 'settings', 'devices'] as const).map(table => views.range(table, [], '', 10_000))
+  const tables = (['books', 'positions', 'settings', 'devices', 'files', 'conflicts', 'contents'] as const).map(table =>
+    views.range(table, [], '', 10_000)
+  )
   return createHash('sha256')
     .update(JSON.stringify([head, tables]))
     .digest('hex')
@@ -130,6 +164,9 @@ const normal = (frames: readonly HubFrame[], id: string): string =>
     .replaceAll(id, 'ID')
     .replace(/"(cursor|head|lastNumber|timeMs|changedAtUs|updatedAtMs|createdAtMs)":\d+/g, '"$1":0')
     .replace(/"accepted":\[\[1,\d+\]\]/, '"accepted":[[1,0]]')
+
+/** What the frame for a verb names, to mean the thing. */
+const keyOf = (verb: Verb, id: string): string => (verb === 'conflict.resolve' ? (CONFLICTS.get(id) ?? NO_CONFLICT) : id)
 
 function isAnswer(verb: Verb): (frame: HubFrame) => boolean {
   const kinds = verb === 'follow' ? ['pong'] : verb in ACTIONS ? ['acked'] : ['view', 'failed']
@@ -149,7 +186,7 @@ async function askByWire(
     verb === 'follow'
       ? encodeFrame('ping', { nonce: 1 })
       : verb in ACTIONS
-        ? encodeFrame('push', { confirmed: 0, actions: [[1, 0, verb, id, BODIES[verb as ActionKind](id)]] })
+        ? encodeFrame('push', { confirmed: 0, actions: [[1, 0, verb, keyOf(verb, id), BODIES[verb as ActionKind](id)]] })
         : encodeFrame('read', { id: 1, view: verb as ViewName, key: id, after: '', item: 'mark' })
   const hello =
     token === undefined ? [] : [helloFrame(token, { client: `c${cell}`, ...(verb === 'follow' && { epoch, cursor: 1 }) })]
@@ -167,9 +204,11 @@ test('whoever comes by the wire, to whatever thing, gets what the policy says, a
     'what can be asked for has no row in the policy'
   )
   const { hub, accounts, tried } = await scene(context)
-  const thing = (cell: number, owner: string): string => `${owner}-${String(cell).padStart(4, '0')}`
-  const cellsEach = tried.length * WIRE_VERBS.length
   const owners = ['ada', 'ben'] as const
+  const thing = (cell: number, owner: string): string => `${owner}-${String(cell).padStart(4, '0')}`
+  for (const owner of owners)
+    for (const { sha256, sizeBytes } of [HELD, OTHER]) await holdContent(accounts[owner], 'maker', sha256, sizeBytes)
+  const cellsEach = tried.length * WIRE_VERBS.length
   for (const owner of owners)
     for (let cell = 0; cell < cellsEach; cell++) {
       const id = thing(cell, owner)
@@ -178,6 +217,8 @@ test('whoever comes by the wire, to whatever thing, gets what the policy says, a
       void account.perform(by, 'book.put', id, { title: `secret of ${owner}` })
       void account.perform(by, 'annotation.put', id, { id: 'mark', note: `secret of ${owner}` })
       void account.perform(by, 'position.set', id, { chapter: `secret of ${owner}` }).then(cursor => PLACES.set(id, cursor))
+      void account.perform(by, 'file.put', id, HELD)
+      void account.perform(by, 'file.put', id, OTHER).then(cursor => CONFLICTS.set(id, String(cursor)))
       await account.perform(by, 'setting.put', id, { value: `secret of ${owner}` })
     }
   let cell = 0
@@ -216,7 +257,7 @@ test('whoever comes by the wire, to whatever thing, gets what the policy says, a
         assert.is(accounts[who.owner].head - heads[owners.indexOf(who.owner)]!, mayWrite ? 1 : 0, where)
         assert.not.match(text, `secret of ${other(who.owner)}`, where)
         if (who.actor === 'stranger') assert.not.match(text, 'secret', where)
-        if (object !== 'own') foreign.set(object, normal(frames, id))
+        if (object !== 'own') foreign.set(object, normal(frames, keyOf(verb, id)))
       }
       assert.is(
         foreign.get("another's"),
@@ -242,15 +283,18 @@ const ROUTES: Readonly<Record<string, Verb>> = {
   'get /readyz': 'sign-in',
   'get /api/v1/changes': 'follow',
   'post /api/v1/pair': 'sign-in',
-  'post /api/v1/sign-in': 'sign-in'
+  'post /api/v1/sign-in': 'sign-in',
+  'get /api/syncapp/syncapi.asmx': 'sign-in',
+  'all /api/syncapp/syncapi.asmx': 'sign-in',
+  'all /api/syncapp/syncapi.asmx/*': 'sign-in',
+  'post /api/syncapp/syncapi.asmx': 'files'
 }
 
-const routesFolder = fileURLToPath(new URL('../../server/routes', import.meta.url))
-const routesOfSource = readdirSync(routesFolder)
-  .filter(name => name.endsWith('.ts'))
-  .flatMap(name => [
-    ...readFileSync(join(routesFolder, name), 'utf8').matchAll(/app\.(get|post|put|patch|delete|all)\('([^']+)'/g)
-  ])
+const routesOfSource = ['routes', 'dialects/changelist']
+  .map(folder => fileURLToPath(new URL(`../../server/${folder}`, import.meta.url)))
+  .flatMap(folder => readdirSync(folder).map(name => join(folder, name)))
+  .filter(file => file.endsWith('.ts'))
+  .flatMap(file => [...readFileSync(file, 'utf8').matchAll(/app\.(get|post|put|patch|delete|all)\('([^']+)'/g)])
   .map(([, method, path]) => `${method} ${path}`)
 
 interface Heard {
@@ -259,11 +303,12 @@ interface Heard {
 }
 
 async function http(url: string, method: string, path: string, token: string | undefined, body?: object): Promise<Heard> {
+  const isBytes = body instanceof Uint8Array
   const headers = {
-    'content-type': 'application/json',
+    'content-type': isBytes ? 'application/octet-stream' : 'application/json',
     ...(token !== undefined && token !== '' && { authorization: `Bearer ${token}`, cookie: `token=${token}` })
   }
-  const response = await fetch(url + path, { method, headers, ...(body && { body: JSON.stringify(body) }) })
+  const response = await fetch(url + path, { method, headers, ...(body && { body: isBytes ? body : JSON.stringify(body) }) })
   return { status: response.status, text: await response.text() }
 }
 
@@ -313,6 +358,179 @@ test('over HTTP a token opens the log of its own account: there are ways in, and
   }
   assert.equal([accounts.ada, accounts.ben].map(stateOf), before)
   process.stdout.write(`FIGURE: ${count} cells over HTTP, each as the policy says\n`)
+})
+
+const BYTES = Buffer.from('x')
+const CONTENT = { sha256: createHash('sha256').update(BYTES).digest('hex'), size_bytes: BYTES.length }
+
+/** What is asked for by an operation of the native REST. */
+interface RestThing {
+  readonly id: string
+  /** Of the account's log. */
+  readonly cursor: string
+}
+
+type RestThingKind = 'device' | 'upload' | 'sent' | 'file' | 'conflict'
+
+interface RestRow {
+  readonly verb: Verb
+  /** What it is about; a device when left out. */
+  readonly of?: RestThingKind
+  /** It changes the account. */
+  readonly writes?: true
+  readonly query?: (thing: RestThing) => string
+  readonly body?: (thing: RestThing) => object
+  /** How it answers when the thing is another's, or none; left out where it is about no thing. */
+  readonly missing?: number
+}
+
+/** Every operation of the native REST that wants a token. */
+const REST: Readonly<Record<string, RestRow>> = {
+  'get /api/v1/sync/devices': { verb: 'devices' },
+  'post /api/v1/sync/devices': { verb: 'manage-devices', writes: true, body: () => ({ name: 'new' }) },
+  'get /api/v1/sync/devices/{id}': { verb: 'devices', missing: 404 },
+  'put /api/v1/sync/devices/{id}': { verb: 'manage-devices', writes: true, body: () => ({ name: 'renamed' }), missing: 404 },
+  'delete /api/v1/sync/devices/{id}': { verb: 'manage-devices', writes: true, missing: 404 },
+  'post /api/v1/sync/devices/{id}/token': { verb: 'manage-devices', writes: true, missing: 404 },
+  'get /api/v1/sync/changes': { verb: 'follow', query: ({ cursor }) => `?cursor=${cursor}`, missing: 200 },
+  'post /api/v1/sync/ack': { verb: 'follow', body: ({ cursor }) => ({ cursor }), missing: 400 },
+  'post /api/v1/sync/report': {
+    verb: 'file.put',
+    of: 'file',
+    writes: true,
+    body: ({ id }) => ({ entries: [{ change: 'deleted', path: id, base_sha256: CONTENT.sha256 }] }),
+    missing: 200
+  },
+  'get /api/v1/sync/conflicts': { verb: 'conflicts' },
+  'post /api/v1/sync/conflicts/{id}/resolve': {
+    verb: 'conflict.resolve',
+    of: 'conflict',
+    writes: true,
+    body: () => ({ keep: 'server' }),
+    missing: 404
+  },
+  'post /api/v1/sync/upload': { verb: 'file.put', body: () => ({ path: 'new', ...CONTENT }) },
+  'get /api/v1/sync/upload/{id}': { verb: 'file.put', of: 'upload', missing: 404 },
+  'delete /api/v1/sync/upload/{id}': { verb: 'file.put', of: 'upload', missing: 404 },
+  'put /api/v1/sync/upload/{id}/chunks/{index}': { verb: 'file.put', of: 'upload', body: () => BYTES, missing: 404 },
+  'post /api/v1/sync/upload/{id}/complete': { verb: 'file.put', of: 'sent', writes: true, missing: 404 },
+  'get /api/v1/sync/download/{path}': { verb: 'files', of: 'file', missing: 404 },
+  // Last, because they end what others come with.
+  'post /api/v1/auth/logout': { verb: 'follow' },
+  'post /api/v1/auth/revoke-all': { verb: 'manage-devices' }
+}
+
+let things = 0
+
+/** Makes a thing of an account, by a device of it. */
+async function makeThing(url: string, token: string, kind: RestThingKind, name: string): Promise<string> {
+  const path = `thing ${String(++things).padStart(6, '0')} ${name}`
+  const ask = async (method: string, at: string, body?: object): Promise<{ id: string; result?: { conflict_id?: string } }> => {
+    const { status, text } = await http(url, method, `/api/v1/sync/${at}`, token, body)
+    assert.is(status, 200, text)
+    return JSON.parse(text) as { id: string; result?: { conflict_id?: string } }
+  }
+  const put = async (content: object, bytes: Buffer): Promise<string | undefined> => {
+    const { id } = await ask('POST', 'upload', { path, ...content })
+    await ask('PUT', `upload/${id}/chunks/0`, bytes)
+    return (await ask('POST', `upload/${id}/complete`)).result?.conflict_id
+  }
+  if (kind === 'device') return (await ask('POST', 'devices', { name })).id
+  if (kind === 'upload' || kind === 'sent') {
+    const { id } = await ask('POST', 'upload', { path, ...CONTENT })
+    if (kind === 'sent') await ask('PUT', `upload/${id}/chunks/0`, BYTES)
+    return id
+  }
+  await put(CONTENT, BYTES)
+  if (kind === 'file') return path
+  const other = Buffer.from('another')
+  return (await put({ sha256: createHash('sha256').update(other).digest('hex'), size_bytes: other.length }, other))!
+}
+
+const WAYS_IN = ['post /api/v1/auth/login', 'post /api/v1/auth/refresh']
+
+test('whoever asks the native REST, for whatever thing, gets what the policy says, and nothing else changes', async context => {
+  const { hub, accounts, tried, byAccessToken } = await scene(context)
+  const { paths } = JSON.parse((await http(hub.url, 'GET', '/api/v1/openapi.json', undefined)).text) as { paths: object }
+  const operations = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods as object).map(method => `${method} ${path}`)
+  )
+  assert.equal(operations.sort(), [...Object.keys(REST), ...WAYS_IN].sort(), 'an operation has no row here')
+  const owners = ['ada', 'ben'] as const
+  const tokens = { ada: (await register(accounts.ada, 'maker')).token, ben: (await register(accounts.ben, 'maker')).token }
+  const thingOf = async (owner: Tried['owner'] | 'nobody', kind: RestThingKind): Promise<RestThing> => {
+    if (owner === 'nobody') return { id: '9'.repeat(12), cursor: `${'e'.repeat(12)}:1` }
+    return {
+      id: await makeThing(hub.url, tokens[owner], kind, `secret of ${owner}`),
+      cursor: `${accounts[owner].epoch}:1`
+    }
+  }
+  let count = 0
+  for (const [operation, row] of Object.entries(REST))
+    for (const who of [...tried, ...byAccessToken]) {
+      const foreign: string[] = []
+      for (const object of row.missing === undefined ? (['own'] as const) : OBJECTS) {
+        const owner = object === 'own' ? who.owner : object === "another's" ? other(who.owner) : 'nobody'
+        const thing = await thingOf(owner, row.of ?? 'device')
+        const before = owners.map(owner => stateOf(accounts[owner]))
+        const [method, path] = operation.split(' ') as [string, string]
+        const where = `${who.name}, ${operation}, ${object}`
+        // An own sign-in that ends here is begun again.
+        const ends = path.startsWith('/api/v1/auth/')
+        const token = ends && who.name.includes('its access') ? await again(hub, accounts.ada, who.token!) : who.token
+        const at =
+          path.replace(/\{(id|path)\}/, encodeURIComponent(thing.id)).replace('{index}', '0') + (row.query?.(thing) ?? '')
+        const { status, text } = await http(hub.url, method.toUpperCase(), at, token, row.body?.(thing))
+        count += 1
+        const may = permits(who.actor, row.verb)
+        const code = status < 300 ? undefined : (JSON.parse(text) as { code: string }).code
+        if (who.actor === 'stranger') {
+          const expected = who.token === undefined ? 'unauthenticated' : who.told!
+          assert.equal([status, code], [ERRORS[expected].http, expected], where)
+        } else if (!may) assert.equal([status, code], [403, 'forbidden'], where)
+        else assert.is(status, object === 'own' ? (status === 204 ? 204 : 200) : row.missing, where)
+        const isChanged = owners.map((owner, index) => stateOf(accounts[owner]) !== before[index])
+        assert.is(isChanged[owners.indexOf(other(who.owner))], false, `${where}: the other account changed`)
+        assert.is(isChanged[owners.indexOf(who.owner)], may && object === 'own' && row.writes === true, where)
+        // What it named itself tells it nothing.
+        const told = text.replaceAll(thing.id, 'ID')
+        assert.not.match(told, `secret of ${other(who.owner)}`, where)
+        if (who.actor === 'stranger') assert.not.match(told, 'secret', where)
+        if (object !== 'own') foreign.push(`${status} ${told}`)
+      }
+      assert.is(foreign[0], foreign[1], `${who.name}, ${operation}: what is another's is told from what is not there`)
+    }
+  process.stdout.write(`FIGURE: ${count} cells of the native REST, each as the policy says\n`)
+})
+
+/** A new access token of the device that an access token is of. */
+async function again(hub: TestServingHub, account: Account, accessToken: string): Promise<string> {
+  const { dev } = JSON.parse(Buffer.from(accessToken.split('.')[1]!, 'base64url').toString()) as { dev: string }
+  return (await hub.signIns.begin(account, dev)).accessToken
+}
+
+test('by SOAP a token lists the files of its own account, and changes nothing', async context => {
+  const { hub, accounts, tried } = await scene(context)
+  for (const owner of ['ada', 'ben'] as const) {
+    await holdContent(accounts[owner], 'maker', HELD.sha256, HELD.sizeBytes)
+    await accounts[owner].perform(new Origin('maker', ''), 'file.put', `secret of ${owner}`, HELD)
+  }
+  const before = [accounts.ada, accounts.ben].map(stateOf)
+  for (const { actor, owner, token = '', name } of tried) {
+    const call = `<ChangeList xmlns="http://api.filesanywhere.com/"><Token>${token}</Token></ChangeList>`
+    const body = `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>${call}</s:Body></s:Envelope>`
+    const response = await fetch(`${hub.url}/api/syncapp/syncapi.asmx`, {
+      method: 'POST',
+      headers: { 'content-type': 'text/xml' },
+      body
+    })
+    const text = await response.text()
+    assert.is(response.status, permits(actor, 'files') ? 200 : 500, name)
+    if (permits(actor, 'files')) assert.match(text, `secret of ${owner}`, name)
+    else assert.not.match(text, 'secret', name)
+    assert.not.match(text, `secret of ${other(owner)}`, name)
+  }
+  assert.equal([accounts.ada, accounts.ben].map(stateOf), before)
 })
 
 test('a way in leads to the account of the code or the password, whoever comes; a wrong one looks like one that never was', async context => {

@@ -87,7 +87,7 @@ test('case 23: a path that is no EPUB of the operator is refused, and a name of 
   }
   assert.is((await wire.list('books')).length, names.length)
   const kept = filesOf(hub).filter(name => name.startsWith('files/'))
-  for (const name of kept) assert.match(name, /^files\/(tmp|[0-9a-f]{2}(\/[0-9a-f]{2}(\/[0-9a-f]{64})?)?)$/)
+  for (const name of kept) assert.match(name, /^files\/(tmp|uploads|[0-9a-f]{2}(\/[0-9a-f]{2}(\/[0-9a-f]{64})?)?)$/)
 })
 
 test('case 23: keys that look like paths are keys, and nothing else in the data folder moves', async context => {

@@ -94,7 +94,10 @@ test('commands say what they did, and the folder is closed to others', async con
   assert.match(reading, /^code=\w{4}-\w{4} {2}goodUntil=\S+Z {2}goodFor=once {2}allows=reading only\n$/)
   const body = JSON.stringify({ code: reading.slice(5, 14), name: 'display', app: 'test' })
   await fetch(`${hub.url}/api/v1/pair`, { method: 'POST', body })
-  assert.match(await run(['device', 'list', 'reader']), /name=display {2}app=test {2}readOnly=true {2}revoked=false/)
+  assert.match(
+    await run(['device', 'list', 'reader']),
+    /name=display {2}app=test {2}readOnly=true {2}disabled=false {2}revoked=false/
+  )
   const { device } = await hub.pair('reader', 'phone')
   const stats = await run(['stats'])
   assert.match(stats, /^accounts=1 {2}devices=2 {2}changes=2 {2}sessions=0 {2}takesChanges=true\n/)

@@ -94,9 +94,12 @@ export class History {
     return print
   }
 
-  /** What an action asks for, as its change says it: of an annotation, only which document it is in. */
-  readonly contentOf = (kind: string, key: string, body: Plain): string =>
-    kind.startsWith('annotation.') ? `annotation ${key}` : Buffer.from(encodeValue([kind, key, body])).toString('latin1')
+  /** What an action asks for, as its change says it: of an annotation, only which document it is in; of a file, what both of them say. */
+  readonly contentOf = (kind: string, key: string, body: Plain): string => {
+    if (kind.startsWith('annotation.')) return `annotation ${key}`
+    const asked = askedOfFile(kind, key, body) ?? [kind, key, body]
+    return Buffer.from(encodeValue(asked)).toString('latin1')
+  }
 
   /** The same for the same history. */
   get hash(): string {
@@ -131,4 +134,14 @@ export class History {
     this.#low = Math.imul(this.#low ^ value, 0x01000193)
     this.#high = Math.imul(this.#high ^ value, 0x85ebca6b) ^ (this.#low >>> 15)
   }
+}
+
+/** An action of files, or what became of one, as the action. */
+function askedOfFile(kind: string, key: string, body: Plain): Plain | undefined {
+  const fields = body as { base?: string; client?: { [name: string]: Plain } | null; to?: string; sha256?: string; keep?: string }
+  if (kind === 'file.conflict' && fields.client === null) return ['file.remove', key, { base: fields.base! }]
+  if (kind === 'file.conflict')
+    return ['file.put', key, { ...fields.client, ...(fields.base !== undefined && { base: fields.base }) }]
+  if (kind === 'file.move') return ['file.move', key, { to: fields.to!, base: fields.base ?? fields.sha256! }]
+  return kind === 'conflict.resolve' ? [kind, key, { keep: fields.keep! }] : undefined
 }

@@ -43,7 +43,10 @@ export interface Inspection {
 const CATCH_UP_MS = 2_000
 
 type Entries = [id: string, fields: Record<string, Plain>][]
-type Read = (view: 'books' | 'settings' | 'devices' | 'positions' | 'annotations', key: string) => Promise<Entries>
+type Read = (
+  view: 'books' | 'settings' | 'devices' | 'positions' | 'annotations' | 'files' | 'conflicts',
+  key: string
+) => Promise<Entries>
 
 /** Looks at a world at rest, from every side. */
 export async function inspect(world: World): Promise<Inspection> {
@@ -76,13 +79,22 @@ async function viewed(read: Read, books: readonly string[]): Promise<Shown> {
       positions.push([`${book} ${device}`, { progression, chapter, atMs: atMs!, cursor: cursor! }])
     for (const [id, fields] of await read('annotations', book)) annotations.push([`${book} ${id}`, fields])
   }
+  const files = (await read('files', ''))
+    .filter(([, { movedTo }]) => movedTo === undefined)
+    .map(([path, { sha256, removed }]): [string, Plain] => [path, { sha256: sha256!, removed: removed! }])
+  const conflicts = (await read('conflicts', '')).map(([id, { path, client }]): [string, Plain] => [
+    id,
+    { path: path!, client: (client as { sha256: string } | null)?.sha256 ?? null }
+  ])
   const settings = (await read('settings', '')).map(([name, { value }]): [string, Plain] => [name, value!])
   return {
     books: sorted(timeless(await read('books', ''))),
     settings: sorted(settings.filter(([, value]) => value !== null)),
     devices: sorted(timeless(await read('devices', ''))),
     positions: sorted(positions),
-    annotations: sorted(annotations)
+    annotations: sorted(annotations),
+    files: sorted(files),
+    conflicts: sorted(conflicts)
   }
 }
 

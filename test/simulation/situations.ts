@@ -5,6 +5,10 @@ const refuses =
   (code: ErrorCode) =>
   (happening: Happening): boolean =>
     happening.is === 'sent' && happening.frame?.kind === 'acked' && happening.frame.refused.some(([, given]) => given === code)
+const makes =
+  (kind: string) =>
+  (happening: Happening): boolean =>
+    happening.is === 'flushed' && happening.changes.some(([, change]) => change[6] === kind)
 const leaves =
   (code: ErrorCode) =>
   (happening: Happening): boolean =>
@@ -22,6 +26,9 @@ export const SITUATIONS: Readonly<Record<string, (happening: Happening) => boole
   'a malformed update is refused': refuses('bad-update'),
   "an update under another device's Yjs client id is refused": refuses('foreign-client'),
   'an update that builds on what the hub lacks is refused': refuses('update-gap'),
+  'a file is not put over one that its device had not seen': makes('file.conflict'),
+  'a conflict of files is resolved': makes('conflict.resolve'),
+  'a file has another path': makes('file.move'),
   'a slow reader is sent away': leaves('slow'),
   'a session takes the place of another': leaves('replaced'),
   'a device is cut off': leaves('device-revoked'),

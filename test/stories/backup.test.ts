@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,6 +7,8 @@ import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 import { connectNode } from '../../client/node.ts'
 import { checkFolder } from '../../server/check.ts'
+import { CHUNK_BYTES } from '../util/contents.ts'
+import { FilesClient } from '../util/files-client.ts'
 import { temporaryFolder } from '../util/folder.ts'
 import { HubProcess } from '../util/hub-process.ts'
 import { lectern } from '../util/lectern.ts'
@@ -160,6 +163,25 @@ test('a damaged backup is named and not restored; a damaged store is not backed 
   assert.is(second.code, 65)
   assert.match(second.out, /^DAMAGED: /m)
   assert.not(existsSync(join(again, 'backup.json')))
+})
+
+test('a backup has the files that are there and leaves out what still arrives: a hub on the restored folder does not know of it', async context => {
+  const hub = await start(context)
+  const client = new FilesClient(`${hub.url}/api/v1/sync`, (await hub.pair('reader', 'phone')).token)
+  const file = randomBytes(CHUNK_BYTES + 1)
+  await client.upload('a', file)
+  const { id } = (await client.begin('b', file)).json
+  await client.chunk(id, 0, file.subarray(0, CHUNK_BYTES))
+  const folder = temporaryFolder(context)
+  const ran = await lectern(['backup', join(folder, 'backup'), '--data', hub.dataFolder])
+  assert.is(ran.code, 0, ran.out + ran.err)
+  const back = await lectern(['restore', join(folder, 'backup'), '--data', join(folder, 'restored')])
+  assert.is(back.code, 0, back.out + back.err)
+  const next = await start(context, new HubProcess(join(folder, 'restored')))
+  const again = new FilesClient(`${next.url}/api/v1/sync`, client.token)
+  assert.is((await again.status(id)).status, 404)
+  assert.ok((await again.download('a')).bytes.equals(file))
+  assert.equal((await client.status(id)).json.missing_chunks, [1])
 })
 
 test.run()

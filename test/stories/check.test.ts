@@ -128,6 +128,10 @@ const FALSE: [what: string, table: string, key: string, change: Change, named: R
   ['a book that is missing', 'books', 'emma', () => undefined, /books\/emma is missing/],
   ['a position', 'positions', 'moby', position => ({ ...position, atMs: 1 }), /positions\/moby\/\S+ is not what/],
   ['a setting', 'settings', 's2', setting => ({ ...setting, value: 'y' }), /settings\/s2 is not what/],
+  ['a file with another content', 'files', 'book.epub', file => ({ ...file, content: { sha256: 'f'.repeat(64), sizeBytes: 1 } }), /files\/book.epub is not what/],
+  ['the earlier contents of a path', 'fileHistories', 'book.epub', history => ({ ...history, versions: [] }), /fileHistories\/book.epub is not what/],
+  ['a content that is missing', 'contents', '', () => undefined, /contents\/\S+ is missing/],
+  ['the sum of all contents', 'fileTotals', '', totals => ({ ...totals, contentBytes: 1 }), /fileTotals is not what/],
   ['a device', 'devices', '', device => ({ ...device, revoked: true }), /devices\/\S+ is not what/],
   ['a lost counter', 'clients', '', client => ({ ...client, lastNumber: 1 }), /clients\/\S+ is at action 1, and the log at/],
   [
@@ -179,6 +183,18 @@ test('a check names a file whose bytes are not those of its name, and one that i
   assert.is(ran.code, 65)
   assert.match(ran.out, `DAMAGED: the file ${blob} is not what was written`)
   assert.match(ran.out, 'DAMAGED: the file stray is no blob')
+})
+
+test('a check names a content that lost its file', async context => {
+  const data = await copyOfLeft(context)
+  const blob = readdirSync(join(data, 'files'), { recursive: true, encoding: 'utf8' }).find(file => /[0-9a-f]{64}$/.test(file))!
+  rmSync(join(data, 'files', blob))
+  const { findings } = await checkFolder(data)
+  assert.equal(
+    findings.map(({ what }) => what),
+    [`the content ${blob.slice(-64)} has no file`]
+  )
+  assert.match(findings[0]!.account, /^reader \(/)
 })
 
 test('a check of a folder without a store is refused', async context => {

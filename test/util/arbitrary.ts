@@ -23,6 +23,16 @@ const mapKey = fc
   .string({ unit: 'binary', maxLength: 30 })
   .filter(key => !FORBIDDEN_KEYS.has(key) && Buffer.byteLength(key) <= 128)
 
+const sha256 = fc.string({ unit: fc.constantFrom(...Array.from('0123456789abcdef')), minLength: 64, maxLength: 64 })
+
+const path = fc
+  .array(fc.string({ unit: fc.constantFrom(...Array.from('aZ7 ._-(),\u00e4\u66f8\u{1f4d6}')), minLength: 1, maxLength: 30 }), {
+    minLength: 1,
+    maxLength: 32
+  })
+  .map(names => names.map(name => `f${name}g`).join('/'))
+  .filter(made => Buffer.byteLength(made) <= 1_024)
+
 const finite = fc.oneof(
   fc.integer(),
   fc.maxSafeInteger(),
@@ -93,6 +103,8 @@ export function fromWords(words: string): fc.Arbitrary<unknown> {
     if (take(/uint/)) return fc.oneof(fc.nat(300), fc.maxSafeNat())
     if ((range = take(/number (\d+)\.\.(\d+)/))) return fc.double({ min: Number(range[1]), max: Number(range[2]), noNaN: true })
     if (take(/bool/)) return fc.boolean()
+    if (take(/sha256/)) return sha256
+    if (take(/path/)) return path
     if ((range = take(/str (\d+)\.\.(\d+)/))) return text(Number(range[1]), Number(range[2]))
     if ((range = take(/key (\d+)\.\.(\d+)/)))
       return text(Number(range[1]), Number(range[2])).filter(value => !/[\u0000-\u001f\u007f]/.test(value))
@@ -108,7 +120,8 @@ export function fromWords(words: string): fc.Arbitrary<unknown> {
     const choices: string[] = []
     for (let choice = take(/"([^"]+)"/); choice !== undefined; choice = take(/ \| "([^"]+)"/)) choices.push(choice[1]!)
     if (choices.length === 0) throw new Error(`no form at ${at} of ${words}`)
-    return fc.constantFrom(...choices)
+    const chosen = fc.constantFrom(...choices)
+    return take(/ \| sha256/) === undefined ? chosen : fc.oneof(chosen, sha256)
   }
 
   function value(): fc.Arbitrary<unknown> {

@@ -3,7 +3,7 @@ import { decodeValue, HubError, missingUpdates, type WireChange } from '../../..
 import type { Account, Follower } from '../account.ts'
 import { HIGH_WATER_BYTES } from '../log-reader.ts'
 import type { Origin } from '../origin.ts'
-import { mustNotBeRevoked } from '../policy.ts'
+import { mustBeLetIn, type Bearer } from '../policy.ts'
 import { nextTurn, type Clock } from '../ports.ts'
 import type { Presence, Seat } from '../presence.ts'
 
@@ -32,6 +32,7 @@ export interface Outlet {
 
 export interface DocumentSessionParts {
   readonly account: Account
+  readonly refusal: Bearer['refusal']
   readonly origin: Origin
   readonly book: string
   readonly outlet: Outlet
@@ -66,9 +67,9 @@ export class DocumentSession implements Follower {
     account.followers.add(this)
   }
 
-  /** Opens the document, and asks the provider for what it has beyond. @throws HubError `overloaded`, `device-revoked` */
+  /** Opens the document, and asks the provider for what it has beyond. @throws HubError `overloaded`, and why the token lets nobody in any more */
   static async open(parts: DocumentSessionParts): Promise<DocumentSession> {
-    mustNotBeRevoked(parts.account.views, parts.origin.device)
+    mustBeLetIn(parts)
     const session = new DocumentSession(parts)
     try {
       const doc = await session.#load()
@@ -79,6 +80,10 @@ export class DocumentSession implements Follower {
       session.close()
       throw error
     }
+  }
+
+  refusal(): HubError | undefined {
+    return this.#parts.refusal()
   }
 
   get isClosed(): boolean {

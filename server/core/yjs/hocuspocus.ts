@@ -105,7 +105,7 @@ export class HocuspocusSession implements LiveSession {
   async #open(name: string, token: string): Promise<void> {
     this.#drop(name)
     try {
-      const { account, device, readOnly } = await this.#host.authenticate(token)
+      const { account, device, readOnly, refusal } = await this.#host.authenticate(token)
       const book = bookOf(name.split('\0')[0]!)
       if (book === undefined) throw new HubError('not-found', 'a document is called book/ and the id of a book')
       if (this.#documents.size >= MAX_DOCUMENTS)
@@ -115,7 +115,7 @@ export class HocuspocusSession implements LiveSession {
       this.#send(worded(name, AUTH, AUTHENTICATED, readOnly ? 'readonly' : 'read-write'))
       const origin = new Origin(device, '', readOnly ? 'reader' : 'writer')
       const outlet = this.#outlet(name)
-      const document = await DocumentSession.open({ account, origin, book, outlet, clock: this.#host.clock })
+      const document = await DocumentSession.open({ account, refusal, origin, book, outlet, clock: this.#host.clock })
       if (this.#isClosed) document.close()
       // It may have been ended by itself, with its device, while it opened.
       else if (!document.isClosed) this.#documents.set(name, document)

@@ -65,12 +65,19 @@ export class YWebsocketSession implements LiveSession {
   }
 
   async #open({ name, token }: YjsRequest): Promise<void> {
-    const { account, device, readOnly } = await this.#host.authenticate(token)
+    const { account, device, readOnly, refusal } = await this.#host.authenticate(token)
     const book = bookOf(name)
     if (book === undefined) throw new HubError('not-found', 'a document is called book/ and the id of a book')
     if (this.#isClosed) return
     const origin = new Origin(device, '', readOnly ? 'reader' : 'writer')
-    const document = await DocumentSession.open({ account, origin, book, outlet: this.#outlet(), clock: this.#host.clock })
+    const document = await DocumentSession.open({
+      account,
+      refusal,
+      origin,
+      book,
+      outlet: this.#outlet(),
+      clock: this.#host.clock
+    })
     if (this.#isClosed) document.close()
     else this.#document = document
   }

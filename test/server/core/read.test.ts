@@ -44,7 +44,7 @@ test('each view shows what was put', async () => {
   assert.equal(await client.list('annotations', 'b'), [['a', { note: 'n', createdAtMs: 8, updatedAtMs: 8 }]])
   assert.equal(await client.list('settings'), [['s', { value: [1, { two: null }], cursor: 5, changedAtUs: us[4] }]])
   assert.equal(await client.list('devices'), [
-    [device, { name: 'phone', app: 'test', readOnly: false, revoked: false, registeredAtUs: us[0] }]
+    [device, { name: 'phone', app: 'test', readOnly: false, disabled: false, revoked: false, registeredAtUs: us[0] }]
   ])
   const page = await client.read('books')
   assert.is(page.kind === 'view' && page.cursor, 5)
@@ -67,7 +67,7 @@ test('what is not there is empty or not found, and a place that cannot be is ref
 })
 
 test('a key that no record can have ends the session that names it alone', async () => {
-  for (const key of ['\0', 'a\u0000b', 'x'.repeat(129), '\n']) {
+  for (const key of ['\0', 'a\u0000b', 'x'.repeat(1_025), '\n']) {
     const { client, connect, token } = await signedIn()
     const other = connect()
     await other.hello(token, { client: 'other' })

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
+import { checkBlobs } from '../../../server/storage/check-blobs.ts'
 import { DiskBlobStore } from '../../../server/storage/disk-blobs.ts'
 import { blobContract, chunks, textOf } from '../../contract/blobs.ts'
 import type { TestContext } from '../../util/suite.ts'
@@ -55,6 +56,36 @@ test('a half-read blob holds no file open', async context => {
     break
   }
   assert.is(await openFiles(), before)
+})
+
+test('partials are still there when the store is opened again', async context => {
+  const folder = await folderOf(context)
+  const first = await DiskBlobStore.open(folder)
+  await first.partials.create('p1', 3)
+  const partial = (await first.partials.open('p1'))!
+  await partial.write([Buffer.from('abc')], 0)
+  await partial.close()
+  const again = await DiskBlobStore.open(folder)
+  assert.equal(await again.partials.list(), ['p1'])
+  const found = (await again.partials.open('p1'))!
+  assert.is(await textOf(found.read(0, 3)), 'abc')
+  await found.close()
+})
+
+test('a check of the blobs passes over partials', async context => {
+  const folder = await folderOf(context)
+  const blobs = await DiskBlobStore.open(folder)
+  await blobs.put(chunks('x'))
+  await blobs.partials.create('p1', 3)
+  const found: string[] = []
+  assert.equal([(await checkBlobs(folder, what => found.push(what))).bytes, found], [1, []])
+})
+
+test('an id that is none reaches no file', async context => {
+  const folder = await folderOf(context)
+  const { partials } = await DiskBlobStore.open(folder)
+  for (const id of ['', '../x', 'a/b', '.', 'x'.repeat(65)])
+    assert.match(String(await partials.create(id, 1).catch((error: Error) => error.message)), 'is no id')
 })
 
 test.run()

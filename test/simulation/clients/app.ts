@@ -54,6 +54,10 @@ export interface Shown {
   readonly positions: readonly (readonly [id: string, Plain])[]
   /** `book annotation` → plain form */
   readonly annotations: readonly (readonly [id: string, Plain])[]
+  /** path → SHA-256, and whether it was removed; left out by who keeps no files */
+  readonly files?: readonly (readonly [path: string, Plain])[]
+  /** Open ones: id → path and the client's side; left out likewise */
+  readonly conflicts?: readonly (readonly [id: string, Plain])[]
 }
 
 /** By rising id. */

@@ -19,7 +19,13 @@ export function textOf(random: Random): string {
 export function contentOf(random: Random, account: string): Content {
   const book = bookOf(random, account)
   const id = annotationOf(random)
-  switch (random.below(10)) {
+  switch (random.below(15)) {
+    case 10:
+    case 11:
+    case 12:
+    case 13:
+    case 14:
+      return fileOf(random, account)
     case 0:
     case 1:
       return ['setting.put', `${account}:s${random.below(3)}`, { value: random.chance(0.1) ? null : textOf(random) }]
@@ -40,6 +46,30 @@ export function contentOf(random: Random, account: string): Content {
   }
 }
 
+/** What every account holds from the beginning. */
+export const FILE_CONTENTS = ['a', 'b'].map(digit => ({ sha256: digit.repeat(64), sizeBytes: 1 }))
+
+/** Something about a file; often from someone who knows the file as it is not. */
+function fileOf(random: Random, account: string): Content {
+  const path = (): string => `${account}/${random.pick(['f', 'g', 'shelf/f'])}`
+  const content = random.pick(FILE_CONTENTS)
+  const base = random.pick(FILE_CONTENTS).sha256
+  switch (random.below(9)) {
+    case 0:
+      return ['file.remove', path(), { base }]
+    case 1:
+    case 2:
+      return ['file.move', path(), { to: path(), base }]
+    case 3:
+      return ['file.restore', path(), {}]
+    case 4:
+    case 5:
+      return ['conflict.resolve', String(1 + random.below(40)), { keep: random.pick(['server', 'client', 'both']) }]
+    default:
+      return ['file.put', path(), { ...content, ...(random.chance(0.6) && { base }) }]
+  }
+}
+
 /** Something that no hub may take. */
 export function malformedOf(random: Random, account: string): Content {
   const book = bookOf(random, account)
@@ -50,6 +80,9 @@ export function malformedOf(random: Random, account: string): Content {
     ['book.put', book, { unheard: 'of' }],
     ['annotation.update', book, noise],
     ['annotation.update', book, Uint8Array.of(1, 1, 5, 9, 0x84, 5, 3, 1, 97, 0)],
-    ['setting.put', '', { value: 1 }]
+    ['setting.put', '', { value: 1 }],
+    ['file.put', `${account}/f`, { sha256: 'd'.repeat(64), sizeBytes: 1 }],
+    ['file.put', `${account}/../f`, { ...FILE_CONTENTS[0]! }],
+    ['content.put', 'd'.repeat(64), { sizeBytes: 1 }]
   ])
 }

@@ -12,8 +12,9 @@ export const convergence: Check = (_, inspection) => {
 
 /** What one picture of an account has that another has not, table by table. */
 export function differences(wanted: Shown, found: Shown): string[] {
-  return (['books', 'settings', 'devices', 'positions', 'annotations'] as const).flatMap(name => {
-    const difference = differenceIn(wanted[name], found[name])
+  return (['books', 'settings', 'devices', 'positions', 'annotations', 'files', 'conflicts'] as const).flatMap(name => {
+    const [all, own] = [wanted[name], found[name]]
+    const difference = all && own && differenceIn(all, own)
     return difference === undefined ? [] : [`${name}: ${difference}`]
   })
 }

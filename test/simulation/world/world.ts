@@ -1,6 +1,8 @@
 import { registerDevice } from '../../../server/auth/devices.ts'
 import type { Account } from '../../../server/core/account.ts'
+import { holdContent } from '../../../server/core/files/contents.ts'
 import type { App } from '../clients/app.ts'
+import { FILE_CONTENTS } from '../clients/contents.ts'
 import { SdkApp } from '../clients/sdk-app.ts'
 import { WireApp } from '../clients/wire-app.ts'
 import { History } from '../history.ts'
@@ -73,6 +75,8 @@ export class World {
       ...this.accounts.map(account => `${account} observer`)
     ])
       if (!devices.has(name)) devices.set(name, await this.during(this.#register(name)))
+    for (const account of this.accounts)
+      await this.during(this.#holdContents(account, devices.get(`${account} observer`)!.device))
     for (const account of this.accounts) this.tokens.set(account, devices.get(`${account} observer`)!.token)
     for (const [index, { account, device, kind, clockOffMs }] of clients.entries()) {
       const { device: id, token } = devices.get(`${account} ${device}`)!
@@ -166,6 +170,11 @@ export class World {
     while (!state.isDone && this.loop.nowMs < endMs) await this.loop.runUntil(this.loop.nowMs + 5)
     if (!state.isDone) throw new Error(`not done within ${limitMs} ms of the world's time`)
     return promise
+  }
+
+  async #holdContents(id: string, device: string): Promise<void> {
+    const account = await this.#hub!.hub.ensureAccount(id)
+    for (const { sha256, sizeBytes } of FILE_CONTENTS) await holdContent(account, device, sha256, sizeBytes)
   }
 
   async #register(name: string): Promise<{ device: string; token: string }> {

@@ -1,0 +1,110 @@
+import { mkdir, readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join, resolve } from 'node:path'
+import { HubError } from '../../protocol/index.ts'
+import { connectNode, pair, StorageTakenError, type State } from '../node.ts'
+import { writeWhole } from './disk.ts'
+import { FolderMirror } from './mirror.ts'
+import { OWN_FOLDER } from './names.ts'
+import { Teller } from './say.ts'
+
+/** What the command was given, as `server/main.ts` passes it on. */
+interface Words {
+  readonly folder: string
+  readonly hub?: string
+  readonly code?: string
+  readonly name?: string
+  readonly once?: boolean
+  readonly removeMany?: boolean
+}
+
+/** As everywhere in the CLI. */
+const EXIT = { done: 0, failed: 1, refused: 2 } as const
+/** A single run waits for no hub that is away. */
+const REACHED_WITHIN_MS = 60_000
+
+async function main(words: Words): Promise<number> {
+  const root = resolve(words.folder)
+  await mkdir(join(root, OWN_FOLDER), { recursive: true, mode: 0o700 })
+  const { url, token } = await signedIn(root, words)
+  const client = await connectNode({ url, token, file: join(root, OWN_FOLDER, 'client'), agent: 'lectern mirror' })
+  const mirror = await FolderMirror.open({ root, client, allowsManyRemovals: words.removeMany === true })
+  const teller = new Teller(mirror, process.stdout)
+  let isStopped = false
+  const stop = (): void => {
+    isStopped = true
+    // What a second signal asks for is an end at once: whatever is under way goes on with the next start.
+    process.once('SIGINT', () => process.exit(EXIT.failed))
+    void mirror.stop()
+    void client.close()
+  }
+  process.once('SIGINT', stop)
+  process.once('SIGTERM', stop)
+  // Whoever started this process was killed.
+  process.once('disconnect', stop)
+  const tell = (state: State): void => {
+    if (state === 'offline' && !isStopped && words.once !== true)
+      teller.say(`No connection to ${url}; it is tried again and again.`)
+    if (state === 'live') teller.say(`Mirrors ${root} and ${url}.`)
+  }
+  client.on('state', tell)
+  tell(client.state)
+  try {
+    if (words.once === true) await onlyOnce(mirror, client.live(), url)
+    else await mirror.run()
+    return mirror.problems.size + mirror.heldCount > 0 && words.once === true ? EXIT.failed : EXIT.done
+  } catch (error) {
+    if (isStopped) return EXIT.done
+    throw error
+  } finally {
+    teller.end()
+    await mirror.stop()
+    await client.close()
+  }
+}
+
+async function onlyOnce(mirror: FolderMirror, live: Promise<void>, url: string): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${url} cannot be reached`)), REACHED_WITHIN_MS)
+  })
+  try {
+    await Promise.race([live, late])
+  } finally {
+    clearTimeout(timer)
+  }
+  await mirror.once()
+}
+
+/** Where the hub is, and a token for it: from the environment, from an earlier start, or for a pairing code, and then kept for the next start. */
+async function signedIn(root: string, { hub, code, name }: Words): Promise<{ url: string; token: string }> {
+  const place = join(root, OWN_FOLDER, 'token')
+  const kept = await readFile(place, 'utf8').then(
+    text => JSON.parse(text) as { url: string; token: string },
+    () => undefined
+  )
+  const url = hub ?? kept?.url
+  if (url === undefined) throw new HubError('bad-request', 'say where the hub is with --hub or LECTERN_HUB')
+  if (!URL.canParse(url))
+    throw new HubError('bad-request', `--hub: expected an address such as http://127.0.0.1:4747, not "${url}"`)
+  const given = process.env['LECTERN_TOKEN']
+  if (given !== undefined && given !== '') return { url, token: given }
+  if (kept?.url === url) return kept
+  if (code === undefined)
+    throw new HubError(
+      'bad-request',
+      'give a pairing code with --code (npx lectern device pair NAME makes one), or a token as LECTERN_TOKEN'
+    )
+  const { token } = await pair({ url, code, name: name ?? `Folder on ${hostname()}`, app: 'lectern mirror' })
+  await writeWhole(place, `${JSON.stringify({ url, token })}\n`)
+  return { url, token }
+}
+
+main(JSON.parse(process.argv[2] ?? '{}') as Words).then(
+  code => process.exit(code),
+  (error: unknown) => {
+    process.stderr.write(`lectern: ${(error as Error).message}\n`)
+    const isRefused = error instanceof HubError || error instanceof StorageTakenError
+    process.exit(isRefused ? EXIT.refused : EXIT.failed)
+  }
+)

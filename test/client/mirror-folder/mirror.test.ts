@@ -1,0 +1,267 @@
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync
+} from 'node:fs'
+import { join } from 'node:path'
+import * as assert from 'uvu/assert'
+import { FolderMirror, type FolderMirrorOptions } from '../../../client/mirror-folder/mirror.ts'
+import { connectNode, type Client } from '../../../client/node.ts'
+import { sha256Of } from '../../util/contents.ts'
+import { asideIn, filesIn } from '../../util/folder-files.ts'
+import { temporaryFolder } from '../../util/folder.ts'
+import { register, servingHub, type TestServingHub } from '../../util/serving-hub.ts'
+import { suite, type TestContext } from '../../util/suite.ts'
+
+const test = suite('client/mirror-folder/mirror')
+
+interface Mirrored {
+  readonly folder: string
+  readonly client: Client
+  readonly mirror: FolderMirror
+}
+
+interface Place {
+  readonly url: string
+  readonly token: string
+  readonly folder: string
+}
+
+/** A new device with a folder of its own. */
+async function placeAt(context: TestContext, hub: TestServingHub, name: string, readOnly = false): Promise<Place> {
+  const [account] = hub.directory.list()
+  const { id } = account ?? (await hub.directory.add('reader'))
+  const { token } = await register(await hub.hub.ensureAccount(id), name, readOnly)
+  return { url: hub.url, token, folder: temporaryFolder(context) }
+}
+
+/** A mirror that is not running yet. */
+async function open(
+  context: TestContext,
+  { url, token, folder }: Place,
+  options: Partial<FolderMirrorOptions> = {}
+): Promise<Mirrored> {
+  mkdirSync(join(folder, '.lectern'), { recursive: true })
+  const client = await connectNode({ url, token, file: join(folder, '.lectern/client') })
+  const mirror = await FolderMirror.open({ root: folder, client, settleMs: 30, ...options })
+  const mirrored = { folder, client, mirror }
+  context.defer(() => close(mirrored))
+  return mirrored
+}
+
+async function close({ mirror, client }: Mirrored): Promise<void> {
+  await mirror.stop()
+  await client.close()
+}
+
+/** Makes both the same, once, in a mirror of its own. */
+async function once(context: TestContext, place: Place, options: Partial<FolderMirrorOptions> = {}): Promise<Mirrored> {
+  const mirrored = await open(context, place, options)
+  await mirrored.mirror.once()
+  await close(mirrored)
+  return mirrored
+}
+
+function put(folder: string, path: string, text: string): void {
+  mkdirSync(join(folder, path, '..'), { recursive: true })
+  writeFileSync(join(folder, path), text)
+}
+
+const hashed = (texts: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(Object.entries(texts).map(([path, text]) => [path, sha256Of(Buffer.from(text))]))
+
+/** Waits until a folder holds exactly this. The limit is the suite's. */
+async function holds(folder: string, texts: Record<string, string>): Promise<void> {
+  const wanted = JSON.stringify(hashed(texts))
+  while (JSON.stringify(filesIn(folder)) !== wanted) await new Promise(resolve => setTimeout(resolve, 20))
+}
+
+const atHub = async (client: Client): Promise<Record<string, string>> => {
+  await client.live()
+  const list = (await client.files.list()).filter(({ removed }) => !removed)
+  return Object.fromEntries(list.map(({ path, sha256 }) => [path, sha256]))
+}
+
+async function reader(context: TestContext, hub: TestServingHub): Promise<Client> {
+  const { url, token } = await placeAt(context, hub, 'reader')
+  const client = await connectNode({ url, token })
+  context.defer(() => client.close())
+  return client
+}
+
+test('what is done in one folder is done in the other, while both run', async context => {
+  const hub = await servingHub(context)
+  const left = await open(context, await placeAt(context, hub, 'left'))
+  const right = await open(context, await placeAt(context, hub, 'right'))
+  put(left.folder, 'Austen/Emma.txt', 'emma')
+  for (const { mirror } of [left, right]) void mirror.run()
+  await holds(right.folder, { 'Austen/Emma.txt': 'emma' })
+  put(right.folder, 'Austen/Emma.txt', 'emma, and more')
+  await holds(left.folder, { 'Austen/Emma.txt': 'emma, and more' })
+  mkdirSync(join(left.folder, 'Novels'))
+  renameSync(join(left.folder, 'Austen/Emma.txt'), join(left.folder, 'Novels/Emma.txt'))
+  await holds(right.folder, { 'Novels/Emma.txt': 'emma, and more' })
+  put(right.folder, 'new folder/deep/new.txt', 'new')
+  await holds(left.folder, { 'Novels/Emma.txt': 'emma, and more', 'new folder/deep/new.txt': 'new' })
+  rmSync(join(left.folder, 'Novels'), { recursive: true })
+  await holds(right.folder, { 'new folder/deep/new.txt': 'new' })
+  assert.equal(asideIn(right.folder), [sha256Of(Buffer.from('emma, and more'))])
+  const moves = (await right.client.files.list()).filter(({ movedTo }) => movedTo !== undefined)
+  assert.equal(
+    moves.map(({ path, movedTo }) => [path, movedTo]),
+    [['Austen/Emma.txt', 'Novels/Emma.txt']]
+  )
+})
+
+test('a file that both changed is in both folders twice, and no conflict is left', async context => {
+  const hub = await servingHub(context)
+  const left = await placeAt(context, hub, 'left')
+  const right = await placeAt(context, hub, 'right')
+  put(left.folder, 'a.txt', 'first')
+  await once(context, left)
+  await once(context, right)
+  put(left.folder, 'a.txt', 'from the left')
+  put(right.folder, 'a.txt', 'from the right')
+  await once(context, left)
+  await once(context, right)
+  await once(context, left)
+  const day = new Date().toISOString().slice(0, 10)
+  const both = hashed({ [`a (right, ${day}).txt`]: 'from the right', 'a.txt': 'from the left' })
+  assert.equal(filesIn(left.folder), both)
+  assert.equal(filesIn(right.folder), both)
+  const client = await reader(context, hub)
+  assert.equal(await atHub(client), both)
+  assert.equal(await client.files.conflicts(), [])
+})
+
+test('a state that is lost removes nothing: what was removed meanwhile comes back', async context => {
+  const hub = await servingHub(context)
+  const place = await placeAt(context, hub, 'left')
+  for (const name of ['a', 'b', 'c']) put(place.folder, name, name)
+  await once(context, place)
+  rmSync(join(place.folder, '.lectern/state'))
+  rmSync(join(place.folder, 'a'))
+  put(place.folder, 'b', 'b, changed')
+  await once(context, place)
+  const files = filesIn(place.folder)
+  assert.equal(Object.values(files).sort(), Object.values(hashed({ a: 'a', b: 'b', c: 'c', d: 'b, changed' })).sort())
+  assert.equal(await atHub(await reader(context, hub)), files)
+})
+
+test('a folder that is suddenly empty removes nothing at the hub, until a person says so', async context => {
+  const hub = await servingHub(context)
+  const place = await placeAt(context, hub, 'left')
+  for (const name of ['a', 'b', 'c']) put(place.folder, name, name)
+  await once(context, place)
+  for (const name of ['a', 'b', 'c']) rmSync(join(place.folder, name))
+  assert.is((await once(context, place)).mirror.heldCount, 3)
+  const client = await reader(context, hub)
+  assert.equal(Object.keys(await atHub(client)), ['a', 'b', 'c'])
+  assert.is((await once(context, place, { allowsManyRemovals: true })).mirror.heldCount, 0)
+  assert.equal(await atHub(client), {})
+})
+
+test('a folder that goes away while it is mirrored ends the mirror, and changes nothing at the hub', async context => {
+  const hub = await servingHub(context)
+  const place = await placeAt(context, hub, 'left')
+  put(place.folder, 'a', 'a')
+  const { mirror } = await open(context, place)
+  const running = mirror.run()
+  const client = await reader(context, hub)
+  await client.live()
+  while (Object.keys(await atHub(client)).length === 0) await new Promise(resolve => setTimeout(resolve, 20))
+  const elsewhere = join(temporaryFolder(context), 'unmounted')
+  renameSync(place.folder, elsewhere)
+  mkdirSync(place.folder)
+  await running.then(
+    () => assert.unreachable(),
+    error => assert.is((error as Error).name, 'FolderGone')
+  )
+  assert.equal(Object.keys(await atHub(client)), ['a'])
+  assert.not(existsSync(join(place.folder, 'a')))
+})
+
+test('nothing is written through a link that leads out of the folder, and nothing is removed because of it', async context => {
+  const hub = await servingHub(context)
+  const left = await placeAt(context, hub, 'left')
+  const right = await placeAt(context, hub, 'right')
+  put(left.folder, 'x/a.txt', 'a')
+  await once(context, left)
+  const outside = temporaryFolder(context)
+  symlinkSync(outside, join(right.folder, 'x'))
+  await once(context, right)
+  assert.equal(filesIn(outside), {})
+  assert.equal(Object.keys(await atHub(await reader(context, hub))), ['x/a.txt'])
+})
+
+test('what cannot be is told, and does not keep the rest from being done', async context => {
+  const hub = await servingHub(context)
+  const place = await placeAt(context, hub, 'left')
+  put(place.folder, 'what?.txt', 'what')
+  put(place.folder, 'a.txt', 'a')
+  const { mirror } = await once(context, place)
+  assert.equal([...mirror.problems.keys()], ['what?.txt'])
+  assert.equal(Object.keys(await atHub(await reader(context, hub))), ['a.txt'])
+})
+
+test('a device that may only read gets what comes, and says what it keeps to itself', async context => {
+  const hub = await servingHub(context)
+  const left = await placeAt(context, hub, 'left')
+  const right = await placeAt(context, hub, 'right', true)
+  put(left.folder, 'a.txt', 'a')
+  put(right.folder, 'own.txt', 'own')
+  await once(context, left)
+  const { mirror } = await once(context, right)
+  assert.equal(filesIn(right.folder), hashed({ 'a.txt': 'a', 'own.txt': 'own' }))
+  assert.equal([...mirror.problems.keys()], ['own.txt'])
+  rmSync(join(left.folder, 'a.txt'))
+  await once(context, left, { allowsManyRemovals: true })
+  await once(context, right)
+  assert.equal(filesIn(right.folder), hashed({ 'own.txt': 'own' }))
+})
+
+test('the time of a file goes with it', async context => {
+  const hub = await servingHub(context)
+  const left = await placeAt(context, hub, 'left')
+  const right = await placeAt(context, hub, 'right')
+  put(left.folder, 'a.txt', 'a')
+  utimesSync(join(left.folder, 'a.txt'), 1_000_000, 1_000_000)
+  await once(context, left)
+  await once(context, right)
+  assert.is(statSync(join(right.folder, 'a.txt')).mtimeMs, 1_000_000_000)
+  assert.is(readFileSync(join(right.folder, 'a.txt'), 'utf8'), 'a')
+})
+
+test('a time that no disk can keep does not keep its file from coming', async context => {
+  const hub = await servingHub(context)
+  const other = await reader(context, hub)
+  await other.files.upload('a.txt', new Blob(['a']), { mtimeMs: Number.MAX_SAFE_INTEGER })
+  const place = await placeAt(context, hub, 'left')
+  const { mirror } = await once(context, place)
+  assert.equal([filesIn(place.folder), [...mirror.problems]], [hashed({ 'a.txt': 'a' }), []])
+})
+
+test('a hub that gives a content a name that leads out of the folder writes nothing there', async context => {
+  const hub = await servingHub(context)
+  const place = await placeAt(context, hub, 'left')
+  const { client, mirror, folder } = await open(context, { ...place, folder: join(place.folder, 'within') })
+  const list = client.files.list.bind(client.files)
+  const entry = { id: 1, removed: false, device: 'x', cursor: 1, sizeBytes: 1 }
+  client.files.list = async () => [...(await list()), { ...entry, path: 'a.txt', sha256: '../../../evil' }]
+  const asked: string[] = []
+  client.files.download = async path => {
+    asked.push(path)
+    throw new Error('it was asked for')
+  }
+  await mirror.once()
+  assert.equal([asked, filesIn(folder), [...mirror.problems]], [[], {}, []])
+  assert.equal(Object.keys(filesIn(place.folder)), [])
+})
+
+test.run()
