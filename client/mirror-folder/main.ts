@@ -22,6 +22,7 @@ interface Words {
 const EXIT = { done: 0, failed: 1, refused: 2 } as const
 /** A single run waits for no hub that is away. */
 const REACHED_WITHIN_MS = 60_000
+const ASKED_WITHIN_MS = 10_000
 
 async function main(words: Words): Promise<number> {
   const root = resolve(words.folder)
@@ -76,7 +77,10 @@ async function onlyOnce(mirror: FolderMirror, live: Promise<void>, url: string):
   await mirror.once()
 }
 
-/** Where the hub is, and a token for it: from the environment, from an earlier start, or for a pairing code, and then kept for the next start. */
+/**
+ * Where the hub is, and a token for it: from the environment, from an earlier start, or for a pairing code, and then kept for the next start. A code that is given
+ * at every start is looked at only when it is needed.
+ */
 async function signedIn(root: string, { hub, code, name }: Words): Promise<{ url: string; token: string }> {
   const place = join(root, OWN_FOLDER, 'token')
   const kept = await readFile(place, 'utf8').then(
@@ -89,7 +93,7 @@ async function signedIn(root: string, { hub, code, name }: Words): Promise<{ url
     throw new HubError('bad-request', `--hub: expected an address such as http://127.0.0.1:4747, not "${url}"`)
   const given = process.env['LECTERN_TOKEN']
   if (given !== undefined && given !== '') return { url, token: given }
-  if (kept?.url === url) return kept
+  if (kept?.url === url && (code === undefined || (await isLetIn(kept)))) return kept
   if (code === undefined)
     throw new HubError(
       'bad-request',
@@ -98,6 +102,15 @@ async function signedIn(root: string, { hub, code, name }: Words): Promise<{ url
   const { token } = await pair({ url, code, name: name ?? `Folder on ${hostname()}`, app: 'lectern mirror' })
   await writeWhole(place, `${JSON.stringify({ url, token })}\n`)
   return { url, token }
+}
+
+/** False only when the hub says that it is not: what cannot be asked now may hold. */
+async function isLetIn({ url, token }: { url: string; token: string }): Promise<boolean> {
+  const headers = { authorization: `Bearer ${token}` }
+  return fetch(`${url.replace(/\/+$/, '')}/api/v1/sync/devices`, { headers, signal: AbortSignal.timeout(ASKED_WITHIN_MS) }).then(
+    ({ status }) => status !== 401 && status !== 403,
+    () => true
+  )
 }
 
 main(JSON.parse(process.argv[2] ?? '{}') as Words).then(

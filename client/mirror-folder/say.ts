@@ -36,7 +36,8 @@ export class Teller {
     })
     mirror.on('progress', progress => this.#progress(progress))
     mirror.on('same', () => {
-      if (!this.#wasSame) this.#line('All is the same here and at the hub.')
+      const isAll = mirror.problems.size + mirror.heldCount === 0
+      if (!this.#wasSame) this.#line(`All ${isAll ? '' : 'else '}is the same here and at the hub.`)
       this.#wasSame = true
     })
   }

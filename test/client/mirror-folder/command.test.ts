@@ -54,6 +54,24 @@ test('the first start takes a pairing code, and later ones need only the folder'
   assert.ok(names.includes('Left'))
 })
 
+test('a mirror whose device was deleted goes on with a new code, as another device', async context => {
+  const hub = await started(context)
+  const folder = temporaryFolder(context)
+  writeFileSync(join(folder, 'a.txt'), 'a')
+  const once = async (code: string): Promise<[number | null, string]> => {
+    const ran = await lectern(['mirror', folder, '--hub', hub.url, '--code', code, '--once'])
+    return [ran.code, ran.err]
+  }
+  const first = await codeOf(hub)
+  assert.equal(await once(first), [0, ''])
+  const [{ device }] = (await hub.operate<{ device: string }[]>('device.list', { account: 'reader' })) as [{ device: string }]
+  await hub.operate('device.revoke', { account: 'reader', device })
+  assert.is((await once(first))[0], 2)
+  writeFileSync(join(folder, 'b.txt'), 'b')
+  assert.equal(await once(await codeOf(hub)), [0, ''])
+  assert.is((await lectern(['mirror', folder, '--once'])).code, 0)
+})
+
 test('words that do not do are refused with 2, a hub that cannot be reached with 1, and nothing else is done', async context => {
   const hub = await started(context)
   const folder = temporaryFolder(context)
