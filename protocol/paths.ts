@@ -12,15 +12,26 @@ export const PATH_LIMITS = {
 
 const encoder = new TextEncoder()
 
-/** The one spelling of a path: in Unicode NFC, so that what looks the same is the same. */
-export const foldPath = (text: string): string => text.normalize('NFC')
+/** A name of more units than this is too long in any spelling: NFC makes one of four at most. */
+const MAX_NAME_UNITS = 4 * PATH_LIMITS.maxNameBytes
+
+/**
+ * The one spelling of a path: in Unicode NFC, so that what looks the same is the same. A name that is too long for one stays as it is: sorting a row of marks takes
+ * the square of its length.
+ */
+export const foldPath = (text: string): string =>
+  text
+    .split('/')
+    .map(name => (name.length > MAX_NAME_UNITS ? name : name.normalize('NFC')))
+    .join('/')
 
 /**
  * True for a path that any file system can hold: relative, parted by `/`, in Unicode NFC, without `.` and `..`, without control characters, without names
  * that mean a device, and without a dot or a blank at the end of a name.
  */
 export function isFilePath(text: string): boolean {
-  if (text === '' || text !== foldPath(text) || encoder.encode(text).length > PATH_LIMITS.maxBytes) return false
+  if (text === '' || text.length > PATH_LIMITS.maxBytes) return false
+  if (text !== foldPath(text) || encoder.encode(text).length > PATH_LIMITS.maxBytes) return false
   const names = text.split('/')
   return names.length <= PATH_LIMITS.maxNames && names.every(isFileName)
 }

@@ -92,10 +92,15 @@ export class AccountDirectory {
   }
 }
 
+/** More are too many in any spelling: NFC makes one of four at most. */
+const MAX_NAME_UNITS = 512
+
 /**
  * The one spelling of an account's name: names that look the same are the same. Whatever counts or compares names does it by this.
  * @throws HubError `bad-request`
  */
 export function foldName(name: string): string {
-  return checked('bad-request', key(128), name.normalize('NFC').trim().toLowerCase(), 'account')
+  // Sorting a long row of marks takes the square of its length; what is too long for a name is refused as it is.
+  const folded = name.length > MAX_NAME_UNITS ? name : name.normalize('NFC')
+  return checked('bad-request', key(128), folded.trim().toLowerCase(), 'account')
 }

@@ -56,6 +56,15 @@ test('a million blanks or zeros in a value cost no more than reading them', asyn
   assert.is((await own.list(`<ChangeType>${zeros}1</ChangeType>`)).status, 200)
 })
 
+test('a user name of half a million marks costs no more than reading it', async context => {
+  const own = await ownService(context)
+  const marks = `a${'\u0301\u0327'.repeat(250_000)}`
+  const body = `<AccountLogin xmlns="${API}"><UserName>${marks}</UserName><Password>x</Password></AccountLogin>`
+  const { status, text } = await own.post(envelope(SOAP_11, body), { soapaction: `"${API}AccountLogin"` })
+  assert.is(status, 200, text)
+  assert.not.match(text, '<ErrorMessage />')
+})
+
 test('headers full of blanks cost no more than reading them', () => {
   const blanks = ' '.repeat(1_000_000)
   assert.ok(routingOf(`text/xml; charset=x${blanks}y`, undefined).charset?.endsWith('y'))
