@@ -1,5 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import * as assert from 'uvu/assert'
+import { AccessTokens } from '../../server/auth/access-tokens.ts'
 import { revokeDevice } from '../../server/auth/devices.ts'
+import type { SignIns } from '../../server/auth/sign-ins.ts'
+import { systemClock } from '../../server/clock.ts'
+import type { Account } from '../../server/core/account.ts'
+import type { Store } from '../../server/core/store.ts'
 import { register, servingHub } from '../util/serving-hub.ts'
 import { suite } from '../util/suite.ts'
 import { VISITORS, type Deed, type VisitorName } from '../util/visitors.ts'
@@ -9,13 +15,14 @@ const test = suite('hostile/carriers', { limitMs: 60_000 })
 const NAMES = Object.keys(VISITORS) as VisitorName[]
 const FOREIGN = 'https://elsewhere.example'
 
-type Token = 'good' | 'none' | 'made up' | 'revoked' | 'read-only'
+type Token = 'good' | 'none' | 'made up' | 'expired' | 'revoked' | 'read-only'
 type Column = readonly [token: Token, deed: Deed, origin?: string]
 
 const COLUMNS = {
   'a good token': ['good', 'write'],
   'no token': ['none', 'write'],
   'a made-up token': ['made up', 'write'],
+  'one that has expired': ['expired', 'write'],
   "a revoked device's": ['revoked', 'write'],
   'one that may only read': ['read-only', 'write'],
   'a foreign page': ['good', 'write', FOREIGN],
@@ -29,6 +36,7 @@ const LECTERN = {
   'a good token': 'in, writes',
   'no token': 'closed 4401',
   'a made-up token': 'closed 4401',
+  'one that has expired': 'closed 4401',
   "a revoked device's": 'closed 4403',
   'one that may only read': 'in, forbidden',
   'a foreign page': 'HTTP 403',
@@ -42,6 +50,7 @@ const FEED = {
   'a good token': 'in',
   'no token': 'HTTP 401',
   'a made-up token': 'HTTP 401',
+  'one that has expired': 'HTTP 401',
   "a revoked device's": 'HTTP 403',
   'one that may only read': 'in',
   'a foreign page': 'in, hidden from the page',
@@ -60,9 +69,18 @@ const MATRIX: { readonly [V in VisitorName]: Row } = {
   events: FEED
 }
 
+/** An access token of a sign-in that goes on, as it was ten minutes ago. */
+async function expiredToken(store: Store, signIns: SignIns, account: Account): Promise<string> {
+  const { device } = await register(account, 'signed in')
+  const { accessToken } = await signIns.begin(account, device)
+  const tokens = await AccessTokens.open(store, systemClock, count => randomBytes(count))
+  const claims = await tokens.read('access', accessToken)
+  return tokens.sign('access', claims!, systemClock.nowMs() - 1_000)
+}
+
 for (const name of NAMES)
   test(`${name}: each visitor gets the documented answer`, async context => {
-    const { hub, url } = await servingHub(context)
+    const { hub, url, store, signIns } = await servingHub(context)
     const account = await hub.ensureAccount('reader')
     const revoked = await register(account, 'revoked')
     await revokeDevice(account, revoked.device)
@@ -70,6 +88,7 @@ for (const name of NAMES)
       good: (await register(account, 'good')).token,
       none: '',
       'made up': 'lectern_nothing',
+      expired: await expiredToken(store, signIns, account),
       revoked: revoked.token,
       'read-only': (await register(account, 'reader', true)).token
     }
