@@ -42,7 +42,9 @@ const annotationFields = {
   note: field(str(65_536)),
   chapter: field(str(1_024)),
   locators: field(locators),
-  extra: field(extra)
+  extra: field(extra),
+  /** When it was made, of one that comes from elsewhere; left out, a new one is made when the action says. */
+  createdAtMs: opt(uint)
 } as const
 
 /** A book's own fields. Each is merged by itself, so that a change of one never undoes another. */

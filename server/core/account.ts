@@ -197,13 +197,14 @@ export class Account {
 
   /**
    * Lets one action take effect that has no number, such as an operator's. Its document MUST be in memory.
+   * @param atMs when it was done, of what was done elsewhere; a later time than the hub's own is replaced by it
    * @returns its cursor, once it is durable
    * @throws HubError the refusal
    */
-  async perform(origin: Origin, kind: string, key: string, body: Plain): Promise<number> {
+  async perform(origin: Origin, kind: string, key: string, body: Plain, atMs = this.#host.clock.nowMs()): Promise<number> {
     this.#host.mustTakeWrites()
     const held = asSent(kind, key, body)
-    const cursor = this.#guard(() => this.#change(origin, 0, this.#host.clock.nowMs(), kind, key, held, encodeValue(held), 0))
+    const cursor = this.#guard(() => this.#change(origin, 0, atMs, kind, key, held, encodeValue(held), 0))
     await this.settled()
     return cursor
   }

@@ -22,6 +22,11 @@ const made = { createdAtMs: 10, updatedAtMs: 10 }
 const CASES: readonly Case[] = [
   { fact: 'a put makes an annotation', steps: [{ put: { quote: 'q' } }], leaves: { ...made, quote: 'q', note: '' } },
   { fact: 'a put without fields makes one too', steps: [{ put: {} }], leaves: { ...made, note: '' } },
+  {
+    fact: 'a put says when an annotation was made elsewhere',
+    steps: [{ put: { quote: 'q', createdAtMs: 5 } }],
+    leaves: { ...made, quote: 'q', note: '', createdAtMs: 5 }
+  },
   { fact: 'a put without fields changes nothing', steps: [{ put: { quote: 'q' } }, { put: {} }], leaves: 'same' },
   {
     fact: 'a put changes what is given',
