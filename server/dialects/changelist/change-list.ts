@@ -5,18 +5,10 @@ import { mustBeLetIn, permits, type Bearer } from '../../core/policy.ts'
 import { nextTurn, type Clock } from '../../core/ports.ts'
 import type { FileRecord, FolderRecord, Tables } from '../../core/records.ts'
 import { StoreTrimmed, type Store } from '../../core/store.ts'
+import { escapeXml, formatDateTime, ticksOfUs, usOfTicks, type Ticks } from '../dot-net.ts'
 import type { Fields } from './fields.ts'
 import { API } from './soap.ts'
-import {
-  escapeXml,
-  formatDateTime,
-  formatDouble,
-  parseDateTime,
-  parseInteger,
-  ticksOfUs,
-  usOfTicks,
-  type Ticks
-} from './values.ts'
+import { formatDouble, parseDateTime, parseInteger } from './values.ts'
 
 /** Records that are read in one turn of the event loop. */
 const PAGE = 100

@@ -1,7 +1,7 @@
 import { ERRORS, HubError } from '../../../protocol/index.ts'
 import type { Logger } from '../../core/ports.ts'
+import { escapeXml } from '../dot-net.ts'
 import { SOAP_11, SOAP_12, soapXml, type SoapVersion } from './soap.ts'
-import { escapeXml } from './values.ts'
 
 export type FaultCode = 'Client' | 'Server' | 'MustUnderstand' | 'VersionMismatch'
 

@@ -1,5 +1,5 @@
+import { escapeXml } from '../dot-net.ts'
 import { API, CONTENT_TYPES, SOAP_11, SOAP_12 } from './soap.ts'
-import { escapeXml } from './values.ts'
 import { OPERATIONS, type OperationName } from './wsdl.ts'
 
 /** One operation's request and response, with the names of types where values stand. */

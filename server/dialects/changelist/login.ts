@@ -9,9 +9,10 @@ import type { Hub } from '../../core/hub.ts'
 import { refusalOfDevice } from '../../core/policy.ts'
 import type { RandomBytes } from '../../core/ports.ts'
 import type { Store } from '../../core/store.ts'
+import { escapeXml } from '../dot-net.ts'
 import type { Fields } from './fields.ts'
 import { API } from './soap.ts'
-import { escapeXml, parseInteger } from './values.ts'
+import { parseInteger } from './values.ts'
 
 /** What devices of this dialect are called in the account's list. */
 const DEVICE = { name: 'SOAP client', app: 'changelist', readOnly: true } as const

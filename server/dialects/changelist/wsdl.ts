@@ -1,5 +1,5 @@
+import { escapeXml } from '../dot-net.ts'
 import { API } from './soap.ts'
-import { escapeXml } from './values.ts'
 
 /** What can be asked for, with what the help page says of it: the second in the words that are documented. */
 export const OPERATIONS = {

@@ -1,14 +1,6 @@
 import * as assert from 'uvu/assert'
-import {
-  BadValue,
-  escapeXml,
-  formatDateTime,
-  formatDouble,
-  parseDateTime,
-  parseInteger,
-  ticksOfUs,
-  usOfTicks
-} from '../../../server/dialects/changelist/values.ts'
+import { BadValue, formatDouble, parseDateTime, parseInteger } from '../../../server/dialects/changelist/values.ts'
+import { escapeXml, formatDateTime, ticksOfUs, usOfTicks } from '../../../server/dialects/dot-net.ts'
 import { suite } from '../../util/suite.ts'
 
 const test = suite('dialects/changelist/values')
