@@ -10,6 +10,7 @@ import { createPairing, type Pairing } from './auth/pairing.ts'
 import { createPasswords } from './auth/passwords.ts'
 import { createSignInLimits } from './auth/sign-in-limits.ts'
 import { SignIns } from './auth/sign-ins.ts'
+import { rememberVerified } from './auth/verified-passwords.ts'
 import { createCarriers } from './carriers.ts'
 import { FILES, STORE } from './check.ts'
 import { systemClock } from './clock.ts'
@@ -81,7 +82,8 @@ export async function openHub(config: Config, logger: Logger): Promise<OpenHub> 
     await store.close()
     throw error
   })
-  const directory = new AccountDirectory(store, createPasswords(), systemClock, random)
+  const passwords = rememberVerified(createPasswords(), { clock: systemClock, randomBytes: random })
+  const directory = new AccountDirectory(store, passwords, systemClock, random)
   const signIns = new SignIns(store, await AccessTokens.open(store, systemClock, random), systemClock, random)
   const pairing = createPairing({ clock: systemClock, randomBytes: random })
   const hub = new Hub({

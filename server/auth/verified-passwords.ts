@@ -1,0 +1,55 @@
+import { createHmac } from 'node:crypto'
+import type { Clock, RandomBytes } from '../core/ports.ts'
+import type { Passwords } from './passwords.ts'
+
+export interface VerifiedPasswordsParts {
+  readonly clock: Clock
+  readonly randomBytes: RandomBytes
+  /**
+   * How many are remembered; past that the one that was not used for longest goes.
+   * @default 1_000
+   */
+  readonly maxEntries?: number
+  /**
+   * How long one is remembered after it was computed.
+   * @default 600_000 (10 minutes)
+   */
+  readonly keepMs?: number
+}
+
+/**
+ * The same checks, which remember for a while what was right: a client that sends its password with each request costs one hash in ten minutes. Kept in memory
+ * alone, and only as a keyed digest of the password and of its hash: with another password set, what was remembered fits nothing. What is wrong is never remembered.
+ */
+export function rememberVerified(
+  passwords: Passwords,
+  { clock, randomBytes, maxEntries = 1_000, keepMs = 600_000 }: VerifiedPasswordsParts
+): Passwords {
+  const key = randomBytes(32)
+  /** Until when each is good; the one that was used last stands last. */
+  const known = new Map<string, number>()
+  const remember = (digest: string, untilMs: number): void => {
+    known.delete(digest)
+    known.set(digest, untilMs)
+    if (known.size > maxEntries) known.delete(known.keys().next().value!)
+  }
+  return {
+    hash: password => passwords.hash(password),
+    async verify(hash, password) {
+      if (hash === undefined) return passwords.verify(hash, password)
+      // The length parts the two: no other pair comes to the same text.
+      const digest = createHmac('sha256', key).update(`${hash.length}:${hash}${password}`).digest('base64')
+      const untilMs = known.get(digest)
+      const nowMs = clock.nowMs()
+      // A clock that went back must not make it last longer.
+      if (untilMs !== undefined && untilMs > nowMs && untilMs <= nowMs + keepMs) {
+        remember(digest, untilMs)
+        return true
+      }
+      known.delete(digest)
+      const isRight = await passwords.verify(hash, password)
+      if (isRight) remember(digest, nowMs + keepMs)
+      return isRight
+    }
+  }
+}
