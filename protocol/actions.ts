@@ -97,6 +97,9 @@ const conflictChoice = either(oneOf('server', 'client', 'both'), sha256)
 
 const annotationId = map({ id: key(128) })
 
+/** In whose name a household's device acts: in its own, in a parent's, in a child's; or the hub for it. */
+const householdActor = oneOf('appLogic', 'parent', 'child', 'hub')
+
 interface Row<T> {
   /** What `key` names. */
   readonly key: Shape<string>
@@ -168,7 +171,18 @@ export const ACTIONS = {
     map({ keep: conflictChoice, base: opt(nullable(base)), path: opt(filePath) }),
     "Ends a conflict: the path keeps the server's side, gets the client's or any other content that the hub holds, or, with `both`, the client's side gets a path of its own. With `base` only if that is what is there; nil for nothing."
   ),
-  'setting.put': row('name', key(128), map({ value: any }), 'Sets a setting of the account; nil clears it.')
+  'setting.put': row('name', key(128), map({ value: any }), 'Sets a setting of the account; nil clears it.'),
+  'household.act': row(
+    'actor',
+    householdActor,
+    map({
+      sequenceNumber: number(-1, Number.MAX_SAFE_INTEGER),
+      userId: str(64),
+      integrity: str(1_024),
+      encodedAction: str(LIMITS.maxHouseholdActionLength)
+    }),
+    'Does what a device of a household asked for by its own API. Only the hub can ask for it, and no client.'
+  )
 } as const
 
 export type ActionKind = keyof typeof ACTIONS
@@ -226,7 +240,13 @@ export const CHANGES = {
     map({ name: str(256), app: str(256), readOnly: bool, disabled: opt(bool) }),
     'A device was registered, or its description changed. While it is `disabled` it is not let in. Written by the hub.'
   ),
-  'device.revoke': row('device', deviceId, map({}), 'A device was cut off for ever. Written by the hub.')
+  'device.revoke': row('device', deviceId, map({}), 'A device was cut off for ever. Written by the hub.'),
+  'household.act': row(
+    'type',
+    key(64),
+    map({ actor: householdActor, userId: str(64), action: dict(any, 64) }),
+    'What was done in a household, by the type of its own API. Secrets, and what is encrypted for its devices alone, are left out. Written by the hub.'
+  )
 } as const
 
 export type ChangeKind = keyof typeof CHANGES

@@ -25,6 +25,10 @@ export const LIMITS = {
   maxKeptAnswers: 4_096,
   /** The body of a plain action, encoded. */
   maxBodyBytes: 65_536,
+  /** An action of a household as its own API has it, in UTF-16 code units. */
+  maxHouseholdActionLength: 2_097_152,
+  /** What of it goes to every device of the account, encoded. */
+  maxHouseholdChangeBytes: 524_288,
   /** One Yjs update. */
   maxUpdateBytes: 786_432,
   /** Yjs clients that one update may name. */

@@ -20,7 +20,8 @@ import { CHANGE_BYTES } from './account-size.ts'
 import { Documents } from './documents/documents.ts'
 import type { Background } from './documents/steps.ts'
 import { Readers } from './floor.ts'
-import { fold, type RichNote } from './fold.ts'
+import type { HouseholdRules } from './household.ts'
+import { fold, hiddenBytes, type RichNote } from './fold.ts'
 import { changesOf, foldLogged, type LoggedChange } from './fold-log.ts'
 import { encodeKind, LogWriter } from './log-writer.ts'
 import { Origin } from './origin.ts'
@@ -36,6 +37,8 @@ import { Views } from './views.ts'
 const STORE_AFTER_CHANGES = 1_024
 const STORE_AFTER_RECORDS = 256
 const READ_BYTES = 1_048_576
+/** Actions whose form bounds what they take; all others have the limit of a body. */
+const OWN_LIMITS: ReadonlySet<ActionKind> = new Set(['annotation.update', 'household.act'])
 
 /** Someone who is told of every new change, in order, once it is durable. */
 export interface Follower {
@@ -59,6 +62,7 @@ export interface AccountHost {
   mustTakeWrites(): void
   /** What one account may take in the store, about. */
   readonly maxAccountBytes: number
+  readonly household: HouseholdRules
   /** There is something to commit. */
   wake(account: Account): void
   /** Something threw half-way that should not have: the account in memory may differ from its log, and MUST be opened anew. */
@@ -334,11 +338,11 @@ export class Account {
     content: number
   ): number {
     if (!isActionKind(kind)) throw new HubError('unknown-action', `there is no action ${kind}`, { field: 'kind' })
-    if (!permits(origin.actor, kind)) throw new HubError('forbidden', 'this device may only read')
+    if (!permits(origin.actor, kind)) throw new HubError('forbidden', origin.actor === 'reader' ? 'this device may only read' : '')
     if (this.heldBytes >= this.#host.maxAccountBytes) throw new HubError('quota-exceeded')
     checked('bad-action', ACTIONS[kind].key, key, 'key')
     const held = checked<ActionBody<ActionKind>>('bad-action', ACTIONS[kind].body, body, 'body')
-    if (kind !== 'annotation.update' && bytes.length > LIMITS.maxBodyBytes)
+    if (!OWN_LIMITS.has(kind) && bytes.length > LIMITS.maxBodyBytes)
       throw new HubError('too-large', `body is over ${LIMITS.maxBodyBytes} bytes`, { field: 'body' })
     const nowMs = this.#host.clock.nowMs()
     const claimedMs = Math.min(atMs, Math.floor(nowMs))
@@ -348,13 +352,14 @@ export class Account {
       at: { cursor: this.#log.head + 1, timeUs: this.#log.nextTimeUs(nowMs), device: origin.device },
       epoch: this.epoch,
       atMs: claimedMs,
-      nowMs
+      nowMs,
+      household: this.#host.household
     }
     const outcome = handleAction(context, kind, key, held)
     const note = outcome.note === undefined ? content : { digest: content, ...outcome.note }
     const changeBytes = outcome.body === body ? bytes : encodeValue(outcome.body)
     const made = outcome.body as ChangeBody<ChangeKind>
-    return this.#append(origin, number, claimedMs, context.at.timeUs, outcome.kind, key, made, changeBytes, note)
+    return this.#append(origin, number, claimedMs, context.at.timeUs, outcome.kind, outcome.key ?? key, made, changeBytes, note)
   }
 
   #append(
@@ -370,9 +375,9 @@ export class Account {
   ): number {
     const { device, client } = origin
     const cursor = this.#log.head + 1
-    fold(this.views, { cursor, timeUs, device, client, number, atMs, kind, key, body }, note)
+    fold(this.views, { cursor, timeUs, device, client, number, atMs, kind, key, body }, note, this.#host.household)
     this.#log.append(origin, number, atMs, timeUs, kind, key, bytes, note)
-    this.heldBytes += bytes.length + CHANGE_BYTES
+    this.heldBytes += bytes.length + hiddenBytes(note) + CHANGE_BYTES
     return cursor
   }
 
@@ -391,9 +396,9 @@ export class Account {
 
   #foldAgain({ change, note }: LoggedChange, after: number): number {
     if (change.cursor <= after) return after
-    foldLogged(this.views, change, note)
+    foldLogged(this.views, change, note, this.#host.household)
     this.#log.timeUs = change.timeUs
-    this.heldBytes += encodeValue(change.body).length + CHANGE_BYTES
+    this.heldBytes += encodeValue(change.body).length + hiddenBytes(note) + CHANGE_BYTES
     return change.cursor
   }
 }

@@ -17,6 +17,7 @@ import { FILE_HANDLERS } from './files/actions.ts'
 import type { Documents } from './documents/documents.ts'
 import type { Moment } from './documents/versions.ts'
 import type { RichNote } from './fold.ts'
+import type { HouseholdRules } from './household.ts'
 import type { Views } from './views.ts'
 
 /** What an action may look at and change before it becomes a change. */
@@ -30,11 +31,14 @@ export interface ActionContext {
   readonly nowMs: number
   /** Those that the action needs are in memory. */
   readonly documents: Documents
+  readonly household: HouseholdRules
 }
 
 /** The change that an action asks for. */
 export interface Outcome {
   readonly kind: ChangeKind
+  /** Another one than the action's. */
+  readonly key?: string
   readonly body: Plain
   readonly note?: Omit<RichNote, 'digest'>
 }
@@ -75,7 +79,11 @@ const HANDLERS: { readonly [K in ActionKind]: Handler<K> } = {
   'book.remove': (context, book) => known(context, book, 'book.remove'),
   'book.restore': (context, book) => known(context, book, 'book.restore'),
   ...FILE_HANDLERS,
-  'setting.put': (_, _name, body) => ({ kind: 'setting.put', body })
+  'setting.put': (_, _name, body) => ({ kind: 'setting.put', body }),
+  'household.act': ({ household, views, at }, actor, body) => {
+    const { type, change, hidden } = household.act(views, at, actor, body)
+    return { kind: 'household.act', key: type, body: change, ...(hidden !== undefined && { note: { hidden } }) }
+  }
 }
 
 export const handleAction = (context: ActionContext, kind: ActionKind, key: string, body: ActionBody<ActionKind>): Outcome =>

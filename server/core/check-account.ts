@@ -3,6 +3,7 @@ import { checkDocuments, type DocumentUpdates } from './documents/check-document
 import { fold, type Change } from './fold.ts'
 import { changesOf, foldCounter, foldLogged, type LoggedChange } from './fold-log.ts'
 import type { ClientRecord, PositionHistoryRecord, PositionRecord, Table } from './records.ts'
+import type { HouseholdRules } from './household.ts'
 import { StoreDamage, type LogHead, type Store } from './store.ts'
 import { Views } from './views.ts'
 
@@ -24,12 +25,18 @@ const NOTHING: StoreReading = { head: async () => undefined, read: async () => [
  * Clients' refusals and confirmations are not in the log; of their records what can be known from it is compared. What a log that was trimmed had led to is
  * taken from the records: folding the rest again must leave them as they are.
  *
+ * @param household what folds households; without it one is reported
  * @returns how many changes the log holds
  */
-export async function checkAccount(store: StoreReading, account: string, report: Report): Promise<number> {
+export async function checkAccount(
+  store: StoreReading,
+  account: string,
+  report: Report,
+  household?: HouseholdRules
+): Promise<number> {
   try {
     const log = await store.head(account)
-    if (log !== undefined) return await new AccountCheck(store, account, log, report).run()
+    if (log !== undefined) return await new AccountCheck(store, account, log, report, household).run()
     // How far an account without changes has followed its log may be stored; anything else came from a change.
     for (const [[, table]] of store.range([account], undefined, 2)) if (table !== 'fold') report('there are records, and no log')
   } catch (error) {
@@ -55,9 +62,11 @@ class AccountCheck {
   readonly #numbers = new Map<string, number>()
   /** Where each book's document was changed, and by how many bytes. */
   readonly #documents = new Map<string, DocumentUpdates>()
+  readonly #household: HouseholdRules | undefined
   #timeUs = 0
 
-  constructor(store: StoreReading, account: string, log: LogHead, report: Report) {
+  constructor(store: StoreReading, account: string, log: LogHead, report: Report, household?: HouseholdRules) {
+    this.#household = household
     this.#store = store
     this.#account = account
     this.#log = log
@@ -119,7 +128,7 @@ class AccountCheck {
     if (kind === ('annotation.update' satisfies ChangeKind)) this.#countUpdate(key, cursor, (change.body as Uint8Array).length)
     try {
       if (this.#isTrimmed) this.#foldOver({ change, note })
-      else foldLogged(this.#views, change, note)
+      else foldLogged(this.#views, change, note, this.#household)
       return true
     } catch (error) {
       this.#report(`the change ${cursor} (${kind}) cannot be folded: ${(error as Error).message}`)
@@ -127,9 +136,13 @@ class AccountCheck {
     }
   }
 
-  /** Folding changes once more leaves all records as they are but places: a change below the floor may have stood in the way of one. */
+  /**
+   * Folding changes once more leaves all records as they are but places, because a change below the floor may have stood in the way of one, and households:
+   * what they did once would be done twice.
+   */
   #foldOver({ change, note }: LoggedChange): void {
     foldCounter(this.#views, change, note)
+    if (change.kind === 'household.act') return
     if (change.kind !== 'position.set') return fold(this.#over, change, note)
     const place = `${change.key}/${change.device}`
     const known = this.#places.get(place) ?? new Map<number, Change<'position.set'>>()
@@ -145,7 +158,9 @@ class AccountCheck {
 
   #compareRecords(): void {
     const writes = [...this.#views.takeWrites(), ...this.#over.takeWrites()]
-    const rebuilt = new Map(writes.map(({ key, value }) => [key.slice(1).join('/'), decodeValue(value!)]))
+    const rebuilt = new Map(
+      writes.flatMap(({ key, value }) => (value === undefined ? [] : [[key.slice(1).join('/'), decodeValue(value)]]))
+    )
     for (let after: readonly string[] | undefined; ;) {
       const page = this.#store.range([this.#account], after, PAGE)
       for (const [key, bytes] of page) {
@@ -166,6 +181,7 @@ class AccountCheck {
     if (this.#isTrimmed && table === 'positions') return this.#comparePlaces(name, [stored as PositionRecord])
     if (this.#isTrimmed && table === 'positionHistories')
       return this.#comparePlaces(name, (stored as PositionHistoryRecord).versions)
+    if (this.#isTrimmed && table === 'household') return
     if (rebuilt === undefined && this.#isTrimmed && (stored as { cursor: number }).cursor < this.#log.floor) return
     if (rebuilt === undefined) this.#report(`the record ${name} does not come from the log`)
     else if (!isSameValue(stored, rebuilt)) this.#report(`the record ${name} is not what the log folds into`)

@@ -1,6 +1,7 @@
 import { decodeValue, decodeValues, type WireChange } from '../../protocol/index.ts'
 import { newClient, remember } from './answers.ts'
 import { fold, type Change, type Note } from './fold.ts'
+import type { HouseholdRules } from './household.ts'
 import type { StoredRun } from './store.ts'
 import type { Views } from './views.ts'
 
@@ -21,8 +22,8 @@ export function* changesOf({ run, notes }: StoredRun): Generator<LoggedChange> {
 }
 
 /** Lets a change of the log take effect on the records once more: those of its kind, and the counter and answer of the client that asked for it. */
-export function foldLogged(views: Views, change: Change, note: Note): void {
-  fold(views, change, note)
+export function foldLogged(views: Views, change: Change, note: Note, household?: HouseholdRules): void {
+  fold(views, change, note, household)
   foldCounter(views, change, note)
 }
 

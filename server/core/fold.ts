@@ -1,6 +1,7 @@
 import { mergeFields, positionReplaces, type ChangeBody, type ChangeKind } from '../../protocol/index.ts'
 import { FILE_FOLDS } from './files/fold.ts'
 import { addPosition } from './history.ts'
+import { NO_HOUSEHOLDS, type HouseholdRules } from './household.ts'
 import type { BookRecord, PositionRecord } from './records.ts'
 import type { Views } from './views.ts'
 
@@ -26,9 +27,14 @@ export interface RichNote {
   readonly secretHash?: Uint8Array
   /** The epoch in which the hub itself made a Yjs update out of a plain action. */
   readonly madeIn?: string
+  /** What of a household's action nobody but the hub may know, as msgpack. */
+  readonly hidden?: Uint8Array
 }
 
-export type Fold<K extends ChangeKind> = (views: Views, change: Change<K>, note: Note) => void
+/** What a change takes beside its body. */
+export const hiddenBytes = (note: Note): number => (typeof note === 'number' ? 0 : (note.hidden?.length ?? 0))
+
+export type Fold<K extends ChangeKind> = (views: Views, change: Change<K>, note: Note, household: HouseholdRules) => void
 
 /** The effect of each kind of change on the records. The same changes in the same order give the same records, on every hub. */
 const FOLDS: { readonly [K in ChangeKind]: Fold<K> } = {
@@ -70,13 +76,15 @@ const FOLDS: { readonly [K in ChangeKind]: Fold<K> } = {
   'device.revoke': (views, { key, cursor }) => {
     const known = views.get('devices', key)
     if (known !== undefined) views.put('devices', [key], { ...known, revoked: true, cursor })
-  }
+  },
+  'household.act': (views, change, note, household) =>
+    household.fold(views, change, typeof note === 'number' ? undefined : note.hidden)
 }
 
 /** Lets one change take effect on the records. */
-export function fold(views: Views, change: Change, note: Note): void {
+export function fold(views: Views, change: Change, note: Note, household = NO_HOUSEHOLDS): void {
   const effect = FOLDS[change.kind] as Fold<ChangeKind>
-  effect(views, change, note)
+  effect(views, change, note, household)
 }
 
 function mergeBook(known: BookRecord | undefined, { body, cursor, timeUs }: Change<'book.put'>): BookRecord {

@@ -4,6 +4,7 @@ import { Committer } from './committer.ts'
 import { Compactor, type Compaction } from './compaction.ts'
 import { DocumentReadings } from './document-reading.ts'
 import { Background } from './documents/steps.ts'
+import { NO_HOUSEHOLDS, type HouseholdRules } from './household.ts'
 import { newId } from './ids.ts'
 import type { Bearer } from './policy.ts'
 import type { Clock, Logger, RandomBytes } from './ports.ts'
@@ -35,6 +36,11 @@ export interface HubParts {
    * @default Infinity
    */
   readonly maxAccountBytes?: number
+  /**
+   * What households are and do.
+   * @default none: their actions are refused
+   */
+  readonly household?: HouseholdRules
   /** The store failed: ends the process. */
   readonly onFailure: (error: unknown) => void
 }
@@ -64,6 +70,7 @@ export class Hub {
       background: this.#background,
       mustTakeWrites: () => this.mustTakeWrites(),
       maxAccountBytes: parts.maxAccountBytes ?? Infinity,
+      household: parts.household ?? NO_HOUSEHOLDS,
       wake: committer.wake,
       broken: (account, error) => this.#forget(account, error)
     }

@@ -30,6 +30,7 @@ export const LEAST_ACTOR: { readonly [V in Verb]: Actor } = {
   'file.restore': 'writer',
   'conflict.resolve': 'writer',
   'setting.put': 'writer',
+  'household.act': 'operator',
   books: 'reader',
   book: 'reader',
   annotations: 'reader',

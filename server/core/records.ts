@@ -207,6 +207,12 @@ export interface ReadersRecord {
   readonly marks?: readonly number[]
 }
 
+/** A part of what a household comes to, in the form that its rules give it. */
+export interface HouseholdRecord {
+  /** The newest change that touched it. */
+  readonly cursor: number
+}
+
 /** How far the stored records have followed the log. */
 export interface FoldRecord {
   readonly foldedTo: number
@@ -251,6 +257,8 @@ export interface Tables {
   annotationHistories: AnnotationHistoryRecord
   /** book */
   snapshots: SnapshotRecord
+  /** part, and an id where there are several of it */
+  household: HouseholdRecord
 }
 
 export type Table = keyof Tables

@@ -7,7 +7,8 @@ export const SEPARATOR = '\u0000'
 
 interface Entry {
   readonly key: readonly string[]
-  readonly value: Tables[Table]
+  /** Undefined: it was removed. */
+  readonly value: Tables[Table] | undefined
 }
 
 /**
@@ -36,7 +37,7 @@ export class Views {
   get<T extends Table>(table: T, ...key: string[]): Tables[T] | undefined {
     const name = nameOf(table, key)
     const entry = this.#changed.get(name) ?? this.#storing.get(name)
-    if (entry !== undefined) return entry.value as Tables[T]
+    if (entry !== undefined) return entry.value as Tables[T] | undefined
     const bytes = this.#store.get([this.#account, table, ...key])
     return bytes === undefined ? undefined : (decodeValue(bytes) as unknown as Tables[T])
   }
@@ -45,7 +46,7 @@ export class Views {
   edit<T extends Table>(table: T, key: readonly string[], fresh: () => Tables[T]): Tables[T] {
     const name = nameOf(table, key)
     const changed = this.#changed.get(name)
-    if (changed !== undefined) return changed.value as Tables[T]
+    if (changed?.value !== undefined) return changed.value as Tables[T]
     const value = this.get(table, ...key) ?? fresh()
     this.#changed.set(name, { key: [this.#account, table, ...key], value })
     return value
@@ -55,30 +56,44 @@ export class Views {
     this.#changed.set(nameOf(table, key), { key: [this.#account, table, ...key], value })
   }
 
+  remove<T extends Table>(table: T, ...key: string[]): void {
+    this.#changed.set(nameOf(table, key), { key: [this.#account, table, ...key], value: undefined })
+  }
+
   /**
    * Records of a table whose key begins with `prefix` and sorts after `after`; in key order, at most `limit`. Keys come without the prefix, their parts
    * joined by `SEPARATOR`, as in `after`.
    */
   range<T extends Table>(table: T, prefix: readonly string[], after: string, limit: number): [key: string, value: Tables[T]][] {
-    const start = [this.#account, table, ...prefix]
-    const found = new Map<string, Tables[T]>()
-    const behind = after === '' ? undefined : [...start, ...after.split(SEPARATOR)]
-    for (const [key, bytes] of this.#store.range(start, behind, limit))
-      found.set(key.slice(start.length).join(SEPARATOR), decodeValue(bytes) as unknown as Tables[T])
     const begin = [table, ...prefix, ''].join(SEPARATOR)
+    const over = new Map<string, Tables[T] | undefined>()
+    let removed = 0
     for (const entries of [this.#storing, this.#changed])
       for (const [name, entry] of entries) {
         const key = name.slice(begin.length)
-        if (name.startsWith(begin) && (after === '' || compareText(key, after) > 0)) found.set(key, entry.value as Tables[T])
+        if (name.startsWith(begin) && (after === '' || compareText(key, after) > 0)) over.set(key, entry.value as Tables[T])
       }
-    return [...found].sort(([left], [right]) => compareText(left, right)).slice(0, limit)
+    for (const value of over.values()) if (value === undefined) removed += 1
+    const start = [this.#account, table, ...prefix]
+    const behind = after === '' ? undefined : [...start, ...after.split(SEPARATOR)]
+    const found: [key: string, value: Tables[T]][] = []
+    for (const [parts, bytes] of this.#store.range(start, behind, limit + removed)) {
+      const key = parts.slice(start.length).join(SEPARATOR)
+      if (!over.has(key)) found.push([key, decodeValue(bytes) as unknown as Tables[T]])
+    }
+    if (over.size === 0) return found
+    for (const [key, value] of over) if (value !== undefined) found.push([key, value])
+    return found.sort(([left], [right]) => compareText(left, right)).slice(0, limit)
   }
 
   /** The changed records, for the next commit. */
   takeWrites(): RecordWrite[] {
     this.#storing = this.#changed
     this.#changed = new Map()
-    return Array.from(this.#storing.values(), ({ key, value }) => ({ key, value: encodeValue(value as unknown as Plain) }))
+    return Array.from(this.#storing.values(), ({ key, value }) => ({
+      key,
+      value: value && encodeValue(value as unknown as Plain)
+    }))
   }
 
   /** The commit of what `takeWrites` gave has resolved. */

@@ -57,7 +57,8 @@ const BODIES: { readonly [K in ActionKind]: (id: string) => Plain } = {
   'file.move': id => ({ to: `${id} moved`, base: HELD.sha256 }),
   'file.restore': () => ({}),
   'conflict.resolve': () => ({ keep: 'client' }),
-  'setting.put': () => ({ value: 1 })
+  'setting.put': () => ({ value: 1 }),
+  'household.act': () => ({ sequenceNumber: 0, userId: '', integrity: '', encodedAction: '{"type":"FORCE_SYNC"}' })
 }
 /** Those that make nothing: on a thing that is not there they are refused. */
 const NEED_A_THING = new Set<Verb>([

@@ -1,6 +1,7 @@
 import type { Plain, WireChange } from '../../protocol/index.ts'
 import { Account } from '../../server/core/account.ts'
 import { Background } from '../../server/core/documents/steps.ts'
+import { NO_HOUSEHOLDS } from '../../server/core/household.ts'
 import { readPage } from '../../server/core/read.ts'
 import type { Store } from '../../server/core/store.ts'
 import { MemoryStore } from '../../server/storage/memory.ts'
@@ -112,6 +113,7 @@ async function refolded(world: World, id: string, books: readonly string[]): Pro
     clock: { nowMs: () => nowMs, nextTurn, setTimer: () => () => {} },
     background: new Background(nextTurn),
     maxAccountBytes: Infinity,
+    household: NO_HOUSEHOLDS,
     mustTakeWrites() {},
     wake() {},
     broken() {}
