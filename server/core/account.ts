@@ -16,20 +16,19 @@ import {
 import { asSent, handleAction, needsDocument } from './actions.ts'
 import { confirm, judge, newClient, refusalOf, remember } from './answers.ts'
 import { digest } from './digest.ts'
+import type { AccountHost, Follower } from './account-host.ts'
 import { CHANGE_BYTES } from './account-size.ts'
 import { Documents } from './documents/documents.ts'
-import type { Background } from './documents/steps.ts'
 import { Readers } from './floor.ts'
-import type { HouseholdRules } from './household.ts'
 import { fold, hiddenBytes, type RichNote } from './fold.ts'
 import { changesOf, foldLogged, type LoggedChange } from './fold-log.ts'
 import { encodeKind, LogWriter } from './log-writer.ts'
+import { fillTables, TABLES } from './newer-tables.ts'
 import { Origin } from './origin.ts'
 import { permits } from './policy.ts'
-import type { Clock } from './ports.ts'
 import { Presences } from './presence.ts'
 import type { Answer, ClientRecord } from './records.ts'
-import type { Append, LogHead, RecordWrite, Store } from './store.ts'
+import type { Append, LogHead, RecordWrite } from './store.ts'
 import type { Submitter, Turn } from './turn.ts'
 import { Views } from './views.ts'
 
@@ -39,35 +38,6 @@ const STORE_AFTER_RECORDS = 256
 const READ_BYTES = 1_048_576
 /** Actions whose form bounds what they take; all others have the limit of a body. */
 const OWN_LIMITS: ReadonlySet<ActionKind> = new Set(['annotation.update', 'household.act'])
-
-/** Someone who is told of every new change, in order, once it is durable. */
-export interface Follower {
-  readonly device: string
-  readonly client: string
-  /** Why its token lets nobody in any more; undefined while it does. */
-  refusal(): HubError | undefined
-  /** One run: the `changes` frame that holds it, and the cursors of its first and last change. */
-  deliver(frame: Uint8Array, first: number, last: number): void
-  /** Ends its connection, naming the reason. */
-  end(reason: HubError): void
-}
-
-/** What an account needs of the hub that it belongs to. */
-export interface AccountHost {
-  readonly store: Store
-  readonly clock: Clock
-  /** Where work goes that can wait. */
-  readonly background: Background
-  /** @throws HubError `storage-full` while nothing may be written */
-  mustTakeWrites(): void
-  /** What one account may take in the store, about. */
-  readonly maxAccountBytes: number
-  readonly household: HouseholdRules
-  /** There is something to commit. */
-  wake(account: Account): void
-  /** Something threw half-way that should not have: the account in memory may differ from its log, and MUST be opened anew. */
-  broken(account: Account, error: unknown): void
-}
 
 /**
  * One account in memory: its log's head, its records and documents, and those who follow it.
@@ -124,6 +94,7 @@ export class Account {
   /** Brings an account into memory: its stored records, and what its log holds beyond them. */
   static async open(id: string, log: LogHead, host: AccountHost): Promise<Account> {
     const account = new Account(id, log, host)
+    await fillTables(account.views, host.store, id, log)
     for (let cursor = account.#foldedTo; cursor < log.head;) {
       const runs = await host.store.read(id, cursor, READ_BYTES)
       for (const stored of runs) for (const change of changesOf(stored)) cursor = account.#foldAgain(change, cursor)
@@ -338,7 +309,8 @@ export class Account {
     content: number
   ): number {
     if (!isActionKind(kind)) throw new HubError('unknown-action', `there is no action ${kind}`, { field: 'kind' })
-    if (!permits(origin.actor, kind)) throw new HubError('forbidden', origin.actor === 'reader' ? 'this device may only read' : '')
+    if (!permits(origin.actor, kind))
+      throw new HubError('forbidden', origin.actor === 'reader' ? 'this device may only read' : '')
     if (this.heldBytes >= this.#host.maxAccountBytes) throw new HubError('quota-exceeded')
     checked('bad-action', ACTIONS[kind].key, key, 'key')
     const held = checked<ActionBody<ActionKind>>('bad-action', ACTIONS[kind].body, body, 'body')
@@ -377,6 +349,7 @@ export class Account {
     const cursor = this.#log.head + 1
     fold(this.views, { cursor, timeUs, device, client, number, atMs, kind, key, body }, note, this.#host.household)
     this.#log.append(origin, number, atMs, timeUs, kind, key, bytes, note)
+    if (kind === 'book.put') this.#host.bookPut(this, key, body as ChangeBody<'book.put'>)
     this.heldBytes += bytes.length + hiddenBytes(note) + CHANGE_BYTES
     return cursor
   }
@@ -390,7 +363,7 @@ export class Account {
     this.#isStoringDue = false
     const { head, timeUs } = this.#log
     this.#foldedTo = head
-    this.views.put('fold', [], { foldedTo: head, timeUs, heldBytes: this.heldBytes })
+    this.views.put('fold', [], { foldedTo: head, timeUs, heldBytes: this.heldBytes, tables: TABLES })
     return this.views.takeWrites()
   }
 

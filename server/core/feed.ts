@@ -1,5 +1,5 @@
 import { decodeFrame, HubError, type Frame, type HubFrame } from '../../protocol/index.ts'
-import type { Follower } from './account.ts'
+import type { Follower } from './account-host.ts'
 import { LogReader } from './log-reader.ts'
 import { mustBeLetIn, type Bearer } from './policy.ts'
 import type { LiveSession, SessionHost } from './session.ts'

@@ -2,6 +2,7 @@ import { mergeFields, positionReplaces, type ChangeBody, type ChangeKind } from 
 import { FILE_FOLDS } from './files/fold.ts'
 import { addPosition } from './history.ts'
 import { NO_HOUSEHOLDS, type HouseholdRules } from './household.ts'
+import { foldIdentifiers } from './identifiers.ts'
 import type { BookRecord, PositionRecord } from './records.ts'
 import type { Views } from './views.ts'
 
@@ -55,7 +56,10 @@ const FOLDS: { readonly [K in ChangeKind]: Fold<K> } = {
     const history = views.edit('positionHistories', place, () => ({ versions: [], added: 0 }))
     addPosition(history, change.cursor, change.timeUs, change.atMs, change.body)
   },
-  'book.put': (views, change) => views.put('books', [change.key], mergeBook(views.get('books', change.key), change)),
+  'book.put': (views, change) => {
+    views.put('books', [change.key], mergeBook(views.get('books', change.key), change))
+    foldIdentifiers(views, change)
+  },
   'book.remove': (views, change) => markBook(views, change, true),
   'book.restore': (views, change) => markBook(views, change, false),
   ...FILE_FOLDS,

@@ -1,5 +1,6 @@
 import { HubError, type Connection } from '../../protocol/index.ts'
-import { Account, type AccountHost } from './account.ts'
+import type { AccountHost } from './account-host.ts'
+import { Account } from './account.ts'
 import { Committer } from './committer.ts'
 import { Compactor, type Compaction } from './compaction.ts'
 import { DocumentReadings } from './document-reading.ts'
@@ -41,6 +42,8 @@ export interface HubParts {
    * @default none: their actions are refused
    */
   readonly household?: HouseholdRules
+  /** A book was put. @see AccountHost.bookPut */
+  readonly onBookPut?: AccountHost['bookPut']
   /** The store failed: ends the process. */
   readonly onFailure: (error: unknown) => void
 }
@@ -72,7 +75,8 @@ export class Hub {
       maxAccountBytes: parts.maxAccountBytes ?? Infinity,
       household: parts.household ?? NO_HOUSEHOLDS,
       wake: committer.wake,
-      broken: (account, error) => this.#forget(account, error)
+      broken: (account, error) => this.#forget(account, error),
+      bookPut: parts.onBookPut ?? (() => undefined)
     }
     this.#compactor = new Compactor({ store, clock, logger, background: this.#background })
     this.#sessionHost = {

@@ -11,6 +11,14 @@ export interface BookRecord {
   readonly changedAtUs: number
 }
 
+/** Which book an identifier names. */
+export interface IdentifierRecord {
+  /** Absent when it names none any more. */
+  readonly book?: string
+  /** The newest change that said so; 0 when that is not known. */
+  readonly cursor: number
+}
+
 /** One device's place in one book. */
 export interface PositionRecord {
   readonly fields: ActionBody<'position.set'>
@@ -219,6 +227,8 @@ export interface FoldRecord {
   readonly timeUs: number
   /** What the account takes in the store, about: as last counted, and what was written since. */
   readonly heldBytes?: number
+  /** Which tables it has, of those that came later than others. @see TABLES */
+  readonly tables?: number
 }
 
 /** Every kind of record of an account, and what its key names. */
@@ -229,6 +239,8 @@ export interface Tables {
   readers: ReadersRecord
   /** book */
   books: BookRecord
+  /** identifier */
+  identifiers: IdentifierRecord
   /** book, device */
   positions: PositionRecord
   /** book, device */

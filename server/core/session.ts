@@ -14,7 +14,8 @@ import {
   type ViewName,
   type WireAction
 } from '../../protocol/index.ts'
-import type { Account, Follower } from './account.ts'
+import type { Follower } from './account-host.ts'
+import type { Account } from './account.ts'
 import { admits } from './answers.ts'
 import type { DocumentReadings } from './document-reading.ts'
 import { Intake } from './intake.ts'

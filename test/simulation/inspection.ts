@@ -116,7 +116,8 @@ async function refolded(world: World, id: string, books: readonly string[]): Pro
     household: NO_HOUSEHOLDS,
     mustTakeWrites() {},
     wake() {},
-    broken() {}
+    broken() {},
+    bookPut() {}
   })
   await account.documents.load(books.filter(book => account.documents.isKnown(book)))
   return viewed(async (view, key) => readPage(account, view, key, '', nowMs).value as Entries, books)

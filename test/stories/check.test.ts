@@ -126,6 +126,7 @@ async function falsify(data: string, table: string, keyOf: (key: RecordKey) => b
 const FALSE: [what: string, table: string, key: string, change: Change, named: RegExp][] = [
   ['a book with another title', 'books', 'moby', book => ({ ...book, fields: { title: 'x' } }), /books\/moby is not what/],
   ['a book that is missing', 'books', 'emma', () => undefined, /books\/emma is missing/],
+  ['an identifier of another book', 'identifiers', 'isbn:1', named => ({ ...named, book: 'x' }), /identifiers\/isbn:1 is not what/],
   ['a position', 'positions', 'moby', position => ({ ...position, atMs: 1 }), /positions\/moby\/\S+ is not what/],
   ['a setting', 'settings', 's2', setting => ({ ...setting, value: 'y' }), /settings\/s2 is not what/],
   ['a file with another content', 'files', 'book.epub', file => ({ ...file, content: { sha256: 'f'.repeat(64), sizeBytes: 1 } }), /files\/book.epub is not what/],

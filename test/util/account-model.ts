@@ -16,6 +16,8 @@ interface Outbox {
 export class AccountModel {
   head: number
   readonly books = new Map<string, { fields: Fields; identifiers: Fields; removed: boolean; cursor: number }>()
+  /** Which book each identifier names. */
+  readonly named = new Map<string, string>()
   readonly positions = new Map<string, { fields: Fields; client: string; atMs: number; cursor: number }>()
   readonly settings = new Map<string, { value: Plain; cursor: number }>()
   readonly annotations = new Map<string, Map<string, Fields>>()
@@ -61,6 +63,9 @@ export class AccountModel {
         break
       case 'book.put': {
         const { identifiers, ...given } = body
+        for (const [identifier, source] of Object.entries((identifiers as Fields | undefined) ?? {}))
+          if (source !== null) this.named.set(identifier, key)
+          else if (this.named.get(identifier) === key) this.named.delete(identifier)
         this.books.set(key, {
           fields: merged(book?.fields ?? {}, given),
           identifiers: merged(book?.identifiers ?? {}, (identifiers as Fields | undefined) ?? {}),

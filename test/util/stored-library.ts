@@ -63,7 +63,8 @@ export class LibraryWriter {
     const book = at('moby', 'emma', 'lear')
     const form = number % 7
     const sent = (kind: string, key: string, body: unknown): WireAction => [number, Date.now(), kind, key, body as never]
-    if (form === 0) return sent('book.put', book, { title: `${book} ${number}`, tags: [at('a', 'b')] })
+    if (form === 0)
+      return sent('book.put', book, { title: `${book} ${number}`, tags: [at('a', 'b')], identifiers: { 'isbn:1': 'x' } })
     if (form === 1) return sent('position.set', book, { progression: (number % 100) / 100 })
     if (form === 2) return sent('setting.put', `s${number % 40}`, { value: 'x'.repeat(number % 50 === 2 ? 20_000 : 20) })
     if (form === 3)

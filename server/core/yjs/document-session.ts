@@ -1,6 +1,7 @@
 import * as Y from 'yjs'
 import { decodeValue, HubError, missingUpdates, type WireChange } from '../../../protocol/index.ts'
-import type { Account, Follower } from '../account.ts'
+import type { Follower } from '../account-host.ts'
+import type { Account } from '../account.ts'
 import { HIGH_WATER_BYTES } from '../log-reader.ts'
 import type { Origin } from '../origin.ts'
 import { mustBeLetIn, type Bearer } from '../policy.ts'

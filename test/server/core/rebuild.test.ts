@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import type { Plain } from '../../../protocol/index.ts'
 import { registerDevice } from '../../../server/auth/devices.ts'
+import { bookBy } from '../../../server/core/identifiers.ts'
 import { AccountModel } from '../../util/account-model.ts'
 import { coreHub, type CoreHub, type TestAction, type TestClient, type TestDevice } from '../../util/core-hub.ts'
 import { ManualClock } from '../../util/manual-clock.ts'
@@ -12,6 +13,7 @@ const test = suite('server/core: rebuilt from the log')
 
 const TABS = ['tab1', 'tab2']
 const BOOKS = ['b1', 'b2', 'b3']
+const IDENTIFIERS = ['i:1', 'i:2', 'i:3']
 
 const book = fc.constantFrom(...BOOKS)
 const id = fc.constantFrom('a1', 'a2')
@@ -22,7 +24,7 @@ const bookBody = fc.record(
     title: fc.option(fc.string({ maxLength: 6 })),
     tags: fc.option(fc.array(fc.string({ maxLength: 3 }), { maxLength: 2 })),
     rating: fc.option(fc.integer({ min: 0, max: 5 })),
-    identifiers: fc.dictionary(fc.constantFrom('i:1', 'i:2', 'i:3'), fc.option(fc.constantFrom('x', 'y')))
+    identifiers: fc.dictionary(fc.constantFrom(...IDENTIFIERS), fc.option(fc.constantFrom('x', 'y')))
   },
   { requiredKeys: [] }
 )
@@ -188,7 +190,9 @@ class World {
     }
     const books = (await client.list('books')).map(timeless)
     const settings = (await client.list('settings')).map(timeless)
-    return { books, settings, positions, annotations }
+    const { views } = (await hub.hub.account('a'))!
+    const named = IDENTIFIERS.map(identifier => bookBy(views, identifier))
+    return { books, settings, positions, annotations, named }
   }
 
   /** What can be restored: how places and annotations were before. */
@@ -216,7 +220,8 @@ class World {
       books: sorted(books).map(([book, { fields, ...rest }]) => [book, { ...fields, ...rest }]),
       settings: sorted(settings),
       positions: Object.fromEntries(BOOKS.map(book => [book, sorted(at(book))])),
-      annotations: Object.fromEntries(BOOKS.map(book => [book, sorted(annotations.get(book) ?? [])]))
+      annotations: Object.fromEntries(BOOKS.map(book => [book, sorted(annotations.get(book) ?? [])])),
+      named: IDENTIFIERS.map(identifier => this.model.named.get(identifier))
     }
   }
 }
