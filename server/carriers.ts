@@ -4,6 +4,8 @@ import { addressGroup } from './auth/sign-in-limits.ts'
 import type { Hub } from './core/hub.ts'
 import type { Logger } from './core/ports.ts'
 import { answer, problem, refuseUpgrade, type RequestHandler, type UpgradeHandler } from './transports/http.ts'
+import { createEngineTransport, type EngineTransport } from './transports/engine.ts'
+import { EventClient, MAX_EVENT_BYTES, MAX_STRANGER_BYTES, type EventListener } from './transports/event-client.ts'
 import { isOriginAllowed } from './transports/origin.ts'
 import { createSocketIoTransport } from './transports/socket-io.ts'
 import { createWsTransport, lecternDoor, type WsTransport } from './transports/ws.ts'
@@ -14,6 +16,8 @@ export interface CarrierParts {
   readonly logger: Logger
   readonly addressOf: (request: IncomingMessage) => string
   readonly allowedOrigins: readonly string[]
+  /** Is given each new client that exchanges events. */
+  readonly acceptEvents: (client: EventClient) => EventListener
 }
 
 /** Every way to a live connection, by path. */
@@ -25,11 +29,21 @@ export interface Carriers {
 }
 
 const SOCKET_IO_PATH = '/live/socket.io/'
+/** Where clients of socket.io look by themselves. */
+const EVENTS_PATHS = ['/socket.io', '/socket.io/'] as const
 
-/** Opens the doors for live connections: the protocol by WebSocket and by socket.io, and the two kinds of Yjs providers. */
-export function createCarriers({ hub, logger, addressOf, allowedOrigins }: CarrierParts): Carriers {
+/** Opens the doors for live connections: the protocol by WebSocket and by socket.io, the two kinds of Yjs providers, and events by socket.io. */
+export function createCarriers({ hub, logger, addressOf, allowedOrigins, acceptEvents }: CarrierParts): Carriers {
   const live = createWsTransport(lecternDoor(connection => hub.accept(connection)))
   const socketIo = createSocketIoTransport({ accept: connection => hub.accept(connection), allowedOrigins, addressGroup })
+  const events = createEngineTransport({
+    open: (session, remote) => new EventClient(session, remote, acceptEvents),
+    maxMessageBytes: MAX_EVENT_BYTES,
+    maxFirstBytes: MAX_STRANGER_BYTES,
+    allowEIO3: true,
+    allowedOrigins,
+    addressGroup
+  })
   const yjs = createWsTransport(yWebsocketDoor(hub, '/yjs/'))
   const hocuspocus = createWsTransport(hocuspocusDoor(hub))
 
@@ -47,6 +61,12 @@ export function createCarriers({ hub, logger, addressOf, allowedOrigins }: Carri
       if (admits(request)) transport.upgrade(request, socket, head, addressOf(request))
       else refuseUpgrade(socket, 403, 'Forbidden')
     }
+  const requestTo =
+    (transport: EngineTransport): RequestHandler =>
+    (request, response) => {
+      if (admits(request)) transport.request(request, response, addressOf(request))
+      else void answer(response, problem(new HubError('origin-refused')))
+    }
   const askForUpgrade: RequestHandler = (_request, response) =>
     void answer(
       response,
@@ -57,19 +77,18 @@ export function createCarriers({ hub, logger, addressOf, allowedOrigins }: Carri
       '/live': upgradeTo(live),
       [SOCKET_IO_PATH]: upgradeTo(socketIo),
       '/yjs/': upgradeTo(yjs),
-      '/hocuspocus': upgradeTo(hocuspocus)
+      '/hocuspocus': upgradeTo(hocuspocus),
+      ...Object.fromEntries(EVENTS_PATHS.map(path => [path, upgradeTo(events)]))
     },
     requests: {
       '/live': askForUpgrade,
       '/yjs/': askForUpgrade,
       '/hocuspocus': askForUpgrade,
-      [SOCKET_IO_PATH]: (request, response) => {
-        if (admits(request)) socketIo.request(request, response, addressOf(request))
-        else void answer(response, problem(new HubError('origin-refused')))
-      }
+      [SOCKET_IO_PATH]: requestTo(socketIo),
+      ...Object.fromEntries(EVENTS_PATHS.map(path => [path, requestTo(events)]))
     },
     async close() {
-      await Promise.all([live, socketIo, yjs, hocuspocus].map(carrier => carrier.close()))
+      await Promise.all([live, socketIo, events, yjs, hocuspocus].map(carrier => carrier.close()))
     }
   }
 }

@@ -21,6 +21,7 @@ import type { Logger, RandomBytes } from './core/ports.ts'
 import { StoreDamage, type Store } from './core/store.ts'
 import { mountPinakes, OWN_BODIES } from './dialects/pinakes/index.ts'
 import { CHANGELIST_PATH, mountChangelist } from './dialects/changelist/index.ts'
+import { mountTimelimit, TIMELIMIT_PATHS } from './dialects/timelimit/index.ts'
 import { EXIT } from './exit-codes.ts'
 import { createPublishing } from './files/publishing.ts'
 import { Uploads } from './files/uploads.ts'
@@ -180,7 +181,7 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
     throw error
   })
   let isReady = true
-  const app = createHttpApp(logger, addressOf, config.allowedOrigins, [CHANGELIST_PATH, ...OWN_BODIES])
+  const app = createHttpApp(logger, addressOf, config.allowedOrigins, [CHANGELIST_PATH, ...OWN_BODIES, ...TIMELIMIT_PATHS])
   mountHome(app)
   mountHealth(app, () => isReady)
   const limits = createSignInLimits({ randomBytes: random })
@@ -189,7 +190,14 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
   mountFeed(app, hub, systemClock)
   mountPinakes(app, parts)
   mountChangelist(app, { ...parts, publicUrl: config.publicUrl })
-  const carriers = createCarriers({ hub, logger, addressOf, allowedOrigins: config.allowedOrigins })
+  const households = mountTimelimit(app, parts)
+  const carriers = createCarriers({
+    hub,
+    logger,
+    addressOf,
+    allowedOrigins: config.allowedOrigins,
+    acceptEvents: client => households.accept(client)
+  })
   const server = createHttpServer(app, carriers.upgrades, config.maxSessions + MORE_CONNECTIONS, carriers.requests)
   const control = createServer(controlListener(open, logger))
   const controlPath = join(config.dataFolder, CONTROL_SOCKET)

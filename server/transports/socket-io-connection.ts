@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Socket as EngineSocket, Transport } from 'engine.io'
 import type { WebSocket } from 'ws'
 import { ERRORS, HubError, LIMITS, type CloseReason, type Connection, type ConnectionEvents } from '../../protocol/index.ts'
+import type { EngineClient } from './engine.ts'
 import { PacketReader, type Message, type Packet, type PacketWriter } from './socket-io-packets.ts'
 
 /** Time from an Engine.IO session to its first packet, and from the end that the hub wants to the one that it makes. */
@@ -31,7 +32,7 @@ interface Carrier extends Transport {
 }
 
 /** One client of socket.io: its Engine.IO session, over whatever transport that goes just now, as a `Connection`. */
-export class SocketIoConnection implements Connection {
+export class SocketIoConnection implements Connection, EngineClient {
   readonly remote: string
   readonly #engine: EngineSocket
   readonly #reader = new PacketReader()

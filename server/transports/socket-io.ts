@@ -1,187 +1,20 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Duplex } from 'node:stream'
-import { Server, type Socket as EngineSocket } from 'engine.io'
-import { WebSocketServer, type ServerOptions } from 'ws'
-import { ERRORS, HubError, type Connection } from '../../protocol/index.ts'
-import { answer, problem, refuseUpgrade } from './http.ts'
-import { Admission, type AdmissionLimits } from './socket-io-admission.ts'
+import type { Connection } from '../../protocol/index.ts'
+import { createEngineTransport, type EngineOptions, type EngineTransport } from './engine.ts'
 import { MAX_FIRST_BYTES, MAX_MESSAGE_BYTES, SocketIoConnection } from './socket-io-connection.ts'
-import { HARDENED } from './ws.ts'
 
-/** Bounds of the carrier, beside those of the protocol. */
-export interface SocketIoLimits extends AdmissionLimits {
-  readonly pingIntervalMs: number
-  readonly pingTimeoutMs: number
-}
-
-const DEFAULTS: SocketIoLimits = {
-  maxPolling: 2_000,
-  maxPollingPerAddress: 200,
-  maxNewPerMinute: 600,
-  pingIntervalMs: 25_000,
-  pingTimeoutMs: 20_000
-}
-
-export interface SocketIoOptions {
+export interface SocketIoOptions extends Pick<EngineOptions, 'allowedOrigins' | 'addressGroup' | 'limits'> {
   /** Is given each new connection. */
   readonly accept: (connection: Connection) => void
-  /** Pages that may read answers, beside the hub's own. */
-  readonly allowedOrigins: readonly string[]
-  /** What an address is counted as. */
-  readonly addressGroup: (address: string) => string
-  /** @default 2,000 sessions that poll, 200 of one address, 600 new ones of one address in a minute; a ping every 25 s, answered within 20 */
-  readonly limits?: Partial<SocketIoLimits>
-}
-
-/** Takes the requests and upgrades of its path. Whoever calls has looked at their origin. */
-export interface SocketIoTransport {
-  request(request: IncomingMessage, response: ServerResponse, remote: string): void
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, remote: string): void
-  /** Sessions that poll now. */
-  readonly pollingCount: number
-  /** Ends every session. Resolves when the last has gone. */
-  close(): Promise<void>
-}
-
-/** What is known of a request that may become a session. */
-interface Visit {
-  readonly remote: string
-  /** It polls no longer, or never began. */
-  readonly leave: () => void
-  connection?: SocketIoConnection
 }
 
 /**
  * The `socket.io` carrier: the event `frame` carries one frame, over WebSockets or by polling, from clients with the default parser or the msgpack
  * one. It stands on Engine.IO: of socket.io's own server, its namespaces, rooms and acknowledgements, nothing would be used.
  */
-export function createSocketIoTransport({
-  accept,
-  allowedOrigins,
-  addressGroup,
-  limits = {}
-}: SocketIoOptions): SocketIoTransport {
-  const { pingIntervalMs, pingTimeoutMs, ...admissionLimits } = { ...DEFAULTS, ...limits }
-  const admission = new Admission(admissionLimits)
-  const connections = new Map<string, SocketIoConnection>()
-  const visits = new WeakMap<IncomingMessage, Visit>()
-
-  /** Engine.IO has an older `ws` of its own. */
-  class HardenedServer extends WebSocketServer {
-    constructor(options: ServerOptions) {
-      super({ ...options, ...HARDENED, clientTracking: false, maxPayload: MAX_MESSAGE_BYTES })
-    }
-
-    override handleUpgrade(...[request, socket, head, onUpgraded]: Parameters<WebSocketServer['handleUpgrade']>): void {
-      super.handleUpgrade(request, socket, head, (...upgraded) => {
-        const { sid } = queryOf(request)
-        boundFirstMessages(socket, () => (sid ? connections.get(sid) : visits.get(request)?.connection))
-        onUpgraded(...upgraded)
-      })
-    }
-  }
-
-  const engine = new Server({
-    wsEngine: HardenedServer,
-    transports: ['polling', 'websocket'],
-    pingInterval: pingIntervalMs,
-    pingTimeout: pingTimeoutMs,
-    maxHttpBufferSize: MAX_MESSAGE_BYTES,
-    allowEIO3: false,
-    perMessageDeflate: false,
-    httpCompression: false,
-    ...(allowedOrigins.length > 0 && { cors: { origin: [...allowedOrigins], maxAge: 86_400 } })
+export const createSocketIoTransport = ({ accept, ...options }: SocketIoOptions): EngineTransport =>
+  createEngineTransport({
+    ...options,
+    open: (session, remote) => new SocketIoConnection(session, remote, accept),
+    maxMessageBytes: MAX_MESSAGE_BYTES,
+    maxFirstBytes: MAX_FIRST_BYTES
   })
-  engine.on('headers', (headers: Record<string, string>) => (headers['x-content-type-options'] = 'nosniff'))
-  engine.on('connection_error', ({ req }: { req: IncomingMessage }) => visits.get(req)?.leave())
-  engine.on('connection', (session: EngineSocket) => {
-    const { sid } = session.transport
-    const visit = visits.get(session.request)!
-    const connection = new SocketIoConnection(session, visit.remote, accept)
-    connections.set(sid, connection)
-    visit.connection = connection
-    session.once('upgrade', visit.leave)
-    session.once('close', () => {
-      connections.delete(sid)
-      visit.leave()
-    })
-  })
-  const heartbeat = setInterval(() => {
-    for (const connection of connections.values()) connection.beat()
-  }, pingIntervalMs)
-  heartbeat.unref()
-
-  /** @throws HubError `rate-limited`, `overloaded` */
-  const admit = (request: IncomingMessage, remote: string, isPolling: boolean): void => {
-    visits.set(request, { remote, leave: admission.admit(addressGroup(remote), isPolling) })
-  }
-  return {
-    get pollingCount() {
-      return admission.polling
-    },
-    request(request, response, remote) {
-      const { sid, transport, j } = queryOf(request)
-      const isPreflight = request.method === 'OPTIONS' && allowedOrigins.length > 0
-      try {
-        if (request.method !== 'GET' && request.method !== 'POST' && !isPreflight)
-          throw new HubError('bad-request', 'expected GET or POST')
-        // JSONP is for browsers that have no CORS, and hands answers to any page.
-        if (!isPreflight && (transport !== 'polling' || j !== undefined))
-          throw new HubError('bad-request', 'expected `transport=polling`')
-        if (!sid && !isPreflight) admit(request, remote, true)
-      } catch (error) {
-        if (!(error instanceof HubError)) throw error
-        return void answer(response, problem(error))
-      }
-      const connection = connections.get(sid ?? '')
-      if (connection === undefined || request.method !== 'POST') return engine.handleRequest(request, response)
-      response.once('finish', () => {
-        if (response.statusCode === ERRORS['frame-too-large'].http)
-          connection.cut(ERRORS['frame-too-large'].close, 'frame-too-large')
-      })
-      const handle = (): void => {
-        if (request.destroyed) connection.cut(1006, 'a post was cut off')
-        else engine.handleRequest(request, response)
-      }
-      if (!connection.hold(handle)) handle()
-    },
-    upgrade(request, socket, head, remote) {
-      try {
-        if (!queryOf(request).sid) admit(request, remote, false)
-      } catch {
-        return refuseUpgrade(socket, 429, 'Too Many Requests')
-      }
-      engine.handleUpgrade(request, socket, head)
-    },
-    async close() {
-      clearInterval(heartbeat)
-      admission.stop()
-      for (const connection of connections.values()) {
-        connection.close(ERRORS['shutting-down'].close, 'shutting-down')
-        // Who polls was told in the poll that it had open; another may not come, as no more connections are taken.
-        if (connection.isPolling) setImmediate(() => connection.cut(ERRORS['shutting-down'].close, 'shutting-down'))
-      }
-      await Promise.all(Array.from(connections.values(), ({ gone }) => gone))
-      engine.close()
-    }
-  }
-}
-
-type Query = Partial<Record<string, string>>
-
-/** What a request's address says, read once and for Engine.IO too, so that both see the same requests begin a session: those whose `sid` is empty as well. */
-function queryOf(request: IncomingMessage & { _query?: Query }): Query {
-  return (request._query ??= Object.fromEntries(new URLSearchParams(request.url?.split('?', 2)[1])))
-}
-
-/** Cuts off whoever sends more than a hello before one is complete: `ws` would gather a whole frame of someone not yet known. */
-function boundFirstMessages(socket: Duplex, connectionOf: () => SocketIoConnection | undefined): void {
-  let bytes = 0
-  const count = (chunk: Buffer): void => {
-    bytes += chunk.length
-    // The chunk may have completed the hello just now, and hold what the client sent behind it.
-    if (connectionOf()?.isKnown === true) socket.off('data', count)
-    else if (bytes > MAX_FIRST_BYTES) socket.destroy()
-  }
-  socket.on('data', count)
-}

@@ -2,12 +2,13 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { addressGroup } from '../../server/auth/sign-in-limits.ts'
 import { createHttpApp, createHttpServer } from '../../server/transports/http.ts'
-import { createSocketIoTransport, type SocketIoLimits, type SocketIoTransport } from '../../server/transports/socket-io.ts'
+import type { EngineLimits, EngineTransport } from '../../server/transports/engine.ts'
+import { createSocketIoTransport } from '../../server/transports/socket-io.ts'
 import { coreHub, type CoreHub } from './core-hub.ts'
 import type { TestContext } from './suite.ts'
 
 export interface SocketIoHub extends CoreHub {
-  readonly transport: SocketIoTransport
+  readonly transport: EngineTransport
   readonly url: string
 }
 
@@ -17,7 +18,7 @@ export interface SocketIoHub extends CoreHub {
  */
 export async function socketIoHub(
   { defer }: TestContext,
-  limits: Partial<SocketIoLimits>,
+  limits: Partial<EngineLimits>,
   mayUpgrade?: () => Promise<void>
 ): Promise<SocketIoHub> {
   const core = coreHub()

@@ -150,9 +150,9 @@ test('a page of a foreign origin begins no session, over either transport; one t
   assert.is((await ask(hub.url)).status, 200)
 })
 
-test('the path of socket.io itself is nobody’s', async context => {
+test('no script is served beside the carrier', async context => {
   const { hub } = await scene(context)
-  assert.is((await fetch(`${hub.url}/socket.io/?EIO=4&transport=polling`)).status, 404)
+  assert.is((await fetch(`${hub.url}/socket.io/socket.io.js`)).status, 400)
   assert.is((await fetch(`${hub.url}/live/socket.io.js`)).status, 404)
 })
 

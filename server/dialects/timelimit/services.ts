@@ -1,0 +1,47 @@
+import type { IncomingMessage } from 'node:http'
+import { map, str, type Plain, type Shape } from '../../../protocol/index.ts'
+import type { HttpApp } from '../../transports/http.ts'
+import type { Logger } from '../../core/ports.ts'
+import { JsonBodies } from './bodies.ts'
+import { missingPage, Refused, refusalPage } from './refusals.ts'
+
+/** What the paths of this API begin with. Bodies are bounded here. */
+export const TIMELIMIT_PATHS = ['/sync/', '/auth/', '/parent/', '/child/'] as const
+
+/** One call of the API. @param address the sender's */
+export type Service = (bodies: JsonBodies, request: IncomingMessage, address: string) => Promise<Plain>
+
+/**
+ * A call that takes a body of this form.
+ * @param run gives the answer @throws Refused, HubError
+ */
+export const service =
+  <T>(form: Shape<T>, run: (body: T, address: string) => Promise<Plain>, maxBytes?: number): Service =>
+  async (bodies, request, address) =>
+    run(await bodies.read(request, form, maxBytes), address)
+
+/** A text of which the API says no more: longer than any that a client sends. */
+export const text = str(1_024)
+
+/** The body of a call that needs nothing but to know who asks. */
+export const withToken = map({ deviceAuthToken: text })
+
+/** Mounts calls by path: POST, JSON in and out, and pages for whatever is refused. */
+export function mountServices(app: HttpApp, services: Readonly<Record<string, Service>>, logger: Logger): void {
+  const bodies = new JsonBodies()
+  for (const prefix of TIMELIMIT_PATHS)
+    app.all(`${prefix}*`, async context => {
+      const { method, path } = context.req
+      try {
+        const found = method === 'POST' && Object.hasOwn(services, path) ? services[path] : undefined
+        if (found === undefined) throw new Refused(404)
+        return json(await found(bodies, context.env.incoming, context.get('address')))
+      } catch (error) {
+        return error instanceof Refused && error.status === 404 ? missingPage(method, path) : refusalPage(error, logger)
+      }
+    })
+}
+
+/** An answer as this API gives it. */
+export const json = (value: Plain): Response =>
+  new Response(JSON.stringify(value), { headers: { 'content-type': 'application/json; charset=utf-8' } })

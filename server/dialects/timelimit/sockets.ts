@@ -1,0 +1,120 @@
+import type { Account } from '../../core/account.ts'
+import type { DeviceTokens } from './tokens.ts'
+
+/** How much a device needs to hear of a change: not at all, when somebody looks at it, or at once. */
+export type Urgency = 0 | 1 | 2
+
+/** A client of socket.io, as far as it is needed here. */
+export interface EventSocket {
+  /** Set once it has shown a token that is good. */
+  isKnown: boolean
+  readonly isConnected: boolean
+  emit(name: string, ...values: unknown[]): void
+}
+
+export interface SocketListener {
+  onEvent(name: string, values: readonly unknown[], answer: ((...values: unknown[]) => void) | undefined): void
+  onClose(): void
+}
+
+export interface SocketParts {
+  readonly tokens: DeviceTokens
+  /** Whether others are told that a device is connected. */
+  readonly isShown: (account: Account, device: string) => boolean
+  readonly failed: (error: unknown) => void
+}
+
+/** Of one account at once. Each is told of the others. */
+const MAX_SOCKETS = 200
+
+interface Room {
+  readonly sockets: Map<EventSocket, string>
+  /** As it was last told. */
+  connected: string
+}
+
+/**
+ * The live sockets of families: hints that there is something to pull. Nothing rests on them, so nothing is kept for who is not there.
+ */
+export class HouseholdSockets {
+  readonly #parts: SocketParts
+  readonly #rooms = new Map<string, Room>()
+
+  constructor(parts: SocketParts) {
+    this.#parts = parts
+  }
+
+  /** Takes a new client, of someone not yet known. */
+  accept(socket: EventSocket): SocketListener {
+    let logins = 0
+    let leave = (): void => undefined
+    const login = async (token: string, login: number): Promise<void> => {
+      const caller = await this.#parts.tokens.find(token)
+      if (caller === undefined || login !== logins || !socket.isConnected) return
+      socket.isKnown = true
+      leave = this.#join(caller.account, caller.device, socket)
+    }
+    return {
+      onEvent: (name, [token], answer) => {
+        if (name !== 'devicelogin' || typeof token !== 'string') return
+        leave()
+        leave = () => undefined
+        // Before it is known whether the token is any good: that is not for who asks here.
+        answer?.()
+        login(token, ++logins).catch(this.#parts.failed)
+      },
+      onClose: () => {
+        logins += 1
+        leave()
+      }
+    }
+  }
+
+  /**
+   * Tells devices of an account that there is something to pull.
+   * @param general to all that are connected
+   * @param targets to single devices, where that is more
+   * @param except the device that it comes from
+   */
+  notify(account: string, general: Urgency, targets: ReadonlyMap<string, Urgency> = new Map(), except = ''): void {
+    for (const [socket, device] of this.#rooms.get(account)?.sockets ?? []) {
+      const urgency = device === except ? 0 : Math.max(general, targets.get(device) ?? 0)
+      if (urgency > 0) socket.emit('should sync', { isImportant: urgency === 2 })
+    }
+  }
+
+  /** Asks a device to sign its user out. */
+  signOut(account: string, device: string): void {
+    for (const [socket, known] of this.#rooms.get(account)?.sockets ?? []) if (known === device) socket.emit('sign out')
+  }
+
+  /** Which devices are shown as connected may have changed. */
+  shownChanged(account: Account): void {
+    const room = this.#rooms.get(account.id)
+    if (room !== undefined) this.#tellConnected(account, room)
+  }
+
+  #join(account: Account, device: string, socket: EventSocket): () => void {
+    const room = this.#rooms.get(account.id) ?? { sockets: new Map<EventSocket, string>(), connected: '[]' }
+    if (room.sockets.size >= MAX_SOCKETS) return () => undefined
+    this.#rooms.set(account.id, room)
+    room.sockets.set(socket, device)
+    this.#tellConnected(account, room, socket)
+    return () => {
+      room.sockets.delete(socket)
+      if (room.sockets.size === 0) this.#rooms.delete(account.id)
+      else this.#tellConnected(account, room)
+    }
+  }
+
+  /** @param newcomer is told in any case, unless there is none to tell of */
+  #tellConnected(account: Account, room: Room, newcomer?: EventSocket): void {
+    const devices = [...new Set(room.sockets.values())].filter(device => this.#parts.isShown(account, device)).sort()
+    const connected = JSON.stringify(devices)
+    const isNew = connected !== room.connected
+    room.connected = connected
+    for (const socket of room.sockets.keys())
+      if (isNew ? socket !== newcomer || devices.length > 0 : socket === newcomer && devices.length > 0)
+        socket.emit('connected devices', devices)
+  }
+}

@@ -1,0 +1,94 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { decodeValue, encodeValue } from '../../../protocol/index.ts'
+import type { Account } from '../../core/account.ts'
+import type { Hub } from '../../core/hub.ts'
+import { refusalOfDevice } from '../../core/policy.ts'
+import type { RandomBytes } from '../../core/ports.ts'
+import type { RecordKey, Store } from '../../core/store.ts'
+import { randomWord } from './words.ts'
+
+const TOKEN = /^[0-9a-zA-Z]{32}$/
+
+/** Whose a token is, or was. Never taken away: that a token was good once is what lets its device reset itself. */
+interface TokenRecord {
+  readonly account: string
+  readonly device: string
+  /** Its device reported that it is reset. */
+  readonly isRetired?: boolean
+}
+
+/** A device that asks. */
+export interface Caller {
+  readonly account: Account
+  readonly device: string
+}
+
+/** Device tokens as this API has them: 32 letters and digits, which say nothing about whose they are. Kept as hashes, beside the logs. */
+export class DeviceTokens {
+  readonly #hub: Hub
+  readonly #store: Store
+  readonly #randomBytes: RandomBytes
+
+  constructor(hub: Hub, store: Store, randomBytes: RandomBytes) {
+    this.#hub = hub
+    this.#store = store
+    this.#randomBytes = randomBytes
+  }
+
+  /**
+   * Makes a token for a device that is about to be registered with it. Resolves once the lookup is durable; until the log has the device too, the token is
+   * one that nobody knows.
+   */
+  async issue(account: string, device: string): Promise<{ token: string; secretHash: Uint8Array }> {
+    const token = randomWord(this.#randomBytes, 32)
+    await this.#keep(token, { account, device })
+    return { token, secretHash: hashOf(token) }
+  }
+
+  /** The device that a token lets in; undefined when it lets nobody in. */
+  async find(token: string): Promise<Caller | undefined> {
+    const record = this.#record(token)
+    const account = record && (await this.#hub.account(record.account))
+    if (account === undefined || !holds(account, record!.device, token)) return undefined
+    return refusalOfDevice(account.views, record!.device) === undefined ? { account, device: record!.device } : undefined
+  }
+
+  /** True for a token whose device was removed, or reported that it is reset. What the hub does not know for sure is not removed. */
+  async isRemoved(token: string): Promise<boolean> {
+    const record = this.#record(token)
+    if (record === undefined) return false
+    if (record.isRetired === true) return true
+    const account = await this.#hub.account(record.account)
+    return account !== undefined && holds(account, record.device, token) && account.views.get('devices', record.device)!.revoked
+  }
+
+  /** Remembers that the device of this token is reset. Resolves once that is durable. */
+  async retire(token: string): Promise<void> {
+    const record = this.#record(token)
+    if (record !== undefined) await this.#keep(token, { ...record, isRetired: true })
+  }
+
+  /** A hash of no token: a device that has it lets nobody in. */
+  unknownHash(): Uint8Array {
+    return hashOf(randomWord(this.#randomBytes, 32))
+  }
+
+  #record(token: string): TokenRecord | undefined {
+    const bytes = TOKEN.test(token) ? this.#store.get(keyOf(token)) : undefined
+    return bytes === undefined ? undefined : (decodeValue(bytes) as unknown as TokenRecord)
+  }
+
+  #keep(token: string, record: TokenRecord): Promise<void> {
+    return this.#store.commit({ appends: [], writes: [{ key: keyOf(token), value: encodeValue({ ...record }) }] })
+  }
+}
+
+const holds = (account: Account, device: string, token: string): boolean => {
+  const known = account.views.get('devices', device)
+  return known !== undefined && timingSafeEqual(hashOf(token), known.secretHash)
+}
+
+/** Records of no account stand under the empty name. */
+const keyOf = (token: string): RecordKey => ['', 'household-tokens', hashOf(token).toString('hex')]
+
+const hashOf = (token: string): Buffer => createHash('sha256').update(`timelimit\n${token}`).digest()
