@@ -51,6 +51,8 @@ export class Document {
   /** Everything since the snapshot; what the document is rebuilt from when Yjs fails half-way. */
   readonly #tail: Omit<TailUpdate, 'owner'>[] = []
   #tailBytes = 0
+  /** The document as it was last written out; gone with the next edit. */
+  #encoded: Uint8Array | undefined
   /** How long the tail was when no snapshot could be made of it. */
   #triedAt = 0
   usedAtMs = 0
@@ -95,7 +97,7 @@ export class Document {
 
   /** What it takes, as encoded. */
   get heldBytes(): number {
-    return this.#documentBytes + this.#versions.foundBytes
+    return this.#documentBytes + this.#versions.foundBytes + (this.#encoded?.length ?? 0)
   }
 
   get #documentBytes(): number {
@@ -178,9 +180,10 @@ export class Document {
     return update
   }
 
-  /** The whole document as one Yjs v1 update. */
+  /** The whole document as one Yjs v1 update, which MUST NOT be changed. Written out once between two edits, however many ask. */
   encode(): Uint8Array {
-    return this.#snapshot !== undefined && this.#tail.length === 0 ? this.#snapshot.update : Y.encodeStateAsUpdate(this.#doc)
+    if (this.#snapshot !== undefined && this.#tail.length === 0) return this.#snapshot.update
+    return (this.#encoded ??= Y.encodeStateAsUpdate(this.#doc))
   }
 
   /**
@@ -198,6 +201,7 @@ export class Document {
     if (!(yield* isUpdateOf(snapshot.update, state))) return undefined
     this.#triedAt = 0
     this.#snapshot = snapshot
+    if (this.#encoded === snapshot.update) this.#encoded = undefined
     for (const { update } of this.#tail.splice(0, count)) this.#tailBytes -= update.length
     return { snapshot, count }
   }
@@ -237,6 +241,7 @@ export class Document {
   #keep(update: Uint8Array, at: Moment): void {
     this.#tail.push({ update, at })
     this.#tailBytes += update.length
+    this.#encoded = undefined
   }
 
   /** The first to use a Yjs client id keeps it. */

@@ -2,6 +2,7 @@ import * as Y from 'yjs'
 import { decodeValue, HubError, missingUpdates, type WireChange } from '../../../protocol/index.ts'
 import type { Follower } from '../account-host.ts'
 import type { Account } from '../account.ts'
+import type { Document } from '../documents/document.ts'
 import { HIGH_WATER_BYTES } from '../log-reader.ts'
 import type { Origin } from '../origin.ts'
 import { mustBeLetIn, type Bearer } from '../policy.ts'
@@ -73,7 +74,7 @@ export class DocumentSession implements Follower {
     mustBeLetIn(parts)
     const session = new DocumentSession(parts)
     try {
-      const doc = await session.#load()
+      const { doc } = await session.#load()
       if (session.#isClosed) return session
       parts.outlet.askSince(Y.encodeStateVector(doc))
       return session
@@ -158,15 +159,15 @@ export class DocumentSession implements Follower {
     this.#parts.account.followers.delete(this)
   }
 
-  async #load(): Promise<Y.Doc> {
+  async #load(): Promise<Document> {
     const { account, book, clock } = this.#parts
     account.usedAtMs = clock.nowMs()
     await account.loadBooks(new Set([book]))
-    return account.documents.use(book, clock.nowMs()).doc
+    return account.documents.use(book, clock.nowMs())
   }
 
   async #takeLong(update: Uint8Array): Promise<void> {
-    const doc = await this.#load()
+    const { doc } = await this.#load()
     if (this.#isClosed) return
     const saves: Promise<boolean>[] = []
     for (const part of missing(update, doc)) {
@@ -187,7 +188,7 @@ export class DocumentSession implements Follower {
     } catch (error) {
       const code = error instanceof HubError ? error.code : 'internal'
       if (code === 'update-gap' && ++this.#gapsInARow <= MAX_GAPS_IN_A_ROW)
-        outlet.askSince(Y.encodeStateVector(await this.#load()))
+        outlet.askSince(Y.encodeStateVector((await this.#load()).doc))
       else if (code !== 'forbidden') this.#fault(error)
       return false
     }
@@ -227,9 +228,10 @@ export class DocumentSession implements Follower {
 }
 
 /** @throws HubError `bad-frame` */
-function encodeSince(doc: Y.Doc, stateVector: Uint8Array): Uint8Array {
+function encodeSince(document: Document, stateVector: Uint8Array): Uint8Array {
+  if (stateVector.length === 1 && stateVector[0] === 0) return document.encode()
   try {
-    return Y.encodeStateAsUpdate(doc, stateVector)
+    return Y.encodeStateAsUpdate(document.doc, stateVector)
   } catch {
     throw new HubError('bad-frame', 'the state vector cannot be read')
   }
