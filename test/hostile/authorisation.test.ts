@@ -149,15 +149,19 @@ async function scene(context: TestContext): Promise<Scene> {
   }
 }
 
+const TABLES = ['books', 'positions', 'settings', 'devices', 'files', 'conflicts', 'contents'] as const
+
 /** What an account's devices can come to know: its records, and how many changes there were, of documents too. */
 function stateOf({ head, views }: Account): string {
-  const tables = (['books', 'positions', 'settings', 'devices', 'files', 'conflicts', 'contents'] as const).map(table =>
-    views.range(table, [], '', 10_000)
-  )
+  const tables = TABLES.map(table => views.range(table, [], '', 10_000))
   return createHash('sha256')
     .update(JSON.stringify([head, tables]))
     .digest('hex')
 }
+
+/** The same of one thing. */
+const stateOfThing = ({ head, views }: Account, id: string): string =>
+  JSON.stringify([head, TABLES.map(table => [views.get(table, id), views.range(table, [id], '', 100)])])
 
 /** What an answer says, without what is different each time: names of things, cursors and times. */
 const normal = (frames: readonly HubFrame[], id: string): string =>
@@ -224,7 +228,9 @@ test('whoever comes by the wire, to whatever thing, gets what the policy says, a
     }
   let cell = 0
   let count = 0
-  for (const who of tried)
+  for (const who of tried) {
+    const mayNotChange = owners.filter(owner => owner !== who.owner || who.actor !== 'writer').map(owner => accounts[owner])
+    const unchanged = mayNotChange.map(stateOf)
     for (const verb of WIRE_VERBS) {
       const foreign = new Map<Thing, string>()
       for (const object of OBJECTS) {
@@ -232,10 +238,10 @@ test('whoever comes by the wire, to whatever thing, gets what the policy says, a
         const owner = object === 'own' ? who.owner : object === "another's" ? other(who.owner) : 'non'
         const id = thing(cell, owner)
         const epoch = object === 'nonexistent' ? 'e'.repeat(accounts.ada.epoch.length) : accounts[owner as 'ada'].epoch
-        const before = owners.map(owner => stateOf(accounts[owner]))
+        const before = owners.map(owner => stateOfThing(accounts[owner], id))
         const heads = owners.map(owner => accounts[owner].head)
         const { frames, closeCode, text } = await askByWire(hub.url, who, verb, id, epoch, count++)
-        const isChanged = owners.map((owner, index) => stateOf(accounts[owner]) !== before[index])
+        const isChanged = owners.map((owner, index) => stateOfThing(accounts[owner], id) !== before[index])
         const may = permits(who.actor, verb)
         const [answer] = frames
         if (who.actor === 'stranger') {
@@ -267,6 +273,8 @@ test('whoever comes by the wire, to whatever thing, gets what the policy says, a
       )
       cell += 1
     }
+    assert.equal(mayNotChange.map(stateOf), unchanged, who.name)
+  }
   process.stdout.write(`FIGURE: ${count} cells on the wire, each as the policy says\n`)
 })
 
