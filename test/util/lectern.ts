@@ -1,8 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
-
-const MAIN = fileURLToPath(new URL('../../server/main.ts', import.meta.url))
+import { hubProgram } from './hub-program.ts'
 
 /** What came of a command. */
 export interface Ran {
@@ -20,7 +18,7 @@ export async function lectern(
   words: readonly string[],
   { typed = '', env = {} }: { typed?: string; env?: Readonly<Record<string, string>> } = {}
 ): Promise<Ran> {
-  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...words], { env: { ...process.env, ...env } })
+  const child = spawn(process.execPath, [hubProgram(), ...words], { env: { ...process.env, ...env } })
   let out = ''
   let err = ''
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))

@@ -1,8 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
-
-const MAIN = fileURLToPath(new URL('../../client/mirror-folder/main.ts', import.meta.url))
+import { join } from 'node:path'
+import { hubProgram } from './hub-program.ts'
 
 /** A folder's mirror in a process of its own, started and killed as a power cut would. */
 export class MirrorProcess {
@@ -19,7 +18,8 @@ export class MirrorProcess {
 
   /** Begins a new life; the process may not have mirrored anything yet. */
   start(hub: string, words: object = {}): void {
-    const child = spawn(process.execPath, ['--import', 'tsx', MAIN, JSON.stringify({ folder: this.folder, hub, ...words })], {
+    const main = join(hubProgram(), '../../client/mirror-folder/main.js')
+    const child = spawn(process.execPath, [main, JSON.stringify({ folder: this.folder, hub, ...words })], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: { ...process.env, LECTERN_TOKEN: this.#token }
     })
