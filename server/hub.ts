@@ -21,6 +21,8 @@ import type { Logger, RandomBytes } from './core/ports.ts'
 import { StoreDamage, type Store } from './core/store.ts'
 import { mountPinakes, OWN_BODIES } from './dialects/pinakes/index.ts'
 import { CHANGELIST_PATH, mountChangelist } from './dialects/changelist/index.ts'
+import { EPUB_PATHS, mountEpub } from './dialects/epub/index.ts'
+import { createOperations } from './dialects/epub/operations.ts'
 import { mountTimelimit, TIMELIMIT_PATHS } from './dialects/timelimit/index.ts'
 import { EXIT } from './exit-codes.ts'
 import { createPublishing } from './files/publishing.ts'
@@ -181,7 +183,12 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
     throw error
   })
   let isReady = true
-  const app = createHttpApp(logger, addressOf, config.allowedOrigins, [CHANGELIST_PATH, ...OWN_BODIES, ...TIMELIMIT_PATHS])
+  const app = createHttpApp(logger, addressOf, config.allowedOrigins, [
+    CHANGELIST_PATH,
+    ...OWN_BODIES,
+    ...EPUB_PATHS,
+    ...TIMELIMIT_PATHS
+  ])
   mountHome(app)
   mountHealth(app, () => isReady)
   const limits = createSignInLimits({ randomBytes: random })
@@ -190,6 +197,7 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
   mountFeed(app, hub, systemClock)
   mountPinakes(app, parts)
   mountChangelist(app, { ...parts, publicUrl: config.publicUrl })
+  mountEpub(app, createOperations(parts), parts)
   const households = mountTimelimit(app, parts)
   const carriers = createCarriers({
     hub,

@@ -57,8 +57,9 @@ export class XmlReader {
   /**
    * @param name how errors call the text
    * @param maxElements with more, it is refused
+   * @param maxDepth nested deeper, it is refused
    */
-  constructor(name: string, maxElements = MAX_ELEMENTS) {
+  constructor(name: string, maxElements = MAX_ELEMENTS, maxDepth = MAX_DEPTH) {
     this.#name = name
     const parser = this.#parser
     const open = this.#open
@@ -74,7 +75,7 @@ export class XmlReader {
     parser.on('opentagstart', () => {
       elementCount += 1
       attributeCount = 0
-      if (open.length >= MAX_DEPTH) throw badFile(`${name} is nested more than ${MAX_DEPTH} deep`)
+      if (open.length >= maxDepth) throw badFile(`${name} is nested more than ${maxDepth} deep`)
       if (elementCount > maxElements) throw badFile(`${name} has more than ${maxElements} elements`)
     })
     parser.on('attribute', () => {

@@ -35,7 +35,7 @@ const STALLED_MS = 60_000
 
 /**
  * The hub's HTTP application, on which routes are mounted: errors in one form, bounded bodies, safe headers.
- * @param ownBodies paths, and beginnings of paths, whose routes read bodies themselves, and MUST bound them
+ * @param ownBodies paths, and beginnings of paths, in lower case, whose routes read bodies themselves, and MUST bound them
  */
 export function createHttpApp(
   logger: Logger,
@@ -50,7 +50,7 @@ export function createHttpApp(
     maxSize: MAX_BODY_BYTES,
     onError: () => problem(new HubError('too-large', `the body is over ${MAX_BODY_BYTES} bytes`))
   })
-  app.use((context, next) => (ownBodies.some(path => context.req.path.startsWith(path)) ? next() : limit(context, next)))
+  app.use((context, next) => (ownBodies.some(path => context.req.path.toLowerCase().startsWith(path)) ? next() : limit(context, next)))
   // A page can post a form anywhere, without asking: what CORS keeps from it is the answer, not the deed.
   app.use(async ({ env, req }, next) => {
     if (req.method !== 'GET' && req.method !== 'HEAD' && !isOriginAllowed(env.incoming, allowedOrigins))

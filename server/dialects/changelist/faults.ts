@@ -35,6 +35,10 @@ export class BareRefusal extends Error {
   }
 }
 
+/** What is wrong with how a body came, rather than with what it says. */
+export const withoutWords = (error: unknown): unknown =>
+  error instanceof HubError ? new BareRefusal(ERRORS[error.code].http as BareRefusal['status']) : error
+
 /** A value that cannot be read, and the place behind its element. */
 export const unreadable = (line: number, column: number, text: string): SoapFault =>
   new SoapFault(

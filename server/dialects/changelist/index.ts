@@ -2,10 +2,11 @@ import type { Context } from 'hono'
 import type { SignIns } from '../../auth/sign-ins.ts'
 import type { Logger } from '../../core/ports.ts'
 import { tokenOf, type HttpApp, type HttpEnv } from '../../transports/http.ts'
-import { BodyReader } from './body.ts'
+import { BodyReader } from '../bodies.ts'
+import { answerInPieces, encodeUtf8 } from '../pieces.ts'
 import { changeList, readChangeList, type ChangeListParts } from './change-list.ts'
 import { readEnvelope } from './envelope.ts'
-import { BareRefusal, faultXml, refusalOf } from './faults.ts'
+import { BareRefusal, faultXml, refusalOf, withoutWords } from './faults.ts'
 import { Fields } from './fields.ts'
 import { errorPage, operationPage, servicePage } from './help.ts'
 import { createAccountLogin, readLogin, type AccountLogin, type LoginParts } from './login.ts'
@@ -16,8 +17,8 @@ import { discoOf, OPERATIONS, SCHEMA_DOCUMENT, wsdlOf, type OperationName } from
 /** Where the service is; its route reads bodies itself. */
 export const CHANGELIST_PATH = '/api/syncapp/syncapi.asmx'
 
-/** Answers longer than this many characters are sent while they are made. */
-const STREAM_ABOVE = 262_144
+/** What a request may bring: some 30,000 ids of exceptions. */
+const MAX_BODY_BYTES = 1_048_576
 const NAMES = Object.keys(OPERATIONS) as OperationName[]
 const CACHE = { 'cache-control': 'private, max-age=0' }
 
@@ -36,7 +37,7 @@ interface Service extends ChangelistParts {
 
 /** The SOAP service `SyncAPI`, in SOAP 1.1 and 1.2, and the pages that describe it. */
 export function mountChangelist(app: HttpApp, parts: ChangelistParts): void {
-  const service = { ...parts, bodies: new BodyReader(), accountLogin: createAccountLogin(parts) }
+  const service = { ...parts, bodies: new BodyReader(MAX_BODY_BYTES), accountLogin: createAccountLogin(parts) }
   app.post('/api/syncapp/syncapi.asmx', context => answerSoap(context, service))
   app.get('/api/syncapp/syncapi.asmx', context => (context.req.method === 'HEAD' ? notAllowed() : describe(context, parts)))
   app.all('/api/syncapp/syncapi.asmx', () => notAllowed())
@@ -76,7 +77,11 @@ async function answerSoap(context: Context<HttpEnv>, service: Service): Promise<
   try {
     const routing = routingOf(req.header('content-type'), req.header('soapaction'))
     const named = operationOfHeader(routing, NAMES)
-    const envelope = await readEnvelope(await bodies.read(req.raw), routing.charset, clock)
+    const envelope = await bodies
+      .read(req.raw, bytes => readEnvelope(bytes, routing.charset, clock))
+      .catch((error: unknown) => {
+        throw withoutWords(error)
+      })
     version = envelope.version
     const operation = (named ?? operationOfBody(routing, envelope, NAMES)) as OperationName
     checkEnvelope(routing, envelope)
@@ -84,9 +89,13 @@ async function answerSoap(context: Context<HttpEnv>, service: Service): Promise<
     // What the body holds instead is passed over, and everything is as if it were left out.
     const isAsked = content?.uri === API && content.local === operation
     const fields = new Fields(isAsked ? content : undefined, envelope.text)
-    return await respond(version, run(operation, fields, context, service), error => {
-      refusalOf(error, logger)
-      context.env.outgoing.destroy()
+    return await answerInPieces(enveloped(version, run(operation, fields, context, service)), {
+      headers: { ...CACHE, 'content-type': CONTENT_TYPES[version] },
+      encode: encodeUtf8,
+      cut(error) {
+        refusalOf(error, logger)
+        context.env.outgoing.destroy()
+      }
     })
   } catch (error) {
     const refusal = refusalOf(error, logger)
@@ -125,48 +134,8 @@ function offsetSeconds(date: string | undefined, nowMs: number): number {
   return Number.isNaN(clientMs) ? 0 : (nowMs - clientMs) / 1_000
 }
 
-/**
- * A long answer leaves while it is made, as fast as it is taken; before the first of it leaves, an error can still become a fault.
- * @param cut the answer cannot go on: without its end it is none
- */
-async function respond(
-  version: SoapVersion,
-  pieces: AsyncGenerator<string, void, void>,
-  cut: (error: unknown) => void
-): Promise<Response> {
-  const headers = { ...CACHE, 'content-type': CONTENT_TYPES[version] }
-  let text = envelopeHead(version)
-  for (;;) {
-    const { done, value } = await pieces.next()
-    if (done) return new Response(text + ENVELOPE_TAIL, { headers })
-    text += value
-    if (text.length > STREAM_ABOVE) return new Response(streamOf(text, pieces, cut), { headers })
-  }
-}
-
-function streamOf(
-  begun: string,
-  pieces: AsyncGenerator<string, void, void>,
-  cut: (error: unknown) => void
-): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder()
-  let isGone = false
-  return new ReadableStream<Uint8Array>({
-    start: controller => controller.enqueue(encoder.encode(begun)),
-    async pull(controller) {
-      try {
-        const { done, value } = await pieces.next()
-        if (isGone) return
-        controller.enqueue(encoder.encode(done ? ENVELOPE_TAIL : value))
-        if (done) controller.close()
-      } catch (error) {
-        cut(error)
-        if (!isGone) controller.close()
-      }
-    },
-    cancel() {
-      isGone = true
-      void pieces.return()
-    }
-  })
+async function* enveloped(version: SoapVersion, content: AsyncGenerator<string, void, void>): AsyncGenerator<string, void, void> {
+  yield envelopeHead(version)
+  yield* content
+  yield ENVELOPE_TAIL
 }

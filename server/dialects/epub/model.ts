@@ -2,7 +2,8 @@
  * The models of the API: each member by its exact name, in the order in which it goes out as JSON, with its type. From this one table come the TypeScript types and what reads and
  * writes JSON, XML and forms.
  *
- * `?` is a member that may be null. So may every text, model and list. `int` is a whole number, of unknown width; `byte` one from 0 to 255; `application` an `ApplicationTypes`.
+ * `?` is a member that may be null. So may every text, model and list. `int` is a whole number, of unknown width; `byte` one from 0 to 255;
+ * `application` an `ApplicationTypes`; `secret` a text that goes out as null, whatever is given.
  */
 export const MODELS = {
   SynchronizationModel: {
@@ -24,7 +25,7 @@ export const MODELS = {
   account: {
     AccountId: 'int',
     Email: 'string',
-    Password: 'string',
+    Password: 'secret',
     LastAccess: 'date',
     FirstName: 'string',
     LastName: 'string',
@@ -32,8 +33,8 @@ export const MODELS = {
     FontColor: 'string',
     BackgroundColor: 'string',
     PageView: 'byte?',
-    PasswordHash: 'string',
-    SecurityStamp: 'string',
+    PasswordHash: 'secret',
+    SecurityStamp: 'secret',
     Timestamp: 'date'
   },
   AccountCodeDto: {
