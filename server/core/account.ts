@@ -94,12 +94,14 @@ export class Account {
   /** Brings an account into memory: its stored records, and what its log holds beyond them. */
   static async open(id: string, log: LogHead, host: AccountHost): Promise<Account> {
     const account = new Account(id, log, host)
-    await fillTables(account.views, host.store, id, log)
+    const isFilled = await fillTables(account.views, host, id, log)
     for (let cursor = account.#foldedTo; cursor < log.head;) {
       const runs = await host.store.read(id, cursor, READ_BYTES)
       for (const stored of runs) for (const change of changesOf(stored)) cursor = account.#foldAgain(change, cursor)
       if (runs.length === 0) throw new Error(`the log of ${id} ends at ${cursor}, before its head`)
     }
+    account.sealTime()
+    if (isFilled) account.storeRecords()
     return account
   }
 
@@ -111,6 +113,14 @@ export class Account {
   /** When the newest change was made that took effect here, in microseconds. */
   get timeUs(): number {
     return this.#log.timeUs
+  }
+
+  /**
+   * A time in whole milliseconds that parts the changes: those that took effect are not later, and those to come are, whatever the clock does, in this process or the
+   * next. Whoever reads on from it later skips nothing and gets nothing twice. Show it only once what took effect is durable.
+   */
+  sealTime(): number {
+    return this.#log.seal()
   }
 
   /** True when nothing is gathered, on its way to the store, or kept from it. */

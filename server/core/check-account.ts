@@ -1,9 +1,11 @@
 import { decodeValue, isSameValue, type ChangeKind } from '../../protocol/index.ts'
+import { activityOf } from './activity-index.ts'
+import { timeKey } from './activity.ts'
 import { checkDocuments, type DocumentUpdates } from './documents/check-documents.ts'
 import { fold, type Change } from './fold.ts'
 import { changesOf, foldCounter, foldLogged, type LoggedChange } from './fold-log.ts'
 import type { HouseholdRules } from './household.ts'
-import { TABLES } from './newer-tables.ts'
+import { SINCE, TABLES } from './newer-tables.ts'
 import type { ClientRecord, FoldRecord, PositionHistoryRecord, PositionRecord, Table } from './records.ts'
 import { StoreDamage, type LogHead, type Store } from './store.ts'
 import { Views } from './views.ts'
@@ -18,6 +20,8 @@ const READ_BYTES = 1_048_576
 const PAGE = 1_000
 /** Compared by what they hold. */
 const OF_DOCUMENTS: ReadonlySet<Table> = new Set(['documents', 'snapshots', 'annotationHistories'])
+/** Compared with the records that they are derived from. */
+const OF_ACTIVITY: ReadonlySet<Table> = new Set(['activity', 'touched'])
 const NOTHING: StoreReading = { head: async () => undefined, read: async () => [], get: () => undefined, range: () => [] }
 
 /**
@@ -86,6 +90,7 @@ class AccountCheck {
       if (folded.foldedTo >= floor && folded.timeUs !== this.#timeUs)
         this.#report(`the record fold has the time ${folded.timeUs}, not ${this.#timeUs}`)
       this.#compareRecords(folded.tables ?? 0)
+      if ((folded.tables ?? 0) >= SINCE.activity) this.#compareActivity()
       await checkDocuments(this.#store, this.#account, this.#log, this.#documents, this.#report)
       // What was not stored yet must fold too: the next start does it.
       await this.#fold(folded.foldedTo, head)
@@ -159,7 +164,8 @@ class AccountCheck {
 
   #compareRecords(tables: number): void {
     const writes = [...this.#views.takeWrites(), ...this.#over.takeWrites()].filter(
-      ({ key }) => key[1] !== ('identifiers' satisfies Table) || tables >= TABLES
+      ({ key }) =>
+        !OF_ACTIVITY.has(key[1] as Table) && (key[1] !== ('identifiers' satisfies Table) || tables >= SINCE.identifiers)
     )
     const rebuilt = new Map(
       writes.flatMap(({ key, value }) => (value === undefined ? [] : [[key.slice(1).join('/'), decodeValue(value)]]))
@@ -178,8 +184,25 @@ class AccountCheck {
     for (const name of rebuilt.keys()) this.#report(`the record ${name} is missing`)
   }
 
+  #compareActivity(): void {
+    const stored = new Views(this.#store as Store, this.#account)
+    const expected = activityOf(stored)
+    for (const [key, { book, isListed }] of stored.range('activity', [], '', Infinity)) {
+      const known = expected.get(book)
+      if (known === undefined || timeKey(known.timeUs) !== key || known.isListed !== isListed)
+        this.#report(`the record activity/${key} is not what its book comes to`)
+    }
+    for (const [book, { timeUs }] of stored.range('touched', [], '', Infinity)) {
+      const known = expected.get(book)
+      if (known?.timeUs !== timeUs || stored.get('activity', timeKey(timeUs)) === undefined)
+        this.#report(`the record touched/${book} is not what its book comes to`)
+      expected.delete(book)
+    }
+    for (const book of expected.keys()) this.#report(`the record touched/${book} is missing`)
+  }
+
   #compare(table: Table, name: string, stored: unknown, rebuilt: unknown): void {
-    if (table === 'fold' || table === 'readers' || OF_DOCUMENTS.has(table)) return
+    if (table === 'fold' || table === 'readers' || OF_DOCUMENTS.has(table) || OF_ACTIVITY.has(table)) return
     if (table === 'clients') return this.#compareClient(name, stored as ClientRecord, rebuilt as ClientRecord | undefined)
     if (this.#isTrimmed && table === 'positions') return this.#comparePlaces(name, [stored as PositionRecord])
     if (this.#isTrimmed && table === 'positionHistories')

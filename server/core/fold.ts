@@ -39,8 +39,10 @@ export type Fold<K extends ChangeKind> = (views: Views, change: Change<K>, note:
 
 /** The effect of each kind of change on the records. The same changes in the same order give the same records, on every hub. */
 const FOLDS: { readonly [K in ChangeKind]: Fold<K> } = {
-  'annotation.update': (views, { key, cursor }) => {
-    views.edit('documents', [key], () => ({ tail: [] })).tail.push(cursor)
+  'annotation.update': (views, { key, cursor, timeUs }) => {
+    const record = views.edit('documents', [key], () => ({ tail: [] }))
+    record.tail.push(cursor)
+    record.changedAtUs = timeUs
   },
   'position.set': (views, change) => {
     const record: PositionRecord = {

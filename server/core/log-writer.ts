@@ -13,6 +13,8 @@ export class LogWriter {
   /** The newest change, durable or not. */
   head: number
   timeUs: number
+  /** Beside `timeUs`, what the next change is later than. */
+  #sealedUs = 0
   readonly #writer = new RunWriter()
   #turn: Turn
 
@@ -29,7 +31,17 @@ export class LogWriter {
 
   /** When the next change will have been made: strictly later than the newest one, even where the clock goes back. */
   nextTimeUs(nowMs: number): number {
-    return Math.max(this.timeUs + 1, Math.floor(nowMs * 1_000))
+    return Math.max(this.timeUs + 1, this.#sealedUs + 1, Math.floor(nowMs * 1_000))
+  }
+
+  /**
+   * Ends the millisecond of the newest change: all changes from now on are later than the whole milliseconds that come back, and none before is. Done again
+   * after a restart it gives the same, and so a log that is opened MUST be sealed before it goes on.
+   */
+  seal(): number {
+    const sealedMs = Math.ceil(this.timeUs / 1_000)
+    this.#sealedUs = Math.max(this.#sealedUs, sealedMs * 1_000)
+    return sealedMs
   }
 
   /** Gathers the next change; its cursor is `head` then. */

@@ -1,33 +1,62 @@
+import { activityRecords } from './activity-index.ts'
+import { noteActivity } from './activity.ts'
 import { changesOf } from './fold-log.ts'
 import type { Change } from './fold.ts'
 import { foldIdentifiers } from './identifiers.ts'
+import { nextTurn, type Clock } from './ports.ts'
 import type { LogHead, Store } from './store.ts'
 import type { Views } from './views.ts'
 
-/** What the records of an account have in `fold` since they have all tables. 1: `identifiers`. */
-export const TABLES = 1
+/** Tables that came later than others, and what the records of an account have in `fold` since they have them. */
+export const SINCE = { identifiers: 1, activity: 2 } as const
+/** That of an account that has all. */
+export const TABLES = 2
 
 const READ_BYTES = 262_144
 const PAGE_BOOKS = 256
 
+interface FillParts {
+  readonly store: Pick<Store, 'read'>
+  readonly clock: Clock
+}
+
 /**
  * Makes the records of tables that there were none of when this account's were last stored. They follow the log as far as the others do.
- *
- * Of a log that was trimmed they come from the books as they stand, and then from what is left of it.
+ * @returns true when there are such records now, to be stored
  */
-export async function fillTables(views: Views, store: Pick<Store, 'read'>, account: string, { floor }: LogHead): Promise<void> {
+export async function fillTables(views: Views, parts: FillParts, account: string, log: LogHead): Promise<boolean> {
   const folded = views.get('fold')
-  if (folded === undefined || (folded.tables ?? 0) >= TABLES) return
+  const tables = folded === undefined ? TABLES : (folded.tables ?? 0)
+  if (tables < SINCE.identifiers) await fillIdentifiers(views, parts.store, account, log, folded!.foldedTo)
+  if (tables < SINCE.activity) await fillActivity(views, parts.clock)
+  return tables < TABLES
+}
+
+/** Of a log that was trimmed they come from the books as they stand, and then from what is left of it. */
+async function fillIdentifiers(
+  views: Views,
+  store: Pick<Store, 'read'>,
+  account: string,
+  { floor }: LogHead,
+  foldedTo: number
+): Promise<void> {
   if (floor > 1) nameBooks(views)
-  for (let cursor = floor - 1; cursor < folded.foldedTo;) {
+  for (let cursor = floor - 1; cursor < foldedTo;) {
     const before = cursor
     for (const stored of await store.read(account, cursor, READ_BYTES))
       for (const { change } of changesOf(stored)) {
-        if (change.cursor <= cursor || change.cursor > folded.foldedTo) continue
+        if (change.cursor <= cursor || change.cursor > foldedTo) continue
         cursor = change.cursor
         if (change.kind === 'book.put') foldIdentifiers(views, change as Change<'book.put'>)
       }
     if (cursor === before) throw new Error(`the log of ${account} ends at ${cursor}, before its records`)
+  }
+}
+
+async function fillActivity(views: Views, clock: Clock): Promise<void> {
+  for (const page of activityRecords(views)) {
+    for (const [table, book, record] of page) noteActivity(views, table, book, record)
+    await nextTurn(clock)
   }
 }
 

@@ -195,6 +195,8 @@ export interface DocumentRecord {
   readonly tail: number[]
   /** The newest update that the snapshot holds; absent before the first one. */
   readonly folded?: number
+  /** When the newest update was made. Changes in place. Absent where that was before the hub took it down. */
+  changedAtUs?: number
 }
 
 export interface SnapshotRecord {
@@ -229,6 +231,18 @@ export interface FoldRecord {
   readonly heldBytes?: number
   /** Which tables it has, of those that came later than others. @see TABLES */
   readonly tables?: number
+}
+
+/** A book of which something changed, at the time that is the key. */
+export interface ActivityRecord {
+  readonly book: string
+  /** It has a record, which is not removed. */
+  readonly isListed: boolean
+}
+
+/** Where the activity of a book stands. */
+export interface TouchedRecord {
+  readonly timeUs: number
 }
 
 /** Every kind of record of an account, and what its key names. */
@@ -271,6 +285,10 @@ export interface Tables {
   snapshots: SnapshotRecord
   /** part, and an id where there are several of it */
   household: HouseholdRecord
+  /** The time of a change, in microseconds and 16 digits; of each book its newest. Derived from `books`, `positions` and `documents`. */
+  activity: ActivityRecord
+  /** book */
+  touched: TouchedRecord
 }
 
 export type Table = keyof Tables

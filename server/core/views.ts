@@ -1,4 +1,5 @@
 import { decodeValue, encodeValue, type Plain } from '../../protocol/index.ts'
+import { noteActivity } from './activity.ts'
 import type { Table, Tables } from './records.ts'
 import type { RecordWrite, Store } from './store.ts'
 
@@ -56,7 +57,7 @@ export class Views {
     this.#changed.set(nameOf(table, key), { key: [this.#account, table, ...key], value })
   }
 
-  remove<T extends Table>(table: T, ...key: string[]): void {
+  remove(table: Table, ...key: string[]): void {
     this.#changed.set(nameOf(table, key), { key: [this.#account, table, ...key], value: undefined })
   }
 
@@ -86,8 +87,15 @@ export class Views {
     return found.sort(([left], [right]) => compareText(left, right)).slice(0, limit)
   }
 
+  /** Brings the index of what changed when up to the changed records. It is made here and not by the fold of each change, because most take place in the same few books. */
+  noteActivity(): void {
+    for (const { key, value } of this.#changed.values())
+      if (value !== undefined) noteActivity(this, key[1] as Table, key[2]!, value)
+  }
+
   /** The changed records, for the next commit. */
   takeWrites(): RecordWrite[] {
+    this.noteActivity()
     this.#storing = this.#changed
     this.#changed = new Map()
     return Array.from(this.#storing.values(), ({ key, value }) => ({

@@ -157,6 +157,12 @@ const FALSE: [what: string, table: string, key: string, change: Change, named: R
   ['a snapshot that forgets who was editing', 'snapshots', 'shared', snapshot => ({ ...snapshot, burst: { startedUs: 0, lastDevice: '', touched: [] } }), /snapshots\/shared names another time of edits/],
   ['an earlier version of an annotation', 'annotationHistories', 'shared', history => ({ ...history, versions: (history['versions'] as Record<string, Plain>[]).map(version => ({ ...version, timeUs: 1 })) }), /annotationHistories\/shared\/y\d is not what/],
   ['a history of an annotation that is lost', 'annotationHistories', 'shared', () => undefined, /annotationHistories\/shared\/y\d is not what/],
+  ['a document with another time', 'documents', 'emma', document => ({ ...document, changedAtUs: 1 }), /documents\/emma has another time/],
+  ['a book whose activity is lost', 'touched', 'moby', () => undefined, /touched\/moby is missing/],
+  ['a book with an activity of another time', 'touched', 'moby', () => ({ timeUs: 1 }), /touched\/moby is not what/],
+  ['an activity of another book', 'activity', '', activity => ({ ...activity, book: 'x' }), /activity\/\d{16} is not what/],
+  ['an activity that is lost', 'activity', '', () => undefined, /touched\/\S+ is not what/],
+  ['a book that is not listed', 'activity', '', ({ isListed, ...activity }) => ({ ...activity, isListed: isListed !== true }), /activity\/\d{16} is not what/],
   ['a fold that is ahead of its log', 'fold', '', fold => ({ ...fold, foldedTo: 1_000_000 }), /followed to 1000000, and the log ends at/]
 ] // prettier-ignore
 for (const [what, table, key, change, named] of FALSE)

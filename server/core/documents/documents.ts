@@ -199,8 +199,9 @@ export class Documents {
       if (folded === undefined) return false
       this.#keepVersions(book, document)
       this.#views.put('snapshots', [book], folded.snapshot)
-      const { tail } = this.#views.get('documents', book)!
-      this.#views.put('documents', [book], { tail: tail.slice(folded.count), folded: tail[folded.count - 1]! })
+      const known = this.#views.get('documents', book)!
+      const { tail } = known
+      this.#views.put('documents', [book], { ...known, tail: tail.slice(folded.count), folded: tail[folded.count - 1]! })
       this.#host.changed()
       return true
     })

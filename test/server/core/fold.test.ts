@@ -140,7 +140,13 @@ test('the updates of a document are remembered by their cursors', () => {
   add('annotation.update', 'b', Uint8Array.of(0, 0))
   add('annotation.update', 'c', Uint8Array.of(0, 0))
   add('annotation.update', 'b', Uint8Array.of(0, 0))
-  assert.equal([views.get('documents', 'b'), views.get('documents', 'c')], [{ tail: [1, 3] }, { tail: [2] }])
+  assert.equal(
+    [views.get('documents', 'b'), views.get('documents', 'c')],
+    [
+      { tail: [1, 3], changedAtUs: 3_000 },
+      { tail: [2], changedAtUs: 2_000 }
+    ]
+  )
 })
 
 test.run()

@@ -42,6 +42,27 @@ test('what changes in place after it was handed over is stored with the next com
   assert.equal(new Views(memory, 'a').get('documents', 'b'), { tail: [1, 2] })
 })
 
+test('a removed record is gone at once, and a page passes it by without ending early', async () => {
+  const memory = new MemoryStore()
+  const views = new Views(memory, 'a')
+  for (const name of ['a', 'b', 'c', 'd']) views.put('settings', [name], setting(1))
+  await store(views, memory)
+  views.remove('settings', 'a')
+  const names = (limit: number): string[] => views.range('settings', [], '', limit).map(([name]) => name)
+  assert.equal([views.get('settings', 'a'), names(2), names(9)], [undefined, ['b', 'c'], ['b', 'c', 'd']])
+  const writes = views.takeWrites()
+  views.remove('settings', 'b')
+  assert.equal(names(2), ['c', 'd'])
+  await memory.commit({ appends: [], writes })
+  views.stored()
+  assert.is(new Views(memory, 'a').get('settings', 'a'), undefined)
+  assert.equal(
+    views.edit('settings', ['b'], () => setting(2)),
+    setting(2)
+  )
+  assert.equal(names(9), ['b', 'c', 'd'])
+})
+
 test('accounts, tables and keys that begin alike keep apart', () => {
   const views = new Views(new MemoryStore(), 'a')
   const other = new Views(new MemoryStore(), 'a2')
