@@ -50,6 +50,27 @@ test('bytes are gathered while those before them are written, and then the sende
   assert.is(file.writes.length, 2)
 })
 
+test('what is written is flushed while more arrives; when that fails the chunk does not count, whatever a later flush says', async () => {
+  const file = new HeldFile()
+  const flushes: ((error?: Error) => void)[] = []
+  file.flush = () => new Promise((resolve, reject) => flushes.push(error => (error === undefined ? resolve() : reject(error))))
+  const arrival = new Arrival(file, 0, undefined)
+  for (let count = 0; count < 4; count++) {
+    await arrival.push(MUCH)
+    file.ends[count]!()
+  }
+  await turn()
+  assert.is(flushes.length, 1)
+  await arrival.push(MUCH)
+  file.ends[4]!()
+  const flushing = arrival.flush()
+  await turn()
+  assert.is(flushes.length, 1, 'the last flush waits for the first')
+  flushes[0]!(new Error('the disk is broken'))
+  const failure = await flushing.catch((error: Error) => error.message)
+  assert.equal([failure, flushes.length], ['the disk is broken', 1])
+})
+
 test('a sending that takes the place of another begins when the write of that one is over', async () => {
   const file = new HeldFile()
   const earlier = new Arrival(file, 0, undefined)
