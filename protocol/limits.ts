@@ -21,6 +21,8 @@ export const LIMITS = {
   maxUnansweredActions: 4_096,
   /** Client ids that one device may ever use: the number that each has reached is kept for good. */
   maxDeviceClients: 1_024,
+  /** Devices of an account that were not cut off. */
+  maxDevices: 4_096,
   /** Answers that the hub keeps for one client until the client confirms them. */
   maxKeptAnswers: 4_096,
   /** The body of a plain action, encoded. */

@@ -25,7 +25,7 @@ import { changesOf, foldLogged, type LoggedChange } from './fold-log.ts'
 import { encodeKind, LogWriter } from './log-writer.ts'
 import { fillTables, TABLES } from './newer-tables.ts'
 import { Origin } from './origin.ts'
-import { permits } from './policy.ts'
+import { mustHaveRoomForDevice, permits } from './policy.ts'
 import { Presences } from './presence.ts'
 import type { Answer, ClientRecord } from './records.ts'
 import type { Append, LogHead, RecordWrite } from './store.ts'
@@ -207,6 +207,7 @@ export class Account {
   ): Promise<number> {
     // A device is cut off whatever the disk says.
     if (kind !== 'device.revoke' && !('disabled' in body && body.disabled)) this.#host.mustTakeWrites()
+    if (kind === 'device.put') mustHaveRoomForDevice(this.views, key)
     const note = secretHash === undefined ? 0 : { digest: 0, secretHash }
     const nowMs = this.#host.clock.nowMs()
     const origin = new Origin(by, '')

@@ -1,4 +1,4 @@
-import { HubError, type ActionKind, type ViewName } from '../../protocol/index.ts'
+import { HubError, LIMITS, type ActionKind, type ViewName } from '../../protocol/index.ts'
 import type { Account } from './account.ts'
 import type { Views } from './views.ts'
 
@@ -62,6 +62,26 @@ export function refusalOfDevice(views: Views, device: string): HubError | undefi
   if (record === undefined) return new HubError('unauthenticated')
   if (record.revoked) return new HubError('device-revoked')
   return record.disabled === true ? new HubError('device-disabled') : undefined
+}
+
+/**
+ * A new device must find room: whoever has a password could register one after the other.
+ * @throws HubError `quota-exceeded`
+ */
+export function mustHaveRoomForDevice(views: Views, device: string): void {
+  if (views.get('devices', device) !== undefined) return
+  let count = 0
+  for (let after = ''; ;) {
+    const page = views.range('devices', [], after, LIMITS.maxDevices)
+    count += page.filter(([, { revoked }]) => !revoked).length
+    if (count >= LIMITS.maxDevices)
+      throw new HubError(
+        'quota-exceeded',
+        `an account has at most ${LIMITS.maxDevices} devices; cut off those that are no longer used`
+      )
+    if (page.length < LIMITS.maxDevices) return
+    after = page.at(-1)![0]
+  }
 }
 
 /** Whom a token stands for. */

@@ -60,6 +60,7 @@ export function mountChanges(app: PinakesApp, { hub, clock }: PinakesParts): voi
   const changes = createRoute({
     method: 'get',
     path: '/changes',
+    operationId: 'readChanges',
     tags: ['changes'],
     summary: 'Read the changes since a cursor',
     description: 'Without `cursor`, from the beginning.',
@@ -90,6 +91,7 @@ export function mountChanges(app: PinakesApp, { hub, clock }: PinakesParts): voi
   const ack = createRoute({
     method: 'post',
     path: '/ack',
+    operationId: 'acknowledge',
     tags: ['changes'],
     summary: 'Say how far this device has got',
     description: 'The log is kept from there on for it. It never goes back.',

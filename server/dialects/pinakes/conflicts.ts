@@ -56,10 +56,19 @@ export function mountConflicts(app: PinakesApp, { clock }: PinakesParts): void {
     createRoute({
       method: 'get',
       path: '/conflicts',
+      operationId: 'listConflicts',
       tags: ['conflicts'],
       summary: 'List the conflicts that nobody has resolved',
       middleware: permitted('conflicts'),
-      request: { query: z.object({ after: z.string().max(32).default('').openapi({ description: 'Of the last answer.' }) }) },
+      request: {
+        query: z.object({
+          after: z
+            .string()
+            .regex(/^\d{0,16}$/, 'not one that an answer gave')
+            .default('')
+            .openapi({ description: 'Of the last answer.' })
+        })
+      },
       responses: {
         200: answer(
           'The conflicts, by id',
@@ -91,6 +100,7 @@ export function mountConflicts(app: PinakesApp, { clock }: PinakesParts): void {
     createRoute({
       method: 'post',
       path: '/conflicts/{id}/resolve',
+      operationId: 'resolveConflict',
       tags: ['conflicts'],
       summary: 'Resolve a conflict',
       description: 'One change of the log like any other: every device sees it. No content goes.',

@@ -38,6 +38,7 @@ export function mountDevices(app: PinakesApp, { randomBytes }: PinakesParts): vo
     createRoute({
       method: 'get',
       path: '/devices',
+      operationId: 'listDevices',
       tags: ['devices'],
       summary: "List the account's devices",
       middleware: permitted('devices'),
@@ -57,6 +58,7 @@ export function mountDevices(app: PinakesApp, { randomBytes }: PinakesParts): vo
     createRoute({
       method: 'post',
       path: '/devices',
+      operationId: 'registerDevice',
       tags: ['devices'],
       summary: 'Register a device',
       middleware: permitted('manage-devices'),
@@ -80,6 +82,7 @@ export function mountDevices(app: PinakesApp, { randomBytes }: PinakesParts): vo
     createRoute({
       method: 'get',
       path: '/devices/{id}',
+      operationId: 'readDevice',
       tags: ['devices'],
       summary: 'Read one device',
       middleware: permitted('devices'),
@@ -99,6 +102,7 @@ export function mountDevices(app: PinakesApp, { randomBytes }: PinakesParts): vo
     createRoute({
       method: 'put',
       path: '/devices/{id}',
+      operationId: 'updateDevice',
       tags: ['devices'],
       summary: 'Rename, disable or enable a device',
       description: 'What is left out stays. A disabled device is cut off at once, and is not let in until it is enabled again.',
@@ -121,6 +125,7 @@ export function mountDevices(app: PinakesApp, { randomBytes }: PinakesParts): vo
     createRoute({
       method: 'delete',
       path: '/devices/{id}',
+      operationId: 'deleteDevice',
       tags: ['devices'],
       summary: 'Delete a device',
       description: 'It is cut off at once and for ever. What it wrote stays.',
@@ -141,6 +146,7 @@ export function mountDevices(app: PinakesApp, { randomBytes }: PinakesParts): vo
     createRoute({
       method: 'post',
       path: '/devices/{id}/token',
+      operationId: 'renewDeviceToken',
       tags: ['devices'],
       summary: 'Give a device a new token',
       description: 'The old one, and what is connected by it, are good for nothing from then on.',

@@ -95,6 +95,7 @@ function document(app: PinakesApp): void {
   app.openAPIRegistry.registerPath({
     method: 'get',
     path: '/download/{path}',
+    operationId: 'downloadFile',
     tags: ['download'],
     summary: 'Download a file, or a part of it',
     description:

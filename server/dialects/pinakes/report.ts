@@ -52,6 +52,7 @@ export function mountReport(app: PinakesApp): void {
     createRoute({
       method: 'post',
       path: '/report',
+      operationId: 'reportFiles',
       tags: ['files'],
       summary: 'Report what changed on a device',
       description:

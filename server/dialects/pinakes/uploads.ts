@@ -56,6 +56,7 @@ export function mountUploads(app: PinakesApp, { uploads }: PinakesParts): void {
     createRoute({
       method: 'post',
       path: '/upload',
+      operationId: 'openUpload',
       tags,
       summary: 'Begin an upload',
       description: 'What it announces counts against the share of the account at once.',
@@ -90,6 +91,7 @@ export function mountUploads(app: PinakesApp, { uploads }: PinakesParts): void {
     createRoute({
       method: 'get',
       path: '/upload/{id}',
+      operationId: 'readUpload',
       tags,
       summary: 'How far an upload is, and what it lacks',
       description: 'A finished upload is known for an hour more.',
@@ -107,6 +109,7 @@ export function mountUploads(app: PinakesApp, { uploads }: PinakesParts): void {
     createRoute({
       method: 'put',
       path: '/upload/{id}/chunks/{index}',
+      operationId: 'sendChunk',
       tags,
       summary: 'Send one chunk',
       description:
@@ -143,6 +146,7 @@ export function mountUploads(app: PinakesApp, { uploads }: PinakesParts): void {
     createRoute({
       method: 'post',
       path: '/upload/{id}/complete',
+      operationId: 'completeUpload',
       tags,
       summary: 'Check the whole, and put the file at its path',
       description:
@@ -163,6 +167,7 @@ export function mountUploads(app: PinakesApp, { uploads }: PinakesParts): void {
     createRoute({
       method: 'delete',
       path: '/upload/{id}',
+      operationId: 'cancelUpload',
       tags,
       summary: 'Cancel an upload',
       middleware,

@@ -27,6 +27,7 @@ const DOCUMENTED: Readonly<Record<string, readonly number[]>> = {
 const BASE = '/api/v1/sync'
 
 interface Operation {
+  readonly operationId?: string
   readonly summary?: string
   readonly security?: readonly object[]
   readonly parameters?: readonly { readonly name: string; readonly in: string }[]
@@ -75,6 +76,16 @@ test('every reference in the document leads somewhere', async context => {
       reference.split('/').reduce((at, part) => at?.[part], json),
       reference
     )
+})
+
+test('every operation has an id of its own, for what makes clients of the document', async context => {
+  const hub = await restHub(context)
+  const { json } = await hub.request('GET', '/api/v1/openapi.json')
+  const ids = Object.values(json.paths as Record<string, Record<string, Operation>>).flatMap(methods =>
+    Object.values(methods).map(({ operationId }) => operationId)
+  )
+  assert.ok(ids.every(id => /^[a-z][A-Za-z]+$/.test(id ?? '')))
+  assert.is(new Set(ids).size, ids.length)
 })
 
 test('without a token only the ways in answer', async context => {
