@@ -244,7 +244,7 @@ export const CHANGES = {
   'household.act': row(
     'type',
     key(64),
-    map({ actor: householdActor, userId: str(64), action: dict(any, 64) }),
+    map({ actor: householdActor, userId: str(64), selfLimit: opt(bool), action: dict(any, 64) }),
     'What was done in a household, by the type of its own API. Secrets, and what is encrypted for its devices alone, are left out. Written by the hub.'
   )
 } as const

@@ -5,7 +5,6 @@ import {
   encodeValue,
   HubError,
   isActionKind,
-  LIMITS,
   type ActionBody,
   type ActionKind,
   type ChangeBody,
@@ -13,7 +12,7 @@ import {
   type Plain,
   type WireAction
 } from '../../protocol/index.ts'
-import { asSent, handleAction, needsDocument } from './actions.ts'
+import { asSent, handleAction, mustFit, needsDocument } from './actions.ts'
 import { confirm, judge, newClient, refusalOf, remember } from './answers.ts'
 import { digest } from './digest.ts'
 import type { AccountHost, Follower } from './account-host.ts'
@@ -36,8 +35,6 @@ import { Views } from './views.ts'
 const STORE_AFTER_CHANGES = 1_024
 const STORE_AFTER_RECORDS = 256
 const READ_BYTES = 1_048_576
-/** Actions whose form bounds what they take; all others have the limit of a body. */
-const OWN_LIMITS: ReadonlySet<ActionKind> = new Set(['annotation.update', 'household.act'])
 
 /**
  * One account in memory: its log's head, its records and documents, and those who follow it.
@@ -325,8 +322,7 @@ export class Account {
     if (this.heldBytes >= this.#host.maxAccountBytes) throw new HubError('quota-exceeded')
     checked('bad-action', ACTIONS[kind].key, key, 'key')
     const held = checked<ActionBody<ActionKind>>('bad-action', ACTIONS[kind].body, body, 'body')
-    if (!OWN_LIMITS.has(kind) && bytes.length > LIMITS.maxBodyBytes)
-      throw new HubError('too-large', `body is over ${LIMITS.maxBodyBytes} bytes`, { field: 'body' })
+    mustFit(kind, bytes)
     const nowMs = this.#host.clock.nowMs()
     const claimedMs = Math.min(atMs, Math.floor(nowMs))
     const context = {

@@ -89,6 +89,15 @@ const HANDLERS: { readonly [K in ActionKind]: Handler<K> } = {
 export const handleAction = (context: ActionContext, kind: ActionKind, key: string, body: ActionBody<ActionKind>): Outcome =>
   (HANDLERS[kind] as Handler<ActionKind>)(context, key, body)
 
+/** Actions whose form bounds what they take; all others have the limit of a body. */
+const OWN_LIMITS: ReadonlySet<ActionKind> = new Set(['annotation.update', 'household.act'])
+
+/** @throws HubError `too-large` for an action that takes more than those of its kind may */
+export function mustFit(kind: ActionKind, body: Uint8Array): void {
+  if (!OWN_LIMITS.has(kind) && body.length > LIMITS.maxBodyBytes)
+    throw new HubError('too-large', `body is over ${LIMITS.maxBodyBytes} bytes`, { field: 'body' })
+}
+
 /** True for an action that works on a book's document, which must be in memory then. One that will be refused needs none. */
 export const needsDocument = (kind: string, key: string): boolean =>
   kind.startsWith('annotation.') && isActionKind(kind) && ACTIONS[kind].key.fault(key) === undefined

@@ -1,0 +1,44 @@
+import { map, type InferFields, type Shape } from '../../../protocol/index.ts'
+import type { Acting, Level } from './acting.ts'
+import type { FamilyChange } from './family-change.ts'
+import type { CategoryPart, ListName } from './records.ts'
+
+type Fields = Readonly<Record<string, Shape<unknown>>>
+
+/** Everything about one type of action. */
+export interface Row {
+  /** Its members beside `type`; there may be no others. */
+  readonly fields: Fields
+  readonly form: Shape<unknown>
+  /** Members that never leave the hub by the log. */
+  readonly hidden: readonly string[]
+  /** A child may do it to limit itself. */
+  readonly selfLimit: boolean
+  /** What it changes, for the written table: the effect itself says what of it. */
+  readonly versions: readonly (ListName | CategoryPart | 'appsB' | 'appsD')[]
+  /** How urgently the other devices are told. */
+  readonly tell: Level
+  /** How urgently the device is that the action names. */
+  readonly tellTarget: Level
+  /** What it does, in words. */
+  readonly text: string
+  /** @throws HubError when what it speaks of is not there, or may not be */
+  readonly effect: (family: FamilyChange, action: never, by: Acting) => void
+}
+
+type RowOf<F extends Fields> = Partial<Pick<Row, 'hidden' | 'selfLimit' | 'versions' | 'tellTarget'>> &
+  Pick<Row, 'tell' | 'text'> & {
+    readonly fields: F
+    readonly effect: (family: FamilyChange, action: InferFields<F>, by: Acting) => void
+  }
+
+export const row = <const F extends Fields>(given: RowOf<F>): Row => ({
+  hidden: [],
+  selfLimit: false,
+  versions: [],
+  tellTarget: 0,
+  ...given,
+  form: map(given.fields)
+})
+
+export type Rows = Readonly<Record<string, Row>>
