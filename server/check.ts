@@ -4,6 +4,7 @@ import type { AccountEntry } from './auth/accounts.ts'
 import { checkAccount } from './core/check-account.ts'
 import type { ContentRecord, Table } from './core/records.ts'
 import { StoreDamage } from './core/store.ts'
+import { TimeLimitHousehold } from './dialects/timelimit/household.ts'
 import { checkBlobs } from './storage/check-blobs.ts'
 import { openForReading, standStill, type Database } from './storage/environment.ts'
 import { StoreSnapshot } from './storage/read-only.ts'
@@ -33,6 +34,8 @@ export interface CheckReport {
 
 /** A check may take long, and what it holds on to makes the store grow: so it looks again after this long. */
 const SNAPSHOT_MS = 1_000
+/** What folds the logs of families. */
+const household = new TimeLimitHousehold()
 /** Reading from end to end takes as long as it takes. */
 const TRIAL_MS = 24 * 3_600_000
 
@@ -107,7 +110,7 @@ async function checkStore(
         snapshot = new StoreSnapshot(db)
         takenAtMs = performance.now()
       }
-      report.changes += await checkAccount(snapshot, account, what => find(nameOf(account), what))
+      report.changes += await checkAccount(snapshot, account, what => find(nameOf(account), what), household)
       for (const content of contentsOf(snapshot, account)) held.push({ account: nameOf(account), ...content })
     }
   } finally {

@@ -23,6 +23,7 @@ import { mountPinakes, OWN_BODIES } from './dialects/pinakes/index.ts'
 import { CHANGELIST_PATH, mountChangelist } from './dialects/changelist/index.ts'
 import { EPUB_PATHS, mountEpub } from './dialects/epub/index.ts'
 import { createOperations } from './dialects/epub/operations.ts'
+import { TimeLimitHousehold } from './dialects/timelimit/household.ts'
 import { mountTimelimit, TIMELIMIT_PATHS } from './dialects/timelimit/index.ts'
 import { EXIT } from './exit-codes.ts'
 import { createPublishing } from './files/publishing.ts'
@@ -62,6 +63,7 @@ export interface OpenHub extends OperatorParts {
   readonly pairing: Pairing
   readonly signIns: SignIns
   readonly space: FreeSpace
+  readonly household: TimeLimitHousehold
   close(): Promise<void>
 }
 
@@ -89,8 +91,10 @@ export async function openHub(config: Config, logger: Logger): Promise<OpenHub> 
   const directory = new AccountDirectory(store, passwords, systemClock, random)
   const signIns = new SignIns(store, await AccessTokens.open(store, systemClock, random), systemClock, random)
   const pairing = createPairing({ clock: systemClock, randomBytes: random })
+  const household = new TimeLimitHousehold()
   const hub = new Hub({
     store,
+    household,
     clock: systemClock,
     logger,
     randomBytes: random,
@@ -120,6 +124,7 @@ export async function openHub(config: Config, logger: Logger): Promise<OpenHub> 
     pairing,
     signIns,
     space,
+    household,
     figures: () => figuresOf(store, config.dataFolder),
     async close() {
       space.stop()

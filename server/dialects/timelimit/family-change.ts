@@ -18,6 +18,9 @@ import type {
 } from './records.ts'
 import { refuse } from './refuse.ts'
 
+/** Records by their ids. */
+export type FamilyRecords = Pick<FamilyReading, 'get' | 'all'>
+
 const LISTS = ['users', 'devices', 'u2f'] as const
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const VERSIONS = ALPHABET.length ** 4
@@ -28,10 +31,10 @@ const SPREAD = 48_271
  * One action's effect on the records of a family. What it puts stays here until it is kept; then everything that was changed gets a new version. So an action that is
  * refused half-way has changed nothing, and no effect has to think of versions.
  */
-export class FamilyChange implements FamilyReading {
+export class FamilyChange implements FamilyRecords {
   readonly at: Moment
   readonly #views: Views
-  readonly #stored: FamilyReading
+  readonly #stored: FamilyRecords
   readonly #given = new Map<Part, Map<string, HouseholdRecord | undefined>>()
   readonly #lists = new Set<ListName>()
   readonly #parts = new Map<string, Set<CategoryPart>>()
@@ -183,6 +186,7 @@ export class FamilyChange implements FamilyReading {
 
 function written(number: number): string {
   let version = ''
-  for (let left = number; version.length < 4; left = Math.floor(left / ALPHABET.length)) version += ALPHABET[left % ALPHABET.length]
+  for (let left = number; version.length < 4; left = Math.floor(left / ALPHABET.length))
+    version += ALPHABET[left % ALPHABET.length]
   return version
 }

@@ -9,6 +9,9 @@ const form = <T>(words: string, test: (value: unknown) => boolean): Shape<T> => 
 const text = (words: string, pattern: RegExp): Shape<string> =>
   form(words, value => typeof value === 'string' && pattern.test(value))
 
+/** Any text at all, however long: what bounds it is the body that it is in. */
+export const anyText = form<string>('str', value => typeof value === 'string')
+
 /** What names a device, a user, a category, a rule, a task, a network or a ping. */
 export const id = text('id', /^[0-9a-zA-Z]{6}$/)
 
@@ -32,7 +35,10 @@ export const minute = whole(0, 1_439)
 
 /** Bits. */
 export const flags = (all = 0x7fff_ffff): Shape<number> =>
-  form(`bits of ${all}`, value => Number.isSafeInteger(value) && (value as number) >= 0 && ((value as number) & ~all) === 0 && (value as number) <= all)
+  form(
+    `bits of ${all}`,
+    value => Number.isSafeInteger(value) && (value as number) >= 0 && ((value as number) & ~all) === 0 && (value as number) <= all
+  )
 
 /** Lower-case or upper-case hexadecimal digits. */
 export const hex = (minLength: number, maxLength: number): Shape<string> =>
@@ -67,10 +73,16 @@ export const distinct = <T>(
 }
 
 /** A list with a number in each of its places, which together pass the test. */
-export const numbers = <T extends number[]>(names: string, inner: Shape<number>, count: number, test: (value: T) => boolean): Shape<T> =>
+export const numbers = <T extends number[]>(
+  names: string,
+  inner: Shape<number>,
+  count: number,
+  test: (value: T) => boolean
+): Shape<T> =>
   form(
     `[${names}]`,
-    value => Array.isArray(value) && value.length === count && value.every(item => inner.fault(item) === undefined) && test(value as T)
+    value =>
+      Array.isArray(value) && value.length === count && value.every(item => inner.fault(item) === undefined) && test(value as T)
   )
 
 /** Minutes of a week: where blocked times begin and end, by turns and rising. */

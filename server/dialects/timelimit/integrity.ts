@@ -1,7 +1,7 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { ActionBody } from '../../../protocol/index.ts'
 import { Acting } from './acting.ts'
-import type { FamilyReading } from './family.ts'
+import type { FamilyRecords } from './family-change.ts'
 import type { UserRecord } from './records.ts'
 import { refuse } from './refuse.ts'
 
@@ -15,7 +15,7 @@ type Signed = ActionBody<'household.act'>
  * @param actor what it is sent as
  * @throws HubError `unauthenticated` when it does not, `forbidden` where another proof would
  */
-export function actingOf(family: FamilyReading, device: string, actor: string, signed: Signed): Acting {
+export function actingOf(family: FamilyRecords, device: string, actor: string, signed: Signed): Acting {
   if (actor === 'hub') return new Acting('hub', device, '', false)
   const sender = family.get('device', device)?.device ?? refuse('not-found', 'the device is of no family')
   if (actor === 'appLogic') return new Acting('appLogic', device, '', false)
@@ -29,10 +29,12 @@ export function actingOf(family: FamilyReading, device: string, actor: string, s
   const type = actor === 'parent' ? 'parent' : 'child'
   if (user === undefined || user.user.type !== type) return refuse('not-found', `there is no ${type} ${userId}`)
   if (actor === 'parent' && integrity === 'device') {
-    if (sender.currentUserId !== userId || !sender.isUserKeptSignedIn) refuse('unauthenticated', 'the device asks for the password')
+    if (sender.currentUserId !== userId || !sender.isUserKeptSignedIn)
+      refuse('unauthenticated', 'the device asks for the password')
   } else if (actor === 'parent' && integrity.startsWith('u2f:')) {
     refuse('forbidden', 'this hub takes no security keys; use the password')
-  } else if (!isSigned(actor === 'parent', device, user, signed)) refuse('unauthenticated', 'the integrity is of another password or action')
+  } else if (!isSigned(actor === 'parent', device, user, signed))
+    refuse('unauthenticated', 'the integrity is of another password or action')
   return new Acting(type, device, userId, false)
 }
 

@@ -28,7 +28,11 @@ export const PARENT_CATEGORY_APPS: Rows = {
     effect(family, { categoryId, packageNames }) {
       family.category(categoryId)
       const gone = new Set(packageNames)
-      setApps(family, categoryId, appsOf(family, categoryId).filter(app => !gone.has(app)))
+      setApps(
+        family,
+        categoryId,
+        appsOf(family, categoryId).filter(app => !gone.has(app))
+      )
     }
   })
 }
@@ -55,7 +59,11 @@ function addApps(
     for (const app of moved) assigned.add(app)
     if (moved.length === 0 || base.categoryId === categoryId) continue
     by.mustTighten(around.includes(base.categoryId))
-    setApps(family, base.categoryId, before.filter(app => !added.has(app)))
+    setApps(
+      family,
+      base.categoryId,
+      before.filter(app => !added.has(app))
+    )
   }
   // An app of no category counts to the one for such apps; without one it is blocked. An activity of an app is with its app.
   const takesUnassigned = around.includes(family.get('user', childId)?.user.categoryForNotAssignedApps ?? '')

@@ -58,7 +58,6 @@ export const DEVICE_REPORTS: Rows = {
     fields: {},
     versions: ['devices', 'users'],
     tell: 1,
-    tellTarget: 2,
     text: 'the default user uses the device, which must have one',
     effect(family, _, { device: id }) {
       const { currentUserId, defUser } = family.device(id).device
@@ -115,7 +114,11 @@ function updateStatus(family: FamilyChange, given: InferFields<typeof status>, {
   const { device } = family.device(id)
   const changed: Record<string, unknown> = {}
   let manipulations = 0
-  const level = (name: Exclude<keyof typeof WAS, 'accessibility'>, now: string | number | undefined, order?: readonly string[]): void => {
+  const level = (
+    name: Exclude<keyof typeof WAS, 'accessibility'>,
+    now: string | number | undefined,
+    order?: readonly string[]
+  ): void => {
     if (now === undefined) return
     const rank = (value: string | number): number => (typeof value === 'number' ? value : order!.indexOf(value))
     const [before, highest] = [device[`c${name}`], device[`h${name}`]]

@@ -131,8 +131,7 @@ function addDevice(family: FamilyChange, given: { deviceId: string; name: string
 
 function removeDevice(family: FamilyChange, { deviceId }: { deviceId: string }): void {
   family.device(deviceId)
-  for (const [id, { user }] of family.all('user'))
-    if (user.currentDevice === deviceId) family.setUser(id, { currentDevice: '' })
+  for (const [id, { user }] of family.all('user')) if (user.currentDevice === deviceId) family.setUser(id, { currentDevice: '' })
   for (const [id, { senId }] of family.all('keyRequest')) if (senId === deviceId) family.remove('keyRequest', id)
   for (const [id, { pings }] of family.all('pings')) {
     const left = pings.filter(ping => ping.deviceId !== deviceId)

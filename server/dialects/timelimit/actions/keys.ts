@@ -73,7 +73,8 @@ export const DEVICE_KEYS: Rows = {
     text: 'a ping or pong waits for the other device, which is told at once (2), in the place of an older one. `pong` and `clear` take away what came from it with this token',
     effect(family, { deviceId, event, token }, by) {
       family.device(deviceId)
-      if (event !== 'ping') setPings(family, by.device, pings => pings.filter(ping => ping.deviceId !== deviceId || ping.token !== token))
+      if (event !== 'ping')
+        setPings(family, by.device, pings => pings.filter(ping => ping.deviceId !== deviceId || ping.token !== token))
       if (event === 'clear') return
       const ping = { deviceId: by.device, token, type: event }
       setPings(family, deviceId, pings => [

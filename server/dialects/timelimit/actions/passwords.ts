@@ -50,7 +50,9 @@ export function secondHashUnder(old: string, change: PasswordChange): string {
   const { userId, hash, secondSalt, secondHashEncrypted, integrity } = change
   if (!isSame(integrity.toLowerCase(), sha512(old + userId + hash + secondSalt + secondHashEncrypted).toString('hex')))
     refuse('unauthenticated', 'the new password is not sealed with the old one')
-  const [start, salt, sealed] = [[0, 32] as const, [32, 64] as const, [64] as const].map(range => secondHashEncrypted.slice(...range))
+  const [start, salt, sealed] = [[0, 32] as const, [32, 64] as const, [64] as const].map(range =>
+    secondHashEncrypted.slice(...range)
+  )
   const cipher = createDecipheriv('aes-128-ctr', sha512(old + salt!).subarray(0, 16), Buffer.from(start!, 'hex'))
   const secondHash = cipher.update(sealed!, 'hex', 'latin1') + cipher.final('latin1')
   mustBeHash(secondHash)

@@ -78,7 +78,18 @@ interface GivenRule {
   readonly e?: number
 }
 
-function ruleOf({ ruleId, time, days, extraTime, start = 0, end = 1_439, dur = 0, pause = 0, perDay = false, e }: GivenRule): Rule {
+function ruleOf({
+  ruleId,
+  time,
+  days,
+  extraTime,
+  start = 0,
+  end = 1_439,
+  dur = 0,
+  pause = 0,
+  perDay = false,
+  e
+}: GivenRule): Rule {
   if (end < start) refuse('bad-action', 'the rule ends before it starts')
   return {
     id: ruleId,
@@ -102,7 +113,7 @@ function setRule(family: FamilyChange, categoryId: string, rule: Rule): void {
 /** True when a rule limits at least what it did. */
 function isAsStrict(rule: Rule, before: Rule): boolean {
   const hadSessions = before.session > 0 && before.pause > 0
-  const daysBefore = [...before.dayMask.toString(2)].filter(bit => bit === '1').length
+  const daysBefore = before.dayMask.toString(2).replaceAll('0', '').length
   return (
     rule.maxTime <= before.maxTime &&
     (before.dayMask & ~rule.dayMask) === 0 &&

@@ -103,7 +103,13 @@ function addTimes(family: FamilyChange, category: string, day: number, timeMs: n
 }
 
 /** Goes on with each session, or begins a new one where the pause before this use was long enough. */
-function addToSessions(family: FamilyChange, category: string, timeMs: number, untilMs: number, limits: readonly Session[]): void {
+function addToSessions(
+  family: FamilyChange,
+  category: string,
+  timeMs: number,
+  untilMs: number,
+  limits: readonly Session[]
+): void {
   const { times = [], sessionDurations = [] } = family.get('usedTimes', category) ?? {}
   let changed: SessionDuration[] = [...sessionDurations]
   for (const [sm, em, md, spd] of limits) {

@@ -194,7 +194,8 @@ function removeUser(
   const { user, secondHash } = family.user(userId)
   if (user.type === 'parent') {
     if (userId === by.user) refuse('forbidden', 'nobody removes oneself')
-    if (!isRemovalProof(authentication, userId, secondHash)) refuse('unauthenticated', 'the proof is of another parent or password')
+    if (!isRemovalProof(authentication, userId, secondHash))
+      refuse('unauthenticated', 'the proof is of another parent or password')
     const hasMail = family.all('user').some(([id, other]) => id !== userId && other.user.mail !== '')
     if (user.mail !== '' && !hasMail) refuse('forbidden', 'the last parent with a mail address stays')
   }

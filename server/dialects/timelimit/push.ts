@@ -1,0 +1,149 @@
+import { list, map, number, oneOf, type ActionBody, type Infer, type WireAction } from '../../../protocol/index.ts'
+import type { Account } from '../../core/account.ts'
+import { Origin } from '../../core/origin.ts'
+import { nextTurn, type Clock } from '../../core/ports.ts'
+import type { Answers } from '../../core/turn.ts'
+import type { Level, Told } from './acting.ts'
+import { anyText } from './forms.ts'
+import type { TimeLimitHousehold } from './household.ts'
+import type { Caller } from './tokens.ts'
+
+const MAX_ACTIONS = 50
+/** What is taken in one turn of the event loop; what is behind it waits for the next. */
+const TURN_LENGTH = 65_536
+
+const anyNumber = number(-Number.MAX_VALUE, Number.MAX_VALUE)
+
+/** The body of `/sync/push-actions`. What is wrong within an action is that action's alone. */
+export const pushedActions = map({
+  deviceAuthToken: anyText,
+  actions: list(
+    map({
+      encodedAction: anyText,
+      sequenceNumber: anyNumber,
+      integrity: anyText,
+      type: oneOf('appLogic', 'parent', 'child'),
+      userId: anyText
+    }),
+    MAX_ACTIONS
+  )
+})
+
+type Pushed = Infer<typeof pushedActions>['actions'][number]
+type Asked = ActionBody<'household.act'>
+
+export interface PushParts {
+  readonly household: TimeLimitHousehold
+  readonly clock: Clock
+  /** What a device did is durable, and concerns others. */
+  readonly told: (account: Account, device: string, told: Told) => void
+}
+
+/** Takes what devices push. A device's pushes are taken one behind the other: its numbers mean an order. */
+export class Pushes {
+  readonly #parts: PushParts
+  /** The last push under way of each device. */
+  readonly #last = new Map<string, Promise<unknown>>()
+
+  constructor(parts: PushParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Lets actions take effect, each by itself and at most once, in their order. Resolves once they are durable.
+   * @returns true when one was refused or sent before, or passed over in part: then the device looks at everything again
+   * @throws HubError when the hub takes nothing now; what was taken before stays so
+   */
+  async push(caller: Caller, actions: readonly Pushed[]): Promise<boolean> {
+    const name = `${caller.account.id}/${caller.device}`
+    const before = this.#last.get(name)
+    const push = (async () => {
+      await before?.catch(() => undefined)
+      return this.#take(caller, actions)
+    })()
+    this.#last.set(name, push)
+    try {
+      return await push
+    } finally {
+      if (this.#last.get(name) === push) this.#last.delete(name)
+    }
+  }
+
+  async #take(caller: Caller, actions: readonly Pushed[]): Promise<boolean> {
+    const { account, device } = caller
+    const first = account.lastNumber(device, '')
+    const { fresh, hasOld } = freshOf(actions, first)
+    const answers: Promise<Answers>[] = []
+    for (const [index, part] of partsOf(fresh).entries()) {
+      if (index > 0) await nextTurn(this.#parts.clock)
+      answers.push(this.#submit(caller, first, part))
+    }
+    const isRefused = (await Promise.all(answers)).some(({ refused }) => refused.length > 0)
+    const isPassedOver = this.#tell(caller, fresh)
+    return hasOld || isRefused || isPassedOver
+  }
+
+  #submit({ account, device }: Caller, confirmed: number, part: readonly Fresh[]): Promise<Answers> {
+    const atMs = Math.floor(this.#parts.clock.nowMs())
+    const wire = part.map(({ number, actor, asked }): WireAction => [number, atMs, 'household.act', actor, asked])
+    let answered: (answers: Answers) => void
+    const answers = new Promise<Answers>(resolve => (answered = resolve))
+    account.submit(new Origin(device, '', 'operator'), confirmed, wire, { answered: answers => answered(answers) })
+    return answers
+  }
+
+  /** @returns true when a part of an action was passed over */
+  #tell({ account, device }: Caller, fresh: readonly Fresh[]): boolean {
+    let others: Level = 0
+    let needsFullSync = false
+    const devices = new Map<string, Level>()
+    for (const { asked } of fresh) {
+      const taken = this.#parts.household.taken(asked)
+      if (taken === undefined) continue
+      needsFullSync ||= taken.needsFullSync
+      if (taken.told.others > others) others = taken.told.others
+      for (const [other, level] of taken.told.devices) if (level > (devices.get(other) ?? 0)) devices.set(other, level)
+    }
+    if (others > 0 || devices.size > 0) this.#parts.told(account, device, { others, devices })
+    return needsFullSync
+  }
+}
+
+interface Fresh {
+  /** Of the action in the log's count, which begins at 1. */
+  readonly number: number
+  readonly actor: Pushed['type']
+  readonly asked: Asked
+}
+
+/**
+ * Those that were not sent before: a number below the next one is old, and gaps are fine.
+ * @param next the least number that is new
+ */
+function freshOf(actions: readonly Pushed[], next: number): { fresh: Fresh[]; hasOld: boolean } {
+  const fresh: Fresh[] = []
+  let least = next
+  for (const { type, ...asked } of actions) {
+    // A number that a count cannot go on from would leave the device without one that is new.
+    const number = Math.ceil(asked.sequenceNumber) + 1
+    if (asked.sequenceNumber < least || !Number.isSafeInteger(number + 1)) continue
+    least = number
+    fresh.push({ number, actor: type, asked })
+  }
+  return { fresh, hasOld: fresh.length < actions.length }
+}
+
+/** Actions in order, in parts of bounded length. */
+function partsOf(fresh: readonly Fresh[]): Fresh[][] {
+  const parts: Fresh[][] = []
+  let length = Infinity
+  for (const action of fresh) {
+    if (length > TURN_LENGTH) {
+      parts.push([])
+      length = 0
+    }
+    parts.at(-1)!.push(action)
+    length += action.asked.encodedAction.length
+  }
+  return parts
+}
