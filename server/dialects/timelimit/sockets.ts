@@ -1,4 +1,6 @@
 import type { Account } from '../../core/account.ts'
+import type { Logger } from '../../core/ports.ts'
+import { familyOf } from './family.ts'
 import type { DeviceTokens } from './tokens.ts'
 
 /** How much a device needs to hear of a change: not at all, when somebody looks at it, or at once. */
@@ -17,13 +19,6 @@ export interface SocketListener {
   onClose(): void
 }
 
-export interface SocketParts {
-  readonly tokens: DeviceTokens
-  /** Whether others are told that a device is connected. */
-  readonly isShown: (account: Account, device: string) => boolean
-  readonly failed: (error: unknown) => void
-}
-
 /** Of one account at once. Each is told of the others. */
 const MAX_SOCKETS = 200
 
@@ -37,11 +32,13 @@ interface Room {
  * The live sockets of families: hints that there is something to pull. Nothing rests on them, so nothing is kept for who is not there.
  */
 export class HouseholdSockets {
-  readonly #parts: SocketParts
+  readonly #tokens: DeviceTokens
+  readonly #logger: Logger
   readonly #rooms = new Map<string, Room>()
 
-  constructor(parts: SocketParts) {
-    this.#parts = parts
+  constructor(tokens: DeviceTokens, logger: Logger) {
+    this.#tokens = tokens
+    this.#logger = logger
   }
 
   /** Takes a new client, of someone not yet known. */
@@ -49,7 +46,7 @@ export class HouseholdSockets {
     let logins = 0
     let leave = (): void => undefined
     const login = async (token: string, login: number): Promise<void> => {
-      const caller = await this.#parts.tokens.find(token)
+      const caller = await this.#tokens.find(token)
       if (caller === undefined || login !== logins || !socket.isConnected) return
       socket.isKnown = true
       leave = this.#join(caller.account, caller.device, socket)
@@ -61,7 +58,9 @@ export class HouseholdSockets {
         leave = () => undefined
         // Before it is known whether the token is any good: that is not for who asks here.
         answer?.()
-        login(token, ++logins).catch(this.#parts.failed)
+        login(token, ++logins).catch((error: unknown) =>
+          this.#logger.error({ err: error }, 'a socket of a TimeLimit client could not be signed in')
+        )
       },
       onClose: () => {
         logins += 1
@@ -71,27 +70,24 @@ export class HouseholdSockets {
   }
 
   /**
-   * Tells devices of an account that there is something to pull.
+   * Tells devices of an account that there is something to pull, and which of them are connected, should that show differently now.
    * @param general to all that are connected
    * @param targets to single devices, where that is more
    * @param except the device that it comes from
    */
-  notify(account: string, general: Urgency, targets: ReadonlyMap<string, Urgency> = new Map(), except = ''): void {
-    for (const [socket, device] of this.#rooms.get(account)?.sockets ?? []) {
+  notify(account: Account, general: Urgency, targets: ReadonlyMap<string, Urgency> = new Map(), except = ''): void {
+    const room = this.#rooms.get(account.id)
+    if (room === undefined) return
+    for (const [socket, device] of room.sockets) {
       const urgency = device === except ? 0 : Math.max(general, targets.get(device) ?? 0)
       if (urgency > 0) socket.emit('should sync', { isImportant: urgency === 2 })
     }
+    this.#tellConnected(account, room)
   }
 
   /** Asks a device to sign its user out. */
   signOut(account: string, device: string): void {
     for (const [socket, known] of this.#rooms.get(account)?.sockets ?? []) if (known === device) socket.emit('sign out')
-  }
-
-  /** Which devices are shown as connected may have changed. */
-  shownChanged(account: Account): void {
-    const room = this.#rooms.get(account.id)
-    if (room !== undefined) this.#tellConnected(account, room)
   }
 
   #join(account: Account, device: string, socket: EventSocket): () => void {
@@ -109,7 +105,7 @@ export class HouseholdSockets {
 
   /** @param newcomer is told in any case, unless there is none to tell of */
   #tellConnected(account: Account, room: Room, newcomer?: EventSocket): void {
-    const devices = [...new Set(room.sockets.values())].filter(device => this.#parts.isShown(account, device)).sort()
+    const devices = [...new Set(room.sockets.values())].filter(device => isShown(account, device)).sort()
     const connected = JSON.stringify(devices)
     const isNew = connected !== room.connected
     room.connected = connected
@@ -118,3 +114,7 @@ export class HouseholdSockets {
         socket.emit('connected devices', devices)
   }
 }
+
+/** Whether others are told that a device is connected. */
+const isShown = ({ views }: Account, device: string): boolean =>
+  familyOf(views).get('device', device)?.device.showDeviceConnected === true

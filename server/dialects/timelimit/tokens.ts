@@ -49,7 +49,7 @@ export class DeviceTokens {
   async find(token: string): Promise<Caller | undefined> {
     const record = this.#record(token)
     const account = record && (await this.#hub.account(record.account))
-    if (account === undefined || !holds(account, record!.device, token)) return undefined
+    if (account === undefined || record!.isRetired === true || !holds(account, record!.device, token)) return undefined
     return refusalOfDevice(account.views, record!.device) === undefined ? { account, device: record!.device } : undefined
   }
 
@@ -60,6 +60,11 @@ export class DeviceTokens {
     if (record.isRetired === true) return true
     const account = await this.#hub.account(record.account)
     return account !== undefined && holds(account, record.device, token) && account.views.get('devices', record.device)!.revoked
+  }
+
+  /** Which device a token was made for, whether it lets it in or not; undefined for one that the hub never made. */
+  placeOf(token: string): { account: string; device: string } | undefined {
+    return this.#record(token)
   }
 
   /** Remembers that the device of this token is reset. Resolves once that is durable. */

@@ -17,7 +17,7 @@ export const newUser = (given: Pick<User, 'id' | 'name' | 'type' | 'timeZone'>):
 
 /** With another category that limits signing in: how long before it does is the category's own. */
 export function withLogin(user: User, category: string | undefined): User {
-  const { llc, pbd, ...others } = user
+  const { llc, pbd: _, ...others } = user
   if (category === llc) return user
   return category === undefined ? others : { ...others, llc: category }
 }
