@@ -26,6 +26,7 @@ import { createOperations } from './dialects/epub/operations.ts'
 import { TimeLimitHousehold } from './dialects/timelimit/household.ts'
 import { mountTimelimit, TIMELIMIT_PATHS } from './dialects/timelimit/index.ts'
 import { EXIT } from './exit-codes.ts'
+import { mayUseMail, openFamilies } from './families.ts'
 import { createPublishing } from './files/publishing.ts'
 import { Uploads } from './files/uploads.ts'
 import type { OperatorParts } from './operations.ts'
@@ -116,12 +117,13 @@ export async function openHub(config: Config, logger: Logger): Promise<OpenHub> 
     },
     onError: error => logger.warn({ err: error }, 'the free space is not known')
   })
+  const parts = { hub, store, directory }
+  const ports = { clock: systemClock, logger, randomBytes: random }
   return {
-    hub,
-    store,
+    ...parts,
     blobs,
-    directory,
     pairing,
+    households: openFamilies(config, { ...parts, ...ports }),
     signIns,
     space,
     household,
@@ -203,13 +205,13 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
   mountPinakes(app, parts)
   mountChangelist(app, { ...parts, publicUrl: config.publicUrl })
   mountEpub(app, createOperations(parts), parts)
-  const households = mountTimelimit(app, parts)
+  mountTimelimit(app, { ...parts, mayUseMail: mayUseMail(config) })
   const carriers = createCarriers({
     hub,
     logger,
     addressOf,
     allowedOrigins: config.allowedOrigins,
-    acceptEvents: client => households.accept(client)
+    acceptEvents: client => open.households.sockets.accept(client)
   })
   const server = createHttpServer(app, carriers.upgrades, config.maxSessions + MORE_CONNECTIONS, carriers.requests)
   const control = createServer(controlListener(open, logger))

@@ -9,6 +9,7 @@ import { foldName } from './auth/accounts.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { configFrom, createLogger, kindOf, operator, operatorConfig, print, run, say, timeOf, withOptions } from './cli.ts'
 import { serveHub } from './hub.ts'
+import { addHouseholds } from './household-commands.ts'
 import { addMaintenance } from './maintenance.ts'
 import { OPTIONS, type Config } from './options.ts'
 import { askPassword } from './password-prompt.ts'
@@ -111,6 +112,7 @@ operator(device, 'pair <account>', 'Make a one-time code with which a new device
     print({ code, goodUntil: timeOf(expiresAtMs), goodFor: 'once', ...(readOnly && { allows: 'reading only' }) })
   })
 
+addHouseholds(program)
 addMaintenance(program)
 
 operator(program, 'import <file>', 'Put an EPUB into a library: its metadata, cover, hashes and bytes.')

@@ -6,6 +6,7 @@ import type { Account } from './core/account.ts'
 import type { BlobStore } from './core/blobs.ts'
 import type { Hub } from './core/hub.ts'
 import type { Store } from './core/store.ts'
+import type { Households } from './dialects/timelimit/households.ts'
 import { importBook } from './import-book.ts'
 import { hubStats, type FolderFigures } from './stats.ts'
 
@@ -14,6 +15,7 @@ export interface OperatorParts {
   readonly hub: Hub
   readonly directory: AccountDirectory
   readonly pairing: Pairing
+  readonly households: Households
   readonly blobs: BlobStore
   readonly store: Store
   readonly figures: () => Promise<FolderFigures>
@@ -72,6 +74,18 @@ export const OPERATIONS = {
   'device.pair': operation(map({ account: name, readOnly: opt(bool) }), ({ directory, pairing }, { account, readOnly = false }) =>
     pairing.open(directory.get(account).id, readOnly)
   ),
+  'household.create': operation(map({ account: name, mail: str(256, 3) }), ({ households }, { account, mail }) =>
+    households.reserve(account, mail)
+  ),
+  'household.list': operation(map({}), ({ households }) => households.list()),
+  'household.device': operation(map({ account: name }), ({ households }, { account }) => households.openWords(account)),
+  'household.code': operation(map({ mail: opt(str(256)) }), ({ households: { codes } }, { mail }) => {
+    const rows = codes.open().map(row => ({ ...row }))
+    if (mail === undefined) return rows
+    const newest = rows.findLast(row => row.mail === mail.trim().toLowerCase())
+    if (newest === undefined) throw new HubError('not-found', `no code is open for ${mail}; ask for one in the app`)
+    return newest
+  }),
   stats: operation(map({}), hubStats),
   compact: operation(map({ account: opt(name) }), async ({ hub, directory }, { account }) => {
     const entries = account === undefined ? directory.list() : [directory.get(account)]
@@ -108,8 +122,11 @@ export async function operate(parts: OperatorParts, operationName: OperationName
   return run(parts, checked('bad-request', form, given, 'arguments'))
 }
 
-/** Only a running hub can pair: the code lives in its memory. */
+/** What only a running hub can do, because it is in its memory: codes. */
+const NEEDS_HUB: ReadonlySet<OperationName> = new Set(['device.pair', 'household.device', 'household.code'])
+
+/** @throws HubError for what only a running hub can do */
 export function assertRunning(operationName: OperationName): void {
-  if (operationName === 'device.pair')
-    throw new HubError('not-found', 'no hub runs here; start it first, since pairing needs one that runs')
+  if (NEEDS_HUB.has(operationName))
+    throw new HubError('not-found', 'no hub runs here; start it first, since codes are good with one that runs')
 }

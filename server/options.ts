@@ -72,6 +72,19 @@ const oneOf =
 
 const yesOrNo = (value: string): boolean => oneOf('yes', 'no')(value) === 'yes'
 
+const mailServer = (value: string): string => {
+  if (value !== '' && !(URL.canParse(value) && /^smtps?:$/.test(new URL(value).protocol)))
+    throw new RangeError('expected an address such as smtps://name:password@mail.example')
+  return value
+}
+
+const mailAddresses = (value: string): string[] => {
+  const items = list(value.toLowerCase())
+  if (!items.every(item => item === '*' || /^[^\s@]*@[^\s@]+$/.test(item)))
+    throw new RangeError('expected addresses such as ada@example.org, ends of them such as @example.org, or *')
+  return items
+}
+
 /** Every option, once: flags, environment, defaults, help and the README's table come from here. */
 export const OPTIONS = {
   dataFolder: option('LECTERN_DATA_FOLDER', '--data <folder>', './data', 'Where everything is kept.', some),
@@ -146,6 +159,21 @@ export const OPTIONS = {
     'reader',
     'The account made when there is none.',
     foldName
+  ),
+  smtpUrl: option(
+    'LECTERN_SMTP_URL',
+    '--smtp-url <url>',
+    '',
+    'The mail server that codes of sign-in are sent by, such as smtps://name:password@mail.example. Without one they stand in the log.',
+    mailServer
+  ),
+  mailFrom: option('LECTERN_MAIL_FROM', '--mail-from <address>', 'lectern@localhost', 'Whom these mails are from.', some),
+  familyMails: option(
+    'LECTERN_FAMILY_MAILS',
+    '--family-mails <list>',
+    '',
+    'With a mail server: whose mail lets them make a family, such as ada@example.org, @example.org or * for anyone.',
+    mailAddresses
   ),
   takeOver: option(
     'LECTERN_TAKE_OVER',

@@ -11,6 +11,10 @@ export interface FamilyReading {
   get<P extends Part>(part: P, id: string): Parts[P] | undefined
   /** All of a part, in the order of ids. */
   all<P extends Part>(part: P): [id: string, record: Parts[P]][]
+}
+
+/** Those that a family's account holds. */
+export interface StoredFamily extends FamilyReading {
   /** Key requests above this number, by rising number; read as far as they are taken. */
   keyRequestsAfter(number: number): Iterable<KeyRequestRecord>
 }
@@ -19,7 +23,7 @@ export interface FamilyReading {
 export const keyRequestId = (number: number): string => String(number).padStart(16, '0')
 
 /** The family that an account is. Of an account that is none, `get('family', 'family')` is undefined. */
-export const familyOf = (views: Views): FamilyReading => ({
+export const familyOf = (views: Views): StoredFamily => ({
   get: <P extends Part>(part: P, id: string) => views.get('household', part, id) as unknown as Parts[P] | undefined,
   all: <P extends Part>(part: P) => views.range('household', [part], '', ALL) as unknown as [string, Parts[P]][],
   *keyRequestsAfter(number) {

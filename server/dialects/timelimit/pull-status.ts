@@ -1,5 +1,5 @@
 import { dict, map, number, opt, type Infer, type Plain } from '../../../protocol/index.ts'
-import type { FamilyReading } from './family.ts'
+import type { StoredFamily } from './family.ts'
 import type { CategoryPart, CategoryRecord, Part, Parts } from './records.ts'
 import { text } from './services.ts'
 
@@ -39,7 +39,7 @@ type Answer = Record<string, Plain>
 /**
  * What a device lacks of its family: each part whole whose version is another than the one that it has. Of parts that it has, versions alone are read.
  */
-export function pullStatus(family: FamilyReading, device: string, has: ClientStatus): Answer {
+export function pullStatus(family: StoredFamily, device: string, has: ClientStatus): Answer {
   const { clientLevel: level = 0 } = has
   const { versions, fullVersion } = family.get('family', 'family')!
   const answer: Answer = { fullVersion, apiLevel: API_LEVEL }
@@ -59,7 +59,7 @@ export function pullStatus(family: FamilyReading, device: string, has: ClientSta
   return answer
 }
 
-function addCategories(answer: Answer, family: FamilyReading, has: ClientStatus, level: number): void {
+function addCategories(answer: Answer, family: StoredFamily, has: ClientStatus, level: number): void {
   const categories = family.all('category')
   /** Those whose part is another than the client has, as the answer tells them. */
   const changed = (part: CategoryPart, name: string, tell: (id: string, category: CategoryRecord) => Answer): void => {
@@ -92,7 +92,7 @@ function addCategories(answer: Answer, family: FamilyReading, has: ClientStatus,
 
 /** All of a part by category, read once it is asked for. */
 function grouped<P extends 'rule' | 'task'>(
-  family: FamilyReading,
+  family: StoredFamily,
   part: P,
   tell: (record: Parts[P]) => Answer
 ): (category: string) => Answer[] {
@@ -110,7 +110,7 @@ function grouped<P extends 'rule' | 'task'>(
   }
 }
 
-function usedTimes(family: FamilyReading, category: string, level: number): Answer {
+function usedTimes(family: StoredFamily, category: string, level: number): Answer {
   const { times = [], sessionDurations = [] } = family.get('usedTimes', category) ?? {}
   const isTold = level >= LEAST_LEVELS.subDayTimes ? () => true : isWholeDay
   return {
@@ -121,7 +121,7 @@ function usedTimes(family: FamilyReading, category: string, level: number): Answ
 
 const isWholeDay = ({ start, end }: { start: number; end: number }): boolean => start === 0 && end === MAX_MINUTE
 
-function installedApps(family: FamilyReading, has: ClientStatus): Answer[] {
+function installedApps(family: StoredFamily, has: ClientStatus): Answer[] {
   return family.all('device').flatMap(([id, { appsB, appsD }]) => {
     const has2 = known(has.devicesDetail ?? {}, id)
     const news: Answer = {}
@@ -136,7 +136,7 @@ function installedApps(family: FamilyReading, has: ClientStatus): Answer[] {
 }
 
 /** Of other devices. */
-function keyRequests(family: FamilyReading, device: string, seen: number): Answer[] {
+function keyRequests(family: StoredFamily, device: string, seen: number): Answer[] {
   const found: Answer[] = []
   for (const { cursor: _, ...request } of family.keyRequestsAfter(seen)) {
     if (request.senId !== device) found.push(request)
@@ -145,7 +145,7 @@ function keyRequests(family: FamilyReading, device: string, seen: number): Answe
   return found
 }
 
-function keyResponses(family: FamilyReading, device: string, seen: number): Answer[] {
+function keyResponses(family: StoredFamily, device: string, seen: number): Answer[] {
   const { responses = [] } = family.get('keyResponses', device) ?? {}
   return responses
     .filter(({ srvSeq }) => srvSeq > seen)
@@ -153,7 +153,7 @@ function keyResponses(family: FamilyReading, device: string, seen: number): Answ
     .map(response => ({ ...response }))
 }
 
-const all = <P extends Part>(family: FamilyReading, part: P, tell: (record: Parts[P]) => Answer): Answer[] =>
+const all = <P extends Part>(family: StoredFamily, part: P, tell: (record: Parts[P]) => Answer): Answer[] =>
   family.all(part).map(([, record]) => tell(record))
 
 function addIfAny(answer: Answer, name: string, items: Plain[]): void {

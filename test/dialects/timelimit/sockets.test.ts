@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto'
 import * as assert from 'uvu/assert'
 import { WebSocket } from 'ws'
+import type { Joined } from '../../../server/dialects/timelimit/households.ts'
 import { HouseholdSockets, type EventSocket } from '../../../server/dialects/timelimit/sockets.ts'
-import { DeviceTokens } from '../../../server/dialects/timelimit/tokens.ts'
 import { deviceLogin, EVENT_CLIENTS, eventClient } from '../../util/event-clients.ts'
+import { testFamily, type TestFamily } from '../../util/households.ts'
 import { servingHub, type TestServingHub } from '../../util/serving-hub.ts'
 import { suite } from '../../util/suite.ts'
 
@@ -13,41 +13,44 @@ let shared: Promise<TestServingHub> | undefined
 const cleanups: (() => unknown)[] = []
 const hubOfAll = (): Promise<TestServingHub> => (shared ??= servingHub({ defer: cleanup => cleanups.push(cleanup) }))
 
-/** A device of an account, past registration. */
-async function device({ hub, store }: TestServingHub, account: string, id: string): Promise<string> {
-  const { token, secretHash } = await new DeviceTokens(hub, store, randomBytes).issue(account, id)
-  const opened = await hub.ensureAccount(account)
-  await opened.write('device.put', id, { name: id, app: 'test', readOnly: false }, secretHash)
-  return token
+/** A family whose devices are all shown as connected, and their tokens. */
+async function shownFamily(hub: TestServingHub, devices: number): Promise<{ family: TestFamily; shown: Joined[] }> {
+  const family = await testFamily(hub)
+  const shown = [family.first]
+  while (shown.length < devices) shown.push(await family.join())
+  for (const { device } of shown) await family.act({ type: 'SET_SEND_DEVICE_CONNECTED', deviceId: device, enable: true })
+  return { family, shown }
 }
+
+const sorted = (...devices: Joined[]): string[] => devices.map(({ device }) => device).sort()
 
 for (const kind of EVENT_CLIENTS) {
   test(`socket.io ${kind}: a device that signs in is answered without arguments, and told who is connected`, async context => {
     const hub = await hubOfAll()
-    const [first, second] = [await device(hub, kind, 'devAAA'), await device(hub, kind, 'devBBB')]
+    const { shown } = await shownFamily(hub, 2)
+    const [first, second] = shown as [Joined, Joined]
     const one = eventClient(context, hub.url, kind)
     await one.next('connect')
-    assert.equal(await deviceLogin(one.socket, first), [])
-    assert.equal(await one.next('connected devices'), [['devAAA']])
+    assert.equal(await deviceLogin(one.socket, first.token), [])
+    assert.equal(await one.next('connected devices'), [[first.device]])
     const other = eventClient(context, hub.url, kind)
     await other.next('connect')
-    await deviceLogin(other.socket, second)
-    assert.equal(await other.next('connected devices'), [['devAAA', 'devBBB']])
-    assert.equal(await one.next('connected devices'), [['devAAA', 'devBBB']])
+    await deviceLogin(other.socket, second.token)
+    assert.equal(await other.next('connected devices'), [sorted(first, second)])
+    assert.equal(await one.next('connected devices'), [sorted(first, second)])
     other.socket.close()
-    assert.equal(await one.next('connected devices'), [['devAAA']])
+    assert.equal(await one.next('connected devices'), [[first.device]])
   })
 
   test(`socket.io ${kind}: a token that nobody knows is answered all the same, and told nothing`, async context => {
     const hub = await hubOfAll()
-    const account = `stranger ${kind}`
-    const known = await device(hub, account, 'devAAA')
+    const { family } = await shownFamily(hub, 1)
     const stranger = eventClient(context, hub.url, kind)
     await stranger.next('connect')
     assert.equal(await deviceLogin(stranger.socket, 'a'.repeat(32)), [])
     const one = eventClient(context, hub.url, kind)
     await one.next('connect')
-    await deviceLogin(one.socket, known)
+    await deviceLogin(one.socket, family.first.token)
     await one.next('connected devices')
     // A second login is answered after whatever the first would have brought.
     await deviceLogin(stranger.socket, 'b'.repeat(32))
@@ -91,14 +94,15 @@ function converse(
 
 test('the handshake names the times of the heartbeat, and the bytes that go on the wire are those of socket.io', async () => {
   const hub = await hubOfAll()
-  const token = await device(hub, 'raw', 'devAAA')
+  const { family } = await shownFamily(hub, 1)
+  const { token, device } = family.first
   const [open, connected, ack, list] = await converse(hub.url, ['40', `420["devicelogin","${token}"]`], text =>
     text.startsWith('42')
   )
   const { pingInterval, pingTimeout, maxPayload } = JSON.parse(open!.slice(1)) as Record<string, number>
   assert.equal([pingInterval, pingTimeout, maxPayload], [25_000, 20_000, 1_000_000])
   assert.match(connected!, /^40\{"sid":"[^"]+"\}$/)
-  assert.equal([ack, list], ['430[]', '42["connected devices",["devAAA"]]'])
+  assert.equal([ack, list], ['430[]', `42["connected devices",["${device}"]]`])
 })
 
 for (const [what, messages] of Object.entries({
@@ -143,23 +147,23 @@ class RecordedSocket implements EventSocket {
   }
 }
 
-test('a hint goes to every device but the one that it comes from, each as urgent as the change is to it', async context => {
-  const hub = await servingHub(context)
-  const tokens = new DeviceTokens(hub.hub, hub.store, randomBytes)
-  const sockets = new HouseholdSockets({ tokens, isShown: () => false, failed: error => assert.unreachable(String(error)) })
-  const all = new Map<string, RecordedSocket>()
-  for (const id of ['sender', 'target', 'nobody']) {
+test('a hint goes to every device but the one that it comes from, each as urgent as the change is to it', async () => {
+  const hub = await hubOfAll()
+  const family = await testFamily(hub)
+  const [sender, target, nobody] = [family.first, await family.join(), await family.join()]
+  const sockets = new HouseholdSockets(hub.households.tokens, hub.logger)
+  const all = [sender, target, nobody].map(({ token }) => {
     const socket = new RecordedSocket()
-    all.set(id, socket)
-    sockets.accept(socket).onEvent('devicelogin', [await device(hub, 'hints', id)], undefined)
-    while (!socket.isKnown) await new Promise(resolve => setImmediate(resolve))
-  }
-  sockets.notify('hints', 1, new Map([['target', 2]]), 'sender')
-  sockets.notify('hints', 0, new Map([['target', 1]]))
-  sockets.notify('others', 2)
-  sockets.signOut('hints', 'nobody')
+    sockets.accept(socket).onEvent('devicelogin', [token], undefined)
+    return socket
+  })
+  while (!all.every(({ isKnown }) => isKnown)) await new Promise(resolve => setImmediate(resolve))
+  sockets.notify(family.account, 1, new Map([[target.device, 2]]), sender.device)
+  sockets.notify(family.account, 0, new Map([[target.device, 1]]))
+  sockets.notify((await testFamily(hub)).account, 2)
+  sockets.signOut(family.account.id, nobody.device)
   assert.equal(
-    [...all.values()].map(({ events }) => events),
+    all.map(({ events }) => events),
     [
       [],
       [
@@ -169,6 +173,20 @@ test('a hint goes to every device but the one that it comes from, each as urgent
       [['should sync', { isImportant: false }], ['sign out']]
     ]
   )
+})
+
+test('a device that is removed is told to look at once, and the others when they are used', async context => {
+  const hub = await hubOfAll()
+  const family = await testFamily(hub)
+  const removed = await family.join()
+  const other = await family.join()
+  const sockets = [removed, other].map(({ token }) => ({ token, ...eventClient(context, hub.url, '4 by websocket') }))
+  for (const { token, socket, next } of sockets) {
+    await next('connect')
+    await deviceLogin(socket, token)
+  }
+  await hub.households.remove(family.first, removed.device)
+  assert.equal(await Promise.all(sockets.map(({ next }) => next('should sync'))), [[{ isImportant: true }], [{ isImportant: false }]])
 })
 
 test('the hub of all is closed', async () => {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { oneOf, opt } from '../../../../protocol/index.ts'
+import { keyRequestId } from '../family.ts'
 import type { FamilyChange } from '../family-change.ts'
 import { base64, id, whole } from '../forms.ts'
 import type { Ping } from '../records.ts'
@@ -16,9 +17,6 @@ const MAX_SECURITY_KEYS = 16
 const tempKey = base64(32, 32)
 const signature = base64(64, 64)
 const securityKey = { keyHandle: base64(1, 1_024), publicKey: base64(1, 1_024) } as const
-
-/** The key of a request's record. */
-const requestId = (srvSeq: number): string => String(srvSeq).padStart(16, '0')
 
 /** Keys for what the devices encrypt for one another, and pings. */
 export const DEVICE_KEYS: Rows = {
@@ -38,7 +36,7 @@ export const DEVICE_KEYS: Rows = {
         if (isSame || index <= own.length - MAX_REQUESTS) family.remove('keyRequest', id)
       }
       family.put('family', 'family', { ...record, lastKeyRequest: srvSeq })
-      family.put('keyRequest', requestId(srvSeq), { srvSeq, senId, senSeq, type, ...given })
+      family.put('keyRequest', keyRequestId(srvSeq), { srvSeq, senId, senSeq, type, ...given })
     }
   }),
   FINISH_KEY_REQUEST: row({
@@ -56,7 +54,7 @@ export const DEVICE_KEYS: Rows = {
     tell: 0,
     text: 'an answer to a request, for whoever asked, who is told at once (2); to one that is gone it has no effect',
     effect(family, { rsn, tempKey, encryptedKey: cryptKey, signature }, by) {
-      const request = family.get('keyRequest', requestId(rsn))
+      const request = family.get('keyRequest', keyRequestId(rsn))
       const asker = request && family.get('device', request.senId)
       if (request === undefined || asker === undefined) return
       const srvSeq = asker.lastKeyResponse + 1

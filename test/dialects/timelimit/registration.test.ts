@@ -1,0 +1,272 @@
+import { gzipSync } from 'node:zlib'
+import * as assert from 'uvu/assert'
+import { familyOf } from '../../../server/dialects/timelimit/family.ts'
+import { deviceLogin, eventClient } from '../../util/event-clients.ts'
+import { ask, mailToken, newPassword, testFamily, type TestFamily } from '../../util/households.ts'
+import { servingHub, type TestServingHub } from '../../util/serving-hub.ts'
+import { suite } from '../../util/suite.ts'
+
+const test = suite('dialects/timelimit/registration', { limitMs: 30_000 })
+
+let shared: Promise<TestServingHub> | undefined
+const cleanups: (() => unknown)[] = []
+const hubOfAll = (): Promise<TestServingHub> => (shared ??= servingHub({ defer: cleanup => cleanups.push(cleanup) }))
+
+const familyBody = (mailAuthToken: string) => ({
+  mailAuthToken,
+  parentPassword: newPassword(),
+  parentDevice: { model: 'phone' },
+  deviceName: 'first',
+  timeZone: 'Europe/Berlin',
+  parentName: 'Ada'
+})
+
+const isRemoved = async (hub: TestServingHub, deviceAuthToken: string): Promise<unknown> =>
+  (await ask(hub.url, '/sync/is-device-removed', { deviceAuthToken })).body
+
+const pull = (hub: TestServingHub, deviceAuthToken: string, status: object = {}) =>
+  ask(hub.url, '/sync/pull-status', { deviceAuthToken, status: { devices: '', users: '', apps: {}, categories: {}, ...status } })
+
+/** What shows that a parent is there. */
+const proof = ({ user, secondHash }: TestFamily) => ({ parentId: user, parentPasswordSecondHash: secondHash })
+
+test('a mail code makes a family, whose first device is let in and told everything', async () => {
+  const hub = await hubOfAll()
+  const mail = 'ada@example.org'
+  const mailAuthToken = await mailToken(hub, mail)
+  assert.equal((await ask(hub.url, '/parent/get-status-by-mail-address', { mailAuthToken })).body, {
+    status: 'without family',
+    mail,
+    canCreateFamily: true,
+    alwaysPro: true
+  })
+  const made = await ask(hub.url, '/parent/create-family', familyBody(mailAuthToken))
+  assert.is(made.status, 200)
+  assert.match(made.body.deviceAuthToken, /^[0-9a-zA-Z]{32}$/)
+  assert.match(made.body.ownDeviceId, /^[0-9a-zA-Z]{6}$/)
+  const { users, devices } = made.body.data
+  assert.equal([users.data[0].mail, users.data[0].type, users.data[0].secondHash], [mail, 'parent', undefined])
+  assert.equal([devices.data[0].deviceId, devices.data[0].currentUserId], [made.body.ownDeviceId, users.data[0].id])
+  assert.equal((await pull(hub, made.body.deviceAuthToken)).body, made.body.data)
+  assert.is((await ask(hub.url, '/parent/create-family', familyBody(mailAuthToken))).status, 401)
+  assert.is((await ask(hub.url, '/parent/create-family', familyBody(await mailToken(hub, mail)))).status, 409)
+})
+
+test('of two that make a family with one address at once, one does', async () => {
+  const hub = await hubOfAll()
+  const tokens = [await mailToken(hub, 'two@example.org'), await mailToken(hub, 'two@example.org')]
+  const made = await Promise.all(tokens.map(token => ask(hub.url, '/parent/create-family', familyBody(token))))
+  assert.equal(made.map(({ status }) => status).sort(), [200, 409])
+})
+
+test('a wrong code can be tried twice more; then its token is gone', async () => {
+  const hub = await hubOfAll()
+  const { body } = await ask(hub.url, '/auth/send-mail-login-code-v2', { mail: 'bob@example.org', locale: 'en' })
+  const { code } = hub.households.codes.open().at(-1)!
+  const statuses = []
+  for (const receivedCode of ['wrong', 'wrong', 'wrong', code])
+    statuses.push((await ask(hub.url, '/auth/sign-in-by-mail-code', { ...body, receivedCode })).status)
+  assert.equal(statuses, [403, 403, 410, 410])
+  const again = await ask(hub.url, '/auth/send-mail-login-code-v2', { mail: 'bob@example.org', locale: 'en' })
+  const receivedCode = ` ${hub.households.codes.open().at(-1)!.code.toUpperCase()}\n`
+  assert.is((await ask(hub.url, '/auth/sign-in-by-mail-code', { ...again.body, receivedCode })).status, 200)
+})
+
+test('an address is sent five codes in an hour, and what is none gets 400', async () => {
+  const hub = await hubOfAll()
+  const statuses = []
+  for (let round = 0; round < 6; round++)
+    statuses.push((await ask(hub.url, '/auth/send-mail-login-code-v2', { mail: 'Eve@example.org', locale: 'en' })).status)
+  assert.equal(statuses, [200, 200, 200, 200, 200, 429])
+  for (const mail of ['', 'eve', 'eve@', 'a b@example.org', 'Eve <eve@example.org>', `${'x'.repeat(200)}@example.org`])
+    assert.is((await ask(hub.url, '/auth/send-mail-login-code-v2', { mail, locale: 'en' })).status, 400)
+  const known = { mail: 'eve2@example.org', locale: 'en', deviceAuthToken: 'x'.repeat(32) }
+  assert.is((await ask(hub.url, '/auth/send-mail-login-code-v2', known)).status, 401)
+})
+
+test('five words let one device in, in any case, and no second one', async context => {
+  const hub = await hubOfAll()
+  const family = await testFamily(hub)
+  const parent = eventClient(context, hub.url, '4 by websocket')
+  await parent.next('connect')
+  await deviceLogin(parent.socket, family.first.token)
+  const opened = await ask(hub.url, '/parent/create-add-device-token', { deviceAuthToken: family.first.token, ...proof(family) })
+  assert.match(opened.body.token, /^([a-z]{5} ){4}[a-z]{5}$/)
+  const body = { registerToken: opened.body.token.toUpperCase(), deviceName: 'tablet', childDevice: { model: 'x' }, clientLevel: 8 }
+  const joined = await ask(hub.url, '/child/add-device', body)
+  assert.is(joined.body.ownDeviceId, opened.body.deviceId)
+  assert.equal(joined.body.data.pings, [])
+  assert.equal(await parent.next('should sync'), [{ isImportant: false }])
+  assert.equal(
+    joined.body.data.devices.data.map(({ name }: { name: string }) => name).sort(),
+    ['first', 'tablet']
+  )
+  assert.is((await ask(hub.url, '/child/add-device', body)).status, 401)
+})
+
+test('the words that a family asks for are the only ones that are good', async () => {
+  const hub = await hubOfAll()
+  const family = await testFamily(hub)
+  const [first, second] = [1, 2].map(() => hub.households.words.open(family.account.id))
+  const join = (registerToken: string) => ask(hub.url, '/child/add-device', { registerToken, deviceName: 'x', childDevice: { model: 'x' } })
+  assert.is((await join(first!.words)).status, 401)
+  assert.is((await join(second!.words)).status, 200)
+})
+
+test('a parent’s calls need the token of a device, and the parent’s password', async () => {
+  const hub = await hubOfAll()
+  const family = await testFamily(hub)
+  const { token } = family.first
+  const paths = {
+    '/parent/create-add-device-token': { parentId: family.user },
+    '/parent/remove-device': { parentUserId: family.user, deviceId: family.first.device }
+  }
+  for (const [path, fields] of Object.entries(paths))
+    for (const [deviceAuthToken, parentPasswordSecondHash] of [
+      ['x'.repeat(32), family.secondHash],
+      [token, 'wrong'],
+      [token, ''],
+      [token, 'device'],
+      [token, 'u2f:a.b.c.d.e']
+    ] as const)
+      assert.is((await ask(hub.url, path, { ...fields, deviceAuthToken, parentPasswordSecondHash })).status, 401)
+  const stranger = { deviceAuthToken: token, parentId: 'nobody', parentPasswordSecondHash: family.secondHash }
+  assert.is((await ask(hub.url, '/parent/create-add-device-token', stranger)).status, 401)
+})
+
+test('where the parent stays signed in, `device` stands for the password', async () => {
+  const hub = await hubOfAll()
+  const family = await testFamily(hub)
+  const open = () =>
+    ask(hub.url, '/parent/create-add-device-token', {
+      deviceAuthToken: family.first.token,
+      parentId: family.user,
+      parentPasswordSecondHash: 'device'
+    })
+  await family.act({ type: 'SET_KEEP_SIGNED_IN', deviceId: family.first.device, keepSignedIn: true })
+  assert.is((await open()).status, 200)
+})
+
+test('guesses at a parent’s password are held back, and the right one too until they are forgotten', async context => {
+  const hub = await servingHub(context)
+  const family = await testFamily(hub)
+  const statuses = new Set<number>()
+  for (let round = 0; round < 11; round++)
+    statuses.add(
+      (
+        await ask(hub.url, '/parent/create-add-device-token', {
+          deviceAuthToken: family.first.token,
+          parentId: family.user,
+          parentPasswordSecondHash: `guess ${round}`
+        })
+      ).status
+    )
+  assert.equal([...statuses], [401, 429])
+})
+
+test('a device that a parent removes is told so, and nobody else is', async () => {
+  const hub = await hubOfAll()
+  const family = await testFamily(hub)
+  const { token, device } = await family.join()
+  assert.equal(await isRemoved(hub, token), { isDeviceRemoved: false })
+  const body = {
+    deviceAuthToken: family.first.token,
+    parentUserId: family.user,
+    parentPasswordSecondHash: family.secondHash,
+    deviceId: device
+  }
+  assert.equal((await ask(hub.url, '/parent/remove-device', body)).body, { ok: true })
+  assert.equal(await isRemoved(hub, token), { isDeviceRemoved: true })
+  assert.is((await pull(hub, token)).status, 401)
+  assert.equal((await ask(hub.url, '/sync/report-removed', { deviceAuthToken: token })).body, { ok: true })
+  assert.is((await ask(hub.url, '/parent/remove-device', body)).status, 409)
+  assert.is((await ask(hub.url, '/parent/remove-device', { ...body, deviceId: '../..' })).status, 409)
+  for (const other of [family.first.token, 'x'.repeat(32), 'no token', ''])
+    assert.equal(await isRemoved(hub, other), { isDeviceRemoved: false })
+})
+
+test('a device that reports its reset stays in the list, its token is good for nothing, and to report it again is fine', async () => {
+  const hub = await hubOfAll()
+  const family = await testFamily(hub)
+  const { token, device } = await family.join()
+  for (let round = 0; round < 2; round++)
+    assert.equal((await ask(hub.url, '/sync/report-removed', { deviceAuthToken: token })).body, { ok: true })
+  assert.is(familyOf(family.account.views).get('device', device)!.device.reportUninstall, true)
+  assert.is((await pull(hub, token)).status, 401)
+  assert.equal(await isRemoved(hub, token), { isDeviceRemoved: true })
+  const unknown = await ask(hub.url, '/sync/report-removed', { deviceAuthToken: 'x'.repeat(32) })
+  assert.equal([unknown.status, unknown.type], [401, 'text/html; charset=utf-8'])
+  assert.match(unknown.text, /<pre>Unauthorized<\/pre>/)
+})
+
+test('a device is the primary one of the child that uses it, unless another is', async context => {
+  const hub = await hubOfAll()
+  const family = await testFamily(hub)
+  await family.act({ type: 'ADD_USER', name: 'Tim', userType: 'child', userId: 'child1', timeZone: 'Europe/Berlin' })
+  const [one, other] = [await family.join(), await family.join()]
+  const primary = (token: string, action: string, currentUserId = 'child1') =>
+    ask(hub.url, '/child/update-primary-device', { authToken: token, action: `${action} this device`, currentUserId })
+  const logout = (deviceAuthToken: string) => ask(hub.url, '/child/logout-at-primary-device', { deviceAuthToken })
+  assert.is((await primary(one.token, 'set')).status, 409)
+  assert.is((await logout(one.token)).status, 409)
+  for (const { device } of [one, other]) await family.act({ type: 'SET_DEVICE_USER', deviceId: device, userId: 'child1' })
+  for (const user of ['', 'nobody', family.user]) assert.is((await primary(one.token, 'set', user)).status, 409)
+  assert.is((await primary(one.token, 'unset')).status, 409)
+  assert.is((await primary(one.token, 'take')).status, 400)
+  assert.equal((await primary(one.token, 'set')).body, { status: 'success' })
+  assert.equal((await primary(one.token, 'set')).body, { status: 'success' })
+  assert.equal((await primary(other.token, 'set')).body, { status: 'assigned to other device' })
+  assert.is((await primary(other.token, 'unset')).status, 409)
+  assert.is((await logout(one.token)).status, 409)
+  const socket = eventClient(context, hub.url, '2 by websocket')
+  await socket.next('connect')
+  await deviceLogin(socket.socket, one.token)
+  assert.equal((await logout(other.token)).body, { ok: true })
+  assert.equal(await socket.next('sign out'), [])
+  assert.equal((await primary(one.token, 'unset')).body, { status: 'success' })
+  assert.equal((await primary(other.token, 'set')).body, { status: 'success' })
+})
+
+test('a body is JSON of the form and no other, plain or packed, and bounded before and after it is unpacked', async () => {
+  const hub = await hubOfAll()
+  const { first } = await testFamily(hub)
+  const body = { deviceAuthToken: first.token }
+  const path = '/sync/is-device-removed'
+  const gzip = { 'content-encoding': 'gzip' }
+  const large = JSON.stringify({ deviceAuthToken: 'x'.repeat(110_000) })
+  const asked = [
+    await ask(hub.url, path, gzipSync(JSON.stringify(body)), gzip),
+    await ask(hub.url, path, { ...body, more: 1 }),
+    await ask(hub.url, path, {}),
+    await ask(hub.url, path, { deviceAuthToken: 7 }),
+    await ask(hub.url, path, '[]'),
+    await ask(hub.url, path, '{'),
+    await ask(hub.url, path, body, { 'content-type': 'text/plain' }),
+    await ask(hub.url, path, 'no gzip', gzip),
+    await ask(hub.url, path, gzipSync(JSON.stringify(body)).subarray(0, 20), gzip),
+    await ask(hub.url, path, large),
+    await ask(hub.url, path, gzipSync(large), gzip),
+    await ask(hub.url, path, body, { 'content-encoding': 'br' })
+  ]
+  assert.equal(
+    asked.map(({ status }) => status),
+    [200, 400, 400, 400, 400, 400, 400, 400, 400, 413, 413, 415]
+  )
+  const missing = await fetch(`${hub.url}/sync/push-actions`)
+  assert.equal([missing.status, missing.headers.get('content-type')], [404, 'text/html; charset=utf-8'])
+  assert.match(await missing.text(), /<pre>Cannot GET \/sync\/push-actions<\/pre>/)
+})
+
+test('the time is that of the hub', async () => {
+  const hub = await hubOfAll()
+  const before = Date.now()
+  const response = await fetch(`${hub.url}/time`)
+  const { ms } = (await response.json()) as { ms: number }
+  assert.ok(Number.isSafeInteger(ms) && ms >= before && ms <= Date.now())
+})
+
+test('the hub of all is closed', async () => {
+  for (const cleanup of cleanups.reverse()) await cleanup()
+})
+
+test.run()
