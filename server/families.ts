@@ -20,7 +20,8 @@ function createSendCode({ smtpUrl, mailFrom }: Config, logger: Logger): Househol
     const text = `Type this code where TimeLimit asks for it:\n\n${code}\n\nIt is good for an hour. If you did not ask for it, do nothing.\n`
     sendMail({ to: mail, subject: 'Your code for TimeLimit', text }).then(
       () => logger.info({ mail }, 'a code of sign-in was sent'),
-      (error: unknown) => logger.error({ err: error, mail }, 'a code of sign-in could not be sent; `lectern household code` shows it')
+      (error: unknown) =>
+        logger.error({ err: error, mail }, 'a code of sign-in could not be sent; `lectern household code` shows it')
     )
   }
 }

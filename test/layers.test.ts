@@ -36,7 +36,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     '@hono/zod-openapi',
     'node:'
   ],
-  'server/': ['server/', 'protocol/', 'commander', 'pino', 'tsx', 'node:'],
+  'server/': ['server/', 'protocol/', 'commander', 'nodemailer', 'pino', 'tsx', 'node:'],
   'client/': ['client/', 'protocol/', 'yjs'],
   'client/node.ts': ['client/'],
   'client/node/': ['client/', 'protocol/', 'ws', 'node:'],

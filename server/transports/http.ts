@@ -50,7 +50,9 @@ export function createHttpApp(
     maxSize: MAX_BODY_BYTES,
     onError: () => problem(new HubError('too-large', `the body is over ${MAX_BODY_BYTES} bytes`))
   })
-  app.use((context, next) => (ownBodies.some(path => context.req.path.toLowerCase().startsWith(path)) ? next() : limit(context, next)))
+  app.use((context, next) =>
+    ownBodies.some(path => context.req.path.toLowerCase().startsWith(path)) ? next() : limit(context, next)
+  )
   // A page can post a form anywhere, without asking: what CORS keeps from it is the answer, not the deed.
   app.use(async ({ env, req }, next) => {
     if (req.method !== 'GET' && req.method !== 'HEAD' && !isOriginAllowed(env.incoming, allowedOrigins))

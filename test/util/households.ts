@@ -25,7 +25,12 @@ export async function ask(url: string, path: string, body: unknown, headers: Rec
   })
   const text = await response.text()
   const type = response.headers.get('content-type') ?? ''
-  return { status: response.status, type, text, body: type.startsWith('application/json') ? (JSON.parse(text) as unknown) : undefined }
+  return {
+    status: response.status,
+    type,
+    text,
+    body: type.startsWith('application/json') ? (JSON.parse(text) as unknown) : undefined
+  }
 }
 
 const word = (length: number): string => randomWord(count => randomBytes(count), length)

@@ -77,8 +77,12 @@ export class Households {
   async parentOf(mail: string): Promise<{ account: Account; user: string } | undefined> {
     const owner = this.#mails.find(mail)
     const account = owner === undefined ? undefined : await this.#parts.hub.account(owner)
-    const found = account && familyOf(account.views).all('user').find(([, { user }]) => user.mail === mail)
-    return found && { account: account!, user: found[0] }
+    const found =
+      account &&
+      familyOf(account.views)
+        .all('user')
+        .find(([, { user }]) => user.mail === mail)
+    return found && { account, user: found[0] }
   }
 
   /**
@@ -177,7 +181,9 @@ export class Households {
       const users = family.all('user').map(([, { user }]) => user)
       rows.push({
         account: name,
-        parents: users.filter(({ type }) => type === 'parent').map(({ name, mail }) => (mail === '' ? name : `${name} <${mail}>`)),
+        parents: users
+          .filter(({ type }) => type === 'parent')
+          .map(({ name, mail }) => (mail === '' ? name : `${name} <${mail}>`)),
         children: users.filter(({ type }) => type === 'child').map(({ name }) => name),
         devices: family.all('device').map(([id, { device }]) => `${id} ${device.name}`)
       })
@@ -211,7 +217,8 @@ export class Households {
   async #hasReported(token: string): Promise<boolean> {
     const place = this.tokens.placeOf(token)
     const account = place && (await this.account(place.account))
-    if (account === undefined || familyOf(account.views).get('device', place!.device)?.device.reportUninstall !== true) return false
+    if (account === undefined || familyOf(account.views).get('device', place!.device)?.device.reportUninstall !== true)
+      return false
     await this.tokens.retire(token)
     return true
   }

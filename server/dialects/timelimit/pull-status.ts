@@ -165,4 +165,3 @@ const known = <T>(entries: Readonly<Record<string, T>>, id: string): T | undefin
   Object.hasOwn(entries, id) ? entries[id] : undefined
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
-

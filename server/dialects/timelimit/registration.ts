@@ -140,7 +140,8 @@ function childServices({ households, limits }: RegistrationParts): Record<string
       async ({ action, currentUserId, authToken }) => {
         const caller = await mustBeCaller(households, authToken)
         const family = familyOf(caller.account.views)
-        const user = currentUserId === currentUserOf(caller) && currentUserId !== '' ? family.get('user', currentUserId) : undefined
+        const user =
+          currentUserId === currentUserOf(caller) && currentUserId !== '' ? family.get('user', currentUserId) : undefined
         if (user === undefined) throw new Refused(409)
         const { currentDevice } = user.user
         const isOwn = currentDevice === caller.device

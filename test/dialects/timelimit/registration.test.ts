@@ -56,7 +56,7 @@ test('of two that make a family with one address at once, one does', async () =>
   const hub = await hubOfAll()
   const tokens = [await mailToken(hub, 'two@example.org'), await mailToken(hub, 'two@example.org')]
   const made = await Promise.all(tokens.map(token => ask(hub.url, '/parent/create-family', familyBody(token))))
-  assert.equal(made.map(({ status }) => status).sort(), [200, 409])
+  assert.equal(new Set(made.map(({ status }) => status)), new Set([200, 409]))
 })
 
 test('a wrong code can be tried twice more; then its token is gone', async () => {
@@ -92,15 +92,17 @@ test('five words let one device in, in any case, and no second one', async conte
   await deviceLogin(parent.socket, family.first.token)
   const opened = await ask(hub.url, '/parent/create-add-device-token', { deviceAuthToken: family.first.token, ...proof(family) })
   assert.match(opened.body.token, /^([a-z]{5} ){4}[a-z]{5}$/)
-  const body = { registerToken: opened.body.token.toUpperCase(), deviceName: 'tablet', childDevice: { model: 'x' }, clientLevel: 8 }
+  const body = {
+    registerToken: opened.body.token.toUpperCase(),
+    deviceName: 'tablet',
+    childDevice: { model: 'x' },
+    clientLevel: 8
+  }
   const joined = await ask(hub.url, '/child/add-device', body)
   assert.is(joined.body.ownDeviceId, opened.body.deviceId)
   assert.equal(joined.body.data.pings, [])
   assert.equal(await parent.next('should sync'), [{ isImportant: false }])
-  assert.equal(
-    joined.body.data.devices.data.map(({ name }: { name: string }) => name).sort(),
-    ['first', 'tablet']
-  )
+  assert.equal(joined.body.data.devices.data.map(({ name }: { name: string }) => name).sort(), ['first', 'tablet'])
   assert.is((await ask(hub.url, '/child/add-device', body)).status, 401)
 })
 
@@ -108,7 +110,8 @@ test('the words that a family asks for are the only ones that are good', async (
   const hub = await hubOfAll()
   const family = await testFamily(hub)
   const [first, second] = [1, 2].map(() => hub.households.words.open(family.account.id))
-  const join = (registerToken: string) => ask(hub.url, '/child/add-device', { registerToken, deviceName: 'x', childDevice: { model: 'x' } })
+  const join = (registerToken: string) =>
+    ask(hub.url, '/child/add-device', { registerToken, deviceName: 'x', childDevice: { model: 'x' } })
   assert.is((await join(first!.words)).status, 401)
   assert.is((await join(second!.words)).status, 200)
 })

@@ -186,7 +186,10 @@ test('a device that is removed is told to look at once, and the others when they
     await deviceLogin(socket, token)
   }
   await hub.households.remove(family.first, removed.device)
-  assert.equal(await Promise.all(sockets.map(({ next }) => next('should sync'))), [[{ isImportant: true }], [{ isImportant: false }]])
+  assert.equal(await Promise.all(sockets.map(({ next }) => next('should sync'))), [
+    [{ isImportant: true }],
+    [{ isImportant: false }]
+  ])
 })
 
 test('the hub of all is closed', async () => {
