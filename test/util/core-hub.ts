@@ -15,6 +15,7 @@ import {
 } from '../../protocol/index.ts'
 import { authenticateToken, registerDevice } from '../../server/auth/devices.ts'
 import type { Account } from '../../server/core/account.ts'
+import { NO_HOUSEHOLDS, type HouseholdRules } from '../../server/core/household.ts'
 import { Hub } from '../../server/core/hub.ts'
 import type { Logger } from '../../server/core/ports.ts'
 import type { Store } from '../../server/core/store.ts'
@@ -49,8 +50,15 @@ export function coreHub({
   store = new MemoryStore(),
   maxSessions = 1_000,
   maxAccountBytes = Infinity,
-  clock = new ManualClock()
-}: { store?: Store; maxSessions?: number; maxAccountBytes?: number; clock?: ManualClock } = {}): CoreHub {
+  clock = new ManualClock(),
+  household = NO_HOUSEHOLDS
+}: {
+  store?: Store
+  maxSessions?: number
+  maxAccountBytes?: number
+  clock?: ManualClock
+  household?: HouseholdRules
+} = {}): CoreHub {
   const logger = recordingLogger()
   const random = (count: number): Uint8Array => randomBytes(count)
   const hub = new Hub({
@@ -61,6 +69,7 @@ export function coreHub({
     authenticate: authenticateToken,
     maxSessions,
     maxAccountBytes,
+    household,
     onFailure: error => {
       throw error
     }

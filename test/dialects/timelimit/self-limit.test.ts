@@ -1,0 +1,161 @@
+import * as assert from 'uvu/assert'
+import type { Plain } from '../../../protocol/index.ts'
+import { ACTION_ROWS } from '../../../server/dialects/timelimit/actions/index.ts'
+import { suite } from '../../util/suite.ts'
+import { CHILD, FamilyScene, GAMES, OTHER_CHILD, PHONE, TABLET, type Body } from './family-scene.ts'
+
+const test = suite('dialects/timelimit/self-limit')
+
+const THEIRS = 'theirs'
+const category = { categoryId: GAMES }
+
+async function scene(): Promise<FamilyScene> {
+  const scene = await FamilyScene.open()
+  await scene.parent({ type: 'UPDATE_USER_FLAGS', userId: CHILD, modified: 2, values: 2 })
+  await scene.parent({ type: 'CREATE_CATEGORY', childId: OTHER_CHILD, categoryId: THEIRS, title: 'theirs' })
+  return scene
+}
+
+/** Says of each step in turn whether the child may do it. */
+async function steps(scene: FamilyScene, ...steps: readonly [Body, may: boolean][]): Promise<void> {
+  for (const [body, may] of steps) assert.is(await scene.limitsItself(body), !may, JSON.stringify(body))
+}
+
+test('nine types may be done by a child to limit itself, if it has the flag and uses the device', async () => {
+  const limiting = Object.entries(ACTION_ROWS.parent).flatMap(([type, { selfLimit }]) => (selfLimit ? [type] : []))
+  assert.equal(limiting.sort(), [
+    'ADD_CATEGORY_APPS',
+    'CREATE_CATEGORY',
+    'CREATE_TIMELIMIT_RULE',
+    'SET_PARENT_CATEGORY',
+    'UPDATE_CATEGORY_BLOCKED_TIMES',
+    'UPDATE_CATEGORY_BLOCK_ALL_NOTIFICATIONS',
+    'UPDATE_CATEGORY_DISABLE_LIMITS',
+    'UPDATE_CATEGORY_TEMPORARILY_BLOCKED',
+    'UPDATE_TIMELIMIT_RULE'
+  ])
+  const family = await scene()
+  const create = { type: 'CREATE_CATEGORY', childId: CHILD, categoryId: 'mine01', title: 'mine' }
+  const rename = { type: 'UPDATE_CATEGORY_TITLE', ...category, newTitle: 'mine' }
+  await steps(family, [create, true], [{ ...create, childId: OTHER_CHILD, categoryId: 'mine02' }, false], [rename, false])
+  const onPhone = family.sign('parent', PHONE, CHILD, { ...create, categoryId: 'mine03' }, 'childDevice')
+  assert.is(await family.push(PHONE, onPhone), true)
+  await family.parent({ type: 'UPDATE_USER_FLAGS', userId: CHILD, modified: 2, values: 0 })
+  await steps(family, [{ ...create, categoryId: 'mine04' }, false])
+})
+
+test('of another child’s categories it changes nothing', async () => {
+  const family = await scene()
+  const theirs = { categoryId: THEIRS }
+  const rule = { ruleId: 'rule01', ...theirs, time: 0, days: 127, extraTime: true }
+  await family.parent({ type: 'CREATE_TIMELIMIT_RULE', rule })
+  const { categoryId: _, ...change } = rule
+  const head = family.account.head
+  await steps(
+    family,
+    [{ type: 'ADD_CATEGORY_APPS', ...theirs, packageNames: ['a:b'] }, false],
+    [{ type: 'CREATE_TIMELIMIT_RULE', rule: { ...rule, ruleId: 'rule02' } }, false],
+    [{ type: 'SET_PARENT_CATEGORY', ...theirs, parentCategory: '' }, false],
+    [{ type: 'UPDATE_CATEGORY_BLOCKED_TIMES', ...theirs, times: '0,10080' }, false],
+    [{ type: 'UPDATE_CATEGORY_BLOCK_ALL_NOTIFICATIONS', ...theirs, blocked: true }, false],
+    [{ type: 'UPDATE_CATEGORY_DISABLE_LIMITS', ...theirs, endTime: 0 }, false],
+    [{ type: 'UPDATE_CATEGORY_TEMPORARILY_BLOCKED', ...theirs, blocked: true, endTime: 5 }, false],
+    [{ type: 'UPDATE_TIMELIMIT_RULE', ...change }, false]
+  )
+  assert.is(family.account.head, head)
+})
+
+test('it blocks more and longer, and never less', async () => {
+  const family = await scene()
+  const [times, mute, block, disable] = [
+    'UPDATE_CATEGORY_BLOCKED_TIMES',
+    'UPDATE_CATEGORY_BLOCK_ALL_NOTIFICATIONS',
+    'UPDATE_CATEGORY_TEMPORARILY_BLOCKED',
+    'UPDATE_CATEGORY_DISABLE_LIMITS'
+  ].map(type => (members: Record<string, Plain>): Body => ({ type, ...category, ...members }))
+  await steps(
+    family,
+    [times!({ times: '10,20' }), true],
+    [times!({ times: '10,19' }), false],
+    [times!({ times: '5,25,100,200' }), true],
+    [times!({ times: '' }), false],
+    [mute!({ blocked: true, blockDelay: 100 }), true],
+    [mute!({ blocked: true, blockDelay: 200 }), false],
+    [mute!({ blocked: true, blockDelay: 50 }), true],
+    [mute!({ blocked: false }), false],
+    [block!({ blocked: true }), false],
+    [block!({ blocked: true, endTime: 100 }), true],
+    [block!({ blocked: true, endTime: 99 }), false],
+    [block!({ blocked: true, endTime: 101 }), true],
+    [block!({ blocked: false }), false],
+    [disable!({ endTime: 5 }), false],
+    [disable!({ endTime: 0 }), true]
+  )
+  await family.parent(block!({ blocked: true }))
+  await steps(family, [block!({ blocked: true, endTime: 9_999 }), false])
+})
+
+test('it makes rules stricter, in each respect', async () => {
+  const family = await scene()
+  const rule = { ruleId: 'rule01', time: 100, days: 3, extraTime: false, start: 10, end: 20, dur: 50, pause: 50, e: 1_000 }
+  await family.parent({ type: 'CREATE_TIMELIMIT_RULE', rule: { ...rule, ...category } })
+  const change = (members: Record<string, Plain>): Body => ({ type: 'UPDATE_TIMELIMIT_RULE', ...rule, ...members })
+  const looser = [
+    { time: 101 },
+    { days: 1 },
+    { start: 11 },
+    { end: 19 },
+    { dur: 51 },
+    { dur: 0 },
+    { pause: 49 },
+    { perDay: true },
+    { e: 999 }
+  ]
+  for (const members of looser) await steps(family, [change(members), false])
+  const { e: _, ...forEver } = rule
+  const stricter = [
+    { time: 99 },
+    { days: 7 },
+    { start: 9 },
+    { end: 21 },
+    { dur: 49 },
+    { pause: 51 },
+    { extraTime: true },
+    { e: 1_001 }
+  ]
+  for (const members of stricter) {
+    await family.parent(change({}))
+    await steps(family, [change(members), true])
+  }
+  await family.parent(change({}))
+  await steps(family, [{ type: 'UPDATE_TIMELIMIT_RULE', ...forEver }, true], [change({}), false])
+})
+
+test('it moves apps and categories further in only', async () => {
+  const family = await scene()
+  for (const categoryId of ['outer1', 'inner1', 'beside'])
+    await family.parent({ type: 'CREATE_CATEGORY', childId: CHILD, categoryId, title: categoryId })
+  await family.parent({ type: 'SET_PARENT_CATEGORY', categoryId: 'inner1', parentCategory: 'outer1' })
+  await family.parent({ type: 'ADD_CATEGORY_APPS', categoryId: 'outer1', packageNames: ['app'] })
+  const add = (categoryId: string, app: string): Body => ({ type: 'ADD_CATEGORY_APPS', categoryId, packageNames: [app] })
+  const put = (categoryId: string, parentCategory: string): Body => ({ type: 'SET_PARENT_CATEGORY', categoryId, parentCategory })
+  await steps(
+    family,
+    [add('beside', 'app'), false],
+    [add('inner1', 'app'), true],
+    [add('outer1', 'app'), false],
+    [add('inner1', 'new'), false],
+    [add('inner1', 'new:activity'), true],
+    [put('inner1', ''), false],
+    [put('inner1', 'beside'), false],
+    [put('beside', 'outer1'), true],
+    [put('inner1', 'beside'), true],
+    [put('outer1', 'inner1'), false]
+  )
+  await family.parent({ type: 'SET_CATEGORY_FOR_UNASSIGNED_APPS', childId: CHILD, categoryId: 'outer1' })
+  await steps(family, [add('inner1', 'new'), true], [add(GAMES, 'newer'), false])
+  assert.equal(family.family.get('categoryApps', 'inner1')?.apps, ['app', 'new:activity', 'new'])
+  assert.is(family.device(TABLET).currentUserId, CHILD)
+})
+
+test.run()
