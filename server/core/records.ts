@@ -223,6 +223,17 @@ export interface HouseholdRecord {
   readonly cursor: number
 }
 
+/**
+ * What a device has of an item, as the hub told it, or it the hub. Beside the log and not folded from it: should it be lost, the device is told once more, and its next edit of the item counts
+ * as one of all fields in which it differs.
+ */
+export interface TellingRecord {
+  /** By rising time of the hub: what the device has once it has got there. */
+  readonly entries: readonly (readonly [atUs: number, value: Plain])[]
+  /** Where the item is, such as a book and an annotation. */
+  readonly place?: readonly string[]
+}
+
 /** How far the stored records have followed the log. */
 export interface FoldRecord {
   readonly foldedTo: number
@@ -289,6 +300,8 @@ export interface Tables {
   activity: ActivityRecord
   /** book */
   touched: TouchedRecord
+  /** device, item */
+  tellings: TellingRecord
 }
 
 export type Table = keyof Tables

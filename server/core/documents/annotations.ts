@@ -42,6 +42,12 @@ export function listAnnotations(doc: Y.Doc, after = '', limit = Infinity): [id: 
   return found
 }
 
+/** One annotation; undefined when there is none, or when no plain form can hold it. */
+export function annotationIn(doc: Y.Doc, id: string): PlainAnnotation | undefined {
+  const plain = toPlain(doc.getMap(root).get(id), 1)
+  return isMap(plain) ? plain : undefined
+}
+
 /**
  * Makes an annotation, or changes the fields that are given and differ; nil clears one. A note is changed where it differs, so that others' typing
  * in it stays.

@@ -1,0 +1,174 @@
+import { HubError, type ActionBody, type ActionKind, type Plain } from '../../../protocol/index.ts'
+import type { Account } from '../../core/account.ts'
+import type { Origin } from '../../core/origin.ts'
+import { permits } from '../../core/policy.ts'
+import { nextTurn, type Clock } from '../../core/ports.ts'
+import { placeOf, remember, toldOf } from '../../core/tellings.ts'
+import type { Views } from '../../core/views.ts'
+import { isKnown, isMembers, remembered, type Members } from './members.ts'
+import type { Caller } from './sign-in.ts'
+
+/** One action that an item of a request comes to. */
+export type Step = { readonly [K in ActionKind]: readonly [kind: K, key: string, body: ActionBody<K>] }[ActionKind]
+
+/** What of one device is in the answer, to be remembered once it is known how far the answer goes. */
+interface Telling {
+  readonly item: string
+  readonly members: Members
+  readonly place: readonly string[] | undefined
+}
+
+/** Items whose actions are begun before the first of them is durable. */
+const AT_ONCE = 16
+
+/** One request of a device that synchronizes: what it has by its own word, what it sends, what it is told. */
+export class Exchange {
+  readonly account: Account
+  readonly device: string
+  /** How far the device has got, in the hub's time; 0 for one that has nothing. */
+  readonly sinceUs: number
+  readonly clock: Clock
+  readonly #caller: Caller
+  /** False while nothing may be written: then what is told now is told once more. */
+  readonly #canRemember: boolean
+  readonly #sent = new Set<string>()
+  readonly #tellings: Telling[] = []
+  readonly #begun: Promise<unknown>[] = []
+  /** What was refused, item by item. */
+  readonly messages: string[] = []
+
+  constructor(caller: Caller, sinceUs: number, clock: Clock, canRemember: boolean) {
+    this.account = caller.account
+    this.device = caller.device
+    this.sinceUs = sinceUs
+    this.clock = clock
+    this.#caller = caller
+    this.#canRemember = canRemember
+  }
+
+  get views(): Views {
+    return this.account.views
+  }
+
+  get origin(): Origin {
+    return this.#caller.origin
+  }
+
+  get nowMs(): number {
+    return this.clock.nowMs()
+  }
+
+  /** @throws HubError `forbidden` */
+  mustWrite(): void {
+    if (!permits(this.origin.actor, 'annotation.put')) throw new HubError('forbidden', 'this device may only read')
+  }
+
+  /** What the device has of an item; undefined when nothing is known of that. */
+  known(item: string): Members | undefined {
+    const told = toldOf(this.views, this.device, item, this.sinceUs)
+    return isMembers(told) ? told : undefined
+  }
+
+  place(item: string): readonly string[] | undefined {
+    return placeOf(this.views, this.device, item)
+  }
+
+  /** Whether the device sent the item in this request. */
+  hasSent(item: string): boolean {
+    return this.#sent.has(item)
+  }
+
+  /** The device has this of an item, because it says so. */
+  sent(item: string, value: Plain, place?: readonly string[]): void {
+    this.#sent.add(item)
+    remember(this.views, this.device, item, this.sinceUs, this.sinceUs, value, place)
+  }
+
+  /** Remembers something of the device, whatever it says that it has. */
+  keep(item: string, value: Plain): void {
+    if (this.#canRemember) remember(this.views, this.device, item, 0, 0, value)
+  }
+
+  /**
+   * Whether the device has to be told an item that stands so; then it will be remembered that it was.
+   * One that has nothing is told all, but for what it has just sent itself.
+   */
+  isNews(item: string, members: Members, place?: readonly string[]): boolean {
+    const known = this.sinceUs > 0 || this.hasSent(item) ? this.known(item) : undefined
+    if (known !== undefined && isKnown(known, members)) return false
+    this.#tellings.push({ item, members, place })
+    return true
+  }
+
+  /** The device will have what it is told once it has got to `untilUs`. Resolves when that, and all that it is told, is durable. */
+  async told(untilUs: number): Promise<void> {
+    if (this.#canRemember)
+      for (const { item, members, place } of this.#tellings)
+        remember(this.views, this.device, item, this.sinceUs, untilUs, remembered(members), place)
+    await this.kept()
+  }
+
+  /** Something that the answer rests on: without it there is none. */
+  begun(work: Promise<unknown>): void {
+    work.catch(() => undefined)
+    this.#begun.push(work)
+  }
+
+  /**
+   * Resolves when everything done so far is durable.
+   * @throws what was begun
+   */
+  async kept(): Promise<void> {
+    if (this.#canRemember) this.account.storeRecords()
+    await this.account.settled()
+    await Promise.all(this.#begun)
+  }
+
+  /**
+   * Takes items one by one, a few in each turn of the event loop. One that is refused is told by a message, and the rest goes on.
+   * @param name what messages call the list
+   * @param prepare brings what the items need into memory
+   * @throws HubError what concerns all of them: the device was cut off, or there is no room to write
+   */
+  async takeAll<T>(
+    items: readonly { readonly index: number; readonly item: T }[],
+    name: (index: number) => string,
+    take: (item: T) => Promise<void>,
+    prepare: () => Promise<void> = async () => undefined
+  ): Promise<void> {
+    for (let at = 0; at < items.length; at += AT_ONCE) {
+      const refusal = this.#caller.refusal()
+      if (refusal !== undefined) throw refusal
+      await prepare()
+      const taken = items
+        .slice(at, at + AT_ONCE)
+        .map(({ index, item }) => take(item).catch((error: unknown) => this.#refused(name(index), error)))
+      this.account.storeRecords()
+      await Promise.all(taken)
+      await nextTurn(this.clock)
+    }
+  }
+
+  /**
+   * Lets the steps of one item take effect, and remembers that the device has it: in one commit, so that the item sent once more does nothing.
+   * Begins at once. Without steps there is nothing to change.
+   * @throws HubError the refusal of a step; those behind it are left
+   */
+  async perform(steps: readonly Step[], keep: () => void): Promise<void> {
+    const done: Promise<number>[] = []
+    const { account, origin } = this
+    const isTaken = steps.every(([kind, key, body]) => {
+      const before = account.head
+      done.push(account.perform(origin, kind, key, body as Plain))
+      // What takes effect has done so by now; only its flush is waited for.
+      return account.head > before
+    })
+    if (isTaken) keep()
+    await Promise.all(done)
+  }
+
+  #refused(name: string, error: unknown): void {
+    if (!(error instanceof HubError) || error.code === 'storage-full' || error.code === 'internal') throw error
+    this.messages.push(`${name}: ${error.message}`)
+  }
+}

@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto'
+import { encodeValue, HubError, isSameValue, type Plain } from '../../../protocol/index.ts'
+import type { PositionRecord, PositionVersion } from '../../core/records.ts'
+import { SEPARATOR } from '../../core/views.ts'
+import { bookOf, isNumber } from './book-numbers.ts'
+import { dateOfUs, NO_DATE, ticksOfDate } from './dates.ts'
+import type { Exchange } from './exchange.ts'
+import { guidNamed } from './guids.ts'
+import { locatorsOf, OWN, ownMembers, placeMembers } from './markings.ts'
+import { isMembers, membersOf, modelOf, type Members } from './members.ts'
+import type { PositionModel } from './model.ts'
+
+/** Devices of one book that are looked at. */
+const MAX_DEVICES = 1_000
+
+const itemOf = (book: string): string => `places:${book}`
+
+/** An older activity before a newer one, as the device's own clock says; otherwise as they were sent. */
+export const inOrder = (activities: readonly PositionModel[]): { index: number; item: PositionModel }[] =>
+  activities
+    .map((item, index) => ({ index, item, ticks: ticksOfDate(item.Timestamp ?? NO_DATE) }))
+    .sort((left, right) => (left.ticks < right.ticks ? -1 : left.ticks > right.ticks ? 1 : left.index - right.index))
+
+/**
+ * Takes one activity that a device sent: the device is there now. One that it has sent before, from where it is, changes nothing.
+ * @throws HubError the refusal
+ */
+export async function takeActivity(exchange: Exchange, activity: PositionModel): Promise<void> {
+  const { bookID } = activity
+  if (!isNumber(bookID)) throw new HubError('bad-request', 'bookID: the number of a book is wanted', { field: 'bookID' })
+  const { views, device } = exchange
+  const book = bookOf(views, bookID)
+  const members = membersOf(activity)
+  const digest = createHash('sha256').update(encodeValue(members)).digest().subarray(0, 12)
+  const digests = exchange.known(itemOf(book))?.['sent']
+  const before = Array.isArray(digests) && exchange.known(itemOf(book))?.['sinceUs'] === exchange.sinceUs ? digests : []
+  const isAgain =
+    before.some(known => isSameValue(known, digest)) ||
+    isSameValue(views.get('positions', book, device)?.fields.extra?.[OWN], members)
+  if (isAgain) return exchange.sent(itemOf(book), { sinceUs: exchange.sinceUs, sent: before })
+  const { chapter } = members
+  const fields = {
+    ...(typeof chapter === 'string' && { chapter }),
+    locators: locatorsOf(members),
+    extra: { [OWN]: members }
+  }
+  await exchange.perform([['position.set', book, fields]], () =>
+    exchange.sent(itemOf(book), { sinceUs: exchange.sinceUs, sent: [...before, digest] as Plain[] })
+  )
+}
+
+/**
+ * Where other devices are in a book, and by which activities of this API they came there: what was set after the device last asked, and up to `untilUs`.
+ * One that has nothing is told where it was itself, too.
+ */
+export function activitiesOf(exchange: Exchange, book: string, number: number, untilUs: number): PositionModel[] {
+  const { views, device, sinceUs } = exchange
+  const isNew = ({ changedAtUs }: { changedAtUs: number }): boolean => changedAtUs > sinceUs && changedAtUs <= untilUs
+  const told: PositionModel[] = []
+  for (const [key, position] of views.range('positions', [book], '', MAX_DEVICES)) {
+    const of = key.split(SEPARATOR)[0]!
+    if (of === device && (sinceUs > 0 || exchange.hasSent(itemOf(book)))) continue
+    const versions = views.get('positionHistories', book, of)?.versions ?? []
+    for (const version of versions)
+      if (version.cursor !== position.cursor && isOwn(version) && isNew({ changedAtUs: version.timeUs }))
+        told.push(activityOf(number, book, of, version))
+    if (isNew(position)) told.push(activityOf(number, book, of, position))
+  }
+  return told
+}
+
+const isOwn = ({ fields }: PositionVersion): boolean => isMembers(fields.extra?.[OWN])
+
+function activityOf(
+  number: number,
+  book: string,
+  device: string,
+  { fields, atMs }: Pick<PositionRecord, 'fields' | 'atMs'>
+): PositionModel {
+  const own = ownMembers(fields.extra)
+  if (Object.keys(own).length > 0) return modelOf<PositionModel>({ ...own, bookID: number })
+  const { progression, chapter, locators } = fields
+  const members: Members = {
+    ...placeMembers(locators),
+    syncGuid: guidNamed('position', book, device),
+    bookID: number,
+    chapter: chapter ?? null,
+    Timestamp: dateOfUs(atMs * 1_000),
+    // The API has no member for it; people are shown this one.
+    ...(typeof progression === 'number' && { subSection1: String(progression) })
+  }
+  return modelOf<PositionModel>(members)
+}
