@@ -36,8 +36,7 @@ export interface Told {
  * @throws HubError
  */
 export async function changesFor(exchange: Exchange): Promise<Told> {
-  const { account, sinceUs } = exchange
-  const headUs = account.timeUs
+  const headUs = exchange.account.timeUs
   const turn = (): Promise<void> => nextTurn(exchange.clock)
   const told: Told = {
     books: [],
