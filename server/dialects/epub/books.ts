@@ -42,7 +42,8 @@ function isbnIn(identifiers: BookRecord['identifiers']): string | null {
  */
 export async function takeBook(exchange: Exchange, model: BookModel): Promise<void> {
   const number = model.booksBookID
-  if (!isNumber(number)) throw new HubError('bad-request', 'booksBookID: the number of the book is wanted', { field: 'booksBookID' })
+  if (!isNumber(number))
+    throw new HubError('bad-request', 'booksBookID: the number of the book is wanted', { field: 'booksBookID' })
   const { views } = exchange
   const book = bookFor(views, number, model.bookIdentifier)
   const record = views.get('books', book)
@@ -90,7 +91,8 @@ function stepsOf(
     const key = name === 'bookIdentifier' ? keyOf(value) : undefined
     if (key !== undefined) identifiers[key] = OWN
   }
-  if (Object.keys(own).length > 0) body['extra'] = { ...record?.fields.extra, [OWN]: { ...ownMembers(record?.fields.extra), ...own } }
+  if (Object.keys(own).length > 0)
+    body['extra'] = { ...record?.fields.extra, [OWN]: { ...ownMembers(record?.fields.extra), ...own } }
   if (Object.keys(identifiers).length > 0) body['identifiers'] = identifiers
   const isMine = sent['isInMyBooks']
   return [

@@ -185,4 +185,3 @@ function putBody(
 
 /** The model of what `markingOf` gives. */
 export const markingModel = (marking: Members): PositionModel => modelOf<PositionModel>(marking)
-

@@ -62,5 +62,9 @@ function shortOf(value: Plain): Plain {
     ? value
     : value === null
       ? null
-      : createHash('sha256').update(typeof value).update(text).digest().subarray(0, 16)
+      : createHash('sha256')
+          .update(typeof value)
+          .update(text)
+          .digest()
+          .subarray(0, 16)
 }

@@ -17,7 +17,6 @@ export function mergeText(base: string, mine: string, theirs: string): string {
   if (behind < myEnd) text = text.slice(0, behind + shift) + text.slice(myEnd + shift)
   const before = Math.min(myEnd, their.start)
   if (my.start < before) text = text.slice(0, my.start) + text.slice(before)
-  const at =
-    my.start <= their.start ? my.start : my.start >= theirEnd ? my.start + shift : their.start + their.inserted.length
+  const at = my.start <= their.start ? my.start : my.start >= theirEnd ? my.start + shift : their.start + their.inserted.length
   return text.slice(0, at) + my.inserted + text.slice(at)
 }

@@ -73,7 +73,10 @@ export async function pushMarkings(
   name = (index: number): string => `Markings[${index}]`,
   take: typeof takeMarking = takeMarking
 ): Promise<void> {
-  const byBook = new Map<string, { index: number; item: { place: ReturnType<typeof placeOfMarking>; marking: PositionModel } }[]>()
+  const byBook = new Map<
+    string,
+    { index: number; item: { place: ReturnType<typeof placeOfMarking>; marking: PositionModel } }[]
+  >()
   for (const { index, item: marking } of inOrder(markings)) {
     try {
       const place = placeOfMarking(exchange, marking)

@@ -87,8 +87,7 @@ async function deviceFor(
   by?: string
 ): Promise<string> {
   const type = String(applicationType).toLowerCase()
-  if (!TYPE.test(type))
-    throw new HubError('bad-request', 'not the number or the name of a type', { field: 'ApplicationType' })
+  if (!TYPE.test(type)) throw new HubError('bad-request', 'not the number or the name of a type', { field: 'ApplicationType' })
   const device = `${DEVICE_PREFIX}${type}-${application}`
   if (account.views.get('devices', device) === undefined) {
     const { secretHash } = issueToken(account.id, device, randomBytes)

@@ -23,11 +23,26 @@ test('every member of a marking reaches another device as it was sent, unknown o
   const hub = await restHub(context)
   const [first, second] = [await settledApp(hub), await settledApp(hub)]
   const whole = marking(bookNumber(), { penWidth: 2.5, tags: ['x', { y: null }] })
-  const empty = { ...marking(bookNumber()), note: '', content: '', color: '', chapter: '', section: '', Timestamp: '2025-01-01T00:00:00' }
+  const empty = {
+    ...marking(bookNumber()),
+    note: '',
+    content: '',
+    color: '',
+    chapter: '',
+    section: '',
+    Timestamp: '2025-01-01T00:00:00'
+  }
   const none = Object.fromEntries(
-    Object.entries(marking(bookNumber())).map(([name, value]) => [name, typeof value === 'string' && !/Guid|Timestamp/.test(name) ? null : value])
+    Object.entries(marking(bookNumber())).map(([name, value]) => [
+      name,
+      typeof value === 'string' && !/Guid|Timestamp/.test(name) ? null : value
+    ])
   )
-  for (const sent of [whole, empty, { ...none, groupId: null, CharIndexStart: null, CharIndexEnd: null, type: null, actionType: null, textLength: null }]) {
+  for (const sent of [
+    whole,
+    empty,
+    { ...none, groupId: null, CharIndexStart: null, CharIndexEnd: null, type: null, actionType: null, textLength: null }
+  ]) {
     await first.synchronize({ Markings: [sent] })
     const { Markings } = await second.synchronize()
     assert.equal(Markings, [sent])
@@ -42,15 +57,48 @@ test('every member of books, codes, pages, style sheets, the popup and the prefe
   const sent = {
     Books: [book(number)],
     AccountCodes: [
-      { Id: number, AccountId: 2, ProductId: 3, BookId: number, Date: '2025-01-01T00:00:00', StartDate: '2025-01-01T00:00:00.5', EndDate: '2026-01-01T00:00:00Z' }
+      {
+        Id: number,
+        AccountId: 2,
+        ProductId: 3,
+        BookId: number,
+        Date: '2025-01-01T00:00:00',
+        StartDate: '2025-01-01T00:00:00.5',
+        EndDate: '2026-01-01T00:00:00Z'
+      }
     ],
     BookHtmlPages: [
-      { BookHtmlPageId: number, BookId: number, FileName: 'a.xhtml', HtmlPageTitle: 'A', Content: '<html/>', BodyContent: '<p/>', BodyContentForTinyMCE: '<p>', BodyContentWithoutHtmlTags: 'p', RelativePathFromOpfFile: 'x/a.xhtml' }
+      {
+        BookHtmlPageId: number,
+        BookId: number,
+        FileName: 'a.xhtml',
+        HtmlPageTitle: 'A',
+        Content: '<html/>',
+        BodyContent: '<p/>',
+        BodyContentForTinyMCE: '<p>',
+        BodyContentWithoutHtmlTags: 'p',
+        RelativePathFromOpfFile: 'x/a.xhtml'
+      }
     ],
     BookStyleSheets: [
-      { BookStyleSheetId: number, BookId: number, Title: 'main', FilePath: 'main.css', OriginalContent: 'p{}', ModifiedContent: 'p{color:red}' }
+      {
+        BookStyleSheetId: number,
+        BookId: number,
+        Title: 'main',
+        FilePath: 'main.css',
+        OriginalContent: 'p{}',
+        ModifiedContent: 'p{color:red}'
+      }
     ],
-    PopupSettings: { EPubPopupSettingId: number, AccountId: 2, Top: -3, Left: 4, Width: 5, Height: number, Timestamp: '2025-03-13T20:04:43.9577025-04:00' },
+    PopupSettings: {
+      EPubPopupSettingId: number,
+      AccountId: 2,
+      Top: -3,
+      Left: 4,
+      Width: 5,
+      Height: number,
+      Timestamp: '2025-03-13T20:04:43.9577025-04:00'
+    },
     Account: {
       AccountId: 1,
       LastAccess: '2025-03-13T20:04:43.9577025-04:00',
@@ -124,7 +172,15 @@ test('the same request once more changes nothing, and is answered the same', asy
   const one = await shared([first, second, third], { note: 'fox' })
   await first.synchronize({ Markings: [{ ...one, note: 'a fox' }] })
   const activity = marking(bookNumber())
-  const popup = { EPubPopupSettingId: 1, AccountId: 1, Top: randomInt(1e9), Left: 0, Width: 0, Height: 0, Timestamp: '2025-01-01T00:00:00' }
+  const popup = {
+    EPubPopupSettingId: 1,
+    AccountId: 1,
+    Top: randomInt(1e9),
+    Left: 0,
+    Width: 0,
+    Height: 0,
+    Timestamp: '2025-01-01T00:00:00'
+  }
   const request = second.model({
     Markings: [{ ...one, note: 'fox!' }, marking(one['bookID'])],
     EPubHistoryActivities: [activity, { ...activity, syncGuid: randomUUID() }, activity],
@@ -133,7 +189,10 @@ test('the same request once more changes nothing, and is answered the same', asy
   const { json: answer } = await second.send(request)
   assert.is(markingIn(answer.Result, one)?.['note'], 'a fox!')
   const others = await third.synchronize()
-  assert.equal([others['Markings'].length, others['EPubHistoryActivities'].length, others['PopupSettings'].Top], [2, 2, popup.Top])
+  assert.equal(
+    [others['Markings'].length, others['EPubHistoryActivities'].length, others['PopupSettings'].Top],
+    [2, 2, popup.Top]
+  )
   for (let again = 0; again < 2; again++) {
     const { json } = await second.send(request)
     assert.equal({ ...json.Result, ServerDateTime: null }, { ...answer.Result, ServerDateTime: null })
@@ -153,7 +212,11 @@ test('removal is told, is undone by who knows of it, and not by a device that is
   await first.synchronize({ Markings: [{ ...one, SyncIsRemoved: true }] })
   const edited = { ...one, color: 'green' }
   const removed = { ...edited, SyncIsRemoved: true }
-  assert.equal(markingIn(await second.synchronize({ Markings: [edited] }), one), removed, 'an edit of one that is gone leaves it gone')
+  assert.equal(
+    markingIn(await second.synchronize({ Markings: [edited] }), one),
+    removed,
+    'an edit of one that is gone leaves it gone'
+  )
   assert.equal(markingIn(await first.synchronize(), one), removed)
   await second.synchronize({ Markings: [edited] })
   assert.equal(markingIn(await first.synchronize(), one), edited)
@@ -221,7 +284,11 @@ test('what is refused is told by name, and the rest is done', async context => {
     first.model({ Markings: [good, long, { ...other, bookID: -1 }, other], Books: [book(bookNumber(), { booksBookID: null })] })
   )
   assert.equal([status, json.IsSuccess, json.StatusCode, json.Errors.ErrorsNumber], [200, false, 200, 3])
-  assert.equal(json.Errors.Messages.map((message: string) => message.split(':')[0]).sort(), ['Books[0]', 'Markings[1]', 'Markings[2]'])
+  assert.equal(json.Errors.Messages.map((message: string) => message.split(':')[0]).sort(), [
+    'Books[0]',
+    'Markings[1]',
+    'Markings[2]'
+  ])
   assert.is(json.Errors.MessagesString, json.Errors.Messages.join('\n'))
   assert.equal((await second.synchronize())['Markings'].length, 2)
 })
