@@ -159,7 +159,7 @@ export class Exchange {
     const { account, origin } = this
     const isTaken = steps.every(([kind, key, body]) => {
       const before = account.head
-      done.push(account.perform(origin, kind, key, body as Plain))
+      done.push(account.perform(origin, kind, key, body))
       // What takes effect has done so by now; only its flush is waited for.
       return account.head > before
     })

@@ -184,4 +184,4 @@ function putBody(
 }
 
 /** The model of what `markingOf` gives. */
-export const markingModel = (marking: Members): PositionModel => modelOf<PositionModel>(marking)
+export const markingModel = (marking: Members): PositionModel => modelOf<'position'>(marking)

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { isSameValue, type Plain } from '../../../protocol/index.ts'
-import type { Extra } from './model.ts'
+import type { Extra, Model, ModelName } from './model.ts'
 
 /** The members of a model, as an action or a record can hold them. */
 export type Members = { [member: string]: Plain }
@@ -27,13 +27,13 @@ export function membersOf(model: object): Members {
 }
 
 /** The model that has these members. */
-export function modelOf<M extends object>(members: Members): M {
+export function modelOf<Name extends ModelName>(members: Members): Model<Name> {
   const model: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(members)) {
     if (name === EXTRA) model['extra'] = new Map(Array.isArray(value) ? (value as [string, string][]) : [])
     else model[name] = Array.isArray(value) ? value.map(item => (isMembers(item) ? modelOf(item) : item)) : value
   }
-  return model as M
+  return model as Model<Name>
 }
 
 const plainOf = (value: unknown): Plain =>

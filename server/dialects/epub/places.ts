@@ -78,7 +78,7 @@ function activityOf(
   { fields, atMs }: Pick<PositionRecord, 'fields' | 'atMs'>
 ): PositionModel {
   const own = ownMembers(fields.extra)
-  if (Object.keys(own).length > 0) return modelOf<PositionModel>({ ...own, bookID: number })
+  if (Object.keys(own).length > 0) return modelOf<'position'>({ ...own, bookID: number })
   const { progression, chapter, locators } = fields
   const members: Members = {
     ...placeMembers(locators),
@@ -89,5 +89,5 @@ function activityOf(
     // The API has no member for it; people are shown this one.
     ...(typeof progression === 'number' && { subSection1: String(progression) })
   }
-  return modelOf<PositionModel>(members)
+  return modelOf<'position'>(members)
 }

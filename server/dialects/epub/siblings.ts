@@ -27,8 +27,9 @@ export async function registerDevice(parts: EpubParts, call: Call<'Synchronizati
 }
 
 /** Who calls without a body that says so: a bearer, and in the address the application that it calls for. */
-function callerOfAddress(parts: EpubParts, { token, address, query }: Call<any>): Promise<Caller> {
-  const application = query('accountApplicationId') ?? ''
+function callerOfAddress(parts: EpubParts, call: Call<any>): Promise<Caller> {
+  const { token, address } = call
+  const application = call.query('accountApplicationId') ?? ''
   if (application !== '' && !/^-?\d{1,15}$/.test(application))
     throw new HubError('bad-request', 'accountApplicationId: a whole number is wanted', { field: 'accountApplicationId' })
   return callerOf(parts, {
@@ -36,7 +37,7 @@ function callerOfAddress(parts: EpubParts, { token, address, query }: Call<any>)
     address,
     account: null,
     application: application === '' ? null : Number(application),
-    applicationType: query('applicationType')
+    applicationType: call.query('applicationType')
   })
 }
 
@@ -46,8 +47,8 @@ export async function downloadInitialContent(parts: EpubParts, call: Call<never>
   const exchange = exchangeOf(parts, await callerOfAddress(parts, call))
   const [account, popup] = [settingMembers(exchange, 'Account'), settingMembers(exchange, 'PopupSettings')]
   return succeeded<'SynchronizationModel'>({
-    Account: account === undefined ? null : modelOf(account),
-    PopupSettings: popup === undefined ? null : modelOf(popup),
+    Account: account === undefined ? null : modelOf<'account'>(account),
+    PopupSettings: popup === undefined ? null : modelOf<'popupSettings'>(popup),
     Books: booksOf(exchange),
     ServerDateTime: dateOfUs(Math.floor(parts.clock.nowMs() * 1_000))
   })
@@ -61,7 +62,7 @@ async function* booksOf(exchange: Exchange): AsyncGenerator<BookModel> {
     for (const { book, isListed } of page) {
       const record = exchange.views.get('books', book)
       const number = isListed && record !== undefined ? numberOf(exchange, book, record) : undefined
-      if (number !== undefined) books.push(modelOf(bookMembers(number, record!)))
+      if (number !== undefined) books.push(modelOf<'book'>(bookMembers(number, record!)))
     }
     await exchange.kept()
     yield* books

@@ -204,7 +204,7 @@ async function play(context: TestContext, own: TestServingHub, seed: number): Pr
   assert.equal(ofApps.map(String).sort(), ofHub.map(String).sort())
   const all = ofApps.map(([note]) => note as string).join('')
   assert.is(new Set(all).size, all.length, 'what was written once stands there once')
-  for (const { title, booksBookID } of first!.books as Json[])
+  for (const { title, booksBookID } of first!.books)
     assert.ok(
       [...client.books.values()].some(known => known.title === title),
       `book ${booksBookID}`

@@ -309,7 +309,7 @@ test('many markings of one request are all told, in order of books, and a device
   const numbers = [bookNumber(), bookNumber(), bookNumber()]
   const many = numbers.flatMap(number => Array.from({ length: 60 }, (_, at) => marking(number, { CharIndexStart: at })))
   await first.synchronize({ Markings: many })
-  const guids = (list: Json[]): string[] => list.map(one => one['syncGuid']).sort()
+  const guids = (list: Json[]): string[] => list.map(one => String(one['syncGuid'])).sort()
   assert.equal(guids((await second.synchronize())['Markings']), guids(many))
   const fresh = guids((await readingApp(hub).synchronize())['Markings'])
   assert.ok(guids(many).every(guid => fresh.includes(guid)))
