@@ -100,9 +100,9 @@ export const SPEC_TABLES: Readonly<Record<string, () => string>> = {
  * Writes the tables into a markdown text: each between `<!-- name -->` and `<!-- /name -->`. All else stays.
  * @throws Error when a marker is missing
  */
-export function fillTables(markdown: string): string {
+export function fillTables(markdown: string, tables = SPEC_TABLES): string {
   let filled = markdown
-  for (const [name, write] of Object.entries(SPEC_TABLES)) {
+  for (const [name, write] of Object.entries(tables)) {
     const [open, close] = [`<!-- ${name} -->`, `<!-- /${name} -->`]
     const start = filled.indexOf(open) + open.length
     const end = filled.indexOf(close, start)

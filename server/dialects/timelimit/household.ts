@@ -79,7 +79,7 @@ const perform = (row: Row, family: FamilyChange, action: Members, by: Acting): v
 function outcomeOf(type: string, row: Row, action: Members, by: Acting): HouseholdOutcome {
   const shown: Members = {}
   const hidden: Members = {}
-  for (const [name, value] of Object.entries(action)) (row.hidden.includes(name) ? hidden : shown)[name] = value
+  if (!row.forgets) for (const [name, value] of Object.entries(action)) (row.hidden.includes(name) ? hidden : shown)[name] = value
   const change = { actor: by.actor, userId: by.user, action: shown, ...(by.isSelfLimit && { selfLimit: true }) }
   if (encodeValue(change).length > LIMITS.maxHouseholdChangeBytes) throw new HubError('too-large', 'the action is too large')
   return { type, change, ...(Object.keys(hidden).length > 0 && { hidden: encodeValue(hidden) }) }

@@ -12,6 +12,8 @@ export interface Row {
   readonly form: Shape<unknown>
   /** Members that never leave the hub by the log. */
   readonly hidden: readonly string[]
+  /** Nothing of it is kept but that it was done. */
+  readonly forgets: boolean
   /** A child may do it to limit itself. */
   readonly selfLimit: boolean
   /** What it changes, for the written table: the effect itself says what of it. */
@@ -26,7 +28,7 @@ export interface Row {
   readonly effect: (family: FamilyChange, action: never, by: Acting) => void
 }
 
-type RowOf<F extends Fields> = Partial<Pick<Row, 'hidden' | 'selfLimit' | 'versions' | 'tellTarget'>> &
+type RowOf<F extends Fields> = Partial<Pick<Row, 'hidden' | 'forgets' | 'selfLimit' | 'versions' | 'tellTarget'>> &
   Pick<Row, 'tell' | 'text'> & {
     readonly fields: F
     readonly effect: (family: FamilyChange, action: InferFields<F>, by: Acting) => void
@@ -34,6 +36,7 @@ type RowOf<F extends Fields> = Partial<Pick<Row, 'hidden' | 'selfLimit' | 'versi
 
 export const row = <const F extends Fields>(given: RowOf<F>): Row => ({
   hidden: [],
+  forgets: false,
   selfLimit: false,
   versions: [],
   tellTarget: 0,

@@ -1,6 +1,9 @@
 import { createCipheriv, createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import type { Plain } from '../../../protocol/index.ts'
+import { fillTables } from '../../../protocol/spec.ts'
+import { ACTION_TABLES } from '../../../server/dialects/timelimit/action-tables.ts'
 import { ACTION_ROWS } from '../../../server/dialects/timelimit/actions/index.ts'
 import { Origin } from '../../../server/core/origin.ts'
 import { suite } from '../../util/suite.ts'
@@ -195,6 +198,11 @@ test('each type is refused with a member too many or too few, or of another type
   }
 })
 
+test('the README has the tables that the rows give', () => {
+  const readme = readFileSync(new URL('../../../server/dialects/timelimit/README.md', import.meta.url), 'utf8')
+  assert.is(fillTables(readme, ACTION_TABLES), readme, 'run: npm run spec')
+})
+
 test('a parent who would report a security key is refused', async () => {
   const scene = await FamilyScene.open()
   await scene.parentFails({ type: 'REPORT_U2F_LOGIN' })
@@ -202,7 +210,8 @@ test('a parent who would report a security key is refused', async () => {
 
 test('what a row hides does not leave the hub by the log, and is there when the log is folded', async () => {
   for (const { actor, type, row } of rows) {
-    if (row.hidden.length === 0) continue
+    const kept = row.forgets ? Object.keys(row.fields) : row.hidden
+    if (kept.length === 0) continue
     const scene = await prepared(type)
     const heard: string[] = []
     scene.account.followers.add({
@@ -216,7 +225,7 @@ test('what a row hides does not leave the hub by the log, and is there when the 
     assert.is(await scene.push(SENDERS[actor], signed(scene, actor, { type, ...example })), false, type)
     assert.is(heard.length, 1, type)
     assert.match(heard[0]!, type)
-    for (const name of row.hidden)
+    for (const name of kept)
       for (const [, secret] of JSON.stringify(example[name] ?? '').matchAll(/"([^"]{9,})"/g))
         assert.not.ok(heard[0]!.includes(secret!), `${type}: ${name}`)
   }

@@ -38,17 +38,17 @@ const LEGACY = 'nothing: the lists of apps that are not encrypted are no more'
 
 /** What devices say of themselves. */
 export const DEVICE_REPORTS: Rows = {
-  ADD_INSTALLED_APPS: row({ fields: { apps: list(app, MAX_APPS) }, hidden: ['apps'], tell: 0, text: LEGACY, effect() {} }),
+  ADD_INSTALLED_APPS: row({ fields: { apps: list(app, MAX_APPS) }, forgets: true, tell: 0, text: LEGACY, effect() {} }),
   REMOVE_INSTALLED_APPS: row({
     fields: { packageNames: list(text, MAX_APPS) },
-    hidden: ['packageNames'],
+    forgets: true,
     tell: 0,
     text: LEGACY,
     effect() {}
   }),
   UPDATE_APP_ACTIVITIES: row({
     fields: { removed: list(activityName, MAX_APPS), updatedOrAdded: list(activity, MAX_APPS) },
-    hidden: ['removed', 'updatedOrAdded'],
+    forgets: true,
     tell: 0,
     text: LEGACY,
     effect() {}

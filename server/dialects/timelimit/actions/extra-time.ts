@@ -71,7 +71,7 @@ export const PARENT_EXTRA_TIME: Rows = {
     fields: { taskId: id, ok: bool, time: whole(0), day },
     versions: ['base', 'tasks'],
     tell: 1,
-    text: 'what the child says that it has done is no more to be looked at; with `ok` its category gets the extra time, and the others are told at once (2). That of another day than `day` is gone',
+    text: 'what the child says that it has done is no more to be looked at; with `ok` its category gets the extra time, and the others are told at once (important). That of another day than `day` is gone',
     effect: reviewTask
   })
 }

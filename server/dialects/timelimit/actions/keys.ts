@@ -52,7 +52,7 @@ export const DEVICE_KEYS: Rows = {
     fields: { rsn: whole(0), tempKey, encryptedKey: base64(1, 1_024), signature },
     hidden: ['tempKey', 'encryptedKey', 'signature'],
     tell: 0,
-    text: 'an answer to a request, for whoever asked, who is told at once (2); to one that is gone it has no effect',
+    text: 'an answer to a request, for whoever asked, who is told at once (important); to one that is gone it has no effect',
     effect(family, { rsn, tempKey, encryptedKey: cryptKey, signature }, by) {
       const request = family.get('keyRequest', keyRequestId(rsn))
       const asker = request && family.get('device', request.senId)
@@ -68,7 +68,7 @@ export const DEVICE_KEYS: Rows = {
   PING: row({
     fields: { deviceId: id, event: oneOf('ping', 'pong', 'clear'), token: id },
     tell: 0,
-    text: 'a ping or pong waits for the other device, which is told at once (2), in the place of an older one. `pong` and `clear` take away what came from it with this token',
+    text: 'a ping or pong waits for the other device, which is told at once (important), in the place of an older one. `pong` and `clear` take away what came from it with this token',
     effect(family, { deviceId, event, token }, by) {
       family.device(deviceId)
       if (event !== 'ping')

@@ -55,7 +55,7 @@ export const DEVICE_USED_TIMES: Rows = {
     fields: { d: whole(0), i: distinct(item, MAX_ITEMS, { keyOf: ({ categoryId }) => categoryId }), t: opt(whole(0)) },
     versions: ['base', 'usedTime'],
     tell: 1,
-    text: 'the same of several categories, with times of the day and sessions. Others are told at once (2) when the category is of another child than the one who uses the device; an unknown category is passed over, and the sender looks at everything again',
+    text: 'the same of several categories, with times of the day and sessions. Others are told at once (important) when the category is of another child than the one who uses the device; an unknown category is passed over, and the sender looks at everything again',
     effect: addUsedTimes
   })
 }
