@@ -8,12 +8,12 @@ import type { LogHead, Store } from './store.ts'
 import type { Views } from './views.ts'
 
 /** Tables that came later than others, and what the records of an account have in `fold` since they have them. */
-export const SINCE = { identifiers: 1, activity: 2 } as const
+export const SINCE = { identifiers: 1, activity: 2, openConflicts: 3 } as const
 /** That of an account that has all. */
-export const TABLES = 2
+export const TABLES = 3
 
 const READ_BYTES = 262_144
-const PAGE_BOOKS = 256
+const PAGE = 256
 
 interface FillParts {
   readonly store: Pick<Store, 'read'>
@@ -29,6 +29,7 @@ export async function fillTables(views: Views, parts: FillParts, account: string
   const tables = folded === undefined ? TABLES : (folded.tables ?? 0)
   if (tables < SINCE.identifiers) await fillIdentifiers(views, parts.store, account, log, folded!.foldedTo)
   if (tables < SINCE.activity) await fillActivity(views, parts.clock)
+  if (tables < SINCE.openConflicts) fillOpenConflicts(views)
   return tables < TABLES
 }
 
@@ -64,14 +65,24 @@ async function fillActivity(views: Views, clock: Clock): Promise<void> {
 function nameBooks(views: Views): void {
   const known = new Map<string, number>()
   for (let after = ''; ;) {
-    const page = views.range('books', [], after, PAGE_BOOKS)
+    const page = views.range('books', [], after, PAGE)
     for (const [book, { identifiers, cursor }] of page)
       for (const identifier of Object.keys(identifiers)) {
         if ((known.get(identifier) ?? 0) > cursor) continue
         known.set(identifier, cursor)
         foldIdentifiers(views, { key: book, body: { identifiers: { [identifier]: '' } }, cursor: 0 } as Change<'book.put'>)
       }
-    if (page.length < PAGE_BOOKS) return
+    if (page.length < PAGE) return
+    after = page.at(-1)![0]
+  }
+}
+
+function fillOpenConflicts(views: Views): void {
+  for (let after = ''; ;) {
+    const page = views.range('conflicts', [], after, PAGE)
+    for (const [id, { cursor, resolvedAtUs }] of page)
+      if (resolvedAtUs === undefined) views.put('openConflicts', [id], { cursor })
+    if (page.length < PAGE) return
     after = page.at(-1)![0]
   }
 }

@@ -88,7 +88,8 @@ const VIEW_READERS: { readonly [V in ListView]: (account: Account, place: Place)
       .slice(0, limit),
   folders: ({ views }, { after, limit }) =>
     views.range('folders', [], after, limit).map(([path, folder]) => [path, publicFolder(folder)]),
-  conflicts: openConflicts,
+  conflicts: ({ views }, { after, limit }) =>
+    views.range('openConflicts', [], after, limit).map(([id]) => [id, publicConflict(views, views.get('conflicts', id)!)]),
   settings: ({ views }, { after, limit }) =>
     views
       .range('settings', [], after, limit)
@@ -130,18 +131,6 @@ export function readPage(account: Account, view: ListView, key: string, after: s
     }
     if (entries.length < limit) return { value, next: '' }
   }
-}
-
-/** Resolved ones are passed by, however many they are. */
-function openConflicts({ views }: Account, { after, limit }: Place): [string, Plain][] {
-  const found: [string, Plain][] = []
-  for (let from = after; found.length < limit;) {
-    const page = views.range('conflicts', [], from, limit)
-    for (const [id, conflict] of page) if (conflict.resolvedAtUs === undefined) found.push([id, publicConflict(views, conflict)])
-    if (page.length < limit) break
-    from = page.at(-1)![0]
-  }
-  return found.slice(0, limit)
 }
 
 const publicFile = ({ id, content, removed, movedTo, device, cursor, createdAtUs, changedAtUs }: FileRecord): Plain => ({

@@ -148,6 +148,11 @@ export interface ConflictRecord {
   readonly beside?: string
 }
 
+/** A conflict that nobody has resolved. */
+export interface OpenConflictRecord {
+  readonly cursor: number
+}
+
 /** Counts over all of an account's files. */
 export interface FileTotalsRecord {
   /** The newest id of a file or a folder. */
@@ -280,6 +285,8 @@ export interface Tables {
   contents: ContentRecord
   /** conflict */
   conflicts: ConflictRecord
+  /** conflict */
+  openConflicts: OpenConflictRecord
   /** No key. */
   fileTotals: FileTotalsRecord
   /** name */

@@ -89,8 +89,10 @@ async function* entriesOf(account: Account, large: LargeDocuments): AsyncGenerat
     yield entry(cursor, changedAtUs, 'file.put', path, { ...content })
     if (removed) yield entry(cursor, changedAtUs, 'file.remove', path, { base: content.sha256 })
   }
-  for (const [, { path, client, device, cursor, createdAtUs, resolvedAtUs }] of pages('conflicts'))
-    if (resolvedAtUs === undefined) yield [cursor, createdAtUs, device, '', 0, 0, 'file.conflict', path, { client }]
+  for (const [id] of pages('openConflicts')) {
+    const { path, client, device, cursor, createdAtUs } = views.get('conflicts', id)!
+    yield [cursor, createdAtUs, device, '', 0, 0, 'file.conflict', path, { client }]
+  }
   for (const [name, { value, cursor, changedAtUs }] of pages('settings'))
     yield entry(cursor, changedAtUs, 'setting.put', name, { value })
   for (const [book, { tail, folded = 0 }] of pages('documents')) {

@@ -49,6 +49,7 @@ export const FILE_FOLDS: { readonly [K in FileKind]: Fold<K> } = {
     const id = String(cursor)
     if (views.get('conflicts', id) !== undefined) return
     views.put('conflicts', [id], { path: key, client, device, cursor, createdAtUs: timeUs })
+    views.put('openConflicts', [id], { cursor })
     setConflicts(views, key, conflicts => [...conflicts, id])
   },
   'conflict.resolve': (views, change) => {
@@ -57,6 +58,7 @@ export const FILE_FOLDS: { readonly [K in FileKind]: Fold<K> } = {
     if (known === undefined || isOld(known, change)) return
     const beside = body.file?.path === body.path ? undefined : body.file?.path
     views.put('conflicts', [key], { ...known, resolvedAtUs: timeUs, cursor, ...(beside !== undefined && { beside }) })
+    views.remove('openConflicts', key)
     setConflicts(views, known.path, conflicts => conflicts.filter(id => id !== key))
     if (body.removed === true) mark(views, change, body.path, true)
     if (body.file === undefined) return
