@@ -26,7 +26,7 @@ export interface Call<In extends TypeName> {
   /** What the body says; null when there was none, or none is read. */
   readonly body: [In] extends [never] ? null : ValueOf<In> | null
   /** A parameter of the address, whose name counts without its case. */
-  query(name: string): string | undefined
+  readonly query: (name: string) => string | undefined
   /** Of the header `authorization: Bearer …`; empty when there is none. */
   readonly token: string
   /** The sender's address, as limits count it. */

@@ -13,7 +13,7 @@ const BLANKS = /\s+/y
 /** A part of a string: an expression of V8 keeps something for each turn of its loops, and a string may have millions of escapes. */
 const PART = { '"': /[^"\\]*(?:\\[^][^"\\]*){0,1000}/y, "'": /[^'\\]*(?:\\[^][^'\\]*){0,1000}/y }
 /** Escapes that only a lenient reader takes, and those beside them: they cost more. */
-const MAX_LENIENT_ESCAPES = 100_000
+const MAX_LENIENT_ESCAPES = 50_000
 const ESCAPED: Readonly<Record<string, string>> = {
   b: '\b',
   t: '\t',
@@ -246,9 +246,10 @@ function unescaped(written: string): string {
   try {
     return JSON.parse(`"${written}"`) as string
   } catch {
-    let count = 0
-    return written.replace(/\\(u[0-9a-f]{4}|[^])/gi, (whole, escape: string) => {
+    // All of them are found before the first is replaced.
+    for (let at = -2, count = 0; (at = written.indexOf('\\', at + 2)) !== -1;)
       if (++count > MAX_LENIENT_ESCAPES) throw new BadBody(`A string has more than ${MAX_LENIENT_ESCAPES} escapes.`)
+    return written.replace(/\\(u[0-9a-f]{4}|[^])/gi, (whole, escape: string) => {
       if (escape.length === 5) return String.fromCharCode(parseInt(escape.slice(1), 16))
       const text = ESCAPED[escape]
       if (text === undefined) throw new BadBody(`Bad JSON escape sequence: ${whole}.`)

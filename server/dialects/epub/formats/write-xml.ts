@@ -136,6 +136,6 @@ function textElement(name: string, text: string | null): string {
 function extraXml(name: string, text: string): string | undefined {
   if (text.startsWith('<')) return text
   const element = PREFIX + encodeName(name)
-  if (text.startsWith('{') || text.startsWith('[')) return undefined
+  if (name === '' || text.startsWith('{') || text.startsWith('[')) return undefined
   return text === 'null' ? nil(element) : textElement(element, text.startsWith('"') ? (JSON.parse(text) as string) : text)
 }

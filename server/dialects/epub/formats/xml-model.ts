@@ -5,7 +5,7 @@ import { keepExtra, MAX_EXTRA_LENGTH, MAX_NAME_LENGTH } from './extra.ts'
 import { pathOf, type ModelState } from './model-state.ts'
 import { scalarOf, shown } from './scalars.ts'
 import { shapeOf, type Built, type Shape } from './types.ts'
-import { contractNameOf, CONTRACT, INSTANCE_NAMESPACE } from './xml-names.ts'
+import { contractNameOf, CONTRACT, decodeName, INSTANCE_NAMESPACE } from './xml-names.ts'
 import { elementText } from './xml-text.ts'
 
 const NIL = `{${INSTANCE_NAMESPACE}}nil`
@@ -81,6 +81,6 @@ function refuse(path: readonly (string | number)[], errors: ModelState, message:
 function keep(element: XmlElement, extra: Map<string, string>, path: readonly (string | number)[], errors: ModelState): void {
   const isText = element.children.length === 0 && element.attributes.size === 0 && isOfContract(element)
   const text = isText ? JSON.stringify(element.text) : elementText(element, MAX_EXTRA_LENGTH)
-  const problem = keepExtra(extra, element.local, text)
+  const problem = keepExtra(extra, decodeName(element.local), text)
   if (problem !== undefined) refuse(path, errors, problem)
 }

@@ -22,10 +22,19 @@ export function contractNameOf(type: TypeName): string {
 export const resultNameOf = (type: TypeName): string =>
   `ApiResultOf${contractNameOf(type)}${/^(?:string|int|byte|bool|guid|date)/.test(type) ? '' : DIGEST}`
 
-/** A name that XML can have: what cannot stand in one is written as `_x005B_`. @see XmlConvert.EncodeLocalName */
-export const encodeName = (name: string): string =>
-  name.replace(/[^\p{L}\p{Nd}_.-]|^[\p{Nd}.-]/gu, character =>
-    [...Array(character.length).keys()]
-      .map(at => `_x${character.charCodeAt(at).toString(16).toUpperCase().padStart(4, '0')}_`)
-      .join('')
-  )
+/** What a name may begin with, beside `_`. @see XML 1.0, 2.3 */
+const LETTERS =
+  'A-Za-z\\u00c0-\\u00d6\\u00d8-\\u00f6\\u00f8-\\u02ff\\u0370-\\u037d\\u037f-\\u1fff\\u200c\\u200d\\u2070-\\u218f\\u2c00-\\u2fef\\u3001-\\ud7ff\\uf900-\\ufdcf\\ufdf0-\\ufffd'
+const NEVER = new RegExp(`_(?=x[0-9A-Fa-f]{4}_)|[^${LETTERS}0-9_.-]|^[0-9.-]`, 'g')
+
+/**
+ * A name that XML can have: what cannot stand in one is written as `_x005B_`, and so is a `_` that would be taken for the begin of such.
+ * @see XmlConvert.EncodeLocalName
+ */
+export const encodeName = (name: string): string => name.replace(NEVER, unit => escapeUnit(unit.charCodeAt(0)))
+
+const escapeUnit = (unit: number): string => `_x${unit.toString(16).toUpperCase().padStart(4, '0')}_`
+
+/** The name that was written so. */
+export const decodeName = (name: string): string =>
+  name.replace(/_x([0-9a-f]{4})_/gi, (_, digits: string) => String.fromCharCode(parseInt(digits, 16)))
