@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Option as CommandOption, type Command } from 'commander'
 import { pino } from 'pino'
-import type { Plain } from '../protocol/index.ts'
+import { HubError, type Plain } from '../protocol/index.ts'
 import { callControl } from './control.ts'
 import type { Logger } from './core/ports.ts'
 import { openHub } from './hub.ts'
@@ -82,3 +82,10 @@ export const timeOf = (ms: number): string => new Date(ms).toISOString()
 /** Adds a command that works on what a hub keeps. */
 export const operator = (parent: Command, usage: string, description: string): Command =>
   withOptions(parent.command(usage).description(description), ['dataFolder', 'mapSizeGiB'])
+
+/** The account that is meant when none was named. @throws HubError when there are others */
+export async function onlyAccount(config: Config): Promise<string> {
+  const accounts = (await run(config, 'account.list', {})) as { account: string }[]
+  if (accounts.length !== 1) throw new HubError('bad-request', 'say which account with --account or LECTERN_ACCOUNT')
+  return accounts[0]!.account
+}

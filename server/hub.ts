@@ -10,6 +10,7 @@ import { createPairing, type Pairing } from './auth/pairing.ts'
 import { createPasswords } from './auth/passwords.ts'
 import { createSignInLimits } from './auth/sign-in-limits.ts'
 import { SignIns } from './auth/sign-ins.ts'
+import { SyncKeys } from './auth/sync-keys.ts'
 import { rememberVerified } from './auth/verified-passwords.ts'
 import { createCarriers } from './carriers.ts'
 import { FILES, STORE } from './check.ts'
@@ -19,6 +20,8 @@ import type { BlobStore } from './core/blobs.ts'
 import { Hub } from './core/hub.ts'
 import type { Logger, RandomBytes } from './core/ports.ts'
 import { StoreDamage, type Store } from './core/store.ts'
+import { joinDocuments } from './dialects/kosync/documents.ts'
+import { KOSYNC_PATHS, mountKosync } from './dialects/kosync/index.ts'
 import { mountPinakes, OWN_BODIES } from './dialects/pinakes/index.ts'
 import { CHANGELIST_PATH, mountChangelist } from './dialects/changelist/index.ts'
 import { EPUB_PATHS, mountEpub } from './dialects/epub/index.ts'
@@ -90,6 +93,7 @@ export async function openHub(config: Config, logger: Logger): Promise<OpenHub> 
   })
   const passwords = rememberVerified(createPasswords(), { clock: systemClock, randomBytes: random })
   const directory = new AccountDirectory(store, passwords, systemClock, random)
+  const syncKeys = new SyncKeys(store, passwords, 'kosync')
   const signIns = new SignIns(store, await AccessTokens.open(store, systemClock, random), systemClock, random)
   const pairing = createPairing({ clock: systemClock, randomBytes: random })
   const household = new TimeLimitHousehold()
@@ -102,6 +106,10 @@ export async function openHub(config: Config, logger: Logger): Promise<OpenHub> 
     authenticate: signIns.authenticate,
     maxSessions: config.maxSessions,
     maxAccountBytes: config.maxAccountMiB * 2 ** 20,
+    onBookPut: (account, _, body) =>
+      joinDocuments(account, body, (error: unknown) =>
+        logger.warn({ err: error, account: account.id }, 'positions of a document are not joined to its book yet')
+      ),
     onFailure(error) {
       logger.error({ err: error }, 'the store failed; the hub ends')
       process.exit(EXIT.diskFailed)
@@ -122,6 +130,7 @@ export async function openHub(config: Config, logger: Logger): Promise<OpenHub> 
   return {
     ...parts,
     blobs,
+    syncKeys,
     pairing,
     households: openFamilies(config, { ...parts, ...ports }),
     signIns,
@@ -194,7 +203,8 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
     CHANGELIST_PATH,
     ...OWN_BODIES,
     ...EPUB_PATHS,
-    ...TIMELIMIT_PATHS
+    ...TIMELIMIT_PATHS,
+    ...KOSYNC_PATHS
   ])
   mountHome(app)
   mountHealth(app, () => isReady)
@@ -203,6 +213,7 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
   mountSignIn(app, parts)
   mountFeed(app, hub, systemClock)
   mountPinakes(app, parts)
+  mountKosync(app, { ...parts, canRegister: config.kosyncRegistration })
   mountChangelist(app, { ...parts, publicUrl: config.publicUrl })
   mountEpub(app, createOperations(parts), parts)
   mountTimelimit(app, { ...parts, mayUseMail: mayUseMail(config) })

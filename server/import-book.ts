@@ -5,13 +5,10 @@ import type { Account } from './core/account.ts'
 import type { BlobStore } from './core/blobs.ts'
 import { fileAt, holdContent } from './core/files/contents.ts'
 import type { Hub } from './core/hub.ts'
-import { Origin } from './core/origin.ts'
+import { OPERATOR } from './core/origin.ts'
 import type { FileContent } from './core/records.ts'
 import { bookHashes } from './files/book-hashes.ts'
 import { readEpub } from './files/epub.ts'
-
-/** The operator acts without a device's token; the log names it so. */
-const OPERATOR = new Origin('hub', 'operator', 'operator')
 
 type BookPut = ActionBody<'book.put'>
 

@@ -6,8 +6,21 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Command, CommanderError, Option as CommandOption } from 'commander'
 import { HubError } from '../protocol/index.ts'
 import { foldName } from './auth/accounts.ts'
+import { addBooks } from './book-commands.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
-import { configFrom, createLogger, kindOf, operator, operatorConfig, print, run, say, timeOf, withOptions } from './cli.ts'
+import {
+  configFrom,
+  createLogger,
+  kindOf,
+  onlyAccount,
+  operator,
+  operatorConfig,
+  print,
+  run,
+  say,
+  timeOf,
+  withOptions
+} from './cli.ts'
 import { serveHub } from './hub.ts'
 import { addHouseholds } from './household-commands.ts'
 import { addMaintenance } from './maintenance.ts'
@@ -89,6 +102,27 @@ operator(account, 'passwd <name>', 'Set the password: typed, or piped in.').acti
   await run(config, 'account.passwd', { account: name, password })
   say(`The password of ${foldName(name)} is set.`)
 })
+operator(account, 'kosync <name>', 'Set the key with which KOReader syncs: a password of its own, typed or piped in.')
+  .addOption(
+    new CommandOption('--off', 'Take the key away instead: no reader syncs until there is another.').env('LECTERN_KOSYNC_OFF')
+  )
+  .addOption(
+    new CommandOption('--answers <which>', 'Which position readers are told from now on, newest or furthest; the key stays.').env(
+      'LECTERN_KOSYNC_ANSWERS'
+    )
+  )
+  .action(async (name: string, { off, answers }: { off?: true; answers?: string }, command: Command) => {
+    const config = operatorConfig(command)
+    if (off === undefined && answers === undefined) {
+      const password = await askPassword(process.stdin, process.stderr, 'Password for KOReader: ')
+      if (password === undefined) throw new HubError('bad-request', 'no password was given; type one, or pipe it in')
+      await run(config, 'account.kosync', { account: name, password })
+      return say(`KOReader signs in as ${foldName(name)} with this password.`)
+    }
+    await run(config, 'account.kosync', { account: name, ...(off && { off }), ...(answers !== undefined && { answers }) })
+    if (off) say(`No reader syncs as ${foldName(name)} any more.`)
+    if (answers !== undefined) say(`Readers of ${foldName(name)} are told the ${answers} position.`)
+  })
 
 const device = program.command('device').description('The machines and apps of an account.')
 operator(device, 'list <account>', 'List the devices.').action(async (name: string, _, command: Command) =>
@@ -114,6 +148,7 @@ operator(device, 'pair <account>', 'Make a one-time code with which a new device
 
 addHouseholds(program)
 addMaintenance(program)
+addBooks(program)
 
 operator(program, 'import <file>', 'Put an EPUB into a library: its metadata, cover, hashes and bytes.')
   .addOption(
@@ -177,12 +212,6 @@ program
 function sourceFlags(): string[] {
   if (process.execArgv.some(word => word.includes('tsx'))) return process.execArgv
   return [...process.execArgv, '--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href]
-}
-
-async function onlyAccount(config: Config): Promise<string> {
-  const accounts = (await run(config, 'account.list', {})) as { account: string }[]
-  if (accounts.length !== 1) throw new HubError('bad-request', 'say which account with --account or LECTERN_ACCOUNT')
-  return accounts[0]!.account
 }
 
 try {

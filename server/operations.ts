@@ -1,11 +1,16 @@
-import { bool, checked, HubError, key, map, opt, str, type Plain, type Shape } from '../protocol/index.ts'
+import { bool, checked, HubError, key, map, oneOf, opt, str, type Plain, type Shape } from '../protocol/index.ts'
 import type { AccountDirectory } from './auth/accounts.ts'
 import { revokeDevice } from './auth/devices.ts'
+import type { SyncKeys } from './auth/sync-keys.ts'
 import type { Pairing } from './auth/pairing.ts'
 import type { Account } from './core/account.ts'
 import type { BlobStore } from './core/blobs.ts'
 import type { Hub } from './core/hub.ts'
+import { OPERATOR } from './core/origin.ts'
 import type { Store } from './core/store.ts'
+import { linkBook, unlinkBook, unlinkedDocuments } from './dialects/kosync/documents.ts'
+import { ANSWERS_SETTING } from './dialects/kosync/progress.ts'
+import { keyOfPassword } from './dialects/kosync/sign-in.ts'
 import type { Households } from './dialects/timelimit/households.ts'
 import { importBook } from './import-book.ts'
 import { hubStats, type FolderFigures } from './stats.ts'
@@ -14,6 +19,7 @@ import { hubStats, type FolderFigures } from './stats.ts'
 export interface OperatorParts {
   readonly hub: Hub
   readonly directory: AccountDirectory
+  readonly syncKeys: SyncKeys
   readonly pairing: Pairing
   readonly households: Households
   readonly blobs: BlobStore
@@ -31,6 +37,7 @@ const operation = <A>(form: Shape<A>, run: Operation<A>['run']): Operation<A> =>
 /** Of eight characters at least: what is guessed is guessed from short ones. */
 const newPassword = str(256, 8)
 const name = key(128)
+const text = str(256, 1)
 
 const open = async ({ hub, directory }: OperatorParts, account: string): Promise<Account> =>
   hub.ensureAccount(directory.get(account).id)
@@ -53,6 +60,17 @@ export const OPERATIONS = {
     await directory.setPassword(account, password)
     return {}
   }),
+  'account.kosync': operation(
+    map({ account: name, password: opt(newPassword), off: opt(bool), answers: opt(oneOf('newest', 'furthest')) }),
+    async (parts, { account, password, off = false, answers }) => {
+      const { id } = parts.directory.get(account)
+      if (password !== undefined) await parts.syncKeys.set(id, keyOfPassword(password))
+      if (off) await parts.syncKeys.remove(id)
+      if (answers !== undefined)
+        await (await open(parts, account)).perform(OPERATOR, 'setting.put', ANSWERS_SETTING, { value: answers })
+      return {}
+    }
+  ),
   'device.list': operation(map({ account: name }), async (parts, { account }) => {
     const { views } = await open(parts, account)
     return views
@@ -86,6 +104,18 @@ export const OPERATIONS = {
     if (newest === undefined) throw new HubError('not-found', `no code is open for ${mail}; ask for one in the app`)
     return newest
   }),
+  'book.link': operation(map({ account: name, book: text, identifier: text }), async (parts, { account, book, identifier }) => ({
+    identifier: await linkBook(await open(parts, account), book, identifier)
+  })),
+  'book.unlink': operation(
+    map({ account: name, book: text, identifier: text }),
+    async (parts, { account, book, identifier }) => ({
+      identifier: await unlinkBook(await open(parts, account), book, identifier)
+    })
+  ),
+  'book.unlinked': operation(map({ account: name }), async (parts, { account }) =>
+    unlinkedDocuments((await open(parts, account)).views, 1_000).map(document => ({ ...document }))
+  ),
   stats: operation(map({}), hubStats),
   compact: operation(map({ account: opt(name) }), async ({ hub, directory }, { account }) => {
     const entries = account === undefined ? directory.list() : [directory.get(account)]

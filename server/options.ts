@@ -175,6 +175,13 @@ export const OPTIONS = {
     'With a mail server: whose mail lets them make a family, such as ada@example.org, @example.org or * for anyone.',
     mailAddresses
   ),
+  kosyncRegistration: option(
+    'LECTERN_KOSYNC_REGISTRATION',
+    '--kosync-registration <yes-or-no>',
+    'no',
+    'Anyone may make an account from KOReader, with its own name and key.',
+    yesOrNo
+  ),
   takeOver: option(
     'LECTERN_TAKE_OVER',
     '--take-over <yes-or-no>',

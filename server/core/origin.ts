@@ -17,3 +17,6 @@ export class Origin {
     this.clientName = encodeName(client)
   }
 }
+
+/** The operator acts without a device's token; the log names it so. */
+export const OPERATOR = new Origin('hub', 'operator', 'operator')

@@ -22,7 +22,7 @@ import type { Account } from '../../server/core/account.ts'
 import { holdContent } from '../../server/core/files/contents.ts'
 import { Origin } from '../../server/core/origin.ts'
 import { ACTORS, LEAST_ACTOR, permits, type Actor, type Verb } from '../../server/core/policy.ts'
-import { isOperationName, OPERATIONS } from '../../server/operations.ts'
+import { isOperationName, operate, OPERATIONS } from '../../server/operations.ts'
 import { converse, helloFrame, register, servingHub, type Conversation, type TestServingHub } from '../util/serving-hub.ts'
 import { suite, type TestContext } from '../util/suite.ts'
 import { docOf, noteOf, updateOf } from '../util/yjs-update.ts'
@@ -296,10 +296,17 @@ const ROUTES: Readonly<Record<string, Verb>> = {
   'get /api/syncapp/syncapi.asmx': 'sign-in',
   'all /api/syncapp/syncapi.asmx': 'sign-in',
   'all /api/syncapp/syncapi.asmx/*': 'sign-in',
-  'post /api/syncapp/syncapi.asmx': 'files'
+  'post /api/syncapp/syncapi.asmx': 'files',
+  'get /healthcheck': 'sign-in',
+  'get /users/auth': 'sign-in',
+  'post /users/create': 'sign-in',
+  'put /users/password': 'sign-in',
+  'delete /users/me': 'sign-in',
+  'get /syncs/progress/:document': 'positions',
+  'put /syncs/progress': 'position.set'
 }
 
-const routesOfSource = ['routes', 'dialects/changelist']
+const routesOfSource = ['routes', 'dialects/changelist', 'dialects/kosync']
   .map(folder => fileURLToPath(new URL(`../../server/${folder}`, import.meta.url)))
   .flatMap(folder => readdirSync(folder).map(name => join(folder, name)))
   .filter(file => file.endsWith('.ts'))
@@ -540,6 +547,52 @@ test('by SOAP a token lists the files of its own account, and changes nothing', 
     assert.not.match(text, `secret of ${other(owner)}`, name)
   }
   assert.equal([accounts.ada, accounts.ben].map(stateOf), before)
+})
+
+test("KOReader's key opens its own account's positions, and no device's token does; a reader that is cut off sets nothing", async context => {
+  const { hub, accounts, tried } = await scene(context)
+  for (const account of ['ada', 'ben']) await operate(hub, 'account.kosync', { account, password: `${account} reads` })
+  const ask = async (method: string, path: string, headers: Record<string, string>, body?: object): Promise<Heard> => {
+    const response = await fetch(hub.url + path, { method, headers, ...(body && { body: JSON.stringify(body) }) })
+    return { status: response.status, text: await response.text() }
+  }
+  const keyOf = (name: string, password: string): Record<string, string> => ({
+    'x-auth-user': name,
+    'x-auth-key': createHash('md5').update(password).digest('hex')
+  })
+  const place = (by: string): object => ({ document: 'doc', progress: `secret of ${by}`, percentage: 0.5, device: by })
+  for (const by of ['ada', 'ben'])
+    assert.is((await ask('PUT', '/syncs/progress', keyOf(by, `${by} reads`), place(by))).status, 200)
+  for (const by of ['ada', 'ben'] as const) {
+    const { text } = await ask('GET', '/syncs/progress/doc', keyOf(by, `${by} reads`))
+    assert.match(text, `secret of ${by}`)
+    assert.not.match(text, `secret of ${other(by)}`)
+  }
+  const before = [accounts.ada, accounts.ben].map(stateOf)
+  const strangers = [
+    {},
+    keyOf('ada', 'ben reads'),
+    keyOf('ben', 'ada reads'),
+    keyOf('ada', "ada's"),
+    keyOf('nobody', 'ada reads'),
+    ...tried.flatMap(({ token = '' }) => [{ authorization: `Bearer ${token}` }, { 'x-auth-user': 'ada', 'x-auth-key': token }])
+  ]
+  for (const headers of strangers)
+    for (const [method, path, body] of [
+      ['GET', '/syncs/progress/doc'],
+      ['PUT', '/syncs/progress', place('mallory')]
+    ] as const) {
+      const { status, text } = await ask(method, path, headers, body)
+      // Past ten failures of one account they are not even looked at.
+      assert.ok(status === 401 || status === 429, text)
+      assert.not.match(text, 'secret')
+    }
+  assert.equal([accounts.ada, accounts.ben].map(stateOf), before)
+  const [reader] = accounts.ada.views.range('devices', [], 'kosync-', 1).map(([id]) => id)
+  await revokeDevice(accounts.ada, reader!)
+  const cut = [accounts.ada, accounts.ben].map(stateOf)
+  assert.is((await ask('PUT', '/syncs/progress', keyOf('ada', 'ada reads'), place('ada'))).status, 401)
+  assert.equal([accounts.ada, accounts.ben].map(stateOf), cut)
 })
 
 test('a way in leads to the account of the code or the password, whoever comes; a wrong one looks like one that never was', async context => {

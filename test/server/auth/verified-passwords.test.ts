@@ -49,6 +49,18 @@ test('what was remembered fits no other hash: another password was set', async (
   assert.is(await verified.verify('#ol', 'dold'), false)
 })
 
+test('what is remembered is known without a hash, for as long as it is, and only under its own hash', async () => {
+  const [{ passwords, count }, clock] = [counted(), new ManualClock()]
+  const verified = rememberVerified(passwords, { clock, randomBytes })
+  assert.is(verified.recalls('#right', 'right'), false)
+  await verified.verify('#right', 'right')
+  await verified.verify('#right', 'wrong')
+  assert.equal([verified.recalls('#right', 'right'), verified.recalls('#right', 'wrong')], [true, false])
+  assert.is(verified.recalls('#other', 'right'), false)
+  clock.advance(600_000)
+  assert.equal([verified.recalls('#right', 'right'), count()], [false, 2])
+})
+
 test('of more than it may hold, the one that was not used for longest goes', async () => {
   const [{ passwords, count }, clock] = [counted(), new ManualClock()]
   const verified = rememberVerified(passwords, { clock, randomBytes, maxEntries: 2 })
