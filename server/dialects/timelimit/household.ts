@@ -21,12 +21,14 @@ export interface Taken {
 }
 
 /**
- * The rules of TimeLimit's families. An effect is tried on a family before it is taken, and what it did then is forgotten; the change in the log then does the same
- * once more, for good. So what is checked and what is done cannot come apart, and the log alone gives the same family again.
+ * The rules of TimeLimit's families. An effect is tried on a family before it is taken; taken, it has what the trial came to. Whoever folds the log later does
+ * the same once more. So what is checked and what is done cannot come apart, and the log alone gives the same family again.
  */
 export class TimeLimitHousehold implements HouseholdRules {
   /** By what was asked for, until whoever asked has looked. */
   readonly #taken = new WeakMap<Asked, Taken>()
+  /** By the body of the change that it becomes. */
+  readonly #tried = new WeakMap<object, FamilyChange>()
 
   act(views: Views, at: Moment, actor: Actor, asked: Asked): HouseholdOutcome {
     const family = new FamilyChange(views, at)
@@ -35,11 +37,14 @@ export class TimeLimitHousehold implements HouseholdRules {
     if (by.isSelfLimit && !row.selfLimit) refuse('forbidden', `a child may not do ${type}`)
     perform(row, family, action, by)
     const outcome = outcomeOf(type, row, action, by)
+    this.#tried.set(outcome.change, family)
     this.#taken.set(asked, { told: toldOf(row, action, by), needsFullSync: by.needsFullSync })
     return outcome
   }
 
   fold(views: Views, { key, body, ...at }: Change<'household.act'>, hidden: Uint8Array | undefined): void {
+    const tried = this.#tried.get(body)
+    if (tried?.at.cursor === at.cursor) return tried.keep()
     const family = new FamilyChange(views, at)
     const { actor, userId, selfLimit } = body
     const action = { ...body.action, ...(hidden && (decodeValue(hidden) as Members)) }
@@ -76,7 +81,7 @@ function parsed(actor: Actor, encodedAction: string): { type: string; row: Row; 
 
 const perform = (row: Row, family: FamilyChange, action: Members, by: Acting): void => row.effect(family, action as never, by)
 
-function outcomeOf(type: string, row: Row, action: Members, by: Acting): HouseholdOutcome {
+function outcomeOf(type: string, row: Row, action: Members, by: Acting): HouseholdOutcome & { readonly change: object } {
   const shown: Members = {}
   const hidden: Members = {}
   if (!row.forgets) for (const [name, value] of Object.entries(action)) (row.hidden.includes(name) ? hidden : shown)[name] = value

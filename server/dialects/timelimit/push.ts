@@ -9,8 +9,9 @@ import type { TimeLimitHousehold } from './household.ts'
 import type { Caller } from './tokens.ts'
 
 const MAX_ACTIONS = 50
-/** What is taken in one turn of the event loop; what is behind it waits for the next. */
+/** What is taken in one turn of the event loop, in characters; what is behind it waits for the next. Each action takes a share beside its text. */
 const TURN_LENGTH = 65_536
+const ACTION_SHARE = 4_096
 
 const anyNumber = number(-Number.MAX_VALUE, Number.MAX_VALUE)
 
@@ -143,7 +144,7 @@ function partsOf(fresh: readonly Fresh[]): Fresh[][] {
       length = 0
     }
     parts.at(-1)!.push(action)
-    length += action.asked.encodedAction.length
+    length += action.asked.encodedAction.length + ACTION_SHARE
   }
   return parts
 }

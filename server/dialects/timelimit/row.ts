@@ -24,7 +24,10 @@ export interface Row {
   readonly tellTarget: Level
   /** What it does, in words. */
   readonly text: string
-  /** @throws HubError when what it speaks of is not there, or may not be */
+  /**
+   * Done again whenever the log is folded: it may come to refuse less than it does, and never more.
+   * @throws HubError when what it speaks of is not there, or may not be
+   */
   readonly effect: (family: FamilyChange, action: never, by: Acting) => void
 }
 

@@ -2,6 +2,8 @@ import * as assert from 'uvu/assert'
 import { decodeValue, encodeValue, type Plain } from '../../../protocol/index.ts'
 import { checkAccount } from '../../../server/core/check-account.ts'
 import type { Store } from '../../../server/core/store.ts'
+import { Views } from '../../../server/core/views.ts'
+import { FamilyChange } from '../../../server/dialects/timelimit/family-change.ts'
 import { TimeLimitHousehold } from '../../../server/dialects/timelimit/household.ts'
 import { MemoryStore } from '../../../server/storage/memory.ts'
 import { coreHub } from '../../util/core-hub.ts'
@@ -110,6 +112,16 @@ test('once the log was compacted the family stays, and a check finds it sound', 
   opened.storeRecords()
   await opened.settled()
   assert.equal(records(core.store, account.id), before)
+})
+
+test('a version is four letters and digits, of its change alone, and never the one before', () => {
+  const at = { cursor: 5, timeUs: 1_700_000_000_000_000, device: PHONE }
+  const views = new Views(new MemoryStore(), 'a')
+  const version = new FamilyChange(views, at).versionAfter()
+  assert.match(version, /^[0-9a-zA-Z]{4}$/)
+  assert.is(new FamilyChange(views, at).versionAfter(), version)
+  assert.is.not(new FamilyChange(views, at).versionAfter(version), version)
+  assert.is.not(new FamilyChange(views, { ...at, timeUs: at.timeUs + 1 }).versionAfter(), version)
 })
 
 test('a hub without households names a log that has one', async () => {
