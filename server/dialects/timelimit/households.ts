@@ -91,14 +91,18 @@ export class Households {
    */
   async reserve(name: string, text: string): Promise<{ account: string; mail: string }> {
     const mail = mustBeMail(text)
+    const { directory } = this.#parts
     const owner = this.#mails.find(mail)
-    const entry = this.#parts.directory.find(name) ?? (await this.#parts.directory.add(name))
-    if (owner === entry.id && !(await this.#hasFamily(owner))) return { account: entry.name, mail }
-    if (await this.#hasFamily(entry.id))
-      throw new HubError('already-exists', `${entry.name} is a family already`, { field: 'account' })
-    if (owner !== undefined && ((await this.parentOf(mail)) !== undefined || !(await this.#hasFamily(owner))))
-      throw new HubError('already-exists', `${mail} belongs to another account already`, { field: 'mail' })
-    await this.#mails.put(mail, entry.id)
+    const known = directory.find(name)
+    if (known !== undefined && (await this.#hasFamily(known.id)))
+      throw new HubError('already-exists', `${known.name} is a family already`, { field: 'account' })
+    if (owner !== undefined && owner !== known?.id) {
+      // A family whose parent has the address no more does not hold it.
+      const isHeld = (await this.parentOf(mail)) !== undefined || !(await this.#hasFamily(owner))
+      if (isHeld) throw new HubError('already-exists', `${mail} belongs to another account already`, { field: 'mail' })
+    }
+    const entry = known ?? (await directory.add(name))
+    if (owner !== entry.id) await this.#mails.put(mail, entry.id)
     return { account: entry.name, mail }
   }
 

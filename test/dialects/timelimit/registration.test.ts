@@ -1,8 +1,10 @@
 import { gzipSync } from 'node:zlib'
 import * as assert from 'uvu/assert'
+import type { HubError } from '../../../protocol/index.ts'
 import { familyOf } from '../../../server/dialects/timelimit/family.ts'
 import { deviceLogin, eventClient } from '../../util/event-clients.ts'
 import { ask, mailToken, newPassword, testFamily, type TestFamily } from '../../util/households.ts'
+import { mailServer } from '../../util/mail-server.ts'
 import { servingHub, type TestServingHub } from '../../util/serving-hub.ts'
 import { suite } from '../../util/suite.ts'
 
@@ -82,6 +84,49 @@ test('an address is sent five codes in an hour, and what is none gets 400', asyn
     assert.is((await ask(hub.url, '/auth/send-mail-login-code-v2', { mail, locale: 'en' })).status, 400)
   const known = { mail: 'eve2@example.org', locale: 'en', deviceAuthToken: 'x'.repeat(32) }
   assert.is((await ask(hub.url, '/auth/send-mail-login-code-v2', known)).status, 401)
+})
+
+test('with a mail server, the code goes to the address, if the operator named it, and not into the log', async context => {
+  const server = await mailServer(context)
+  const hub = await servingHub(context, { smtpUrl: server.url, familyMails: 'ada@example.com,@example.org' })
+  for (const [mail, mayUse] of Object.entries({ 'ada@example.com': true, 'bob@example.org': true, 'bob@example.com': false })) {
+    const { body } = await ask(hub.url, '/auth/send-mail-login-code-v2', { mail, locale: 'en' })
+    assert.is(body.mailAddressNotWhitelisted, mayUse ? undefined : true)
+    if (!mayUse) continue
+    const { to, text } = await server.next()
+    const receivedCode = /\r\n\r\n([a-z ]{17})\r\n/.exec(text)![1]!
+    assert.is(to, mail)
+    assert.is((await ask(hub.url, '/auth/sign-in-by-mail-code', { ...body, receivedCode })).status, 200)
+    assert.not.ok(JSON.stringify(hub.logger.lines).includes(receivedCode))
+  }
+})
+
+test('without a mail server, the code stands in the log, where its operator alone reads it', async () => {
+  const hub = await hubOfAll()
+  const { body } = await ask(hub.url, '/auth/send-mail-login-code-v2', { mail: 'log@example.org', locale: 'en' })
+  const { message } = hub.logger.lines.findLast(({ message }) => message.includes('log@example.org'))!
+  const receivedCode = /TimeLimit: ([a-z ]{17})$/.exec(message)![1]!
+  assert.is((await ask(hub.url, '/auth/sign-in-by-mail-code', { ...body, receivedCode })).status, 200)
+})
+
+test('an account is kept for one address, and is no family before its parent makes it one', async context => {
+  const { households, directory } = await servingHub(context)
+  const refused = async (work: Promise<unknown>): Promise<unknown> =>
+    work.then(
+      () => 'done',
+      (error: HubError) => error.code
+    )
+  assert.equal(await households.reserve('Ada', ' Ada@example.org '), { account: 'ada', mail: 'ada@example.org' })
+  assert.equal(await households.reserve('ada', 'ada@example.org'), { account: 'ada', mail: 'ada@example.org' })
+  assert.is(await refused(households.openWords('ada')), 'not-found')
+  assert.is(await refused(households.reserve('bob', 'ada@example.org')), 'already-exists')
+  assert.is(await refused(households.reserve('bob', 'bob')), 'bad-request')
+  assert.is(directory.find('bob'), undefined)
+  const parent = { mail: 'ada@example.org', name: 'Ada', timeZone: 'UTC', password: newPassword() }
+  const { account } = await households.create(parent, { name: 'first', model: 'x' })
+  assert.is(account.id, directory.get('ada').id)
+  assert.is(await refused(households.reserve('ada', 'other@example.org')), 'already-exists')
+  assert.is((await households.openWords('ada')).words.split(' ').length, 5)
 })
 
 test('five words let one device in, in any case, and no second one', async context => {
