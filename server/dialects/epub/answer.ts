@@ -15,6 +15,8 @@ import { answering } from './times.ts'
 /** What one answer tells, about: past it the rest is told by the next one. One book is always told whole. */
 const MOST = { items: 2_000, bytes: 4_194_304 } as const
 const PAGE = 50
+/** Books that are looked at in one turn of the event loop. */
+const BOOKS_AT_ONCE = 16
 
 /** What others changed, as the answer's lists. */
 export interface Told {
@@ -67,14 +69,14 @@ export async function changesFor(exchange: Exchange): Promise<Told> {
 async function tellBooks(exchange: Exchange, told: Told, untilUs: number, turn: () => Promise<void>): Promise<number> {
   let bytes = 0
   for (let after = exchange.sinceUs; ;) {
-    const page = activitySince(exchange.views, after, PAGE)
+    const page = activitySince(exchange.views, after, BOOKS_AT_ONCE)
     for (const { book, timeUs } of page) {
       if (timeUs > untilUs) return untilUs
       if (told.books.length + told.markings.length + told.activities.length >= MOST.items || bytes >= MOST.bytes) return after
       bytes += await tellBook(exchange, told, book, untilUs, turn)
       after = timeUs
     }
-    if (page.length < PAGE) return untilUs
+    if (page.length < BOOKS_AT_ONCE) return untilUs
     await turn()
   }
 }

@@ -5,6 +5,7 @@ import type { Views } from '../../core/views.ts'
 import { identifierKey } from '../../files/identifiers.ts'
 import { bookOf, identifierOf, isNumber } from './book-numbers.ts'
 import type { Exchange, Step } from './exchange.ts'
+import { whole } from './fitting.ts'
 import { OWN, ownMembers } from './markings.ts'
 import { changedIn, membersOf, remembered, type Members } from './members.ts'
 import type { BookModel } from './model.ts'
@@ -16,8 +17,8 @@ export const itemOf = (book: string): string => `book:${book}`
 
 /** A book as this API shows it. */
 export function bookMembers(number: number, { fields, identifiers, removed }: BookRecord): Members {
-  const own = ownMembers(fields.extra)
-  return {
+  const own = ownMembers('book', fields.extra)
+  return whole('book', {
     ...own,
     title: fields.title ?? null,
     description: fields.description ?? null,
@@ -27,7 +28,7 @@ export function bookMembers(number: number, { fields, identifiers, removed }: Bo
     bookIdentifier: own['bookIdentifier'] ?? isbnIn(identifiers),
     fileSize: own['fileSize'] ?? fields.file?.sizeBytes ?? null,
     isInMyBooks: !removed && own['isInMyBooks'] !== false
-  }
+  })
 }
 
 function isbnIn(identifiers: BookRecord['identifiers']): string | null {
@@ -92,7 +93,7 @@ function stepsOf(
     if (key !== undefined) identifiers[key] = OWN
   }
   if (Object.keys(own).length > 0)
-    body['extra'] = { ...record?.fields.extra, [OWN]: { ...ownMembers(record?.fields.extra), ...own } }
+    body['extra'] = { ...record?.fields.extra, [OWN]: { ...ownMembers('book', record?.fields.extra), ...own } }
   if (Object.keys(identifiers).length > 0) body['identifiers'] = identifiers
   const isMine = sent['isInMyBooks']
   return [

@@ -2,8 +2,10 @@ import { HubError, type ActionBody, type Plain } from '../../../protocol/index.t
 import { annotationIn, type PlainAnnotation } from '../../core/documents/annotations.ts'
 import { placeOf } from '../../core/tellings.ts'
 import { bookOf, isNumber } from './book-numbers.ts'
-import { dateOfUs } from './dates.ts'
+import { dateOfUs, NO_DATE } from './dates.ts'
 import type { Exchange, Step } from './exchange.ts'
+import { fitting, whole } from './fitting.ts'
+import { NO_GUID } from './formats/write-json.ts'
 import { guidOf } from './guids.ts'
 import { changedIn, isMembers, membersOf, modelOf, remembered, type Members } from './members.ts'
 import { mergeText } from './merge-text.ts'
@@ -14,7 +16,8 @@ import { DEVICE_PREFIX } from './sign-in.ts'
 const FIELDS = { content: 'quote', chapter: 'chapter', color: 'color' } as const
 /** What says which marking it is, and in which book. */
 const IDENTITY = new Set(['syncGuid', 'bookID'])
-const NO_GUID = '00000000-0000-0000-0000-000000000000'
+/** The end of the year 9999. */
+const MAX_MS = 253_402_300_799_999
 /** Under this name of `extra` an annotation, a place or a book has the members that are only this API's. */
 export const OWN = 'epub'
 /** Members that say where a selection is: readers of other kinds find them among the locators. */
@@ -23,31 +26,34 @@ const PLACES = ['chapterId', 'CharIndexStart', 'CharIndexEnd'] as const
 export const itemOf = (guid: string): string => `marking:${guid}`
 
 /** The members that are kept for this API alone. */
-export function ownMembers(extra: unknown): Members {
-  const own = isMembers(extra) ? extra[OWN] : undefined
-  return isMembers(own) ? own : {}
-}
+export const ownMembers = (model: 'position' | 'book', extra: unknown): Members =>
+  fitting(model, isMembers(extra) ? extra[OWN] : undefined)
 
 /** An annotation as this API shows it. */
 export function markingOf(number: number, book: string, id: string, annotation: PlainAnnotation): Members {
-  const own = ownMembers(annotation['extra'])
-  const isForeign = Object.keys(own).length === 0
+  const own = ownMembers('position', annotation['extra'])
+  const { section, ...place } = placeMembers(annotation['locators'])
   const { note, updatedAtMs } = annotation
   const marking: Members = {
-    ...(isForeign && placeMembers(annotation['locators'])),
+    ...(section !== undefined && { section }),
     ...own,
+    ...place,
     syncGuid: guidOf(book, id),
     bookID: number,
     note: typeof note === 'string' && note !== '' ? note : (own['note'] ?? null),
     SyncIsRemoved: annotation['removedAtMs'] !== undefined,
-    Timestamp: own['Timestamp'] ?? dateOfUs(typeof updatedAtMs === 'number' ? Math.floor(updatedAtMs) * 1_000 : 0)
+    Timestamp: own['Timestamp'] ?? dateOfMs(updatedAtMs)
   }
   for (const [member, field] of Object.entries(FIELDS)) {
     const value = annotation[field]
     marking[member] = typeof value === 'string' ? value : null
   }
-  return marking
+  return whole('position', marking)
 }
+
+/** A time that anybody may have written. */
+const dateOfMs = (ms: unknown): string =>
+  Number.isSafeInteger(ms) && (ms as number) >= 0 && (ms as number) <= MAX_MS ? dateOfUs((ms as number) * 1_000) : NO_DATE
 
 /** What of locators that came by other ways this API has members for: a chapter's file, characters of it, and else the text of a locator, as it is. */
 export function placeMembers(locators: unknown): Members {
@@ -176,11 +182,17 @@ function putBody(
       if (value === '' || value === null) own['note'] = value
     } else if (!IDENTITY.has(name) && name !== 'SyncIsRemoved') own[name] = value
   }
-  const kept = { ...ownMembers(annotation['extra']), ...own }
+  const kept = { ...ownMembers('position', annotation['extra']), ...own }
   if (Object.keys(own).length > 0) body['extra'] = { ...(annotation['extra'] as Members | undefined), [OWN]: kept }
   if (names.some(name => (PLACES as readonly string[]).includes(name)))
-    body['locators'] = { ...(annotation['locators'] as Members | undefined), ...locatorsOf(kept) }
+    body['locators'] = locatorsWith(annotation['locators'], own, kept)
   return body as unknown as ActionBody<'annotation.put'>
+}
+
+/** The locators of others stay; those that this API has members for follow the members. */
+function locatorsWith(locators: Plain | undefined, own: Members, kept: Members): Members {
+  const { href, chars, ...others } = isMembers(locators) ? locators : {}
+  return { ...others, ...locatorsOf({ ...kept, ...placeMembers({ href: href ?? null, chars: chars ?? null }), ...own }) }
 }
 
 /** The model of what `markingOf` gives. */

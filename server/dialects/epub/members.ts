@@ -6,7 +6,7 @@ import type { Extra, Model, ModelName } from './model.ts'
 export type Members = { [member: string]: Plain }
 
 /** Stands for the members that no model has, as a list of their names and texts: a name of someone's own could be any. */
-const EXTRA = '+'
+export const EXTRA = '+'
 /** A longer text is remembered by its digest. */
 const MAX_REMEMBERED_LENGTH = 48
 /** Remembered as it is, however long: two edits of it are merged. */

@@ -77,7 +77,7 @@ function activityOf(
   device: string,
   { fields, atMs }: Pick<PositionRecord, 'fields' | 'atMs'>
 ): PositionModel {
-  const own = ownMembers(fields.extra)
+  const own = ownMembers('position', fields.extra)
   if (Object.keys(own).length > 0) return modelOf<'position'>({ ...own, bookID: number })
   const { progression, chapter, locators } = fields
   const members: Members = {

@@ -1,5 +1,6 @@
 import { HubError } from '../../../protocol/index.ts'
 import type { Exchange } from './exchange.ts'
+import { fitting, whole } from './fitting.ts'
 import { changedIn, isMembers, membersOf, remembered, type Members } from './members.ts'
 
 /** How the names of settings begin that are this API's. */
@@ -10,11 +11,11 @@ const PAGE = 100
  * What is a setting of the account: each kind of model by its name there, with the member that tells several of them apart.
  */
 export const SETTINGS = {
-  Account: { name: 'account', id: undefined },
-  PopupSettings: { name: 'popup', id: undefined },
-  AccountCodes: { name: 'code', id: 'Id' },
-  BookHtmlPages: { name: 'page', id: 'BookHtmlPageId' },
-  BookStyleSheets: { name: 'style', id: 'BookStyleSheetId' }
+  Account: { name: 'account', id: undefined, model: 'account' },
+  PopupSettings: { name: 'popup', id: undefined, model: 'popupSettings' },
+  AccountCodes: { name: 'code', id: 'Id', model: 'AccountCodeDto' },
+  BookHtmlPages: { name: 'page', id: 'BookHtmlPageId', model: 'BookHtmlPage' },
+  BookStyleSheets: { name: 'style', id: 'BookStyleSheetId', model: 'BookStyleSheet' }
 } as const
 
 export type SettingKind = keyof typeof SETTINGS
@@ -36,7 +37,7 @@ const itemOf = (setting: string): string => `setting:${setting}`
 
 export function settingMembers(exchange: Exchange, kind: 'Account' | 'PopupSettings'): Members | undefined {
   const value = exchange.views.get('settings', settingName(kind, {}))?.value
-  return isMembers(value) ? value : undefined
+  return isMembers(value) ? fitting(SETTINGS[kind].model, value) : undefined
 }
 
 /**
@@ -48,16 +49,20 @@ export async function takeSetting(exchange: Exchange, kind: SettingKind, model: 
   const sent = Object.fromEntries(Object.entries(all).filter(([name]) => kind !== 'Account' || !SECRETS.has(name)))
   const setting = settingName(kind, sent)
   const value = exchange.views.get('settings', setting)?.value
-  const current = isMembers(value) ? value : undefined
+  const current = isMembers(value) ? fitting(SETTINGS[kind].model, value) : undefined
   const known = exchange.known(itemOf(setting))
   let names = changedIn(known ?? remembered(current ?? {}), sent)
   if (known === undefined && current !== undefined) names = names.filter(name => sent[name] !== null)
   const isAsItWas = names.every(name => PASSING.has(name))
   const next = { ...current, ...Object.fromEntries(names.map(name => [name, sent[name]!])) }
-  await exchange.perform(isAsItWas ? [] : [['setting.put', setting, { value: next }]], () =>
-    exchange.sent(itemOf(setting), { ...known, ...remembered(lasting(sent)) })
-  )
+  await exchange.perform(isAsItWas ? [] : [['setting.put', setting, { value: next }]], () => {
+    // What it did not send, and an answer has all the same, is no news to it.
+    const filled = current === undefined ? remembered(lasting(wholeOf(kind, next))) : known
+    exchange.sent(itemOf(setting), { ...filled, ...remembered(lasting(sent)) })
+  })
 }
+
+const wholeOf = (kind: SettingKind, value: unknown): Members => whole(SETTINGS[kind].model, fitting(SETTINGS[kind].model, value))
 
 const lasting = (members: Members): Members => Object.fromEntries(Object.entries(members).filter(([name]) => !PASSING.has(name)))
 
@@ -91,9 +96,10 @@ export async function settingsFor(
   found.sort((left, right) => left.changedAtUs - right.changedAtUs)
   const told: ToldSetting[] = []
   let bytes = 0
-  for (const [index, { name, members }] of found.entries()) {
+  for (const [index, { name, members: kept }] of found.entries()) {
     const kind = kindOf(name)
     if (kind === undefined) continue
+    const members = wholeOf(kind, kept)
     if (told.length >= most.items || bytes >= most.bytes) return { told, untilUs: found[index - 1]!.changedAtUs }
     if (!exchange.isNews(itemOf(name), lasting(members))) continue
     told.push({ kind, members })

@@ -17,7 +17,7 @@ import { callerOf, type Caller } from './sign-in.ts'
 import { answered, callerOfModel, TOO_MANY } from './synchronize.ts'
 import { lastAnswered } from './times.ts'
 
-const PAGE = 50
+const PAGE = 16
 
 /** Registers the device that the model names, unless it is registered. */
 export async function registerDevice(parts: EpubParts, call: Call<'SynchronizationModel'>): Promise<ApiResult<'bool'>> {
@@ -56,8 +56,10 @@ export async function downloadInitialContent(parts: EpubParts, call: Call<never>
 
 /** All books that are not removed, with turns of others in between. What is given is durable. */
 async function* booksOf(exchange: Exchange): AsyncGenerator<BookModel> {
+  // What changes from here on, by being given a number too, comes again behind it.
+  const headUs = exchange.account.timeUs
   for (let after = 0; ;) {
-    const page = activitySince(exchange.views, after, PAGE)
+    const page = activitySince(exchange.views, after, PAGE).filter(({ timeUs }) => timeUs <= headUs)
     const books: BookModel[] = []
     for (const { book, isListed } of page) {
       const record = exchange.views.get('books', book)

@@ -14,7 +14,7 @@ import { book, marking, readingApp, type Json, type ReadingApp } from './reading
 
 const test = suite('dialects/epub/convergence')
 
-const SEEDS = Number(process.env['LECTERN_SEEDS'] ?? 5)
+const SEEDS = Number(process.env['LECTERN_SEEDS'] ?? 3)
 const STEPS = 60
 const COLORS = ['red', 'green', 'blue']
 

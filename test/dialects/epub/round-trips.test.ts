@@ -1,0 +1,282 @@
+import { randomUUID } from 'node:crypto'
+import * as assert from 'uvu/assert'
+import { restHub, type RestHub } from '../../util/rest-hub.ts'
+import { suite } from '../../util/suite.ts'
+import { book, bookNumber, marking, settledApp, SYNCHRONIZE, type Json, type ReadingApp } from './reading-app.ts'
+
+const test = suite('dialects/epub/round-trips')
+
+const NAMESPACE = 'http://schemas.datacontract.org/2004/07/CSAeReader.Common.API.Objects'
+const INSTANCE = 'http://www.w3.org/2001/XMLSchema-instance'
+/** What the items of each list are called in XML. */
+const ITEMS: Record<string, string> = {
+  AccountCodes: 'AccountCodeDto',
+  BookHtmlPages: 'BookHtmlPage',
+  BookStyleSheets: 'BookStyleSheet',
+  Markings: 'position',
+  Books: 'book',
+  EPubHistoryActivities: 'position',
+  categories: 'category'
+}
+
+/** One of each model, with every member set. */
+function oneOfEach(): Json {
+  const number = bookNumber()
+  return {
+    Account: {
+      AccountId: 1,
+      LastAccess: '2025-03-13T20:04:43.9577025-04:00',
+      FirstName: 'Ada <&>',
+      LastName: String(number),
+      FontSize: 12,
+      FontColor: '#000',
+      BackgroundColor: '#fff',
+      PageView: 255,
+      Timestamp: '2025-03-13T20:04:43.9577025Z'
+    },
+    AccountCodes: [
+      {
+        Id: number,
+        AccountId: 2,
+        ProductId: 3,
+        BookId: number,
+        Date: '2025-01-01T00:00:00',
+        StartDate: '2025-01-01T00:00:00.5+05:30',
+        EndDate: '2026-01-01T00:00:00Z'
+      }
+    ],
+    BookHtmlPages: [
+      {
+        BookHtmlPageId: number,
+        BookId: number,
+        FileName: 'a.xhtml',
+        HtmlPageTitle: 'A & B',
+        Content: '<html>\n</html>',
+        BodyContent: '<p/>',
+        BodyContentForTinyMCE: '<p>]]></p>',
+        BodyContentWithoutHtmlTags: ' p ',
+        RelativePathFromOpfFile: 'x/a.xhtml'
+      }
+    ],
+    BookStyleSheets: [
+      {
+        BookStyleSheetId: number,
+        BookId: number,
+        Title: 'main',
+        FilePath: 'main.css',
+        OriginalContent: 'p{}',
+        ModifiedContent: 'p > q {}'
+      }
+    ],
+    Markings: [marking(number), marking(number, { CharIndexStart: -1, SyncIsRemoved: false })],
+    Books: [book(number)],
+    PopupSettings: {
+      EPubPopupSettingId: number,
+      AccountId: 2,
+      Top: -3,
+      Left: 4,
+      Width: 5,
+      Height: number,
+      Timestamp: '2025-03-13T20:04:43.9577025-04:00'
+    },
+    EPubHistoryActivities: [marking(number)]
+  }
+}
+
+const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+
+/** As a data contract has it. */
+function xmlOf(name: string, value: unknown): string {
+  if (value === null) return `<${name} xmlns:i="${INSTANCE}" i:nil="true" />`
+  if (Array.isArray(value)) return `<${name}>${value.map(item => xmlOf(ITEMS[name]!, item)).join('')}</${name}>`
+  if (typeof value !== 'object') return `<${name}>${escaped(String(value))}</${name}>`
+  return `<${name}>${Object.entries(value as Json)
+    .map(([member, its]) => xmlOf(member, its))
+    .join('')}</${name}>`
+}
+
+/** As a form has it. */
+function formOf(value: unknown, path = ''): [string, string][] {
+  if (value === null) return []
+  if (Array.isArray(value)) return value.flatMap((item, index) => formOf(item, `${path}[${index}]`))
+  if (typeof value !== 'object') return [[path, String(value)]]
+  return Object.entries(value as Json).flatMap(([member, its]) => formOf(its, path === '' ? member : `${path}.${member}`))
+}
+
+interface Sent {
+  readonly type: string
+  readonly body: string
+}
+
+const FORMATS: Record<string, (model: Json) => Sent> = {
+  JSON: model => ({ type: 'application/json', body: JSON.stringify(model) }),
+  'text/json': model => ({ type: 'text/json', body: JSON.stringify(model) }),
+  XML: model => ({
+    type: 'application/xml',
+    body: xmlOf('SynchronizationModel', model).replace('<SynchronizationModel>', `<SynchronizationModel xmlns="${NAMESPACE}">`)
+  }),
+  form: model => ({ type: 'application/x-www-form-urlencoded', body: new URLSearchParams(formOf(model)).toString() })
+}
+
+async function send(hub: RestHub, { type, body }: Sent, accept?: string): Promise<string> {
+  const response = await fetch(hub.url + SYNCHRONIZE, {
+    method: 'POST',
+    headers: { 'content-type': type, ...(accept !== undefined && { accept }) },
+    body
+  })
+  const text = await response.text()
+  assert.is(response.status, 200, text)
+  return text
+}
+
+/** What an app is told, as JSON. */
+async function toldAsJson(app: ReadingApp, hub: RestHub): Promise<Json> {
+  const { Result } = JSON.parse(await send(hub, FORMATS['JSON']!(app.model()))) as Json
+  app.since = Result.CurrentSyncTimestamp
+  return Result
+}
+
+for (const [format, write] of Object.entries(FORMATS))
+  test(`every member of every model that is sent as ${format} is told as JSON as it was`, async context => {
+    const hub = await restHub(context)
+    const [writer, reader] = [await settledApp(hub), await settledApp(hub)]
+    const sent = oneOfEach()
+    const own = await send(hub, write(writer.model(sent)), 'application/json')
+    assert.equal([JSON.parse(own).Errors, JSON.parse(own).Result.Markings], [null, []], own)
+    const told = await toldAsJson(reader, hub)
+    for (const name of Object.keys(sent).filter(member => member !== 'Account')) {
+      const list = (value: unknown): unknown => (name === 'Markings' ? [...(value as Json[])].sort(byGuid) : value)
+      assert.equal(list(told[name]), list(sent[name]), name)
+    }
+    assert.equal(told['Account'], {
+      ...sent['Account'],
+      Email: hub.account,
+      Password: null,
+      PasswordHash: null,
+      SecurityStamp: null
+    })
+  })
+
+const byGuid = (one: Json, other: Json): number => (one['syncGuid'] < other['syncGuid'] ? -1 : 1)
+
+test('every member of every model that is sent as XML is told as XML as it was', async context => {
+  const hub = await restHub(context)
+  const [writer, reader] = [await settledApp(hub), await settledApp(hub)]
+  const sent = oneOfEach()
+  await send(hub, FORMATS['XML']!(writer.model(sent)))
+  const xml = await send(hub, FORMATS['XML']!(reader.model()), 'application/xml')
+  assert.match(xml, /^<ApiResultOfSynchronizationModel8WPzUjNG /)
+  const [, result] = /<Result[^>]*>(.*)<\/Result>/s.exec(xml.replaceAll('d2p1:', ''))!
+  for (const [name, value] of Object.entries(sent)) {
+    const [, told] = new RegExp(`<${name}>(.*?)</${name}>`, 's').exec(result!) ?? []
+    assert.ok(told !== undefined, name)
+    for (const model of Array.isArray(value) ? (value as Json[]) : [value as Json])
+      for (const [member, its] of Object.entries(model))
+        if (!Array.isArray(its))
+          assert.ok(told.includes(`<${member}>${escaped(String(its))}</${member}>`), `${name}.${member} in ${told}`)
+  }
+  assert.ok(!xml.includes(hub.password))
+})
+
+test('a marking that was made by the native protocol has all members, and what an app changes of it leaves its own fields', async context => {
+  const hub = await restHub(context)
+  if (hub.own === undefined) return
+  const app = await settledApp(hub)
+  const { token } = await hub.device()
+  const { account, device } = await hub.own.hub.authenticate(token)
+  const { Origin } = await import('../../../server/core/origin.ts')
+  const origin = new Origin(device, '')
+  const id = randomUUID()
+  await account.perform(origin, 'book.put', 'emma', { title: 'Emma', authors: ['Jane Austen', 'A. N. Other'] })
+  await account.loadBooks(new Set(['emma']))
+  await account.perform(origin, 'annotation.put', 'emma', {
+    id,
+    kind: 'highlight',
+    color: 'yellow',
+    quote: 'handsome',
+    note: 'n',
+    chapter: 'One',
+    locators: { cfi: '/6/4', href: 'ch1.xhtml', chars: '5-9' },
+    extra: { other: 1 }
+  })
+  await account.perform(origin, 'position.set', 'emma', { progression: 0.25, locators: { cfi: '/6/8' }, chapter: 'Two' })
+  const { Books, Markings, EPubHistoryActivities } = await app.synchronize()
+  assert.equal([Books[0].title, Books[0].author, Books[0].isInMyBooks], ['Emma', 'Jane Austen, A. N. Other', true])
+  const [told] = Markings
+  const { booksBookID } = Books[0]
+  assert.equal(
+    [
+      told.syncGuid,
+      told.bookID,
+      told.content,
+      told.note,
+      told.color,
+      told.chapter,
+      told.chapterId,
+      told.CharIndexStart,
+      told.CharIndexEnd,
+      told.section
+    ],
+    [id, booksBookID, 'handsome', 'n', 'yellow', 'One', 'ch1.xhtml', 5, 9, '/6/4']
+  )
+  const [place] = EPubHistoryActivities
+  assert.equal([place.bookID, place.chapter, place.section, place.subSection1], [booksBookID, 'Two', '/6/8', '0.25'])
+  await app.synchronize({ Markings: [{ ...told, note: '', type: 3, CharIndexEnd: 12 }] })
+  await account.loadBooks(new Set(['emma']))
+  const { annotationIn } = await import('../../../server/core/documents/annotations.ts')
+  const { createdAtMs: _created, updatedAtMs: _updated, ...now } = annotationIn(account.documents.use('emma', 0).doc, id)!
+  assert.equal(now, {
+    kind: 'highlight',
+    color: 'yellow',
+    quote: 'handsome',
+    note: '',
+    chapter: 'One',
+    locators: { cfi: '/6/4', href: 'ch1.xhtml', chars: '5-12' },
+    extra: { other: 1, epub: { note: '', type: 3, CharIndexEnd: 12 } }
+  })
+})
+
+test('what another client has put where this API keeps its own, and could not have, is passed over', async context => {
+  const hub = await restHub(context)
+  if (hub.own === undefined) return
+  const app = await settledApp(hub)
+  const { token } = await hub.device()
+  const { account, device } = await hub.own.hub.authenticate(token)
+  const { Origin } = await import('../../../server/core/origin.ts')
+  const origin = new Origin(device, '')
+  const epub = {
+    id: 'x',
+    groupId: 'x',
+    Timestamp: 'never',
+    type: 1.5,
+    CharIndexStart: {},
+    version: 7,
+    section: 'kept',
+    '+': [['a', '}'], ['b', '1'], ['c', '<d>'], 'e']
+  }
+  await account.perform(origin, 'book.put', 'emma', {
+    title: 'Emma',
+    extra: { epub: { date: 5, categories: ['x'], parent: 'kept' } }
+  })
+  await account.loadBooks(new Set(['emma']))
+  await account.perform(origin, 'annotation.put', 'emma', { id: 'x', note: 'n', extra: { epub } })
+  await account.perform(origin, 'position.set', 'emma', { extra: { epub } })
+  await account.perform(origin, 'setting.put', 'epub.popup', { value: { Top: 'x', Left: 3 } })
+  await account.perform(origin, 'setting.put', 'epub.page.x', { value: 'x' })
+  await account.perform(origin, 'setting.put', 'epub.nothing', { value: {} })
+  const { Books, Markings, EPubHistoryActivities, PopupSettings } = await app.synchronize()
+  const strange = ({ id, groupId, type, CharIndexStart, version, section, b }: Json): unknown[] => [
+    id,
+    groupId,
+    type,
+    CharIndexStart,
+    version,
+    section,
+    b
+  ]
+  for (const one of [Markings[0], EPubHistoryActivities[0]]) assert.equal(strange(one), [0, null, null, null, null, 'kept', 1])
+  assert.equal([Books[0].date, Books[0].categories, Books[0].parent], ['0001-01-01T00:00:00', [], 'kept'])
+  assert.equal([PopupSettings.Top, PopupSettings.Left], [0, 3])
+})
+
+test.run()
