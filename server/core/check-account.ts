@@ -166,7 +166,7 @@ class AccountCheck {
 
   #compareRecords(tables: number): void {
     const writes = [...this.#views.takeWrites(), ...this.#over.takeWrites()].filter(
-      ({ key }) => !OF_ACTIVITY.has(key[1] as Table) && !(key[1]! in SINCE && tables < SINCE[key[1] as keyof typeof SINCE])
+      ({ key }) => !OF_ACTIVITY.has(key[1] as Table) && !((key[1] ?? '') in SINCE && tables < SINCE[key[1] as keyof typeof SINCE])
     )
     const rebuilt = new Map(
       writes.flatMap(({ key, value }) => (value === undefined ? [] : [[key.slice(1).join('/'), decodeValue(value)]]))

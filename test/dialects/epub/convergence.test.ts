@@ -15,7 +15,7 @@ import { book, marking, readingApp, type Json, type ReadingApp } from './reading
 const test = suite('dialects/epub/convergence')
 
 const SEEDS = Number(process.env['LECTERN_SEEDS'] ?? 3)
-const STEPS = 60
+const STEPS = 50
 const COLORS = ['red', 'green', 'blue']
 
 /** An app with all that it has, and what of that it has not sent yet. */

@@ -89,7 +89,7 @@ const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceA
 function xmlOf(name: string, value: unknown): string {
   if (value === null) return `<${name} xmlns:i="${INSTANCE}" i:nil="true" />`
   if (Array.isArray(value)) return `<${name}>${value.map(item => xmlOf(ITEMS[name]!, item)).join('')}</${name}>`
-  if (typeof value !== 'object') return `<${name}>${escaped(String(value))}</${name}>`
+  if (typeof value !== 'object') return `<${name}>${escaped(`${value as string | number | boolean}`)}</${name}>`
   return `<${name}>${Object.entries(value as Json)
     .map(([member, its]) => xmlOf(member, its))
     .join('')}</${name}>`
@@ -99,7 +99,7 @@ function xmlOf(name: string, value: unknown): string {
 function formOf(value: unknown, path = ''): [string, string][] {
   if (value === null) return []
   if (Array.isArray(value)) return value.flatMap((item, index) => formOf(item, `${path}[${index}]`))
-  if (typeof value !== 'object') return [[path, String(value)]]
+  if (typeof value !== 'object') return [[path, `${value as string | number | boolean}`]]
   return Object.entries(value as Json).flatMap(([member, its]) => formOf(its, path === '' ? member : `${path}.${member}`))
 }
 
