@@ -25,6 +25,7 @@ import { KOSYNC_PATHS, mountKosync } from './dialects/kosync/index.ts'
 import { mountPinakes, OWN_BODIES } from './dialects/pinakes/index.ts'
 import { CHANGELIST_PATH, mountChangelist } from './dialects/changelist/index.ts'
 import { EPUB_PATHS, mountEpub } from './dialects/epub/index.ts'
+import { LIBRARY_PATH, mountLibrary } from './dialects/feed/index.ts'
 import { createOperations } from './dialects/epub/operations.ts'
 import { TimeLimitHousehold } from './dialects/timelimit/household.ts'
 import { mountTimelimit, TIMELIMIT_PATHS } from './dialects/timelimit/index.ts'
@@ -203,6 +204,7 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
     CHANGELIST_PATH,
     ...OWN_BODIES,
     ...EPUB_PATHS,
+    `${LIBRARY_PATH}/`,
     ...TIMELIMIT_PATHS,
     ...KOSYNC_PATHS
   ])
@@ -215,6 +217,7 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
   mountPinakes(app, parts)
   mountKosync(app, { ...parts, canRegister: config.kosyncRegistration })
   mountChangelist(app, { ...parts, publicUrl: config.publicUrl })
+  mountLibrary(app, { ...parts, publicUrl: config.publicUrl })
   mountEpub(app, createOperations(parts), parts)
   mountTimelimit(app, { ...parts, mayUseMail: mayUseMail(config) })
   const carriers = createCarriers({

@@ -95,12 +95,14 @@ export function fold(views: Views, change: Change, note: Note, household = NO_HO
 
 function mergeBook(known: BookRecord | undefined, { body, cursor, timeUs }: Change<'book.put'>): BookRecord {
   const { identifiers, ...given } = body
+  const createdAtUs = known === undefined ? timeUs : known.createdAtUs
   return {
     fields: mergeFields(known?.fields ?? {}, given),
     identifiers: mergeFields(known?.identifiers ?? {}, identifiers ?? {}) as Record<string, string>,
     removed: known?.removed ?? false,
     cursor,
-    changedAtUs: timeUs
+    changedAtUs: timeUs,
+    ...(createdAtUs !== undefined && { createdAtUs })
   }
 }
 

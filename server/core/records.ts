@@ -9,6 +9,8 @@ export interface BookRecord {
   /** The newest change that touched the book. */
   readonly cursor: number
   readonly changedAtUs: number
+  /** Absent where the book came before the hub took that down. */
+  readonly createdAtUs?: number
 }
 
 /** Which book an identifier names. */

@@ -91,7 +91,8 @@ function decodePercent(text: string): string {
   }
 }
 
-function imageType(bytes: Buffer): CoverType | undefined {
+/** What kind of image it is, by its first twelve bytes; undefined for any other than these. */
+export function imageType(bytes: Buffer): CoverType | undefined {
   const head = bytes.toString('latin1', 0, 12)
   if (head.startsWith('\xff\xd8\xff')) return 'image/jpeg'
   if (head.startsWith('\x89PNG\r\n\x1a\n')) return 'image/png'

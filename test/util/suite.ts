@@ -8,6 +8,8 @@ export interface TestContext {
 
 export interface Suite {
   (fact: string, body: (context: TestContext) => unknown): void
+  /** What the tests of a file share: what is deferred here runs behind the last of them. */
+  readonly shared: TestContext
   run(): void
 }
 
@@ -34,7 +36,10 @@ export function suite(name: string, { limitMs = 300_000 } = {}): Suite {
       for (const cleanup of cleanups.reverse()) await cleanup()
     }
   }
-  const add = ((fact, body) => test(fact, guarded(body))) as Suite
-  add.run = () => test.run()
-  return add
+  const add = (fact: string, body: (context: TestContext) => unknown): void => void test(fact, guarded(body))
+  const shared: (() => unknown)[] = []
+  test.after(async () => {
+    for (const cleanup of shared.reverse()) await cleanup()
+  })
+  return Object.assign(add, { shared: { defer: (cleanup: () => unknown) => void shared.push(cleanup) }, run: () => test.run() })
 }

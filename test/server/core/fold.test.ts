@@ -46,7 +46,8 @@ test('fields of a book merge one by one: what is given replaces, nil clears, the
     identifiers: {},
     removed: false,
     cursor: 4,
-    changedAtUs: 4_000
+    changedAtUs: 4_000,
+    createdAtUs: 1_000
   })
 })
 

@@ -1,0 +1,107 @@
+import { LIMITS } from '../../../protocol/index.ts'
+import type { BookRecord, PositionHistoryRecord } from '../../core/records.ts'
+import type { Views } from '../../core/views.ts'
+
+/** From here on a book counts as read. */
+const FINISHED_AT = 0.95
+/** A book that is not read on for so long is paused. */
+const PAUSED_AFTER_MS = 30 * 86_400_000
+
+export const STATUSES = ['unread', 'reading', 'paused', 'finished'] as const
+export type ReadingStatus = (typeof STATUSES)[number]
+
+/** How far a book is read, over all devices of the account. */
+export interface Progress {
+  /** 0 to 1, four digits; null where no device ever said. */
+  readonly percentage: number | null
+  readonly status: ReadingStatus
+  /** Of the device that is furthest: its name, and when it got there, in whole seconds since 1970. */
+  readonly lastDevice: string | null
+  readonly lastTimestamp: number | null
+  readonly startedAt: string | null
+  readonly finishedAt: string | null
+  readonly pausedAt: string | null
+  readonly manuallySet: boolean
+  /** Always false: nothing outside the hub sets it. */
+  readonly externallySet: boolean
+}
+
+/** One device's place in a book. */
+export interface Place {
+  readonly device: string
+  readonly progression: number
+  readonly changedAtUs: number
+  readonly locator: string
+}
+
+/** The places of all devices that said how far they are, newest first. */
+export function placesIn(views: Views, book: string): Place[] {
+  return views
+    .range('positions', [book], '', LIMITS.maxNodes)
+    .flatMap(([device, { fields, changedAtUs }]) =>
+      typeof fields.progression === 'number'
+        ? [{ device, progression: fields.progression, changedAtUs, locator: firstOf(fields.locators) }]
+        : []
+    )
+    .sort((left, right) => right.changedAtUs - left.changedAtUs)
+}
+
+const firstOf = (locators: object | null | undefined): string =>
+  Object.values(locators ?? {}).find(value => typeof value === 'string') ?? ''
+
+/** What a device is called; its id where it has no name. */
+export const deviceName = (views: Views, device: string): string => views.get('devices', device)?.name || device
+
+export function progressOf(views: Views, book: string, { fields: { status } }: BookRecord, nowMs: number): Progress {
+  // Of two that are as far, the newer.
+  const furthest = placesIn(views, book).reduce<Place | undefined>(
+    (best, place) => (best === undefined || place.progression > best.progression ? place : best),
+    undefined
+  )
+  const manual = status ?? undefined
+  const isUnread = manual?.state === 'unread'
+  const hasBegun = !isUnread && furthest !== undefined && furthest.progression > 0
+  const [startedUs, finishedUs] = hasBegun ? reachedUs(views, book) : []
+  return {
+    percentage: furthest === undefined ? null : Math.round(furthest.progression * 10_000) / 10_000,
+    status: manual === undefined ? derived(furthest, nowMs) : statusOf(manual.state),
+    lastDevice: furthest === undefined ? null : deviceName(views, furthest.device),
+    lastTimestamp: furthest === undefined ? null : Math.floor(furthest.changedAtUs / 1_000_000),
+    startedAt: isUnread ? null : isoOf(manual?.startedAtMs ?? millisecondsOf(startedUs)),
+    finishedAt: isUnread ? null : isoOf(manual?.finishedAtMs ?? millisecondsOf(finishedUs)),
+    pausedAt: isUnread ? null : isoOf(manual?.pausedAtMs),
+    manuallySet: manual !== undefined,
+    externallySet: false
+  }
+}
+
+/** The API has no word for a book that was given up. */
+const statusOf = (state: ReadingStatus | 'abandoned'): ReadingStatus => (state === 'abandoned' ? 'paused' : state)
+
+function derived(furthest: Place | undefined, nowMs: number): ReadingStatus {
+  if (furthest === undefined || furthest.progression === 0) return 'unread'
+  if (furthest.progression >= FINISHED_AT) return 'finished'
+  return nowMs - furthest.changedAtUs / 1_000 > PAUSED_AFTER_MS ? 'paused' : 'reading'
+}
+
+/** When any device was in the book first, and at its end first, as far as places are kept. */
+function reachedUs(views: Views, book: string): (number | undefined)[] {
+  const histories = views.range('positionHistories', [book], '', LIMITS.maxNodes)
+  const first = (isThere: (progression: number) => boolean): number | undefined => {
+    const times = histories.flatMap(([, history]) => firstOfHistory(history, isThere) ?? [])
+    return times.length === 0 ? undefined : Math.min(...times)
+  }
+  return [first(progression => progression > 0), first(progression => progression >= FINISHED_AT)]
+}
+
+const firstOfHistory = ({ versions }: PositionHistoryRecord, isThere: (progression: number) => boolean): number | undefined =>
+  versions.find(({ fields }) => isThere(fields.progression ?? 0))?.timeUs
+
+const millisecondsOf = (us: number | undefined): number | undefined => us && Math.floor(us / 1_000)
+
+/** The greatest time that a `Date` holds; a claim beyond it is told as this. */
+const MAX_DATE_MS = 8.64e15
+
+/** ISO 8601 in UTC, to the millisecond. */
+export const isoOf = (ms: number | null | undefined): string | null =>
+  ms === null || ms === undefined ? null : new Date(Math.min(ms, MAX_DATE_MS)).toISOString()
