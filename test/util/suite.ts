@@ -36,7 +36,7 @@ export function suite(name: string, { limitMs = 300_000 } = {}): Suite {
       for (const cleanup of cleanups.reverse()) await cleanup()
     }
   }
-  const add = (fact: string, body: (context: TestContext) => unknown): void => void test(fact, guarded(body))
+  const add = (fact: string, body: (context: TestContext) => unknown): void => test(fact, guarded(body))
   const shared: (() => unknown)[] = []
   test.after(async () => {
     for (const cleanup of shared.reverse()) await cleanup()

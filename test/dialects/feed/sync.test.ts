@@ -158,7 +158,13 @@ test('the progress is that of the device that is furthest, and the status follow
   const { bookId, progress: places } = await client.get(`/${bookUuid(book)}/progress`)
   assert.is(bookId, bookUuid(book))
   assert.equal(
-    places.map(({ timestamp: _, ...place }: any) => place),
+    places.map(({ document, device, deviceId, progress, percentage }: any) => ({
+      document,
+      device,
+      deviceId,
+      progress,
+      percentage
+    })),
     [
       { document: book, device: 'Feed client', deviceId: client.device, progress: '', percentage: 0.1 },
       { document: book, device: 'Feed client', deviceId: other.device, progress: '', percentage: 0.1235 }
@@ -291,7 +297,7 @@ test('one time is told by all pages of a drain, in the order of the changes, and
     ['after', 'after', 'later']
   )
   const updated = next.books.map(({ updatedAt }) => updatedAt)
-  assert.equal(updated, [...updated].sort())
+  assert.ok(updated.every((time, index) => index === 0 || time >= updated[index - 1]))
 })
 
 test('a removed book is gone from everything, until it is restored', async () => {
