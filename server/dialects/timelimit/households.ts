@@ -131,15 +131,22 @@ export class Households {
     }
   }
 
-  /** Lets a device into a family. */
-  join(account: Account, device: NewDevice): Promise<Joined> {
-    return this.#enter(account, device, { type: 'ADD_DEVICE', device: { ...device } })
+  /** Lets a device into a family. @param userId who uses it from the beginning; nobody by default */
+  join(account: Account, device: NewDevice, userId?: string): Promise<Joined> {
+    return this.#enter(account, device, { type: 'ADD_DEVICE', device: { ...device }, ...(userId !== undefined && { userId }) })
+  }
+
+  /** Lets another device of the parent who has an address into the family; undefined when nobody has it. */
+  async signIn(mail: string, device: Omit<NewDevice, 'deviceId'>): Promise<Joined | undefined> {
+    const parent = await this.parentOf(mail)
+    return parent && this.join(parent.account, { deviceId: this.#newId(), ...device }, parent.user)
   }
 
   /** Takes a device out of its family for good. @param by the device that asks */
   async remove({ account, device: by }: Caller, device: string): Promise<void> {
     await this.act({ account, device: by }, { type: 'REMOVE_DEVICE', deviceId: device })
     await account.write('device.revoke', device, {}, undefined, by)
+    this.sockets.drop(account, device)
   }
 
   /**
@@ -154,6 +161,7 @@ export class Households {
     const { name, app, readOnly } = account.views.get('devices', device)!
     await account.write('device.put', device, { name, app, readOnly }, this.tokens.unknownHash())
     await this.tokens.retire(token)
+    this.sockets.drop(account, device)
     return true
   }
 

@@ -101,6 +101,16 @@ function parentServices({ households, limits }: RegistrationParts): Record<strin
         return answerTo(joined, clientLevel)
       }
     ),
+    '/parent/sign-in-into-family': service(
+      map({ mailAuthToken: text, parentDevice: newDevice, deviceName: name, clientLevel }),
+      async ({ mailAuthToken, parentDevice, deviceName, clientLevel = 0 }) => {
+        const mail = households.codes.mailOf(mailAuthToken)
+        const joined = await conflicts(households.signIn(mail, { name: deviceName, ...parentDevice }))
+        if (joined === undefined) throw new Refused(409)
+        households.codes.used(mailAuthToken)
+        return answerTo(joined, clientLevel)
+      }
+    ),
     '/parent/create-add-device-token': service(
       map({ deviceAuthToken: text, parentId: text, parentPasswordSecondHash: text }),
       async ({ deviceAuthToken, parentId, parentPasswordSecondHash }, address) => {

@@ -1,4 +1,5 @@
 import type { Account } from '../../core/account.ts'
+import { refusalOfDevice } from '../../core/policy.ts'
 import type { Logger } from '../../core/ports.ts'
 import { familyOf } from './family.ts'
 import type { DeviceTokens } from './tokens.ts'
@@ -79,9 +80,18 @@ export class HouseholdSockets {
     const room = this.#rooms.get(account.id)
     if (room === undefined) return
     for (const [socket, device] of room.sockets) {
+      if (refusalOfDevice(account.views, device) !== undefined) continue
       const urgency = device === except ? 0 : Math.max(general, targets.get(device) ?? 0)
       if (urgency > 0) socket.emit('should sync', { isImportant: urgency === 2 })
     }
+    this.#tellConnected(account, room)
+  }
+
+  /** A device is of its family no more: it hears nothing further, and the others that it is not connected. */
+  drop(account: Account, device: string): void {
+    const room = this.#rooms.get(account.id)
+    if (room === undefined) return
+    for (const [socket, known] of room.sockets) if (known === device) room.sockets.delete(socket)
     this.#tellConnected(account, room)
   }
 
@@ -117,4 +127,4 @@ export class HouseholdSockets {
 
 /** Whether others are told that a device is connected. */
 const isShown = ({ views }: Account, device: string): boolean =>
-  familyOf(views).get('device', device)?.device.showDeviceConnected === true
+  refusalOfDevice(views, device) === undefined && familyOf(views).get('device', device)?.device.showDeviceConnected === true

@@ -54,6 +54,23 @@ test('a mail code makes a family, whose first device is let in and told everythi
   assert.is((await ask(hub.url, '/parent/create-family', familyBody(await mailToken(hub, mail)))).status, 409)
 })
 
+test('a parent comes in with another device by the same address, and nobody by one that no family has', async () => {
+  const hub = await hubOfAll()
+  const family = await testFamily(hub)
+  const signIn = async (mail: string) =>
+    ask(hub.url, '/parent/sign-in-into-family', {
+      mailAuthToken: await mailToken(hub, mail),
+      parentDevice: { model: 'laptop' },
+      deviceName: 'second'
+    })
+  const { body } = await signIn(family.mail)
+  const devices = body.data.devices.data as { deviceId: string; name: string; currentUserId: string }[]
+  const second = devices.find(({ deviceId }) => deviceId === body.ownDeviceId)!
+  assert.equal([second.name, second.currentUserId], ['second', family.user])
+  assert.is((await pull(hub, body.deviceAuthToken as string)).status, 200)
+  assert.is((await signIn('nobody@example.org')).status, 409)
+})
+
 test('of two that make a family with one address at once, one does', async () => {
   const hub = await hubOfAll()
   const tokens = [await mailToken(hub, 'two@example.org'), await mailToken(hub, 'two@example.org')]

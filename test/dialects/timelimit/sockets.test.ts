@@ -175,7 +175,7 @@ test('a hint goes to every device but the one that it comes from, each as urgent
   )
 })
 
-test('a device that is removed is told to look at once, and the others when they are used', async context => {
+test('a device that is removed is told to look at once, and nothing after that; the others when they are used', async context => {
   const hub = await hubOfAll()
   const family = await testFamily(hub)
   const removed = await family.join()
@@ -186,10 +186,17 @@ test('a device that is removed is told to look at once, and the others when they
     await deviceLogin(socket, token)
   }
   await hub.households.remove(family.first, removed.device)
+  hub.households.sockets.notify(family.account, 2)
   assert.equal(await Promise.all(sockets.map(({ next }) => next('should sync'))), [
     [{ isImportant: true }],
     [{ isImportant: false }]
   ])
+  // What was sent before an acknowledgement has arrived with it.
+  await Promise.all(sockets.map(({ socket }) => deviceLogin(socket, 'nobody')))
+  assert.equal(
+    sockets.map(({ heard }) => heard.filter(([name]) => name === 'should sync').length),
+    [1, 2]
+  )
 })
 
 test('the hub of all is closed', async () => {

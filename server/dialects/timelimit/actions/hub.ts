@@ -75,11 +75,16 @@ export const HUB_ACTIONS: Rows = {
     }
   }),
   ADD_DEVICE: row({
-    fields: { device },
+    fields: { device, userId: opt(id) },
     versions: ['devices'],
     tell: 1,
-    text: 'a new device',
-    effect: (family, { device }) => addDevice(family, device)
+    text: 'a new device, and who uses it',
+    effect(family, { device, userId }) {
+      addDevice(family, device)
+      if (userId === undefined) return
+      family.user(userId)
+      family.setDevice(device.deviceId, { currentUserId: userId })
+    }
   }),
   REMOVE_DEVICE: row({
     fields: { deviceId: id },
