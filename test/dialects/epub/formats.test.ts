@@ -384,8 +384,6 @@ test('forms are read by the keys that MVC has', async () => {
     [`Markings[0].syncGuid=${GUID}&Markings[1][note]=%C3%A9`]: { Markings: [{ syncGuid: GUID }, { note: 'é' }] },
     'Books[0].categories[0].name=a&Books[0][categories][1][name]=b': { Books: [{ categories: [{ name: 'a' }, { name: 'b' }] }] },
     'Markings[].0.id=1': { Markings: [{ id: 1 }] },
-    'Markings[0].id=1&Markings[2].id=3': { Markings: [{ id: 1 }] },
-    'Markings[1].id=1': { Markings: [] },
     'Markings.index=b&Markings.index=7&Markings[7].id=1&Markings[b].id=2': { Markings: [{ id: 2 }, { id: 1 }] },
     'AccountApplicationId=7&ApplicationType=Desktop&LastSyncTimestamp=2025-03-13': {
       AccountApplicationId: 7,
@@ -413,6 +411,9 @@ test('forms are read by the keys that MVC has', async () => {
     ['Book.locked=1', 'model.Book.locked'],
     ['Book.ProductId=', 'model.Book.ProductId'],
     ['Markings[0].id=x', 'model.Markings[0].id'],
+    ['Markings[0].id=1&Markings[2].id=3', 'model.Markings'],
+    ['Markings[1].id=1', 'model.Markings'],
+    ['Markings.index=a&Markings[b].id=1', 'model.Markings'],
     ['Markings[0.id=x', 'model'],
     [Array.from({ length: 1_001 }, (_, at) => `k${at}=`).join('&'), 'model'],
     [`${'a.'.repeat(300)}=1`, 'model']

@@ -18,8 +18,8 @@ interface Node {
 }
 
 /**
- * Makes a model of a form: `Account.Email=…`, `Markings[0].syncGuid=…` or `Markings[0][syncGuid]=…`, names in any case. The items of a list are numbered from 0 and end at the first number that is
- * missing, unless `Markings.index` names them. Nothing sent for a text is null. Yields where others can have their turn.
+ * Makes a model of a form: `Account.Email=…`, `Markings[0].syncGuid=…` or `Markings[0][syncGuid]=…`, names in any case. The items of a list are numbered from
+ * 0 without a gap, unless `Markings.index` names them. Nothing sent for a text is null. Yields where others can have their turn.
  * @returns null for a form without keys
  */
 export function* readFormModel(text: string, type: TypeName, errors: ModelState): Generator<void, unknown, void> {
@@ -95,7 +95,7 @@ function stepsOf(key: string): string[] {
 function valueOf(node: Node, shape: Shape, path: (string | number)[], errors: ModelState): unknown {
   if (shape.kind === 'model') return modelOf(node, shape, path, errors)
   if (shape.kind === 'list')
-    return itemsOf(node).flatMap((item, index) => {
+    return itemsOf(node, path, errors).flatMap((item, index) => {
       path.push(index)
       const value = valueOf(item, shape.item, path, errors)
       path.pop()
@@ -139,11 +139,16 @@ function modelOf(
   return model
 }
 
-function itemsOf({ children }: Node): Node[] {
+/** The items of a list in their order. Of what stands behind a gap .NET makes nothing, and says nothing; here it is told. */
+function itemsOf({ children }: Node, path: readonly (string | number)[], errors: ModelState): Node[] {
   const named = children.get('index')?.values
-  if (named !== undefined) return [...new Set(named)].flatMap(name => children.get(name.toLowerCase()) ?? [])
-  const items: Node[] = []
-  for (let item; (item = children.get(String(items.length))) !== undefined;) items.push(item)
+  const names =
+    named === undefined
+      ? Array.from({ length: children.size }, (_, at) => String(at))
+      : [...new Set(named.map(name => name.toLowerCase()))]
+  const items = names.flatMap(name => children.get(name) ?? [])
+  if (items.length < children.size - (named === undefined ? 0 : 1))
+    errors.add(pathOf(path), 'Items are numbered from 0 without a gap, or each is named by an index.')
   return items
 }
 
