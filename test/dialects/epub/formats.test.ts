@@ -98,6 +98,14 @@ test('JSON is read as leniently as Json.NET reads it', async () => {
   }
 })
 
+test('an item of a list that is null is none', async () => {
+  assert.equal((await read('{"Markings":[null,{"id":1},null],"Books":[],"Account":null}', 'json')).model, {
+    Markings: [{ id: 1 }],
+    Books: [],
+    Account: null
+  })
+})
+
 test('enumerations are read from a number, the text of one, or a name, and all numbers are', async () => {
   for (const [written, expected] of [
     ['2', 2],
