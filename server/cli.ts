@@ -5,7 +5,7 @@ import { pino } from 'pino'
 import { HubError, type Plain } from '../protocol/index.ts'
 import { callControl } from './control.ts'
 import type { Logger } from './core/ports.ts'
-import { openHub } from './hub.ts'
+import { openHub, type OpenHub } from './hub.ts'
 import { operate, type OperationName } from './operations.ts'
 import { loadConfig, OPTIONS, type Config } from './options.ts'
 
@@ -51,14 +51,24 @@ export const createLogger = ({ logLevel }: Config): Logger =>
   )
 
 /** Has the running hub do it or, when none runs, does it on the store itself. */
-export async function run(config: Config, name: OperationName, given: Record<string, unknown>): Promise<Plain> {
-  const called = await callControl(config.dataFolder, name, given)
-  if (called !== undefined) return called.result
-  const hub = await openHub(config, createLogger({ ...config, logLevel: 'warn' }))
+export const run = (config: Config, name: OperationName, given: Record<string, unknown>): Promise<Plain> =>
+  runAll(config, call => call(name, given))
+
+/** Has one operation done. */
+export type Call = (name: OperationName, given: Record<string, unknown>) => Promise<Plain>
+
+/** The same for operations that follow one another: the store is opened once for all of them. */
+export async function runAll<T>(config: Config, work: (call: Call) => Promise<T>): Promise<T> {
+  let hub: OpenHub | undefined
   try {
-    return await operate(hub, name, given)
+    return await work(async (name, given) => {
+      const called = hub === undefined ? await callControl(config.dataFolder, name, given) : undefined
+      if (called !== undefined) return called.result
+      hub ??= await openHub(config, createLogger({ ...config, logLevel: 'warn' }))
+      return operate(hub, name, given)
+    })
   } finally {
-    await hub.close()
+    await hub?.close()
   }
 }
 
@@ -84,8 +94,9 @@ export const operator = (parent: Command, usage: string, description: string): C
   withOptions(parent.command(usage).description(description), ['dataFolder', 'mapSizeGiB'])
 
 /** The account that is meant when none was named. @throws HubError when there are others */
-export async function onlyAccount(config: Config): Promise<string> {
-  const accounts = (await run(config, 'account.list', {})) as { account: string }[]
+export async function onlyAccount(where: Config | Call): Promise<string> {
+  const listed = typeof where === 'function' ? where('account.list', {}) : run(where, 'account.list', {})
+  const accounts = (await listed) as { account: string }[]
   if (accounts.length !== 1) throw new HubError('bad-request', 'say which account with --account or LECTERN_ACCOUNT')
   return accounts[0]!.account
 }

@@ -8,6 +8,8 @@ import { assertRunning, isOperationName, operate, type OperationName, type Opera
 export const CONTROL_SOCKET = 'control.sock'
 
 const MAX_BODY_BYTES = 1_048_576
+/** What a hub of this user answers is one page at the most, and JSON makes some of it longer. */
+const MAX_ANSWER_BYTES = 16_777_216
 
 /** Answers `POST /<operation>` with a JSON body on the operator's socket. */
 export function controlListener(parts: OperatorParts, logger: Logger): RequestListener {
@@ -70,19 +72,19 @@ function parsed(text: string): unknown {
 function post(socketPath: string, path: string, body: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const call = request({ socketPath, path, method: 'POST', headers: { 'content-type': 'application/json' } }, response => {
-      readText(response).then(resolve, reject)
+      readText(response, MAX_ANSWER_BYTES).then(resolve, reject)
     })
     call.on('error', reject)
     call.end(body)
   })
 }
 
-async function readText(stream: IncomingMessage): Promise<string> {
+async function readText(stream: IncomingMessage, maxBytes = MAX_BODY_BYTES): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     bytes += chunk.length
-    if (bytes > MAX_BODY_BYTES) throw new HubError('too-large')
+    if (bytes > maxBytes) throw new HubError('too-large')
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString()

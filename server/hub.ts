@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join, resolve as resolvePath } from 'node:path'
+import { mountAnnotations } from './annotations/route.ts'
 import { AccessTokens } from './auth/access-tokens.ts'
 import { AccountDirectory } from './auth/accounts.ts'
 import { createPairing, type Pairing } from './auth/pairing.ts'
@@ -214,6 +215,7 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
   const parts = { ...open, uploads, limits, clock: systemClock, logger, randomBytes: random }
   mountSignIn(app, parts)
   mountFeed(app, hub, systemClock)
+  mountAnnotations(app, parts)
   mountPinakes(app, parts)
   mountKosync(app, { ...parts, canRegister: config.kosyncRegistration })
   mountChangelist(app, { ...parts, publicUrl: config.publicUrl })

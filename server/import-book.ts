@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { basename } from 'node:path'
-import { foldPath, isFilePath, pathBeside, type ActionBody, type Plain } from '../protocol/index.ts'
+import { foldPath, isFilePath, pathBeside, type Plain } from '../protocol/index.ts'
+import { lackingOf } from './annotations/take-books.ts'
 import type { Account } from './core/account.ts'
 import type { BlobStore } from './core/blobs.ts'
 import { fileAt, holdContent } from './core/files/contents.ts'
@@ -10,7 +11,6 @@ import type { FileContent } from './core/records.ts'
 import { bookHashes } from './files/book-hashes.ts'
 import { readEpub } from './files/epub.ts'
 
-type BookPut = ActionBody<'book.put'>
 
 /**
  * Reads an EPUB, keeps its bytes and its cover, and puts the book, and the file under its name. The book's id comes from the content, so that a second import of
@@ -40,19 +40,6 @@ export async function importBook(
   if (Object.keys(lacking).length > 0) await account.perform(OPERATOR, 'book.put', book, lacking)
   await putFile(account, foldPath(basename(path)), { sha256, sizeBytes })
   return { book, cursor: account.views.get('books', book)!.cursor, title: metadata.title ?? basename(path), isNew }
-}
-
-/** What a book does not say of itself yet. */
-function lackingOf(account: Account, book: string, found: BookPut): BookPut {
-  const known = account.views.get('books', book)
-  const missing = (of: object, held: object | undefined): [string, unknown][] =>
-    Object.entries(of).filter(([name]) => (held as Record<string, unknown> | undefined)?.[name] === undefined)
-  const { identifiers = {}, ...fields } = found
-  const fresh = missing(identifiers, known?.identifiers)
-  return Object.fromEntries([
-    ...missing(fields, known?.fields),
-    ...(fresh.length > 0 ? [['identifiers', Object.fromEntries(fresh)]] : [])
-  ]) as BookPut
 }
 
 /** Puts a file at the top, unless it is there already; beside another one of its name. */

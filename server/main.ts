@@ -11,8 +11,6 @@ import { EXIT, exitCodeOf } from './exit-codes.ts'
 import {
   configFrom,
   createLogger,
-  kindOf,
-  onlyAccount,
   operator,
   operatorConfig,
   print,
@@ -23,6 +21,7 @@ import {
 } from './cli.ts'
 import { serveHub } from './hub.ts'
 import { addHouseholds } from './household-commands.ts'
+import { addLibrary } from './library-commands.ts'
 import { addMaintenance } from './maintenance.ts'
 import { OPTIONS, type Config } from './options.ts'
 import { askPassword } from './password-prompt.ts'
@@ -150,16 +149,7 @@ addHouseholds(program)
 addMaintenance(program)
 addBooks(program)
 
-operator(program, 'import <file>', 'Put an EPUB into a library: its metadata, cover, hashes and bytes.')
-  .addOption(
-    new CommandOption('--account <name>', 'Whose library; needed when there are several accounts.').env('LECTERN_ACCOUNT')
-  )
-  .action(async (file: string, { account: given }: { account?: string }, command: Command) => {
-    const config = operatorConfig(command)
-    const path = resolve(file)
-    if (kindOf(path) !== 'file') throw new RangeError(`there is no file ${path}; name an EPUB`)
-    print(await run(config, 'import', { account: given ?? (await onlyAccount(config)), path }))
-  })
+addLibrary(program)
 
 program
   .command('demo')

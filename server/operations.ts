@@ -1,4 +1,25 @@
-import { bool, checked, HubError, key, map, oneOf, opt, str, type Plain, type Shape } from '../protocol/index.ts'
+import {
+  ACTIONS,
+  any,
+  bool,
+  checked,
+  dict,
+  HubError,
+  key,
+  list,
+  map,
+  number,
+  oneOf,
+  opt,
+  str,
+  uint,
+  type Plain,
+  type Shape
+} from '../protocol/index.ts'
+import type { Annotation, BookDescription } from './annotations/annotation.ts'
+import { jsonOf, plainOf } from './annotations/json-values.ts'
+import { mergeAnnotations } from './annotations/merge.ts'
+import { takeBooks } from './annotations/take-books.ts'
 import type { AccountDirectory } from './auth/accounts.ts'
 import { revokeDevice } from './auth/devices.ts'
 import type { SyncKeys } from './auth/sync-keys.ts'
@@ -7,6 +28,7 @@ import type { Account } from './core/account.ts'
 import type { BlobStore } from './core/blobs.ts'
 import type { Hub } from './core/hub.ts'
 import { OPERATOR } from './core/origin.ts'
+import { readPage } from './core/read.ts'
 import type { Store } from './core/store.ts'
 import { linkBook, unlinkBook, unlinkedDocuments } from './dialects/kosync/documents.ts'
 import { ANSWERS_SETTING } from './dialects/kosync/progress.ts'
@@ -38,6 +60,16 @@ const operation = <A>(form: Shape<A>, run: Operation<A>['run']): Operation<A> =>
 const newPassword = str(256, 8)
 const name = key(128)
 const text = str(256, 1)
+
+const description = map({
+  id: opt(name),
+  identifiers: list(str(128), 256),
+  fields: ACTIONS['book.put'].body,
+  position: opt(map({ progression: number(0, 1), atMs: uint, device: opt(str(256)) })),
+  isRecord: opt(bool)
+})
+
+const nextTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
 
 const open = async ({ hub, directory }: OperatorParts, account: string): Promise<Account> =>
   hub.ensureAccount(directory.get(account).id)
@@ -136,6 +168,37 @@ export const OPERATIONS = {
   }),
   import: operation(map({ account: name, path: str(4_096, 1) }), async (parts, { account, path }) =>
     importBook(parts, await open(parts, account), path)
+  ),
+  'import.books': operation(
+    map({ account: name, books: list(description, 200), isAdding: bool }),
+    async (parts, { account, books, isAdding }) => {
+      parts.hub.mustTakeWrites()
+      return (await takeBooks(
+        await open(parts, account),
+        OPERATOR,
+        books as unknown as BookDescription[],
+        isAdding,
+        nextTurn
+      )) as unknown as Plain
+    }
+  ),
+  'import.annotations': operation(
+    map({ account: name, book: name, annotations: list(dict(any, 32), 1_000) }),
+    async (parts, { account, book, annotations }) => {
+      parts.hub.mustTakeWrites()
+      const given = annotations.map(plainOf) as unknown as Annotation[]
+      return (await mergeAnnotations(await open(parts, account), OPERATOR, book, given, Date.now)) as unknown as Plain
+    }
+  ),
+  read: operation(
+    map({ account: name, view: oneOf('books', 'book', 'annotations'), key: str(128), after: str(128) }),
+    async (parts, { account: of, view, key, after }) => {
+      const account = await open(parts, of)
+      if (view === 'annotations') await account.loadBooks(new Set([key]))
+      const { value, next } = readPage(account, view, key, after, Date.now())
+      await account.settled()
+      return { value: jsonOf(value) as Plain, next }
+    }
   )
 } as const
 

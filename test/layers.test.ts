@@ -22,6 +22,15 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'node:'
   ],
   'server/routes/': ['server/routes/', 'server/auth/', 'server/core/', 'server/transports/http.ts', 'protocol/'],
+  'server/annotations/': [
+    'server/annotations/',
+    'server/core/',
+    'server/files/content-stream.ts',
+    'server/files/identifiers.ts',
+    'server/transports/http.ts',
+    'protocol/',
+    'node:'
+  ],
   'server/dialects/': [
     'server/dialects/',
     'server/core/',

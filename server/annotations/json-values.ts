@@ -1,0 +1,34 @@
+import type { Plain } from '../../protocol/index.ts'
+
+/** The one member of what stands for bytes. A map that looks like it gets one more sign in front. */
+const BYTES = '@bytes'
+const LIKE_BYTES = /^@+bytes$/
+
+/** A value as JSON has it, so that `plainOf` gives it back: bytes become `{"@bytes": "<base64>"}`. */
+export function jsonOf(value: Plain): unknown {
+  if (value instanceof Uint8Array)
+    return { [BYTES]: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') }
+  if (Array.isArray(value)) return value.map(jsonOf)
+  if (typeof value !== 'object' || value === null) return value
+  const only = onlyName(value)
+  if (only !== undefined && LIKE_BYTES.test(only)) return { [`@${only}`]: jsonOf(value[only]!) }
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, jsonOf(item)]))
+}
+
+/** What `jsonOf` was given, of parsed JSON. */
+export function plainOf(json: unknown): Plain {
+  if (Array.isArray(json)) return json.map(plainOf)
+  if (typeof json !== 'object' || json === null) return json as Plain
+  const only = onlyName(json)
+  if (only !== undefined && LIKE_BYTES.test(only)) {
+    const held: unknown = (json as Record<string, unknown>)[only]
+    if (only !== BYTES) return { [only.slice(1)]: plainOf(held) }
+    if (typeof held === 'string') return new Uint8Array(Buffer.from(held, 'base64'))
+  }
+  return Object.fromEntries(Object.entries(json).map(([name, item]) => [name, plainOf(item)]))
+}
+
+function onlyName(map: object): string | undefined {
+  const names = Object.keys(map)
+  return names.length === 1 ? names[0] : undefined
+}

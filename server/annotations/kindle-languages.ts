@@ -1,0 +1,82 @@
+/** How a Kindle of one language writes the second line of a clipping. */
+export interface KindleLanguage {
+  readonly highlight: RegExp
+  readonly note: RegExp
+  readonly bookmark: RegExp
+  readonly page: RegExp
+  readonly location: RegExp
+  /** The twelve months, as they begin in every form. */
+  readonly months: readonly string[]
+}
+
+const number = String.raw`#?(\d{1,9}(?:-#?\d{1,9})?)`
+const after = (words: string): RegExp => new RegExp(String.raw`(?:${words})\.?\s*${number}`, 'i')
+const names = (text: string): string[] => text.split(' ')
+
+/** Those whose clippings are known from Kindles. A clipping in another one is left out, and named. */
+export const KINDLE_LANGUAGES: readonly KindleLanguage[] = [
+  {
+    highlight: /\b(?:highlight|clip)\b/i,
+    note: /\bnote\b(?=.*\badded\b)/i,
+    bookmark: /\bbookmark\b/i,
+    page: after('page'),
+    location: after('location|loc'),
+    months: names('jan feb mar apr may jun jul aug sep oct nov dec')
+  },
+  {
+    highlight: /\bmarkierung\b/i,
+    note: /\bnotiz\b/i,
+    bookmark: /\blesezeichen\b/i,
+    page: after('seite'),
+    location: after('position|pos'),
+    months: names('jan feb mär apr mai jun jul aug sep okt nov dez')
+  },
+  {
+    highlight: /\bsurlign(?:ement|age)\b/i,
+    note: /\bvotre note\b/i,
+    bookmark: /\bsignet\b/i,
+    page: after('page'),
+    location: after('emplacement|empl'),
+    months: names('janv févr mars avr mai juin juil août sept oct nov déc')
+  },
+  {
+    highlight: /\bsubrayado\b/i,
+    note: /\btu nota\b|\bla nota\b|^- nota\b/i,
+    bookmark: /\bmarcador\b(?=.*añadido)/i,
+    page: after('página'),
+    location: after('posición|pos|ubicación'),
+    months: names('ene feb marzo abr may jun jul ago sep oct nov dic')
+  },
+  {
+    highlight: /\bevidenziazione\b/i,
+    note: /\bla tua nota\b/i,
+    bookmark: /\bsegnalibro\b/i,
+    page: after('pagina'),
+    location: after('posizione|pos'),
+    months: names('gen feb marzo apr mag giu lug ago set ott nov dic')
+  },
+  {
+    highlight: /\bdestaque\b/i,
+    note: /\bsua nota\b/i,
+    bookmark: /\bmarcador\b(?=.*adicionado)/i,
+    page: after('página'),
+    location: after('posição|pos'),
+    months: names('jan fev mar abr mai jun jul ago set out nov dez')
+  },
+  {
+    highlight: /\bmarkering\b/i,
+    note: /\bnotitie\b/i,
+    bookmark: /\bbladwijzer\b/i,
+    page: after('pagina'),
+    location: after('locatie'),
+    months: names('jan feb maart apr mei jun jul aug sep okt nov dec')
+  },
+  {
+    highlight: /的标注/,
+    note: /的笔记/,
+    bookmark: /的书签/,
+    page: new RegExp(String.raw`第\s*${number}\s*页`),
+    location: new RegExp(String.raw`位置\s*${number}`),
+    months: []
+  }
+]

@@ -1,0 +1,111 @@
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { HubError, type Plain } from '../protocol/index.ts'
+import type { BookDescription } from './annotations/annotation.ts'
+import { FORMATS, type FormatName } from './annotations/formats.ts'
+import { plainOf } from './annotations/json-values.ts'
+import { stableId } from './annotations/uris.ts'
+import { bookOfView, writeAnnotations, type AnnotationPage } from './annotations/write-file.ts'
+import type { Call } from './cli.ts'
+
+type KnownBook = BookDescription & { readonly id: string }
+type View = { readonly value: readonly (readonly [string, { readonly [field: string]: Plain }])[]; readonly next: string }
+
+/** Writes the annotations of one book to a file, or to the standard output. */
+export async function exportBook(
+  call: Call,
+  {
+    account,
+    book,
+    format,
+    path,
+    isReplacing
+  }: {
+    readonly account: string
+    readonly book: string
+    readonly format: FormatName
+    readonly path: string | undefined
+    readonly isReplacing: boolean
+  }
+): Promise<void> {
+  const { value } = await view(call, account, 'book', book, '')
+  const pieces = piecesOf(call, account, bookOfView(book, value[0]![1]), format)
+  if (path === undefined) {
+    for await (const piece of pieces) if (!process.stdout.write(piece)) await once(process.stdout, 'drain')
+  } else if (existsSync(path) && !isReplacing) throw new RangeError(`${path} is there; replace it with --overwrite`)
+  else await writeWhole(path, pieces)
+}
+
+/** Writes a file for each book that has annotations, unless one is there. Books that are removed are left out. */
+export async function exportBooks(
+  call: Call,
+  {
+    account,
+    format,
+    folder,
+    isReplacing
+  }: { readonly account: string; readonly format: FormatName; readonly folder: string; readonly isReplacing: boolean }
+): Promise<{ readonly rows: Plain[]; readonly leftOut: readonly string[] }> {
+  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw new RangeError(`the folder ${folder} cannot be made (${(error as NodeJS.ErrnoException).code})`, { cause: error })
+  })
+  const rows: Plain[] = []
+  const leftOut: string[] = []
+  for (let after: string | undefined = ''; after !== undefined;) {
+    const page: View = await view(call, account, 'books', '', after)
+    for (const [id, fields] of page.value) {
+      if (fields['removed'] === true || (await view(call, account, 'annotations', id, '')).value.length === 0) continue
+      const book = bookOfView(id, fields)
+      const path = join(folder, fileName(book, format))
+      if (existsSync(path) && !isReplacing) {
+        leftOut.push(`${path} is there; replace it with --overwrite`)
+        continue
+      }
+      await writeWhole(path, piecesOf(call, account, book, format))
+      rows.push({ book: id, file: path })
+    }
+    after = page.next === '' ? undefined : page.next
+  }
+  return { rows, leftOut }
+}
+
+const piecesOf = (call: Call, account: string, book: KnownBook, format: FormatName): AsyncGenerator<string> =>
+  writeAnnotations(format, book, async (after): Promise<AnnotationPage> => view(call, account, 'annotations', book.id, after))
+
+async function view(
+  call: Call,
+  account: string,
+  name: 'book' | 'books' | 'annotations',
+  key: string,
+  after: string
+): Promise<View> {
+  const { value, next } = (await call('read', { account, view: name, key, after })) as { value: unknown; next: string }
+  return { value: plainOf(value) as never, next }
+}
+
+/** Of the title, for people, and of the id, so that it stays the same and is no other book's. */
+function fileName({ id, fields: { title = '' } }: KnownBook, format: FormatName): string {
+  const name = title.replace(/[\s\u0000-\u001f\u007f/\\:*?"<>|]+/g, ' ').replace(/^[. ]+/, '')
+  return `${Array.from(name).slice(0, 50).join('').trim()} ${stableId(id).slice(0, 8)}${FORMATS[format].extension}`.trimStart()
+}
+
+/** A file is there whole, or not at all. */
+async function writeWhole(path: string, pieces: AsyncIterable<string>): Promise<void> {
+  const temporary = `${path}.${process.pid}.part`
+  const file = await open(temporary, 'w').catch((error: unknown) => {
+    throw new HubError('bad-request', `${path} cannot be written (${(error as NodeJS.ErrnoException).code})`)
+  })
+  try {
+    try {
+      for await (const piece of pieces) await file.write(piece)
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+}
