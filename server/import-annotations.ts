@@ -1,7 +1,7 @@
 import { open, readFile, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { HubError, type Plain } from '../protocol/index.ts'
-import type { Annotation, BookDescription, ReadBook } from './annotations/annotation.ts'
+import type { Annotation, ReadBook } from './annotations/annotation.ts'
 import { jsonOf } from './annotations/json-values.ts'
 import { MAX_FILE_BYTES } from './annotations/limits.ts'
 import type { Merged } from './annotations/merge.ts'
@@ -55,7 +55,9 @@ export async function importAnnotations(
     const found = taken[index]!
     const title = description.fields.title ?? ''
     if (!('book' in found)) {
-      leftOut.push(`${title === '' ? 'the book' : `"${title}"`} (${annotations.length} annotations): ${reasonOf(found)}`)
+      leftOut.push(
+        `${title === '' ? 'the book' : `"${title}"`} (${annotations.length} ${annotations.length === 1 ? 'annotation' : 'annotations'}): ${reasonOf(found)}`
+      )
       continue
     }
     const counts = { added: 0, changed: 0, same: 0, kept: 0, removed: 0 }
@@ -117,7 +119,7 @@ function* batches<T extends object>(items: readonly T[], most: number): Generato
   if (batch.length > 0) yield batch
 }
 
-const jsonOfAnnotation = (annotation: Annotation): BookDescription => jsonOf(annotation as unknown as Plain) as BookDescription
+const jsonOfAnnotation = (annotation: Annotation): object => jsonOf(annotation) as object
 
 function reasonOf(taken: Taken): string {
   if (taken.outcome === 'several')

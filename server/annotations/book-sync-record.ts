@@ -65,7 +65,7 @@ function bookOf(record: Record<string, unknown>, index: number): BookDescription
       subjects: texts('genres'),
       tags: texts('tags'),
       status: statusOf(progress)
-    }) as BookFields,
+    }),
     ...(percentage !== undefined &&
       seconds !== undefined && {
         position: { progression: percentage, atMs: seconds * 1_000, ...(device !== undefined && { device }) }

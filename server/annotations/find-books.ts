@@ -1,4 +1,5 @@
 import type { Account } from '../core/account.ts'
+import { bookBy } from '../core/identifiers.ts'
 import type { BookRecord } from '../core/records.ts'
 import type { BookDescription } from './annotation.ts'
 
@@ -18,7 +19,7 @@ interface Candidates {
 }
 
 /**
- * Finds books by their own id, else by an identifier, else by title and author. The library is gone through once, for all of them.
+ * Finds books by their own id, else by an identifier, else by title and author: for these the library is gone through once.
  * @param nextTurn lets others work
  */
 export async function findBooks(
@@ -27,26 +28,31 @@ export async function findBooks(
   nextTurn: () => Promise<void>
 ): Promise<Found[]> {
   const candidates = wanted.map((): Candidates => ({ strength: 0, books: new Map() }))
-  const add = (index: number, strength: number, book: string, isRemoved: boolean): void => {
+  const note = (index: number, strength: number, book: string, isRemoved: boolean): void => {
     const held = candidates[index]!
     if (strength > held.strength) held.books.clear()
     if (strength < held.strength) return
     held.strength = strength
     held.books.set(book, isRemoved)
   }
-  const byIdentifier = indexed(wanted, ({ identifiers }) => identifiers)
-  const byTitle = indexed(wanted, ({ fields: { title } }) => (title === undefined ? [] : [textKey(title)]))
-  for (const [index, { id }] of wanted.entries()) {
-    const record = id === undefined ? undefined : account.views.get('books', id)
-    if (id !== undefined && (record !== undefined || account.documents.isKnown(id))) add(index, 3, id, record?.removed ?? false)
+  const byTitle = new Map<string, number[]>()
+  const { views, documents } = account
+  for (const [index, { id, identifiers, fields }] of wanted.entries()) {
+    const add = (strength: number, book: string | undefined): void => {
+      const record = book === undefined ? undefined : views.get('books', book)
+      if (record !== undefined || (strength === 3 && documents.isKnown(book!)))
+        note(index, strength, book!, record?.removed ?? false)
+    }
+    if (id !== undefined) add(3, id)
+    for (const identifier of identifiers) add(2, bookBy(views, identifier))
+    const title = textKey(fields.title ?? '')
+    if (candidates[index]!.strength === 0 && title !== '') byTitle.set(title, [...(byTitle.get(title) ?? []), index])
   }
-  for (let after = ''; candidates.some(({ strength }) => strength < 3);) {
-    const page = account.views.range('books', [], after, SLICE)
+  for (let after = ''; byTitle.size > 0;) {
+    const page = views.range('books', [], after, SLICE)
     for (const [book, record] of page) {
-      for (const identifier of Object.keys(record.identifiers))
-        for (const index of byIdentifier.get(identifier) ?? []) add(index, 2, book, record.removed)
       for (const index of new Set(titleKeys(record).flatMap(key => byTitle.get(key) ?? [])))
-        if (mayBeBy(wanted[index]!.fields.authors, record.fields.authors)) add(index, 1, book, record.removed)
+        if (mayBeBy(wanted[index]!.fields.authors, record.fields.authors)) note(index, 1, book, record.removed)
     }
     if (page.length < SLICE) break
     after = page.at(-1)![0]
@@ -58,16 +64,6 @@ export async function findBooks(
     if (there.length > 1) return { outcome: 'several', books: there }
     return { outcome: books.size > 0 ? 'removed' : 'none' }
   })
-}
-
-function indexed(
-  wanted: readonly BookDescription[],
-  namesOf: (book: BookDescription) => readonly string[]
-): Map<string, number[]> {
-  const index = new Map<string, number[]>()
-  for (const [place, book] of wanted.entries())
-    for (const name of namesOf(book)) if (name !== '') index.set(name, [...(index.get(name) ?? []), place])
-  return index
 }
 
 function titleKeys({ fields: { title, subtitle } }: BookRecord): string[] {

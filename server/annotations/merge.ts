@@ -1,4 +1,4 @@
-import { HubError, isSameValue, type ActionBody, type ErrorCode, type Plain } from '../../protocol/index.ts'
+import { HubError, isSameValue, type ActionBody, type ErrorCode } from '../../protocol/index.ts'
 import type { Account } from '../core/account.ts'
 import { annotationIn, type PlainAnnotation } from '../core/documents/annotations.ts'
 import type { Origin } from '../core/origin.ts'
@@ -49,7 +49,7 @@ export async function mergeAnnotations(
       if (typeof outcome === 'string') merged[outcome] += 1
       else {
         try {
-          await account.perform(origin, 'annotation.put', book, { id: annotation.id, ...outcome.put } as Plain, outcome.atMs)
+          await account.perform(origin, 'annotation.put', book, { id: annotation.id, ...outcome.put }, outcome.atMs)
           merged[outcome.isNew ? 'added' : 'changed'] += 1
         } catch (error) {
           if (!(error instanceof HubError) || !OF_ONE.has(error.code)) throw error

@@ -1,4 +1,4 @@
-import { ACTIONS, encodeValue, key, LIMITS, type Plain } from '../../protocol/index.ts'
+import { ACTIONS, encodeValue, key, LIMITS } from '../../protocol/index.ts'
 import type { Annotation, BookDescription, BookFields, Reading, ReadBook } from './annotation.ts'
 import { isBookSync, readBookSync } from './book-sync-record.ts'
 import { isKindle, readKindle } from './kindle.ts'
@@ -89,12 +89,11 @@ function soundBook(book: BookDescription, leave: (what: string) => void): BookDe
 }
 
 /** Why the library cannot keep an annotation. */
-function faultOf({ updatedAtMs: _, base: __, ...body }: Annotation): string | undefined {
+function faultOf(annotation: Annotation): string | undefined {
+  const { updatedAtMs: _, base: __, ...body } = annotation
   const fault = putShape.fault(body)
   if (fault !== undefined) return `${fault.path.slice(1) || 'it'} is not ${fault.expected}`
-  return encodeValue(body as unknown as Plain).length > LIMITS.maxBodyBytes
-    ? `it takes over ${LIMITS.maxBodyBytes} bytes`
-    : undefined
+  return encodeValue(body).length > LIMITS.maxBodyBytes ? `it takes over ${LIMITS.maxBodyBytes} bytes` : undefined
 }
 
 function parsed(text: string): unknown {

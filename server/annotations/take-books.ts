@@ -1,4 +1,4 @@
-import type { ActionBody, Plain } from '../../protocol/index.ts'
+import type { ActionBody } from '../../protocol/index.ts'
 import type { Account } from '../core/account.ts'
 import type { Origin } from '../core/origin.ts'
 import type { BookDescription, BookPosition } from './annotation.ts'
@@ -48,7 +48,7 @@ async function complete(account: Account, origin: Origin, id: string, book: Book
     identifiers: Object.fromEntries(book.identifiers.map(name => [name, 'import']))
   })
   const isLacking = Object.keys(lacking).length > 0 || account.views.get('books', id) === undefined
-  if (isLacking) await account.perform(origin, 'book.put', id, lacking as Plain)
+  if (isLacking) await account.perform(origin, 'book.put', id, lacking)
   const isFurther = book.position !== undefined && (await takePosition(account, origin, id, book.position))
   return isLacking || isFurther
 }

@@ -595,6 +595,28 @@ test("KOReader's key opens its own account's positions, and no device's token do
   assert.equal([accounts.ada, accounts.ben].map(stateOf), cut)
 })
 
+test('over HTTP the annotations of a book are for devices of its account, and of others there is nothing', async context => {
+  const { hub, accounts, tried } = await scene(context)
+  for (const owner of ['ada', 'ben'] as const) {
+    await accounts[owner].loadBooks(new Set([`${owner}'s`]))
+    await accounts[owner].perform(new Origin('maker', ''), 'annotation.put', `${owner}'s`, {
+      id: 'mark',
+      quote: `secret of ${owner}`
+    })
+  }
+  const before = [accounts.ada, accounts.ben].map(stateOf)
+  for (const { actor, owner, token, told, name } of tried) {
+    const of = (id: string): Promise<Heard> => http(hub.url, 'GET', `/api/v1/books/${encodeURIComponent(id)}/annotations`, token)
+    const [own, another, none] = [await of(`${owner}'s`), await of(`${other(owner)}'s`), await of('nobody')]
+    const code = token === undefined ? 'unauthenticated' : told
+    const refused = actor === 'stranger' ? ERRORS[code!].http : undefined
+    assert.equal([own.status, another.status, none.status], [refused ?? 200, refused ?? 404, refused ?? 404], name)
+    assert.is(another.text, none.text, name)
+    assert.is(own.text.includes(`secret of ${owner}`), refused === undefined, name)
+  }
+  assert.equal([accounts.ada, accounts.ben].map(stateOf), before)
+})
+
 test('a way in leads to the account of the code or the password, whoever comes; a wrong one looks like one that never was', async context => {
   const { hub, accounts, tried } = await scene(context)
   const device = { name: 'new', app: 'test' }

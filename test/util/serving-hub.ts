@@ -19,8 +19,10 @@ export async function servingHub({ defer }: TestContext, flags: Record<string, s
   const dataFolder = temporaryFolder({ defer })
   const logger = recordingLogger()
   const hub = await serveHub(loadConfig({}, { dataFolder, port: '0', mapSizeGiB: '1', ...flags }), logger)
-  defer(() => hub.close())
-  return { ...hub, dataFolder, logger }
+  let closing: Promise<void> | undefined
+  const close = (): Promise<void> => (closing ??= hub.close())
+  defer(close)
+  return { ...hub, close, dataFolder, logger }
 }
 
 /** Registers a device of an account, past pairing. */

@@ -42,7 +42,14 @@ const byId = (annotations: readonly Annotation[]): Annotation[] =>
 
 /** What a format gives back, without what it adds for its own use. */
 const given = ({ books }: Reading): Annotation[] =>
-  byId(books.flatMap(({ annotations }) => annotations).map(({ base: _, ...rest }) => rest))
+  byId(
+    books
+      .flatMap(({ annotations }) => annotations)
+      .map(annotation => {
+        const { base: _, ...rest } = annotation
+        return rest
+      })
+  )
 
 const line = fc.constantFrom(
   '',

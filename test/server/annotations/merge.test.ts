@@ -19,11 +19,11 @@ const PERSON = new Origin('phone', '')
 interface Scene {
   readonly account: Account
   readonly clock: ManualClock
-  merge(annotations: readonly Annotation[]): Promise<Merged>
-  take(books: readonly BookDescription[], isAdding?: boolean): Promise<Taken[]>
-  put(book: string, body: ActionBody<'book.put'>): Promise<number>
-  do(kind: string, body: Plain, atMs?: number): Promise<number>
-  held(id: string): Plain | undefined
+  readonly merge: (annotations: readonly Annotation[]) => Promise<Merged>
+  readonly take: (books: readonly BookDescription[], isAdding?: boolean) => Promise<Taken[]>
+  readonly put: (book: string, body: ActionBody<'book.put'>) => Promise<number>
+  readonly do: (kind: string, body: Plain, atMs?: number) => Promise<number>
+  readonly held: (id: string) => Plain | undefined
 }
 
 async function scene(): Promise<Scene> {
@@ -34,7 +34,7 @@ async function scene(): Promise<Scene> {
     clock,
     merge: annotations => mergeAnnotations(account, IMPORTER, 'emma', annotations, () => clock.nowMs()),
     take: (books, isAdding = false) => takeBooks(account, IMPORTER, books, isAdding, async () => undefined),
-    put: (book, body) => account.perform(PERSON, 'book.put', book, body as Plain),
+    put: (book, body) => account.perform(PERSON, 'book.put', book, body),
     async do(kind, body, atMs) {
       await account.loadBooks(new Set(['emma']))
       return account.perform(PERSON, kind, 'emma', body, atMs)
