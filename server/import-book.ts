@@ -11,7 +11,6 @@ import type { FileContent } from './core/records.ts'
 import { bookHashes } from './files/book-hashes.ts'
 import { readEpub } from './files/epub.ts'
 
-
 /**
  * Reads an EPUB, keeps its bytes and its cover, and puts the book, and the file under its name. The book's id comes from the content, so that a second import of
  * the same file, on whatever machine, is the same book; what a person has changed of it since stays.

@@ -8,17 +8,7 @@ import { HubError } from '../protocol/index.ts'
 import { foldName } from './auth/accounts.ts'
 import { addBooks } from './book-commands.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
-import {
-  configFrom,
-  createLogger,
-  operator,
-  operatorConfig,
-  print,
-  run,
-  say,
-  timeOf,
-  withOptions
-} from './cli.ts'
+import { configFrom, createLogger, operator, operatorConfig, print, run, say, timeOf, withOptions } from './cli.ts'
 import { serveHub } from './hub.ts'
 import { addHouseholds } from './household-commands.ts'
 import { addLibrary } from './library-commands.ts'

@@ -5,7 +5,7 @@ import { mergeAnnotations, type Merged } from '../../../server/annotations/merge
 import { takeBooks, type Taken } from '../../../server/annotations/take-books.ts'
 import { wordsOf } from '../../../server/annotations/uris.ts'
 import type { Account } from '../../../server/core/account.ts'
-import { plainAnnotation } from '../../../server/core/documents/annotations.ts'
+import { annotationIn } from '../../../server/core/documents/annotations.ts'
 import { Origin } from '../../../server/core/origin.ts'
 import { coreHub } from '../../util/core-hub.ts'
 import type { ManualClock } from '../../util/manual-clock.ts'
@@ -39,7 +39,7 @@ async function scene(): Promise<Scene> {
       await account.loadBooks(new Set(['emma']))
       return account.perform(PERSON, kind, 'emma', body, atMs)
     },
-    held: id => plainAnnotation(account.documents.use('emma', clock.nowMs()).doc, id)
+    held: id => annotationIn(account.documents.use('emma', clock.nowMs()).doc, id)
   }
 }
 
