@@ -101,7 +101,7 @@ export function fromWords(words: string): fc.Arbitrary<unknown> {
         fc.maxSafeNat().filter(value => value > 0)
       )
     if (take(/uint/)) return fc.oneof(fc.nat(300), fc.maxSafeNat())
-    if ((range = take(/number (\d+)\.\.(\d+)/))) return fc.double({ min: Number(range[1]), max: Number(range[2]), noNaN: true })
+    if ((range = take(/number (-?\d+)\.\.(\d+)/))) return fc.double({ min: Number(range[1]), max: Number(range[2]), noNaN: true })
     if (take(/bool/)) return fc.boolean()
     if (take(/sha256/)) return sha256
     if (take(/path/)) return path
