@@ -264,6 +264,39 @@ test('a device that reports its reset stays in the list, its token is good for n
   assert.match(unknown.text, /<pre>Unauthorized<\/pre>/)
 })
 
+test('a hub that ends while a device reports is told again, and only then counts the device as removed', async () => {
+  const hub = await hubOfAll()
+  const { account, join } = await testFamily(hub)
+  const { token, device } = await join()
+  await hub.households.act({ account, device }, { type: 'REPORT_REMOVED', deviceId: device })
+  await account.write('device.put', device, { name: 'x', app: 'x', readOnly: false }, hub.households.tokens.unknownHash())
+  assert.equal(await isRemoved(hub, token), { isDeviceRemoved: false })
+  assert.equal((await ask(hub.url, '/sync/report-removed', { deviceAuthToken: token })).body, { ok: true })
+  assert.equal(await isRemoved(hub, token), { isDeviceRemoved: true })
+})
+
+test('a device that got another token by another way, or is disabled, is let in no more, and is not removed', async () => {
+  const hub = await hubOfAll()
+  const { account, join } = await testFamily(hub)
+  const [renewed, disabled] = [await join(), await join()]
+  const about = { name: 'x', app: 'x', readOnly: false }
+  await account.write('device.put', renewed.device, about, hub.households.tokens.unknownHash())
+  await account.write('device.put', disabled.device, { ...about, disabled: true })
+  for (const { token } of [renewed, disabled]) {
+    assert.is((await pull(hub, token)).status, 401)
+    assert.is((await ask(hub.url, '/sync/report-removed', { deviceAuthToken: token })).status, 401)
+    assert.equal(await isRemoved(hub, token), { isDeviceRemoved: false })
+  }
+})
+
+test('a device that the operator revokes for ever is removed', async () => {
+  const hub = await hubOfAll()
+  const { account, join } = await testFamily(hub)
+  const { token, device } = await join()
+  await account.write('device.revoke', device, {})
+  assert.equal(await isRemoved(hub, token), { isDeviceRemoved: true })
+})
+
 test('a device is the primary one of the child that uses it, unless another is', async context => {
   const hub = await hubOfAll()
   const family = await testFamily(hub)
