@@ -4,6 +4,7 @@ import { catchUpWorkload } from './catch-up.ts'
 import { compactionWorkload, documentWorkload } from './document.ts'
 import { durablePushWorkload } from './durable-push.ts'
 import { downloadWorkload, uploadWorkload } from './files.ts'
+import { householdPullWorkload, householdPushWorkload } from './households.ts'
 import { idleMemoryWorkload } from './idle-memory.ts'
 import { latencyWorkload } from './latency.ts'
 import { annotationWorkload, positionWorkload, SHAPES } from './live.ts'
@@ -20,5 +21,7 @@ export const WORKLOADS: readonly Workload[] = [
   durablePushWorkload(100),
   uploadWorkload,
   downloadWorkload,
+  householdPushWorkload,
+  householdPullWorkload,
   idleMemoryWorkload
 ]
