@@ -18,10 +18,10 @@ export class HouseholdClient {
     this.#token = token
   }
 
-  /** Has the parent make a child with categories, which the other calls are about. */
-  async setUp(secondHash: string): Promise<void> {
-    const { users, devices } = (await this.#post('/sync/pull-status', this.#body({ status: EMPTY }))) as Whole
-    const [userId, deviceId] = [users!.data[0]!.id, devices!.data[0]!.deviceId]
+  /** Has the parent make a child with categories, which the other calls are about. @param deviceId this device */
+  async setUp(deviceId: string, secondHash: string): Promise<void> {
+    const { users } = (await this.#post('/sync/pull-status', this.#body({ status: EMPTY }))) as Whole
+    const userId = users!.data[0]!.id
     const child = { type: 'ADD_USER', name: 'Kim', userType: 'child', userId: 'child1', timeZone: 'Europe/Berlin' }
     const made = CATEGORIES.map(categoryId => ({ type: 'CREATE_CATEGORY', childId: 'child1', categoryId, title: categoryId }))
     const actions = [child, ...made].map(action => {
@@ -82,8 +82,7 @@ const PARTS = { categoryBase: 'base', categoryApp: 'apps', rules: 'rules', usedT
 
 type Whole = {
   readonly users?: { readonly version: string; readonly data: readonly { readonly id: string }[] }
-  readonly devices?: { readonly version: string; readonly data: readonly { readonly deviceId: string }[] }
-  readonly dh?: { readonly v: string }
+  readonly devices?: { readonly version: string }
   readonly u2f?: { readonly v: string }
 } & { readonly [Part in keyof typeof PARTS]?: readonly { readonly categoryId: string; readonly version: string }[] }
 
@@ -97,7 +96,6 @@ function statusOf(whole: Whole): object {
     devices: whole.devices?.version ?? '',
     users: whole.users?.version ?? '',
     categories,
-    ...(whole.dh && { dh: whole.dh.v }),
     ...(whole.u2f && { u2f: whole.u2f.v })
   }
 }

@@ -9,18 +9,22 @@ import { config, ready } from './answer.ts'
 const { folder, families, devices } = config as { folder: string; families: number; devices: number }
 const ignore = (): void => undefined
 
-const hub = await serveHub(loadConfig({}, { dataFolder: folder, port: '0' }), {
+const logger = {
   debug: ignore,
   info: ignore,
   warn: ignore,
-  error: (fields, message) => console.error(message, fields)
-})
+  error: (fields: object, message: string): void => console.error(message, fields)
+}
+
+const hub = await serveHub(loadConfig({}, { dataFolder: folder, port: '0' }), logger)
 const households = new Households({
   hub: hub.hub,
   store: hub.store,
   directory: hub.directory,
   clock: systemClock,
-  randomBytes
+  logger,
+  randomBytes,
+  sendCode: ignore
 })
 
 const password = {
@@ -28,7 +32,9 @@ const password = {
   secondHash: `$2a$12$${'b'.repeat(53)}`,
   secondSalt: `$2a$12$${'c'.repeat(22)}`
 }
+/** Of each family the parent's device first, whose id is told too. */
 const tokens: string[][] = []
+const parentDevices: string[] = []
 for (let family = 0; family < families; family++) {
   const parent = { mail: `parent-${family}@example.org`, name: 'Parent', timeZone: 'Europe/Berlin', password }
   const first = await households.create(parent, { name: 'parent device', model: 'bench' })
@@ -38,5 +44,6 @@ for (let family = 0; family < families; family++) {
     own.push((await households.join(first.account, { deviceId, name: 'device', model: 'bench' })).token)
   }
   tokens.push(own)
+  parentDevices.push(first.device)
 }
-ready({ port: Number(new URL(hub.url).port), tokens, secondHash: password.secondHash })
+ready({ port: Number(new URL(hub.url).port), tokens, parentDevices, secondHash: password.secondHash })

@@ -29,6 +29,15 @@ export const householdPullWorkload: Workload = {
 }
 
 type Started = { readonly server: ServerProcess<unknown>; readonly clients: readonly HouseholdClient[] }
+/** What `servers/household.ts` says when it is up: by family, the tokens of its devices, of which the parent's is the first. */
+interface HouseholdsReady {
+  readonly port: number
+  readonly tokens: readonly (readonly string[])[]
+  readonly parentDevices: readonly string[]
+  /** Of every parent's password. */
+  readonly secondHash: string
+}
+
 type Ask = (client: HouseholdClient) => Promise<unknown>
 
 const push: Ask = client => client.push()
@@ -41,14 +50,14 @@ async function startFloor(folder: string): Promise<Started> {
 }
 
 async function startHub(folder: string): Promise<Started> {
-  const server = await ServerProcess.start<{ port: number; tokens: string[][]; secondHash: string }>('household.ts', {
+  const server = await ServerProcess.start<HouseholdsReady>('household.ts', {
     folder,
     families: FAMILIES,
     devices: DEVICES
   })
-  const { port, tokens, secondHash } = server.ready
+  const { port, tokens, parentDevices, secondHash } = server.ready
   const families = tokens.map(own => own.map(token => new HouseholdClient(port, token)))
-  for (const [parent] of families) await parent!.setUp(secondHash)
+  for (const [index, [parent]] of families.entries()) await parent!.setUp(parentDevices[index]!, secondHash)
   return { server, clients: families.flat() }
 }
 

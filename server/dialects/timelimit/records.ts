@@ -261,15 +261,6 @@ export interface U2fRecord extends HouseholdRecord {
   readonly p: string
 }
 
-/** A pair of keys that the hub made for a device. */
-export interface DhKeyRecord extends HouseholdRecord {
-  readonly version: string
-  readonly publicKey: Uint8Array
-  /** PKCS #8; never leaves the hub. */
-  readonly privateKey: Uint8Array
-  readonly createdAtMs: number
-}
-
 /** Each part of a family, and what its ids name. */
 export interface Parts {
   /** One, whose id is `family`. */
@@ -300,8 +291,6 @@ export interface Parts {
   pings: PingsRecord
   /** A hash of handle and public key. */
   u2f: U2fRecord
-  /** device and version, joined by a dot */
-  dhKey: DhKeyRecord
 }
 
 export type Part = keyof Parts

@@ -142,7 +142,6 @@ function removeDevice(family: FamilyChange, { deviceId }: { deviceId: string }):
     const left = pings.filter(ping => ping.deviceId !== deviceId)
     if (left.length < pings.length) family.put('pings', id, { pings: left })
   }
-  for (const [id] of family.all('dhKey')) if (id.startsWith(`${deviceId}.`)) family.remove('dhKey', id)
   for (const part of ['appsBase', 'appsDiff', 'keyResponses', 'pings', 'device'] as const) family.remove(part, deviceId)
   family.renew('devices')
 }

@@ -52,13 +52,14 @@ export const DEVICE_KEYS: Rows = {
     fields: { rsn: whole(0), tempKey, encryptedKey: base64(1, 1_024), signature },
     hidden: ['tempKey', 'encryptedKey', 'signature'],
     tell: 0,
-    text: 'an answer to a request, for whoever asked, who is told at once (important); to one that is gone it has no effect',
+    text: 'an answer to a request, for whoever asked, who is told at once (important); to one that is gone, or a second one while the first waits, it has no effect',
     effect(family, { rsn, tempKey, encryptedKey: cryptKey, signature }, by) {
       const request = family.get('keyRequest', keyRequestId(rsn))
       const asker = request && family.get('device', request.senId)
       if (request === undefined || asker === undefined) return
-      const srvSeq = asker.lastKeyResponse + 1
       const responses = family.get('keyResponses', request.senId)?.responses ?? []
+      if (responses.some(({ sender, rqSeq }) => sender === by.device && rqSeq === request.senSeq)) return
+      const srvSeq = asker.lastKeyResponse + 1
       const response = { srvSeq, sender: by.device, rqSeq: request.senSeq, tempKey, cryptKey, signature }
       family.put('keyResponses', request.senId, { responses: [...responses, response].slice(-MAX_RESPONSES) })
       family.put('device', request.senId, { ...asker, lastKeyResponse: srvSeq })

@@ -20,6 +20,7 @@ const badPasswords = (name: string): Record<string, Record<string, unknown>> => 
   'a hash of another kind': { [name]: { ...newPassword(), hash: 'secret' } },
   'a second hash of another kind': { [name]: { ...newPassword(), secondHash: 'secret' } },
   'a salt of another kind': { [name]: { ...newPassword(), secondSalt: 'salt' } },
+  'a password that is encrypted, for which the hub has no key': { [name]: { ...newPassword(), encrypted: true } },
   'a password without salt': { [name]: { hash: newPassword().hash, secondHash: newPassword().secondHash } },
   'a password with a member too many': { [name]: { ...newPassword(), plain: 'secret' } }
 })
@@ -60,7 +61,13 @@ export const USER_CASES: readonly ActionCase[] = [
     when: 'of a parent',
     by: 'parent',
     prepare: async () => ({ userId: newId(), password: newPassword() }),
-    body: ({ userId, password }) => ({ userId, name: 'Alex', userType: 'parent', timeZone: 'Europe/Berlin', password }),
+    body: ({ userId, password }) => ({
+      userId,
+      name: 'Alex',
+      userType: 'parent',
+      timeZone: 'Europe/Berlin',
+      password: { ...password, encrypted: false }
+    }),
     optional: ['password'],
     effect: (after, { userId, password }) => {
       const user = after.user(userId)
