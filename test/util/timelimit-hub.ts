@@ -19,7 +19,7 @@ export interface TimeLimitHub {
 
 /** A family on it: a parent's device, and a parent whose password is known. */
 export interface Family {
-  readonly hub: Pick<TimeLimitHub, 'post'>
+  readonly hub: TimeLimitHub
   readonly device: TimeLimitDevice
   readonly mail: string
   readonly parent: Actor & { readonly password: Password }

@@ -1,16 +1,15 @@
 import { once } from 'node:events'
 import * as assert from 'uvu/assert'
 import { WebSocket } from 'ws'
-import { deviceLogin, EVENT_CLIENTS, eventClient } from '../../util/event-clients.ts'
-import { suite } from '../../util/suite.ts'
-import type { SentAction, TimeLimitDevice } from '../../util/timelimit-client.ts'
-import { listen, newFamily, timelimitHub } from '../../util/timelimit-hub.ts'
-import { newScene, type Scene } from './cases/action-case.ts'
+import { deviceLogin, EVENT_CLIENTS, eventClient } from '../../../util/event-clients.ts'
+import { suite } from '../../../util/suite.ts'
+import type { SentAction, TimeLimitDevice } from '../../../util/timelimit-client.ts'
+import { listen, newFamily } from '../../../util/timelimit-hub.ts'
+import { household } from './household.ts'
 
 const test = suite('dialects/timelimit/live')
 
-let made: Promise<Scene> | undefined
-const scene = (): Promise<Scene> => (made ??= timelimitHub(test.whole).then(newScene))
+const { scene } = household(test)
 
 const forceSync = (device: TimeLimitDevice): SentAction => device.appLogic({ type: 'FORCE_SYNC' })
 const IMPORTANT = [{ isImportant: true }]
@@ -39,7 +38,7 @@ test('a login is acknowledged whatever the token, and not at all when it is no t
 
 test('a change is told to every other device of the family, once a request, and not to whoever sent it', async context => {
   const { device, target, watcher, parent } = await scene()
-  const stranger = (await newFamily(await timelimitHub(test.whole))).device
+  const stranger = (await newFamily((await scene()).family.hub)).device
   const sockets = [await listen(context, device), await listen(context, target), await listen(context, watcher)] as const
   const [own, first, second] = sockets
   const outside = await listen(context, stranger)
@@ -80,7 +79,7 @@ test('a socket that was logged in with a token that is old by now stays open', a
 })
 
 test('connected devices are told whole, oneself among them, and only those that may be shown', async context => {
-  const whole = await newFamily(await timelimitHub(test.whole))
+  const whole = await newFamily((await scene()).family.hub)
   const { device, parent } = whole
   const [shown, hidden] = [await whole.join('shown'), await whole.join('hidden')]
   for (const deviceId of [device.id, shown.id])

@@ -1,6 +1,6 @@
 import { createCipheriv, createHash } from 'node:crypto'
 import * as assert from 'uvu/assert'
-import { newId, newPassword, removalProof, type Password } from '../../../util/timelimit-client.ts'
+import { newId, newPassword, removalProof, type Password } from '../../../../util/timelimit-client.ts'
 import type { ActionCase } from './action-case.ts'
 
 const users = (): string[] => ['users']

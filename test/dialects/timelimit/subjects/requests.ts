@@ -1,14 +1,13 @@
 import { gzipSync } from 'node:zlib'
 import * as assert from 'uvu/assert'
-import { suite } from '../../util/suite.ts'
-import { isError, newId, type SentAction, type TimeLimitAnswer } from '../../util/timelimit-client.ts'
-import { timelimitHub } from '../../util/timelimit-hub.ts'
-import { newScene, type Scene } from './cases/action-case.ts'
+import { suite } from '../../../util/suite.ts'
+import { isError, newId, type SentAction, type TimeLimitAnswer } from '../../../util/timelimit-client.ts'
+import type { Scene } from './cases/action-case.ts'
+import { household } from './household.ts'
 
 const test = suite('dialects/timelimit/requests')
 
-let made: Promise<Scene> | undefined
-const scene = (): Promise<Scene> => (made ??= timelimitHub(test.whole).then(newScene))
+const { scene } = household(test)
 
 /** Time that the device has counted, which shows how often actions took effect. */
 const counted = async ({ device }: Scene, categoryId: string): Promise<number> =>

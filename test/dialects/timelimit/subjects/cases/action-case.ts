@@ -7,9 +7,9 @@ import {
   type Password,
   type SentAction,
   type TimeLimitDevice
-} from '../../../util/timelimit-client.ts'
-import { newFamily, type Family, type TimeLimitHub } from '../../../util/timelimit-hub.ts'
-import type { HouseholdMirror } from '../../../util/timelimit-mirror.ts'
+} from '../../../../util/timelimit-client.ts'
+import { newFamily, type Family, type TimeLimitHub } from '../../../../util/timelimit-hub.ts'
+import type { HouseholdMirror } from '../../../../util/timelimit-mirror.ts'
 
 /** A family in which every kind of action can be tried. */
 export interface Scene {

@@ -1,14 +1,13 @@
 import * as assert from 'uvu/assert'
-import { suite } from '../../util/suite.ts'
-import { isError, newId } from '../../util/timelimit-client.ts'
-import { timelimitHub } from '../../util/timelimit-hub.ts'
-import { HouseholdMirror, type CategoryVersions } from '../../util/timelimit-mirror.ts'
-import { haveChanged, newScene, type Scene } from './cases/action-case.ts'
+import { suite } from '../../../util/suite.ts'
+import { isError, newId } from '../../../util/timelimit-client.ts'
+import { HouseholdMirror, type CategoryVersions } from '../../../util/timelimit-mirror.ts'
+import { haveChanged } from './cases/action-case.ts'
+import { household } from './household.ts'
 
 const test = suite('dialects/timelimit/pull')
 
-let made: Promise<Scene> | undefined
-const scene = (): Promise<Scene> => (made ??= timelimitHub(test.whole).then(newScene))
+const { scene } = household(test)
 
 const EMPTY = { devices: '', users: '', apps: {}, categories: {} }
 const VERSION = /^[0-9a-zA-Z]{4}$/

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
-import { newId } from '../../../util/timelimit-client.ts'
-import type { HouseholdMirror } from '../../../util/timelimit-mirror.ts'
+import { newId } from '../../../../util/timelimit-client.ts'
+import type { HouseholdMirror } from '../../../../util/timelimit-mirror.ts'
 import type { ActionCase, Scene } from './action-case.ts'
 
 const unknownCategory = (): Record<string, Record<string, unknown>> => ({ 'an unknown category': { categoryId: newId() } })

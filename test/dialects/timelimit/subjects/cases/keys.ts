@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { newId, type TimeLimitDevice } from '../../../util/timelimit-client.ts'
+import { newId, type TimeLimitDevice } from '../../../../util/timelimit-client.ts'
 import type { ActionCase, Scene } from './action-case.ts'
 
 const bytes = (count: number, value = 1): string => Buffer.alloc(count, value).toString('base64')

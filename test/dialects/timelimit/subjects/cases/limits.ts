@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { newId } from '../../../util/timelimit-client.ts'
+import { newId } from '../../../../util/timelimit-client.ts'
 import type { ActionCase } from './action-case.ts'
 
 const DAY = 20_000

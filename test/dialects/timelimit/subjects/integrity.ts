@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import * as assert from 'uvu/assert'
-import { suite } from '../../util/suite.ts'
+import { suite } from '../../../util/suite.ts'
 import {
   hmacIntegrity,
   newId,
@@ -10,14 +10,13 @@ import {
   type ActionBody,
   type Actor,
   type SentAction
-} from '../../util/timelimit-client.ts'
-import { newFamily, timelimitHub, type Family } from '../../util/timelimit-hub.ts'
-import { newScene, type Scene } from './cases/action-case.ts'
+} from '../../../util/timelimit-client.ts'
+import { newFamily, type Family } from '../../../util/timelimit-hub.ts'
+import { household } from './household.ts'
 
 const test = suite('dialects/timelimit/integrity')
 
-let made: Promise<Scene> | undefined
-const scene = (): Promise<Scene> => (made ??= timelimitHub(test.whole).then(newScene))
+const { scene } = household(test)
 
 /**
  * Known values, computed by hand:
@@ -224,7 +223,7 @@ test('`childDevice` lets a child that may do so tighten its own limits, and noth
 
 test('one family has no say in another', async () => {
   const { device, parent, family, child } = await scene()
-  const other = await newFamily(await timelimitHub(test.whole))
+  const other = await newFamily((await scene()).family.hub)
   const strange = { ...other.parent }
   for (const proof of ['sha512', 'password', 'device'] as const)
     assert.is(await device.push(device.parent(strange, rename(device.id, 'taken'), proof)), true, proof)

@@ -1,21 +1,13 @@
 import * as assert from 'uvu/assert'
-import { suite } from '../../util/suite.ts'
-import { isError, newId, newPassword, TimeLimitDevice, type TimeLimitAnswer } from '../../util/timelimit-client.ts'
-import {
-  type Family,
-  familyRequest,
-  listen,
-  mailToken,
-  newFamily,
-  timelimitHub,
-  type TimeLimitHub
-} from '../../util/timelimit-hub.ts'
-import { HouseholdMirror } from '../../util/timelimit-mirror.ts'
+import { suite } from '../../../util/suite.ts'
+import { isError, newId, newPassword, TimeLimitDevice, type TimeLimitAnswer } from '../../../util/timelimit-client.ts'
+import { type Family, familyRequest, listen, mailToken, newFamily } from '../../../util/timelimit-hub.ts'
+import { HouseholdMirror } from '../../../util/timelimit-mirror.ts'
+import { household } from './household.ts'
 
 const test = suite('dialects/timelimit/joining')
 
-let started: Promise<TimeLimitHub> | undefined
-const hub = (): Promise<TimeLimitHub> => (started ??= timelimitHub(test.whole))
+const { hub } = household(test)
 let made: Promise<Family> | undefined
 const family = (): Promise<Family> => (made ??= hub().then(at => newFamily(at)))
 

@@ -1,14 +1,13 @@
 import * as assert from 'uvu/assert'
-import { suite } from '../../util/suite.ts'
-import { newId, type SentAction } from '../../util/timelimit-client.ts'
-import { timelimitHub } from '../../util/timelimit-hub.ts'
-import { HouseholdMirror } from '../../util/timelimit-mirror.ts'
-import { newScene, type Scene } from './cases/action-case.ts'
+import { suite } from '../../../util/suite.ts'
+import { newId, type SentAction } from '../../../util/timelimit-client.ts'
+import { HouseholdMirror } from '../../../util/timelimit-mirror.ts'
+import type { Scene } from './cases/action-case.ts'
+import { household } from './household.ts'
 
 const test = suite('dialects/timelimit/keys')
 
-let made: Promise<Scene> | undefined
-const scene = (): Promise<Scene> => (made ??= timelimitHub(test.whole).then(newScene))
+const { scene } = household(test)
 
 const bytes = (count: number): string => Buffer.alloc(count, 1).toString('base64')
 const COUNT = 40

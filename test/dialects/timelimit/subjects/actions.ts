@@ -1,12 +1,13 @@
 import * as assert from 'uvu/assert'
-import { listen, timelimitHub } from '../../util/timelimit-hub.ts'
-import { suite } from '../../util/suite.ts'
-import { actionOf, haveChanged, newScene, refusals, type ActionCase, type Scene } from './cases/action-case.ts'
+import { listen } from '../../../util/timelimit-hub.ts'
+import { suite } from '../../../util/suite.ts'
+import { actionOf, haveChanged, refusals, type ActionCase } from './cases/action-case.ts'
 import { CATEGORY_CASES } from './cases/categories.ts'
 import { DEVICE_CASES } from './cases/devices.ts'
 import { KEY_CASES } from './cases/keys.ts'
 import { LIMIT_CASES } from './cases/limits.ts'
 import { USER_CASES } from './cases/users.ts'
+import { household } from './household.ts'
 
 const test = suite('dialects/timelimit/actions')
 
@@ -14,8 +15,7 @@ const CASES: readonly ActionCase[] = [...USER_CASES, ...DEVICE_CASES, ...CATEGOR
 /** No case has an effect of it: only a security key may report itself. */
 const NEVER = 'REPORT_U2F_LOGIN'
 
-let made: Promise<Scene> | undefined
-const scene = (): Promise<Scene> => (made ??= timelimitHub(test.whole).then(newScene))
+const { scene } = household(test)
 
 test('every one of the 68 kinds of action has a case', () => {
   const kinds = (by: string): number => new Set(CASES.filter(one => one.by === by).map(({ type }) => type)).size
