@@ -68,19 +68,19 @@ async function run(
   what: 'push' | 'pull'
 ): Promise<Sample> {
   const { server, clients } = await start(folder)
-  let [answered, isOver] = [0, false]
+  const loop = { answered: 0, isOver: false }
   const done = Promise.all(
     clients.map(async client => {
-      for (; !isOver; answered++) await ask(client)
+      for (; !loop.isOver; loop.answered++) await ask(client)
     })
   )
   // What fails is thrown by the race at once, and not after the time is over.
   const wait = (ms: number): Promise<unknown> => Promise.race([new Promise(resolve => setTimeout(resolve, ms)), done])
   await wait(WARM_UP_MS)
-  const [from, fromMs, cpuBefore] = [answered, performance.now(), server.cpuUs()]
+  const [from, fromMs, cpuBefore] = [loop.answered, performance.now(), server.cpuUs()]
   await wait(seconds * 1_000)
-  const [count, tookMs, cpuAfter] = [answered - from, performance.now() - fromMs, server.cpuUs()]
-  isOver = true
+  const [count, tookMs, cpuAfter] = [loop.answered - from, performance.now() - fromMs, server.cpuUs()]
+  loop.isOver = true
   await done
   for (const client of clients) client.close()
   await server.stop()

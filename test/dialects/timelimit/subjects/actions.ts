@@ -44,8 +44,7 @@ for (const one of CASES) {
     await sender.act(sender.appLogic({ type: 'FORCE_SYNC' }))
     const levelOf = async (socket: typeof told, expected: number | undefined): Promise<void> => {
       const [first] = (await socket.next('should sync')) as [{ isImportant: boolean }]
-      if (expected === undefined || expected === 0)
-        assert.equal(first, { isImportant: expected === 0 || first?.isImportant === true })
+      if (expected === undefined || expected === 0) assert.equal(first, { isImportant: expected === 0 || first.isImportant })
       else {
         assert.equal(first, { isImportant: expected === 2 })
         assert.equal(await socket.next('should sync'), [{ isImportant: true }])
