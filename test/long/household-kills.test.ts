@@ -9,13 +9,13 @@ test('a family loses and doubles nothing through dozens of kills', async context
   console.log(`FIGURE: seed ${seed}`)
   const { actions, refused, repeats, kills } = await householdStory(context, {
     seed,
-    rounds: 8,
-    kills: 6,
+    rounds: 6,
+    kills: 5,
     deviceCount: 5,
-    batches: 30
+    batches: 15
   })
   console.log(`FIGURE: ${actions} actions, ${refused} of them refused, ${repeats} sent again, ${kills} kills`)
-  assert.ok(kills >= 40)
+  assert.ok(kills >= 25)
 })
 
 test.run()
