@@ -9,7 +9,7 @@ const cleanups: (() => unknown)[] = []
 /** The hub that all suites of a process share, and a family of this suite's own on it. The hub is closed when the last of them has ended. */
 export function household(test: Suite): { hub: () => Promise<TimeLimitHub>; scene: () => Promise<Scene> } {
   suites += 1
-  test.whole.defer(async () => {
+  test.shared.defer(async () => {
     suites -= 1
     if (suites === 0) for (const cleanup of cleanups.reverse()) await cleanup()
   })
