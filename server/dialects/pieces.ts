@@ -1,5 +1,7 @@
 /** Answers longer than this many characters are sent while they are made. */
 const STREAM_ABOVE = 262_144
+/** So many characters leave at once then, or more. */
+const CHUNK = 16_384
 
 export interface PiecesInit {
   readonly headers: Record<string, string>
@@ -39,10 +41,16 @@ function streamOf(
     start: controller => controller.enqueue(encode(begun)),
     async pull(controller) {
       try {
-        const { done, value } = await pieces.next()
+        let text = ''
+        let isDone = false
+        while (!isDone && text.length < CHUNK) {
+          const { done, value } = await pieces.next()
+          isDone = done === true
+          text += value ?? ''
+        }
         if (isGone) return
-        if (done) controller.close()
-        else if (value !== '') controller.enqueue(encode(value))
+        if (text !== '') controller.enqueue(encode(text))
+        if (isDone) controller.close()
       } catch (error) {
         cut(error)
         if (!isGone) controller.close()
