@@ -6,7 +6,7 @@ import { nextTurn, type Clock } from '../../core/ports.ts'
 import { placeOf, remember, toldOf } from '../../core/tellings.ts'
 import type { Views } from '../../core/views.ts'
 import { isKnown, isMembers, remembered, type Members } from './members.ts'
-import type { Caller } from './sign-in.ts'
+import { DEVICE_PREFIX, type Caller } from './sign-in.ts'
 
 /** One action that an item of a request comes to. */
 export type Step = { readonly [K in ActionKind]: readonly [kind: K, key: string, body: ActionBody<K>] }[ActionKind]
@@ -20,6 +20,10 @@ interface Telling {
 
 /** Items whose actions are begun before the first of them is durable. */
 const AT_ONCE = 16
+/** Tellings that are remembered in one turn of the event loop. */
+const REMEMBERED_AT_ONCE = 32
+/** Devices that are asked for what they were told. */
+const MAX_DEVICES = 64
 
 /** One request of a device that synchronizes: what it has by its own word, what it sends, what it is told. */
 export class Exchange {
@@ -31,6 +35,8 @@ export class Exchange {
   readonly #caller: Caller
   /** False while nothing may be written: then what is told now is told once more. */
   readonly #canRemember: boolean
+  /** The device, and others of this API, that may have been told of something. */
+  readonly devices: readonly string[]
   readonly #sent = new Set<string>()
   readonly #tellings: Telling[] = []
   readonly #begun: Promise<unknown>[] = []
@@ -43,6 +49,8 @@ export class Exchange {
     this.sinceUs = sinceUs
     this.clock = clock
     this.#caller = caller
+    const others = this.views.range('devices', [], DEVICE_PREFIX, MAX_DEVICES).map(([id]) => id)
+    this.devices = [this.device, ...others.filter(id => id !== this.device && id.startsWith(DEVICE_PREFIX))]
     this.#canRemember = canRemember
   }
 
@@ -103,8 +111,13 @@ export class Exchange {
   /** The device will have what it is told once it has got to `untilUs`. Resolves when that, and all that it is told, is durable. */
   async told(untilUs: number): Promise<void> {
     if (this.#canRemember)
-      for (const { item, members, place } of this.#tellings)
+      for (const [index, { item, members, place }] of this.#tellings.entries()) {
         remember(this.views, this.device, item, this.sinceUs, untilUs, remembered(members), place)
+        if (index % REMEMBERED_AT_ONCE === REMEMBERED_AT_ONCE - 1) {
+          this.account.storeRecords()
+          await nextTurn(this.clock)
+        }
+      }
     await this.kept()
   }
 

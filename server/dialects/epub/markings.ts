@@ -10,7 +10,6 @@ import { guidOf } from './guids.ts'
 import { changedIn, isMembers, membersOf, modelOf, remembered, type Members } from './members.ts'
 import { mergeText } from './merge-text.ts'
 import type { PositionModel } from './model.ts'
-import { DEVICE_PREFIX } from './sign-in.ts'
 
 /** Members that are an annotation's own fields; all others stand in its `extra`. */
 const FIELDS = { content: 'quote', chapter: 'chapter', color: 'color' } as const
@@ -81,14 +80,10 @@ export interface Place {
   readonly id: string
 }
 
-/** Devices that are asked for what they were told. */
-const MAX_DEVICES = 64
-
 /** Where a marking is, as the device knows it, or another one of this API. */
-export function findMarking({ views, device }: Exchange, guid: string): Place | undefined {
+export function findMarking({ views, devices }: Exchange, guid: string): Place | undefined {
   const item = itemOf(guid)
-  const others = views.range('devices', [], DEVICE_PREFIX, MAX_DEVICES).map(([id]) => id)
-  for (const id of [device, ...others]) {
+  for (const id of devices) {
     const [book, annotation] = placeOf(views, id, item) ?? []
     if (book !== undefined && annotation !== undefined) return { book, id: annotation }
   }

@@ -1,4 +1,5 @@
 import { HubError } from '../../../protocol/index.ts'
+import { nextTurn } from '../../core/ports.ts'
 import { takeBook } from './books.ts'
 import type { Exchange } from './exchange.ts'
 import { placeOfMarking, takeMarking } from './markings.ts'
@@ -8,6 +9,8 @@ import { SETTINGS, takeSetting, type SettingKind } from './settings.ts'
 
 /** What one request may bring, of all kinds together. */
 export const MAX_ITEMS = 2_000
+/** Markings whose places are looked up in one turn of the event loop. */
+const FOUND_AT_ONCE = 64
 
 /** How many items a request brings. */
 export function itemsIn(model: SynchronizationModel): number {
@@ -78,6 +81,7 @@ export async function pushMarkings(
     { index: number; item: { place: ReturnType<typeof placeOfMarking>; marking: PositionModel } }[]
   >()
   for (const { index, item: marking } of inOrder(markings)) {
+    if (index % FOUND_AT_ONCE === FOUND_AT_ONCE - 1) await nextTurn(exchange.clock)
     try {
       const place = placeOfMarking(exchange, marking)
       const known = byBook.get(place.book)
