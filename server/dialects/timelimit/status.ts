@@ -1,5 +1,6 @@
 import { map } from '../../../protocol/index.ts'
 import { familyOf } from './family.ts'
+import { FamilyReadings } from './family-readings.ts'
 import type { Households } from './households.ts'
 import { clientStatus, pullStatus } from './pull-status.ts'
 import { Refused } from './refusals.ts'
@@ -7,16 +8,19 @@ import { mustBeCaller } from './registration.ts'
 import { service, text, withToken, type Service } from './services.ts'
 
 /** What devices ask about their family, and about themselves. */
-export const statusServices = (households: Households): Record<string, Service> => ({
+export const statusServices = (households: Households, readings = new FamilyReadings()): Record<string, Service> => ({
   '/sync/pull-status': service(map({ deviceAuthToken: text, status: clientStatus }), async ({ deviceAuthToken, status }) => {
     const caller = await mustBeCaller(households, deviceAuthToken)
     const { account, device } = caller
     const { kr = 0 } = status
-    const family = familyOf(account.views)
     // What the client says that it has is not sent again, whether it could be told so or not.
-    if (family.get('keyResponses', device)?.responses.some(({ srvSeq }) => srvSeq <= kr))
+    if (
+      familyOf(account.views)
+        .get('keyResponses', device)
+        ?.responses.some(({ srvSeq }) => srvSeq <= kr)
+    )
       await households.act(caller, { type: 'ACK_KEY_RESPONSES', deviceId: device, upTo: Math.floor(kr) })
-    const answer = pullStatus(family, device, status)
+    const answer = pullStatus(readings.of(account), device, status)
     // Nothing is told that is not durable.
     if (!account.isSettled) await account.settled()
     return answer

@@ -325,6 +325,24 @@ test('a device is the primary one of the child that uses it, unless another is',
   assert.equal((await primary(other.token, 'set')).body, { status: 'success' })
 })
 
+test('a pull after a change tells it, however many pulls there were before', async () => {
+  const hub = await hubOfAll()
+  const family = await testFamily(hub)
+  const namesOf = async (): Promise<unknown> => {
+    const { body } = await pull(hub, family.first.token)
+    return [body.devices.data, body.categoryBase ?? []].map(items =>
+      (items as { name?: string; title?: string }[]).map(item => item.name ?? item.title)
+    )
+  }
+  for (let round = 0; round < 2; round++) assert.equal(await namesOf(), [['first'], []])
+  await family.act({ type: 'ADD_USER', name: 'Tim', userType: 'child', userId: 'child1', timeZone: 'UTC' })
+  await family.act({ type: 'CREATE_CATEGORY', childId: 'child1', categoryId: 'games1', title: 'games' })
+  await family.act({ type: 'UPDATE_DEVICE_NAME', deviceId: family.first.device, name: 'phone' })
+  assert.equal(await namesOf(), [['phone'], ['games']])
+  await family.act({ type: 'UPDATE_CATEGORY_TITLE', categoryId: 'games1', newTitle: 'play' })
+  assert.equal(await namesOf(), [['phone'], ['play']])
+})
+
 test('a body is JSON of the form and no other, plain or packed, and bounded before and after it is unpacked', async () => {
   const hub = await hubOfAll()
   const { first } = await testFamily(hub)
