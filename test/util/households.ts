@@ -53,7 +53,7 @@ export interface TestFamily {
   /** The one that the family was made with. */
   readonly first: Joined
   /** Lets another device in, past the words. */
-  join(name?: string): Promise<Joined>
+  readonly join: (name?: string) => Promise<Joined>
   /** Does what a parent may, from the first device. */
   act(action: { readonly type: string } & Record<string, unknown>): Promise<void>
 }
