@@ -7,6 +7,7 @@ import { downloadWorkload, uploadWorkload } from './files.ts'
 import { householdPullWorkload, householdPushWorkload } from './households.ts'
 import { idleMemoryWorkload } from './idle-memory.ts'
 import { latencyWorkload } from './latency.ts'
+import { libraryFeedWorkload } from './library-feed.ts'
 import { annotationWorkload, positionWorkload, SHAPES } from './live.ts'
 
 export const WORKLOADS: readonly Workload[] = [
@@ -23,5 +24,6 @@ export const WORKLOADS: readonly Workload[] = [
   downloadWorkload,
   householdPushWorkload,
   householdPullWorkload,
+  libraryFeedWorkload,
   idleMemoryWorkload
 ]
