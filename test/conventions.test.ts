@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 import { OPTIONS } from '../server/options.ts'
@@ -18,8 +18,14 @@ const MAX_LINES = 400
 
 const test = suite('conventions')
 
-test('every test file runs its suite', () => {
-  const silent = under('test').filter(file => file.endsWith('.test.ts') && !/\.run\(\)$/m.test(read(file)))
+test('every test file runs its suite, or those of its subjects', () => {
+  const subjectsOf = (file: string): string[] =>
+    [...read(file).matchAll(/^import '(\.\/subjects\/[^']+)'$/gm)].map(([, subject]) => join(dirname(file), subject!))
+  const runs = (file: string): boolean => /\.run\(\)$/m.test(read(file))
+  const silent = under('test')
+    .filter(file => file.endsWith('.test.ts'))
+    .flatMap(file => (subjectsOf(file).length > 0 ? subjectsOf(file) : [file]))
+    .filter(file => !runs(file))
   assert.equal(silent, [])
 })
 
