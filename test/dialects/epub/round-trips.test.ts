@@ -2,22 +2,10 @@ import { randomUUID } from 'node:crypto'
 import * as assert from 'uvu/assert'
 import { restHub, type RestHub } from '../../util/rest-hub.ts'
 import { suite } from '../../util/suite.ts'
+import { escaped, FORMATS, type Sent } from './bodies.ts'
 import { book, bookNumber, marking, settledApp, SYNCHRONIZE, type Json, type ReadingApp } from './reading-app.ts'
 
 const test = suite('dialects/epub/round-trips')
-
-const NAMESPACE = 'http://schemas.datacontract.org/2004/07/CSAeReader.Common.API.Objects'
-const INSTANCE = 'http://www.w3.org/2001/XMLSchema-instance'
-/** What the items of each list are called in XML. */
-const ITEMS: Record<string, string> = {
-  AccountCodes: 'AccountCodeDto',
-  BookHtmlPages: 'BookHtmlPage',
-  BookStyleSheets: 'BookStyleSheet',
-  Markings: 'position',
-  Books: 'book',
-  EPubHistoryActivities: 'position',
-  categories: 'category'
-}
 
 /** One of each model, with every member set. */
 function oneOfEach(): Json {
@@ -81,41 +69,6 @@ function oneOfEach(): Json {
     },
     EPubHistoryActivities: [marking(number)]
   }
-}
-
-const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
-
-/** As a data contract has it. */
-function xmlOf(name: string, value: unknown): string {
-  if (value === null) return `<${name} xmlns:i="${INSTANCE}" i:nil="true" />`
-  if (Array.isArray(value)) return `<${name}>${value.map(item => xmlOf(ITEMS[name]!, item)).join('')}</${name}>`
-  if (typeof value !== 'object') return `<${name}>${escaped(`${value as string | number | boolean}`)}</${name}>`
-  return `<${name}>${Object.entries(value as Json)
-    .map(([member, its]) => xmlOf(member, its))
-    .join('')}</${name}>`
-}
-
-/** As a form has it. */
-function formOf(value: unknown, path = ''): [string, string][] {
-  if (value === null) return []
-  if (Array.isArray(value)) return value.flatMap((item, index) => formOf(item, `${path}[${index}]`))
-  if (typeof value !== 'object') return [[path, `${value as string | number | boolean}`]]
-  return Object.entries(value as Json).flatMap(([member, its]) => formOf(its, path === '' ? member : `${path}.${member}`))
-}
-
-interface Sent {
-  readonly type: string
-  readonly body: string
-}
-
-const FORMATS: Record<string, (model: Json) => Sent> = {
-  JSON: model => ({ type: 'application/json', body: JSON.stringify(model) }),
-  'text/json': model => ({ type: 'text/json', body: JSON.stringify(model) }),
-  XML: model => ({
-    type: 'application/xml',
-    body: xmlOf('SynchronizationModel', model).replace('<SynchronizationModel>', `<SynchronizationModel xmlns="${NAMESPACE}">`)
-  }),
-  form: model => ({ type: 'application/x-www-form-urlencoded', body: new URLSearchParams(formOf(model)).toString() })
 }
 
 async function send(hub: RestHub, { type, body }: Sent, accept?: string): Promise<string> {
