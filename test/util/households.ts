@@ -55,7 +55,7 @@ export interface TestFamily {
   /** Lets another device in, past the words. */
   readonly join: (name?: string) => Promise<Joined>
   /** Does what a parent may, from the first device. */
-  act(action: { readonly type: string } & Record<string, unknown>): Promise<void>
+  readonly act: (action: { readonly type: string } & Record<string, unknown>) => Promise<void>
 }
 
 /** A family of one parent and one device, past sign-in by mail. */

@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert'
+import { checkFolder } from '../../server/check.ts'
 import { HubProcess } from './hub-process.ts'
 import { Random } from './random.ts'
 import type { TestContext } from './suite.ts'
@@ -28,7 +29,7 @@ export interface StoryFigures {
 /**
  * Devices of one family push random actions, valid and not, alone and in batches, each batch until it was answered; they send earlier batches again, and pull
  * now and then, while the hub is killed under them. At the end of each round every device holds what a new one is told, and that each valid action took
- * effect once and no other did.
+ * effect once and no other did; at the end, that the stored records are what the log folds into.
  *
  * @param kills in each round, at moments that the seed picks by counting requests
  */
@@ -44,6 +45,7 @@ export async function householdStory(
   await story.prepare(deviceCount)
   for (let round = 0; round < rounds; round++) await story.round(batches, kills)
   await hub.kill('SIGTERM')
+  assert.equal((await checkFolder(hub.dataFolder)).findings, [], 'the records are what the log folds into')
   await hub.start()
   await story.compare()
   return story.figures

@@ -1,7 +1,8 @@
 import * as assert from 'uvu/assert'
+import { servingHub } from '../../../util/serving-hub.ts'
 import { suite } from '../../../util/suite.ts'
 import { isError, newId, TimeLimitDevice, type TimeLimitAnswer } from '../../../util/timelimit-client.ts'
-import { type Family, listen, newFamily, timelimitHub } from '../../../util/timelimit-hub.ts'
+import { type Family, listen, newFamily } from '../../../util/timelimit-hub.ts'
 import { household } from './household.ts'
 
 const test = suite('dialects/timelimit/removal')
@@ -126,11 +127,10 @@ test('only a parent that proves itself removes a device, and only of its own fam
 })
 
 test('a hub that knows nothing of a family tells none of its devices to reset itself', async context => {
-  if (process.env.LECTERN_URL) return
   const { device, join } = await family()
   const removed = await join('removed')
   isOk(await report(removed))
-  const empty = await timelimitHub(context)
+  const empty = await servingHub(context)
   for (const { token, id } of [device, removed]) {
     const there = new TimeLimitDevice(empty.url, token, id)
     await isShut(there)
