@@ -25,7 +25,7 @@ export interface MatrixBook {
   readonly number: number | undefined
 }
 
-export const THINGS = ['annotation', 'position', 'book', 'setting'] as const
+export const THINGS = ['annotation', 'removal', 'position', 'book', 'setting'] as const
 export type Thing = (typeof THINGS)[number]
 
 /** One way into the hub and out of it. What it does not carry is left out. */
@@ -55,6 +55,9 @@ const bookFacts = (held: Json | undefined): Facts | undefined =>
     author: textOf(held['authors']?.join(', '))
   }
 
+const removalOf = (annotation: object | undefined): Facts | undefined =>
+  annotation && { isRemoved: String((annotation as Json)['removedAtMs'] !== undefined) }
+
 /** A live session, by the SDK. */
 export function lecternWay(client: Client): Way {
   return {
@@ -63,6 +66,11 @@ export function lecternWay(client: Client): Way {
       async annotation({ id: book }, facts, id) {
         const notes = await client.annotations(book)
         notes.put({ id, kind: 'highlight', ...facts })
+        await client.settled()
+      },
+      async removal({ id: book }, _, id) {
+        const notes = await client.annotations(book)
+        notes.remove(id)
         await client.settled()
       },
       async position({ id }, { progression, chapter, href, xpointer }) {
@@ -81,6 +89,7 @@ export function lecternWay(client: Client): Way {
     },
     read: {
       annotation: async ({ id: book }, id) => factsOf((await client.annotations(book)).get(id), SAME),
+      removal: async ({ id: book }, id) => removalOf((await client.annotations(book)).get(id)),
       position: ({ id }) => placeFacts(client.positions(id).newest),
       book: ({ id }) => bookFacts(client.books.get(id)),
       setting: () => factsOf((client.settings.get('epub.popup') ?? undefined) as Json | undefined, { height: 'Height' })
@@ -110,9 +119,13 @@ export function yjsWay({ defer }: TestContext, url: string, token: string): Way 
     write: {
       annotation({ id: book }, { note, ...fields }, id) {
         open(book).set(id, new Y.Map<unknown>([['kind', 'highlight'], ['note', new Y.Text(note!)], ...Object.entries(fields)]))
+      },
+      removal({ id: book }, _, id) {
+        open(book).get(id)!.set(ANNOTATION_DOCUMENT.removedField, 1)
       }
     },
     read: {
+      removal: ({ id: book }, id) => removalOf(open(book).get(id)?.toJSON()),
       annotation: ({ id: book }, id) => factsOf(open(book).get(id)?.toJSON(), SAME)
     }
   }
@@ -124,6 +137,7 @@ export function epubWay(hub: RestHub, format: 'JSON' | 'XML' | 'form', accept: s
   const markings = new Map<string, Json>()
   const books = new Map<string, Json>()
   const places = new Map<string, Json>()
+  const sent = new Map<string, Json>()
   let popup: Json | undefined
   const exchange = async (app: typeof writer, changes: Json = {}): Promise<Json> => {
     const { type, body } = FORMATS[format]!(app.model(changes))
@@ -156,7 +170,11 @@ export function epubWay(hub: RestHub, format: 'JSON' | 'XML' | 'form', accept: s
     name: `epub ${format}`,
     write: {
       async annotation({ number }, { quote, ...facts }, id) {
-        await exchange(writer, { Markings: [{ ...blank, syncGuid: id, bookID: number, content: quote, ...facts }] })
+        sent.set(id, { ...blank, syncGuid: id, bookID: number, content: quote, ...facts })
+        await exchange(writer, { Markings: [sent.get(id)!] })
+      },
+      async removal(_, __, id) {
+        await exchange(writer, { Markings: [{ ...sent.get(id)!, SyncIsRemoved: true }] })
       },
       async position({ number }, { chapter, href }, id) {
         await exchange(writer, { EPubHistoryActivities: [{ ...blank, syncGuid: id, bookID: number, chapter, chapterId: href }] })
@@ -172,6 +190,10 @@ export function epubWay(hub: RestHub, format: 'JSON' | 'XML' | 'form', accept: s
       async annotation(_, id) {
         await told()
         return factsOf(markings.get(id), { ...SAME, quote: 'content' })
+      },
+      async removal(_, id) {
+        await told()
+        return factsOf(markings.get(id), { isRemoved: 'SyncIsRemoved' })
       },
       async position(book) {
         await told()
@@ -243,6 +265,10 @@ export function restWay(hub: RestHub, token: string): Way {
             chapter: item['lectern'].chapter
           }
         )
+      },
+      async removal({ id: book }, id) {
+        const { text } = await hub.request('GET', `/api/v1/books/${book}/annotations`, token)
+        return { isRemoved: String(!text.includes(id)) }
       },
       async position({ id }) {
         await catchUp()

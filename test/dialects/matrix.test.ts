@@ -39,6 +39,7 @@ const FACTS: { readonly [T in Thing]: (title: string, index: number) => Facts } 
     color: `#00000${index}`,
     chapter: `Chapter ${index}`
   }),
+  removal: () => ({ isRemoved: 'true' }),
   position: (_, index) => ({
     progression: String((index + 1) / 16),
     chapter: `Chapter ${index}`,
@@ -85,7 +86,7 @@ async function ways(context: TestContext): Promise<{ all: Way[]; sdk: Client }> 
   }
 }
 
-test('what is written by one way is read the same by every other: annotations, places, books and settings', async context => {
+test('what is written by one way is read the same by every other: annotations and their removal, places, books and settings', async context => {
   if (process.env['LECTERN_URL']) {
     process.stdout.write("SKIPPED: KOReader's key is set on a hub of this test's own\n")
     return
@@ -106,10 +107,11 @@ test('what is written by one way is read the same by every other: annotations, p
     // Who writes no books has one that a session made.
     await (writer.write.book ?? keeper.write.book!)(book, FACTS.book(book.title, index), '')
     await sdk.putBook(book.id, { identifiers: { [`koreader:${document}`]: 'test' } })
+    // What is removed is the annotation before.
+    const id = randomUUID()
     for (const thing of THINGS) {
       const write = writer.write[thing]
       if (write === undefined) continue
-      const id = randomUUID()
       const facts = only(FACTS[thing](book.title, index), CARRIED[writer.name]?.[thing])
       if (thing !== 'book') await write(book, facts, id)
       for (const reader of all) {
