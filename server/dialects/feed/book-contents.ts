@@ -6,7 +6,7 @@ import type { Logger } from '../../core/ports.ts'
 import type { BookRecord } from '../../core/records.ts'
 import { imageType } from '../../files/epub.ts'
 import { answerContent, attachment, type Content } from '../contents.ts'
-import type { FeedEnv } from './auth.ts'
+import type { BearerEnv } from '../bearers.ts'
 import { fileUuid } from './book-ids.ts'
 import { refusalOf } from './refusals.ts'
 
@@ -19,7 +19,7 @@ const IMAGE_HEAD_BYTES = 12
 
 /** A book's cover. @throws HubError `not-found` */
 export async function answerCover(
-  context: Context<FeedEnv>,
+  context: Context<BearerEnv>,
   account: Account,
   { fields: { cover } }: BookRecord,
   parts: BookContentsParts
@@ -34,7 +34,7 @@ export async function answerCover(
 
 /** The book's file. @throws HubError `not-found` */
 export async function answerFile(
-  context: Context<FeedEnv>,
+  context: Context<BearerEnv>,
   account: Account,
   { fields: { file } }: BookRecord,
   asked: string,
@@ -49,7 +49,7 @@ export async function answerFile(
   return answer(context, { ...content, mediaType, disposition: attachment(file.name) }, parts)
 }
 
-const answer = (context: Context<FeedEnv>, content: Content, { blobs, logger }: BookContentsParts): Promise<Response> =>
+const answer = (context: Context<BearerEnv>, content: Content, { blobs, logger }: BookContentsParts): Promise<Response> =>
   answerContent(context, content, { blobs, logger, refuse: error => refusalOf(error, logger) })
 
 /** What the account holds: a book may name anything. */

@@ -5,7 +5,7 @@ import type { Hub } from '../../core/hub.ts'
 import type { Clock, Logger } from '../../core/ports.ts'
 import type { HttpApp } from '../../transports/http.ts'
 import { BodyReader } from '../bodies.ts'
-import { authenticated, permitted, type FeedEnv } from './auth.ts'
+import { authenticated, permitted, type BearerEnv } from '../bearers.ts'
 import { BookIds } from './book-ids.ts'
 import { storedFileOf } from './book-record.ts'
 import { answerCover, answerFile } from './book-contents.ts'
@@ -15,6 +15,7 @@ import { deviceName, placesIn, progressOf } from './progress.ts'
 import { paginationOf, readFeedQuery, readListQuery } from './query.ts'
 import { readStatus, setStatus } from './reading-status.ts'
 import { refusalOf } from './refusals.ts'
+import { tokensOf } from './tokens.ts'
 
 /** Where the API is. What is under it reads bodies itself. */
 export const LIBRARY_PATH = '/api/library'
@@ -30,7 +31,7 @@ export interface LibraryParts {
   readonly publicUrl: string
 }
 
-type Asked = Context<FeedEnv>
+type Asked = Context<BearerEnv>
 
 /** The library feed, and the calls that its clients make beside it. */
 export function mountLibrary(app: HttpApp, parts: LibraryParts): void {
@@ -38,9 +39,9 @@ export function mountLibrary(app: HttpApp, parts: LibraryParts): void {
   const ids = new BookIds(clock)
   const drains = new Drains(clock)
   const bodies = new BodyReader(MAX_BODY_BYTES)
-  const library = new Hono<FeedEnv>()
+  const library = new Hono<BearerEnv>()
   library.onError(error => refusalOf(error, logger))
-  library.use(authenticated(hub))
+  library.use(authenticated(hub, tokensOf))
 
   const reading = ({ req }: Asked): Reading => ({
     clock,

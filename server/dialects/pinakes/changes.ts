@@ -4,7 +4,7 @@ import { Feed } from '../../core/feed.ts'
 import { jsonOf } from '../../routes/feed-json.ts'
 import { FeedPage, type PageWords } from '../../routes/feed-page.ts'
 import { bearerTokenOf } from '../../transports/http.ts'
-import { permitted } from './auth.ts'
+import { permitted } from '../bearers.ts'
 import type { PinakesParts } from './index.ts'
 import { answer, cursorShape, cursorText, jsonBody, parseCursor, refusals, type PinakesApp } from './shapes.ts'
 

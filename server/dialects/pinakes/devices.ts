@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { deviceOf, registerDevice, renewToken, revokeDevice, updateDevice } from '../../auth/devices.ts'
 import type { Account } from '../../core/account.ts'
-import { permitted } from './auth.ts'
+import { permitted } from '../bearers.ts'
 import type { PinakesParts } from './index.ts'
 import { answer, cursorText, jsonBody, nameShape, refusals, timeOfUs, timeShape, type PinakesApp } from './shapes.ts'
 

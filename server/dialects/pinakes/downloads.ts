@@ -4,7 +4,7 @@ import type { Account } from '../../core/account.ts'
 import { fileAt } from '../../core/files/contents.ts'
 import { problem } from '../../transports/http.ts'
 import { answerContent, attachment } from '../contents.ts'
-import { permitted } from './auth.ts'
+import { permitted } from '../bearers.ts'
 import type { PinakesParts } from './index.ts'
 import { refusals, type PinakesApp } from './shapes.ts'
 

@@ -7,7 +7,7 @@ import type { BlobStore } from '../../core/blobs.ts'
 import type { Clock, Logger, RandomBytes } from '../../core/ports.ts'
 import type { Uploads } from '../../files/uploads.ts'
 import type { HttpApp } from '../../transports/http.ts'
-import { authenticated, type PinakesEnv } from './auth.ts'
+import { authenticated, type BearerEnv } from '../bearers.ts'
 import { mountChanges } from './changes.ts'
 import { mountConflicts } from './conflicts.ts'
 import { mountDevices } from './devices.ts'
@@ -47,7 +47,7 @@ const INFO = {
 
 /** The hub's native REST: `/api/v1/sync/…`, the same at `/api/sync/…`, and sign-in at `/api/v1/auth/…`. Its OpenAPI document is `/api/v1/openapi.json`. */
 export function mountPinakes(app: HttpApp, parts: PinakesParts): void {
-  const sync: PinakesApp = new OpenAPIHono<PinakesEnv>({ defaultHook: refuseFaults })
+  const sync: PinakesApp = new OpenAPIHono<BearerEnv>({ defaultHook: refuseFaults })
   sync.use(authenticated(parts.hub))
   mountDevices(sync, parts)
   mountChanges(sync, parts)
@@ -56,7 +56,7 @@ export function mountPinakes(app: HttpApp, parts: PinakesParts): void {
   mountUploads(sync, parts)
   mountDownloads(sync, parts)
   for (const base of BASES) app.route(base, sync)
-  const auth: PinakesApp = new OpenAPIHono<PinakesEnv>({ defaultHook: refuseFaults })
+  const auth: PinakesApp = new OpenAPIHono<BearerEnv>({ defaultHook: refuseFaults })
   mountSignIn(auth, parts)
   app.route('/api/v1/auth', auth)
 

@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import { bodyLimit } from 'hono/body-limit'
 import { foldPath, HubError } from '../../../protocol/index.ts'
 import { report, type LocalChange, type Reported } from '../../core/files/report.ts'
-import { permitted } from './auth.ts'
+import { permitted } from '../bearers.ts'
 import { contentShape, pathShape, sha256Shape } from './file-shapes.ts'
 import { answer, cursorShape, cursorText, jsonBody, refusals, type PinakesApp } from './shapes.ts'
 

@@ -1,9 +1,9 @@
 import { z, type Hook, type OpenAPIHono } from '@hono/zod-openapi'
 import { HubError } from '../../../protocol/index.ts'
-import type { PinakesEnv } from './auth.ts'
+import type { BearerEnv } from '../bearers.ts'
 
 /** The application that each group of operations mounts its routes in. Paths are relative to `/api/v1/sync`. */
-export type PinakesApp = OpenAPIHono<PinakesEnv>
+export type PinakesApp = OpenAPIHono<BearerEnv>
 
 /** How a refusal looks. @see RFC 9457 */
 export const problemShape = z
@@ -54,7 +54,7 @@ export const jsonBody = <S extends z.ZodType>(schema: S) => ({
 })
 
 /** Refuses what is not of its shape: `bad-request` that names the first field at fault. */
-export const refuseFaults: Hook<unknown, PinakesEnv, string, unknown> = result => {
+export const refuseFaults: Hook<unknown, BearerEnv, string, unknown> = result => {
   if (result.success) return
   const [issue] = result.error.issues
   const path = [...(issue?.path ?? []), ...(issue?.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [])]

@@ -3,7 +3,7 @@ import { HubError } from '../../../protocol/index.ts'
 import { foldName } from '../../auth/accounts.ts'
 import { registerDevice } from '../../auth/devices.ts'
 import { ACCESS_MS, type SignInTokens } from '../../auth/sign-ins.ts'
-import { authenticated, permitted } from './auth.ts'
+import { authenticated, permitted } from '../bearers.ts'
 import type { PinakesParts } from './index.ts'
 import { answer, jsonBody, nameShape, refusals, type PinakesApp } from './shapes.ts'
 
