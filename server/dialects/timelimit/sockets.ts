@@ -91,8 +91,7 @@ export class HouseholdSockets {
   drop(account: Account, device: string): void {
     const room = this.#rooms.get(account.id)
     if (room === undefined) return
-    for (const [socket, known] of room.sockets) if (known === device) room.sockets.delete(socket)
-    this.#tellConnected(account, room)
+    for (const [socket, known] of room.sockets) if (known === device) this.#leave(account, room, socket)
   }
 
   /** Asks a device to sign its user out. */
@@ -106,11 +105,14 @@ export class HouseholdSockets {
     this.#rooms.set(account.id, room)
     room.sockets.set(socket, device)
     this.#tellConnected(account, room, socket)
-    return () => {
-      room.sockets.delete(socket)
-      if (room.sockets.size === 0) this.#rooms.delete(account.id)
-      else this.#tellConnected(account, room)
-    }
+    return () => this.#leave(account, room, socket)
+  }
+
+  /** Does nothing for a socket that has left: its room may be gone, and another in its place. */
+  #leave(account: Account, room: Room, socket: EventSocket): void {
+    if (!room.sockets.delete(socket)) return
+    if (room.sockets.size === 0) this.#rooms.delete(account.id)
+    else this.#tellConnected(account, room)
   }
 
   /** @param newcomer is told in any case, unless there is none to tell of */

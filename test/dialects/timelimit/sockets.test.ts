@@ -175,6 +175,28 @@ test('a hint goes to every device but the one that it comes from, each as urgent
   )
 })
 
+test('a removed device that goes late takes nothing from those who came meanwhile', async () => {
+  const hub = await hubOfAll()
+  const family = await testFamily(hub)
+  const removed = await family.join()
+  const sockets = new HouseholdSockets(hub.households.tokens, hub.logger)
+  const come = async (token: string) => {
+    const socket = new RecordedSocket()
+    const listener = sockets.accept(socket)
+    listener.onEvent('devicelogin', [token], undefined)
+    while (!socket.isKnown) await new Promise(resolve => setImmediate(resolve))
+    return { ...listener, socket }
+  }
+  const late = await come(removed.token)
+  const before = await come(family.first.token)
+  sockets.drop(family.account, removed.device)
+  before.onClose()
+  const after = await come(family.first.token)
+  late.onClose()
+  sockets.notify(family.account, 2)
+  assert.equal(after.socket.events, [['should sync', { isImportant: true }]])
+})
+
 test('a device that is removed is told to look at once, and nothing after that; the others when they are used', async context => {
   const hub = await hubOfAll()
   const family = await testFamily(hub)
