@@ -78,7 +78,7 @@ async function answerSoap(context: Context<HttpEnv>, service: Service): Promise<
     const routing = routingOf(req.header('content-type'), req.header('soapaction'))
     const named = operationOfHeader(routing, NAMES)
     const envelope = await bodies
-      .read(req.raw, bytes => readEnvelope(bytes, routing.charset, clock))
+      .read(context.env.incoming, bytes => readEnvelope(bytes, routing.charset, clock))
       .catch((error: unknown) => {
         throw withoutWords(error)
       })

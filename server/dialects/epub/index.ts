@@ -2,6 +2,7 @@ import type { Context } from 'hono'
 import type { Clock, Logger } from '../../core/ports.ts'
 import { bearerTokenOf, type HttpApp, type HttpEnv } from '../../transports/http.ts'
 import { BodyReader } from '../bodies.ts'
+import { OneByOne } from '../one-by-one.ts'
 import { answerInPieces, encodeUtf8 } from '../pieces.ts'
 import { invalid, notAllowed, notFound, refusalOf, refusalText, unsupported } from './errors.ts'
 import { charsetOf, FORMATS, readMediaType } from './formats/media-types.ts'
@@ -11,13 +12,14 @@ import { writeJson } from './formats/write-json.ts'
 import { writeXml } from './formats/write-xml.ts'
 import type { TypeName } from './model.ts'
 import type { Operation } from './operation.ts'
-import { Turnstile } from './turnstile.ts'
 
 /** What is under these is read here, whatever its case. */
 export const EPUB_PATHS = ['/api/synchronization', '/api/markings']
 
 /** What one request may bring: what ASP.NET takes unless it is told otherwise. */
 const MAX_BODY_BYTES = 4_194_304
+/** Bodies up to this size are read beside the others. */
+const SMALL_BYTES = 65_536
 
 /** What a request's answer is made with. */
 export interface ShellParts {
@@ -29,12 +31,13 @@ export interface ShellParts {
 interface Shell extends ShellParts {
   readonly operations: readonly Operation[]
   readonly bodies: BodyReader
-  readonly turnstile: Turnstile
+  /** Large ones are read one after another: what is built of one while it is read takes many times its size. */
+  readonly largeBodies: OneByOne
 }
 
 /** Mounts the operations of the API: finds the one that is meant, reads its body, and writes what comes of it in the form that is wanted. */
 export function mountEpub(app: HttpApp, operations: readonly Operation[], { clock, logger }: ShellParts): void {
-  const shell: Shell = { clock, logger, operations, bodies: new BodyReader(MAX_BODY_BYTES), turnstile: new Turnstile() }
+  const shell: Shell = { clock, logger, operations, bodies: new BodyReader(MAX_BODY_BYTES), largeBodies: new OneByOne() }
   for (const path of EPUB_PATHS) {
     app.all(anyCase(path), context => answer(context, shell))
     app.all(`${anyCase(path)}/*`, context => answer(context, shell))
@@ -98,14 +101,13 @@ function run(operation: Operation, { req, env, get }: Context<HttpEnv>, shell: S
     address: get('address')
   }
   if (reads === undefined) return operation.run({ ...call, body: null as never })
-  return shell.bodies.read(req.raw, async bytes => {
+  return shell.bodies.read(env.incoming, async bytes => {
     if (bytes.length === 0) return operation.run({ ...call, body: null as never })
     const { name, charset } = readMediaType(req.header('content-type') ?? '')
     const format = Object.hasOwn(FORMATS, name) ? FORMATS[name] : undefined
     if (format === undefined) throw unsupported(/^[^\s/]{1,100}\/[^\s/]{1,100}$/.test(name) ? name : '')
-    const { model, errors } = await shell.turnstile.pass(bytes.length, () =>
-      readBody(bytes, { ...reads, format, charset: charsetOf(charset) }, shell.clock)
-    )
+    const read = () => readBody(bytes, { ...reads, format, charset: charsetOf(charset) }, shell.clock)
+    const { model, errors } = await (bytes.length > SMALL_BYTES ? shell.largeBodies.run('', read) : read())
     if (!errors.isValid) throw invalid(errors)
     return operation.run({ ...call, body: model as never })
   })

@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/ports.ts'
 import { operation, type Operation } from './operation.ts'
-import { OneByOne } from './one-by-one.ts'
+import { OneByOne } from '../one-by-one.ts'
 import * as siblings from './siblings.ts'
 import type { Caller, SignInParts } from './sign-in.ts'
 import { synchronize } from './synchronize.ts'

@@ -110,7 +110,7 @@ export function mountLibrary(app: HttpApp, parts: LibraryParts): void {
 
   library.patch('/:id/reading-status', permitted('book.put'), async context => {
     const { account, book, record } = await asked(context)
-    const body = await bodies.read(context.req.raw, bytes => jsonOf(bytes))
+    const body = await bodies.read(context.env.incoming, jsonOf)
     await setStatus(account, context.get('origin'), book, readStatus(body, record, clock.nowMs()))
     return told(context, progressOf(account.views, book, account.views.get('books', book)!, clock.nowMs()))
   })

@@ -5,7 +5,8 @@ import type { Account } from '../../core/account.ts'
 import type { Hub } from '../../core/hub.ts'
 import { permits } from '../../core/policy.ts'
 import type { Logger, RandomBytes } from '../../core/ports.ts'
-import { bodyOf, problem, type HttpApp, type HttpEnv } from '../../transports/http.ts'
+import { problem, type HttpApp, type HttpEnv } from '../../transports/http.ts'
+import { BodyReader } from '../bodies.ts'
 import { originOf } from './devices.ts'
 import { joinDocument, isDocument, placeOf } from './documents.ts'
 import { positionOf, readProgress, toldOf } from './progress.ts'
@@ -46,6 +47,9 @@ const isOfKosync = (path: string): boolean => /^\/+(?:kosync|healthcheck|users|s
 export function mountKosync(outer: HttpApp, parts: KosyncParts): void {
   const app = new Hono<KosyncEnv>({ getPath: request => tidy(new URL(request.url).pathname) })
   const signIn = createSignIn(parts)
+  const bodies = new BodyReader(MAX_BODY_BYTES)
+  /** @throws Refusal, HubError */
+  const jsonOf = ({ incoming }: KosyncEnv['Bindings']) => bodies.read(incoming, mapIn)
   const entryOf = ({ req, env }: KosyncContext): Promise<AccountEntry> => signIn(name => req.header(name), env.sender)
   const accountOf = async (context: KosyncContext): Promise<Account> => parts.hub.ensureAccount((await entryOf(context)).id)
   app.onError(error => refusalAnswer(error, parts.logger))
@@ -77,8 +81,8 @@ export function mountKosync(outer: HttpApp, parts: KosyncParts): void {
     await joinDocument(account, given.document)
     const { views } = account
     const place = placeOf(views, given.document)
-    const setting = account.perform(origin, 'position.set', place, positionOf(views, place, origin.device, given))
-    const { changedAtUs } = (await setting, views.get('positions', place, origin.device)!)
+    await account.perform(origin, 'position.set', place, positionOf(views, place, origin.device, given))
+    const { changedAtUs } = views.get('positions', place, origin.device)!
     return Response.json({ document: given.document, timestamp: Math.floor(changedAtUs / 1_000_000) })
   })
   app.get('/syncs/progress/:document', async context => {
@@ -97,18 +101,11 @@ export function mountKosync(outer: HttpApp, parts: KosyncParts): void {
   })
 }
 
-/** @throws Refusal, HubError unless the body is a map as JSON, whatever its content type says */
-async function jsonOf({ incoming }: KosyncEnv['Bindings']): Promise<Readonly<Record<string, unknown>>> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of bodyOf(incoming)) {
-    bytes += chunk.length
-    if (bytes > MAX_BODY_BYTES) throw new HubError('too-large', `the body is over ${MAX_BODY_BYTES} bytes`)
-    chunks.push(chunk)
-  }
+/** @throws Refusal unless it is a map as JSON, whatever its content type says */
+function mapIn(bytes: Buffer): Readonly<Record<string, unknown>> {
   let body: unknown
   try {
-    body = JSON.parse(Buffer.concat(chunks).toString())
+    body = JSON.parse(bytes.toString())
   } catch {
     throw new Refusal('bad-json')
   }

@@ -3,6 +3,7 @@ import type { Account } from '../../core/account.ts'
 import { Origin } from '../../core/origin.ts'
 import { nextTurn, type Clock } from '../../core/ports.ts'
 import type { Answers } from '../../core/turn.ts'
+import { OneByOne } from '../one-by-one.ts'
 import type { Level, Told } from './acting.ts'
 import { anyText } from './forms.ts'
 import type { TimeLimitHousehold } from './household.ts'
@@ -43,8 +44,8 @@ export interface PushParts {
 /** Takes what devices push. A device's pushes are taken one behind the other: its numbers mean an order. */
 export class Pushes {
   readonly #parts: PushParts
-  /** The last push under way of each device. */
-  readonly #last = new Map<string, Promise<unknown>>()
+  /** By device. */
+  readonly #queues = new OneByOne()
 
   constructor(parts: PushParts) {
     this.#parts = parts
@@ -55,19 +56,8 @@ export class Pushes {
    * @returns true when one was refused or sent before, or passed over in part: then the device looks at everything again
    * @throws HubError when the hub takes nothing now; what was taken before stays so
    */
-  async push(caller: Caller, actions: readonly Pushed[]): Promise<boolean> {
-    const name = `${caller.account.id}/${caller.device}`
-    const before = this.#last.get(name)
-    const push = (async () => {
-      await before?.catch(() => undefined)
-      return this.#take(caller, actions)
-    })()
-    this.#last.set(name, push)
-    try {
-      return await push
-    } finally {
-      if (this.#last.get(name) === push) this.#last.delete(name)
-    }
+  push(caller: Caller, actions: readonly Pushed[]): Promise<boolean> {
+    return this.#queues.run(`${caller.account.id}/${caller.device}`, () => this.#take(caller, actions))
   }
 
   async #take(caller: Caller, actions: readonly Pushed[]): Promise<boolean> {
