@@ -3,6 +3,7 @@ import { newId } from '../core/ids.ts'
 import type { Clock, RandomBytes } from '../core/ports.ts'
 import type { RecordKey, Store } from '../core/store.ts'
 import type { Passwords } from './passwords.ts'
+import type { VerifiedPasswords } from './verified-passwords.ts'
 
 /** An account as the hub's directory knows it. */
 export interface AccountEntry {
@@ -17,15 +18,18 @@ export interface AccountEntry {
 const TABLE = ['', 'accounts'] as const
 const PAGE = 1_000
 
+/** What checks passwords, and remembers for a while which were right, if it can. */
+type KnownPasswords = Passwords & Partial<Pick<VerifiedPasswords, 'recalls'>>
+
 /** Who has an account: names, and passwords' hashes. Kept beside the logs, because no device of an account may read it. */
 export class AccountDirectory {
   readonly #store: Store
-  readonly #passwords: Passwords
+  readonly #passwords: KnownPasswords
   readonly #clock: Clock
   readonly #randomBytes: RandomBytes
   readonly #adding = new Set<string>()
 
-  constructor(store: Store, passwords: Passwords, clock: Clock, randomBytes: RandomBytes) {
+  constructor(store: Store, passwords: KnownPasswords, clock: Clock, randomBytes: RandomBytes) {
     this.#store = store
     this.#passwords = passwords
     this.#clock = clock
@@ -84,6 +88,14 @@ export class AccountDirectory {
     const entry = this.find(name)
     const hash = entry === undefined || entry.passwordHash === '' ? undefined : entry.passwordHash
     return (await this.#passwords.verify(hash, password)) ? entry : undefined
+  }
+
+  /** The same for a password that was right a short while ago: no hash is computed. Undefined says nothing. */
+  recall(name: string, password: string): AccountEntry | undefined {
+    const entry = this.find(name)
+    return entry !== undefined && entry.passwordHash !== '' && this.#passwords.recalls?.(entry.passwordHash, password) === true
+      ? entry
+      : undefined
   }
 
   async #keep(entry: AccountEntry): Promise<AccountEntry> {

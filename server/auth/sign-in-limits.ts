@@ -38,9 +38,11 @@ export interface SignInLimits {
    * from before the check begins, so that many at once get no further than one by one. Anything else is a success: it clears the account's
    * failures and costs the address nothing. A check that throws counts as neither.
    *
+   * @param recall what is known to be right without a check, for clients that send their secret with every request: others' failures with the account's name
+   * do not hold it back. Those of its own address do, or one could guess at what is remembered without end
    * @throws HubError `rate-limited` with `retryAfterMs`, before `check` is called; and whatever `check` throws
    */
-  attempt<T>(from: SignInFrom, check: () => T | Promise<T>): Promise<T>
+  attempt<T>(from: SignInFrom, check: () => T | Promise<T>, recall?: () => T | undefined): Promise<T>
 }
 
 /** Holds back those who guess passwords and pairing codes, before any hash is computed for them. Memory is bounded whatever comes in. */
@@ -61,11 +63,16 @@ export function createSignInLimits({
   const slot = (text: string): string => createHash('sha256').update(secret).update(text).digest().readUInt16BE().toString()
 
   return {
-    async attempt(from, check) {
+    async attempt(from, check, recall) {
       const address = slot(addressGroup(from.address))
       const account = from.account === undefined ? undefined : slot(from.account.normalize('NFKC').toLowerCase())
       // The address first: one that is held back must not go on using up other people's tries.
       await countFailure(byAddress, address)
+      const recalled = recall?.()
+      if (recalled !== undefined && recalled !== false) {
+        await takeBack(byAddress, address)
+        return recalled
+      }
       if (account !== undefined) await countFailure(byAccount, account)
       const giveBack = async (): Promise<void> => {
         await takeBack(byAddress, address)

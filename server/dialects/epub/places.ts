@@ -10,6 +10,8 @@ import { locatorsOf, OWN, ownMembers, placeMembers } from './markings.ts'
 import { isMembers, membersOf, modelOf, type Members } from './members.ts'
 import type { PositionModel } from './model.ts'
 
+/** Activities of one book that a device is known to have sent since it last came on, the newest: as many as one request may bring. */
+const MAX_SENT = 2_000
 /** Devices of one book that are looked at. */
 const MAX_DEVICES = 1_000
 
@@ -45,7 +47,7 @@ export async function takeActivity(exchange: Exchange, activity: PositionModel):
     extra: { [OWN]: members }
   }
   await exchange.perform([['position.set', book, fields]], () =>
-    exchange.sent(itemOf(book), { sinceUs: exchange.sinceUs, sent: [...before, digest] as Plain[] })
+    exchange.sent(itemOf(book), { sinceUs: exchange.sinceUs, sent: [...before, digest].slice(-MAX_SENT) as Plain[] })
   )
 }
 

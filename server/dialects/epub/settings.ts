@@ -5,7 +5,7 @@ import { changedIn, isMembers, membersOf, remembered, type Members } from './mem
 
 /** How the names of settings begin that are this API's. */
 const PREFIX = 'epub.'
-const PAGE = 100
+const PAGE = 32
 
 /**
  * What is a setting of the account: each kind of model by its name there, with the member that tells several of them apart.
@@ -82,12 +82,12 @@ export async function settingsFor(
   most: { readonly items: number; readonly bytes: number },
   turn: () => Promise<void>
 ): Promise<{ told: ToldSetting[]; untilUs: number }> {
-  const found: { name: string; changedAtUs: number; members: Members }[] = []
+  const found: { name: string; changedAtUs: number }[] = []
   for (let after = PREFIX, isLast = false; !isLast;) {
     const page = exchange.views.range('settings', [], after, PAGE)
     for (const [name, { value, changedAtUs }] of page) {
       if (!name.startsWith(PREFIX)) break
-      if (changedAtUs > exchange.sinceUs && isMembers(value)) found.push({ name, changedAtUs, members: value })
+      if (changedAtUs > exchange.sinceUs && isMembers(value)) found.push({ name, changedAtUs })
     }
     after = page.at(-1)?.[0] ?? ''
     isLast = page.length < PAGE || !after.startsWith(PREFIX)
@@ -96,10 +96,14 @@ export async function settingsFor(
   found.sort((left, right) => left.changedAtUs - right.changedAtUs)
   const told: ToldSetting[] = []
   let bytes = 0
-  for (const [index, { name, members: kept }] of found.entries()) {
+  for (const [index, { name }] of found.entries()) {
     const kind = kindOf(name)
     if (kind === undefined) continue
-    const members = wholeOf(kind, kept)
+    if (index % PAGE === PAGE - 1) await turn()
+    // Read where it is told, since all of them together may be large. What it came to be meanwhile is told once more by the next answer.
+    const value = exchange.views.get('settings', name)?.value
+    if (!isMembers(value)) continue
+    const members = wholeOf(kind, value)
     if (told.length >= most.items || bytes >= most.bytes) return { told, untilUs: found[index - 1]!.changedAtUs }
     if (!exchange.isNews(itemOf(name), lasting(members))) continue
     told.push({ kind, members })

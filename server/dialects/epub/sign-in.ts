@@ -70,7 +70,11 @@ async function accountOf({ hub, directory, limits }: SignInParts, { account, add
   const { Email: email, Password: password } = account ?? {}
   if (!email || !password) throw new HubError('unauthenticated')
   const name = foldName(email)
-  const entry = await limits.attempt({ address, account: name }, () => directory.signIn(name, password))
+  const entry = await limits.attempt(
+    { address, account: name },
+    () => directory.signIn(name, password),
+    () => directory.recall(name, password)
+  )
   if (entry === undefined) throw new HubError('unauthenticated')
   return hub.ensureAccount(entry.id)
 }

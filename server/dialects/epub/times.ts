@@ -15,17 +15,18 @@ const timesOf = (views: Views, device: string): readonly number[] => {
 }
 
 /**
- * How far a device has got, by what it says. The time that it was answered and means, which is the nearest, or else the newest before: so a time that it rounded, or took from its own clock or from
- * `ServerDateTime`, skips nothing. One that was never answered any such time is taken at its word, unless that is a time which the log has not come to.
+ * How far a device has got, by what it says. The time that it was answered and means: the very one, or else the oldest that it may have rounded, or else the newest before. So a time that it rounded, or took from
+ * its own clock or from `ServerDateTime`, skips nothing, whatever answers were lost. One that was never answered any such time is taken at its word, unless that is a time which the log has not come to.
  * @param date what it says; null or the first day of the year 1 for nothing
  */
 export function sinceOf(views: Views, device: string, headUs: number, date: string | null | undefined): number {
   const saidUs = date ? usOfDate(date) : 0
   if (!(saidUs > 0)) return 0
   const times = timesOf(views, device).filter(timeUs => timeUs <= headUs)
-  const distance = (timeUs: number): number => Math.abs(timeUs - saidUs)
-  const [nearest = Infinity] = [...times].sort((left, right) => distance(left) - distance(right))
-  const answered = distance(nearest) <= ROUNDED_US ? nearest : times.findLast(timeUs => timeUs <= saidUs)
+  const answered =
+    times.find(timeUs => timeUs === saidUs) ??
+    times.find(timeUs => Math.abs(timeUs - saidUs) <= ROUNDED_US) ??
+    times.findLast(timeUs => timeUs <= saidUs)
   return answered ?? (saidUs <= headUs ? saidUs : 0)
 }
 

@@ -1,6 +1,7 @@
 import type { Account } from '../../core/account.ts'
 import { activitySince } from '../../core/activity.ts'
 import { nextTurn, type Clock } from '../../core/ports.ts'
+import { OneByOne } from '../one-by-one.ts'
 
 /** Books that all lists may name together, and lists of one account. The oldest leave first. */
 const MAX_BOOKS = 500_000
@@ -30,6 +31,8 @@ export class Drains {
   readonly #clock: Clock
   /** By use, the oldest first. */
   readonly #lists = new Map<string, Kept>()
+  /** A list that is being made is held by its request: one for each account, however many ask. */
+  readonly #making = new OneByOne()
   #books = 0
 
   constructor(clock: Clock) {
@@ -49,7 +52,7 @@ export class Drains {
     const nowMs = this.#clock.nowMs()
     for (const [name, { usedAtMs }] of this.#lists) if (nowMs - usedAtMs > IDLE_MS) this.#drop(name)
     const known = page > 1 ? this.#lists.get(key) : undefined
-    const made = known ?? (await this.#list(account, sinceUs))
+    const made = known ?? (await this.#making.run(account.id, () => this.#list(account, sinceUs)))
     const drain = known === undefined && page > 1 ? { ...made, serverTimeMs: Math.floor((sinceUs ?? 0) / 1_000) } : made
     const isRead = page * limit >= drain.books.length
     // Who asks for the last page may ask for it again.

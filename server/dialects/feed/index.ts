@@ -6,6 +6,7 @@ import type { Clock, Logger } from '../../core/ports.ts'
 import type { HttpApp } from '../../transports/http.ts'
 import { BodyReader } from '../bodies.ts'
 import { authenticated, permitted, type BearerEnv } from '../bearers.ts'
+import { OneByOne } from '../one-by-one.ts'
 import { BookIds } from './book-ids.ts'
 import { storedFileOf } from './book-record.ts'
 import { answerCover, answerFile } from './book-contents.ts'
@@ -39,6 +40,8 @@ export function mountLibrary(app: HttpApp, parts: LibraryParts): void {
   const ids = new BookIds(clock)
   const drains = new Drains(clock)
   const bodies = new BodyReader(MAX_BODY_BYTES)
+  /** Each list holds something of every book while it is made. */
+  const listing = new OneByOne()
   const library = new Hono<BearerEnv>()
   library.onError(error => refusalOf(error, logger))
   library.use(authenticated(hub, tokensOf))
@@ -69,7 +72,8 @@ export function mountLibrary(app: HttpApp, parts: LibraryParts): void {
 
   library.get('/', permitted('books'), async context => {
     const query = readListQuery(context.req)
-    const { total, data } = await listBooks(context.get('bearer').account, query, reading(context))
+    const { account } = context.get('bearer')
+    const { total, data } = await listing.run(account.id, () => listBooks(account, query, reading(context)))
     return told(context, { data, pagination: paginationOf(query, total) })
   })
 

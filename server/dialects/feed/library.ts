@@ -7,7 +7,7 @@ import type { ListQuery } from './query.ts'
 
 /** Books that are read in one turn; and that are looked through. */
 const READ_BOOKS = 16
-const SEEN_BOOKS = 256
+const SEEN_BOOKS = 32
 const MERGED = 4_096
 
 /** A book with its progress: what the feed is of. */
@@ -96,7 +96,11 @@ async function mergedRows<T>(
   return merged
 }
 
-const fold = (text: string): string => text.normalize('NFC').toLowerCase()
+/** More marks on one letter than any script has. */
+const MANY_MARKS = /\p{M}{32}/u
+
+/** Sorting a long row of marks takes the square of its length: a text that has one is taken as it is. */
+const fold = (text: string): string => (MANY_MARKS.test(text) ? text : text.normalize('NFC')).toLowerCase()
 const has = (text: string | null | undefined, part: string): boolean => fold(text ?? '').includes(part)
 
 function isAsked({ fields }: BookRecord, { author, genre, language, series, uploaderId, q }: ListQuery): boolean {

@@ -31,12 +31,15 @@ export function createSignIn({ directory, syncKeys, limits }: SignInParts): Sign
   /** Several readers of one account often come at once, and are one try. */
   const underWay = new Map<string, Promise<boolean>>()
   const check = async (account: string | undefined, { name, keys }: Credentials, address: string): Promise<boolean> => {
-    if (account !== undefined && keys.some(key => syncKeys.recalls(account, key))) return true
     // Counted apart from the tries of passwords: a reader with an old key must not keep people out.
-    return limits.attempt({ address, account: `kosync ${name}` }, async () => {
-      for (const key of keys) if (await syncKeys.verify(account, key)) return true
-      return false
-    })
+    return limits.attempt(
+      { address, account: `kosync ${name}` },
+      async () => {
+        for (const key of keys) if (await syncKeys.verify(account, key)) return true
+        return false
+      },
+      () => account !== undefined && keys.some(key => syncKeys.recalls(account, key))
+    )
   }
   return async (header, address) => {
     const credentials = credentialsOf(header)

@@ -37,6 +37,19 @@ test('passwords are guessed ten times at most, and then the right one waits, too
   assert.ok(Number(headers.get('retry-after')) > 0)
 })
 
+test('whoever guesses at an account does not hold up apps of it that were let in a short while ago', async context => {
+  const hub = await restHub(context)
+  if (hub.own === undefined) return
+  const app = readingApp(hub)
+  await app.synchronize()
+  const guesser = readingApp(hub)
+  const statuses: number[] = []
+  for (let tries = 0; tries < 11; tries++)
+    statuses.push((await guesser.send(guesser.model({ Account: { Password: `wrong ${tries}` } }))).status)
+  assert.equal([statuses[9], statuses[10]], [401, 429])
+  await app.synchronize()
+})
+
 test('another password takes the place of the one before at once, though that was remembered', async context => {
   const hub = await restHub(context)
   if (hub.own === undefined) return

@@ -3,8 +3,10 @@ import type { Account } from '../../../server/core/account.ts'
 import { Origin } from '../../../server/core/origin.ts'
 import { BookIds, bookUuid } from '../../../server/dialects/feed/book-ids.ts'
 import { Drains } from '../../../server/dialects/feed/drains.ts'
+import { listBooks } from '../../../server/dialects/feed/library.ts'
 import { progressOf } from '../../../server/dialects/feed/progress.ts'
 import { coreHub, type CoreHub } from '../../util/core-hub.ts'
+import { costOf } from '../../util/cost.ts'
 import { suite } from '../../util/suite.ts'
 
 const test = suite('dialects/feed: parts')
@@ -69,6 +71,41 @@ test('of an account eight lists are kept, those that were used last, for a quart
   assert.is(await isKept('d0'), true)
   hub.clock.step(15 * 60_000 + 1)
   assert.is(await isKept('d0'), false)
+})
+
+test('of lists that are asked for at once one is made behind the other', async () => {
+  const { hub, account } = await library(501)
+  const turns: (() => void)[] = []
+  const clock = {
+    nowMs: () => hub.clock.nowMs(),
+    nextTurn: (task: () => void) => void turns.push(task),
+    setTimer: () => () => undefined
+  }
+  const drains = new Drains(clock)
+  const made = Promise.all(['d0', 'd1', 'd2'].map(device => drains.drain(account, device, { page: 1, limit: 100 }, undefined)))
+  for (let list = 0; list < 3; list++) {
+    await new Promise(resolve => setImmediate(resolve))
+    assert.is(turns.length, 1, `list ${list}`)
+    turns.pop()!()
+  }
+  for (const { books } of await made) assert.is(books.length, 501)
+})
+
+test('rows of a thousand marks in what books say of themselves hold nobody up who looks through the list', async () => {
+  const { hub, account } = await library(8)
+  const description = '\u0315\u0300'.repeat(16_000)
+  const putAll = (text: string) =>
+    Promise.all(Array.from({ length: 8 }, (_, index) => account.perform(WRITER, 'book.put', `b${index}`, { description: text })))
+  const found = async (q: string): Promise<number> =>
+    (await listBooks(account, { page: 1, limit: 20, sort: 'title_asc', q }, { clock: hub.clock, base: '' })).total
+  await putAll('Caf\u00e9')
+  assert.is(await found('CAFE\u0301'), 8)
+  await putAll(description)
+  let total = 0
+  const costUs = await costOf(async () => (total = await found(description.slice(0, 400))))
+  assert.is(total, 8)
+  // Sorted, each would take a second or more.
+  assert.ok(costUs < 2_000_000, `${costUs} µs`)
 })
 
 test('a book is found by its id on the wire, however many there are, and one that came later too', async () => {

@@ -106,4 +106,12 @@ test('guessing ends after ten tries; who was let in a short while ago reads on, 
   assert.is((await own.ask('POST', '/api/v1/sign-in', body)).status, 200)
 })
 
+test('a key that is remembered cannot be guessed at without end: fifty failures of an address hold it back', async context => {
+  const own = await ownReader(context)
+  await own.ask('GET', '/users/auth')
+  const guesser = readerAt(own.url, 'ada', 'guess')
+  for (let count = 0; count < 50; count++) assert.is.not((await guesser.ask('GET', '/users/auth')).status, 200)
+  assert.is((await own.ask('GET', '/users/auth')).status, 429)
+})
+
 test.run()

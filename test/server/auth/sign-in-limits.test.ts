@@ -52,6 +52,21 @@ test('an address that is held back does not use up the tries of an account', asy
   assert.is(await outcome(limits, { address: '10.0.0.2', account: 'ann' }, true), true)
 })
 
+test('what is known to be right without a check is held back by its own address alone, and costs nothing', async () => {
+  const limits = create()
+  for (let round = 0; round < 4; round++) await outcome(limits, { address: `10.0.0.${round}`, account: 'ann' })
+  const recalled = (address: string): Promise<unknown> =>
+    limits.attempt(
+      { address, account: 'ann' },
+      () => false,
+      () => true
+    )
+  for (let round = 0; round < 20; round++) assert.is(await recalled('10.0.0.9'), true)
+  for (let round = 0; round < 5; round++) await outcome(limits, { address: '10.0.0.8', account: 'ann' })
+  const code = await recalled('10.0.0.8').catch((error: unknown) => (error as HubError).code)
+  assert.is(code, 'rate-limited')
+})
+
 test('success clears the account, and is not counted', async () => {
   const limits = create()
   const from = { address: '10.0.0.1', account: 'ann' }
