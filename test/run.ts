@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { joined } from './joined.ts'
 
 /**
  * Runs the test files, each in a process of its own, and ends with `N passed, N failed, N skipped`.
@@ -28,6 +29,9 @@ const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   .filter(file => (isLong(file) ? runsLong : !flags.has('--long')))
   .sort((left, right) => Number(SLOW.test(right)) - Number(SLOW.test(left)) || (left < right ? -1 : 1))
 
+const joinedAt = await joined(files.map(file => `test/${file}`))
+const programOf = (file: string): string => joinedAt(`test/${file}`)
+
 interface Outcome {
   readonly passed: number
   readonly failed: number
@@ -39,7 +43,7 @@ const count = (output: string, word: string): number => Number(new RegExp(`${wor
 function run(file: string): Promise<Outcome> {
   return new Promise(resolve => {
     const started = performance.now()
-    const child = spawn(process.execPath, ['--import', 'tsx', join(folder, file)], {
+    const child = spawn(process.execPath, ['--enable-source-maps', programOf(file)], {
       cwd: root,
       env: { ...(runsLong && { LECTERN_KILLS: '300' }), ...process.env, FORCE_COLOR: '0', UV_THREADPOOL_SIZE: '8' }
     })
