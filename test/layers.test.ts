@@ -40,6 +40,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'server/routes/feed-page.ts',
     'server/transports/body-time.ts',
     'server/transports/http.ts',
+    'server/transports/json-bounds.ts',
     'protocol/',
     'hono',
     '@hono/zod-openapi',

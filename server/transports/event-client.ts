@@ -1,5 +1,6 @@
 import type { Socket as EngineSocket } from 'engine.io'
 import type { EngineClient } from './engine.ts'
+import { hasAtMostValues } from './json-bounds.ts'
 
 /** From a session to the packet that connects it. */
 const CONNECT_TIMEOUT_MS = 10_000
@@ -10,6 +11,8 @@ const MAX_IDLE_BEATS = 2
 const MAX_PACKETS_PER_BEAT = 60
 const MAX_UNSENT = 64
 const MAX_NAMESPACE_LENGTH = 64
+/** Of one event's arguments, nested ones included. */
+const MAX_EVENT_VALUES = 1_024
 /** What comes from a client that is not known by anything. */
 export const MAX_STRANGER_BYTES = 65_536
 /** The longest message, from anyone. */
@@ -169,6 +172,7 @@ function partsOf(message: string): { type: string; namespace: string; rest: stri
 
 /** @throws BadPacket */
 function readArray(text: string): unknown[] {
+  if (!hasAtMostValues(text, MAX_EVENT_VALUES)) throw new BadPacket()
   try {
     const value: unknown = JSON.parse(text)
     if (Array.isArray(value)) return value

@@ -70,7 +70,7 @@ export class FamilyChange implements FamilyRecords {
   }
 
   remove(part: Part, id: string): void {
-    if (this.get(part, id) !== undefined) this.#give(part, id, undefined)
+    this.#give(part, id, undefined)
   }
 
   /** Something of a list has changed. */

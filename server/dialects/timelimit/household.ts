@@ -3,12 +3,16 @@ import type { Moment } from '../../core/documents/versions.ts'
 import type { Change } from '../../core/fold.ts'
 import type { HouseholdOutcome, HouseholdRules } from '../../core/household.ts'
 import type { Views } from '../../core/views.ts'
+import { hasAtMostValues } from '../../transports/json-bounds.ts'
 import { Acting, type Actor, type Told } from './acting.ts'
 import { ACTION_ROWS } from './actions/index.ts'
 import { FamilyChange } from './family-change.ts'
 import { actingOf } from './integrity.ts'
 import { refuse } from './refuse.ts'
 import type { Row } from './row.ts'
+
+/** Values in an action: two lists of 10,000 apps or activities are the most that any has. */
+const MAX_VALUES = 131_072
 
 type Asked = ActionBody<'household.act'>
 type Members = Record<string, Plain>
@@ -65,6 +69,7 @@ function rowOf(actor: Actor, type: string): Row {
 
 /** @throws HubError when the text is no action of a type that whoever sent it may send */
 function parsed(actor: Actor, encodedAction: string): { type: string; row: Row; action: Members } {
+  if (!hasAtMostValues(encodedAction, MAX_VALUES)) refuse('too-large', 'the action has too many values')
   let value: unknown
   try {
     value = JSON.parse(encodedAction)

@@ -10,9 +10,9 @@ import type { TimeLimitHousehold } from './household.ts'
 import type { Caller } from './tokens.ts'
 
 const MAX_ACTIONS = 50
-/** What is taken in one turn of the event loop, in characters; what is behind it waits for the next. Each action takes a share beside its text. */
+/** What is taken in one turn of the event loop; what is behind it waits for the next. */
 const TURN_LENGTH = 65_536
-const ACTION_SHARE = 4_096
+const TURN_MS = 5
 
 const anyNumber = number(-Number.MAX_VALUE, Number.MAX_VALUE)
 
@@ -65,21 +65,26 @@ export class Pushes {
     const first = account.lastNumber(device, '')
     const { fresh, hasOld } = freshOf(actions, first)
     const answers: Promise<Answers>[] = []
-    for (const [index, part] of partsOf(fresh).entries()) {
-      if (index > 0) await nextTurn(this.#parts.clock)
-      answers.push(this.#submit(caller, first, part))
+    const { clock } = this.#parts
+    let [length, beganMs] = [0, clock.nowMs()]
+    for (const action of fresh) {
+      if (length > TURN_LENGTH || Math.abs(clock.nowMs() - beganMs) > TURN_MS) {
+        await nextTurn(clock)
+        ;[length, beganMs] = [0, clock.nowMs()]
+      }
+      answers.push(this.#submit(caller, first, action))
+      length += action.asked.encodedAction.length
     }
     const isRefused = (await Promise.all(answers)).some(({ refused }) => refused.length > 0)
     const isPassedOver = this.#tell(caller, fresh)
     return hasOld || isRefused || isPassedOver
   }
 
-  #submit({ account, device }: Caller, confirmed: number, part: readonly Fresh[]): Promise<Answers> {
-    const atMs = Math.floor(this.#parts.clock.nowMs())
-    const wire = part.map(({ number, actor, asked }): WireAction => [number, atMs, 'household.act', actor, asked])
+  #submit({ account, device }: Caller, confirmed: number, { number, actor, asked }: Fresh): Promise<Answers> {
+    const wire: WireAction = [number, Math.floor(this.#parts.clock.nowMs()), 'household.act', actor, asked]
     let answered: (answers: Answers) => void
     const answers = new Promise<Answers>(resolve => (answered = resolve))
-    account.submit(new Origin(device, '', 'operator'), confirmed, wire, { answered: answers => answered(answers) })
+    account.submit(new Origin(device, '', 'operator'), confirmed, [wire], { answered: answers => answered(answers) })
     return answers
   }
 
@@ -122,19 +127,4 @@ function freshOf(actions: readonly Pushed[], next: number): { fresh: Fresh[]; ha
     fresh.push({ number, actor: type, asked })
   }
   return { fresh, hasOld: fresh.length < actions.length }
-}
-
-/** Actions in order, in parts of bounded length. */
-function partsOf(fresh: readonly Fresh[]): Fresh[][] {
-  const parts: Fresh[][] = []
-  let length = Infinity
-  for (const action of fresh) {
-    if (length > TURN_LENGTH) {
-      parts.push([])
-      length = 0
-    }
-    parts.at(-1)!.push(action)
-    length += action.asked.encodedAction.length + ACTION_SHARE
-  }
-  return parts
 }

@@ -17,8 +17,8 @@ export type Service = (bodies: JsonBodies, request: IncomingMessage, address: st
  */
 export const service =
   <T>(form: Shape<T>, run: (body: T, address: string) => Promise<Plain>, maxBytes?: number): Service =>
-  async (bodies, request, address) =>
-    run(await bodies.read(request, form, maxBytes), address)
+  (bodies, request, address) =>
+    bodies.read(request, form, body => run(body, address), maxBytes)
 
 /** A text of which the API says no more: longer than any that a client sends. */
 export const text = str(1_024)

@@ -34,14 +34,61 @@ test('used time adds up by day and slot, and none holds more than it is long', a
   await scene.tabletFails(use(1, { as: [[0, 1_439]] })) // prettier-ignore
 })
 
-test('a category keeps the newest days, however many come', async () => {
+test('a category keeps the days next to today and what its rules count by, whatever a device tells of', async () => {
   const scene = await FamilyScene.open()
-  const day = (day: number) =>
-    scene.sign('appLogic', TABLET, '', { type: 'ADD_USED_TIME', ...category, day, timeToAdd: 1, extraTimeToSubtract: 0 })
-  for (let first = 0; first < 1_050; first += 50)
-    assert.is(await scene.push(TABLET, ...Array.from({ length: 50 }, (_, index) => day(first + index))), false)
-  const days = timesOf(scene).map(({ day }) => day)
-  assert.equal([days.length, Math.min(...days), Math.max(...days)], [1_024, 26, 1_049])
+  const today = Math.floor(scene.core.clock.nowMs() / 86_400_000)
+  const rule = { ruleId: 'rule01', ...category, time: 1, days: 127, extraTime: false, start: 600, end: 660, dur: 9, pause: 9 }
+  await scene.parent({ type: 'CREATE_TIMELIMIT_RULE', rule })
+  const counted = { ...category, tta: 5, etts: 0, as: [[600, 660]], sdl: [[600, 660, 9, 9]] }
+  await scene.tablet({ type: 'ADD_USED_TIME_V2', d: today, t: 1, i: [counted] })
+  const other = (index: number) =>
+    scene.sign('appLogic', TABLET, '', {
+      type: 'ADD_USED_TIME_V2',
+      d: today + index,
+      t: 1_000 + index,
+      i: [
+        {
+          ...category,
+          tta: 0,
+          etts: 0,
+          as: Array.from({ length: 32 }, (_, minute) => [minute, minute + 100 + index]),
+          sdl: Array.from({ length: 32 }, (_, minute) => [minute, 1_000, 1 + index, 1])
+        }
+      ]
+    })
+  assert.is(await scene.push(TABLET, ...Array.from({ length: 50 }, (_, index) => other(index))), false)
+  const times = timesOf(scene)
+  assert.ok(times.length <= 1_024 && times.length >= 900, String(times.length))
+  const ofToday = times.filter(({ day, start, end }) => day === today && [0, 600].includes(start) && [1_439, 660].includes(end))
+  assert.equal(ofToday, [
+    { day: today, time: 5, start: 0, end: 1_439 },
+    { day: today, time: 5, start: 600, end: 660 }
+  ])
+  assert.ok(sessionsOf(scene).length <= 256)
+  assert.equal(
+    sessionsOf(scene).find(({ md, spd }) => md === 9 && spd === 9),
+    { md: 9, spd: 9, sm: 600, em: 660, l: 1, d: 5 }
+  )
+})
+
+test('a child goes with all its categories at one look at the rules', async () => {
+  const scene = await FamilyScene.open()
+  for (let index = 10; index < 40; index++) {
+    const categoryId = `many${index}`
+    await scene.parent({ type: 'CREATE_CATEGORY', childId: CHILD, categoryId, title: 'many' })
+    const rule = { ruleId: `rule${index}`, categoryId, time: 1, days: 127, extraTime: false }
+    await scene.parent({ type: 'CREATE_TIMELIMIT_RULE', rule })
+  }
+  const { views } = scene.account
+  const range = views.range.bind(views)
+  let reads = 0
+  views.range = ((...args: Parameters<typeof range>) => {
+    if (args[1][0] === 'rule') reads += 1
+    return range(...args)
+  }) as typeof range
+  await scene.parent({ type: 'REMOVE_USER', userId: CHILD })
+  assert.equal([scene.family.all('category'), reads < 10], [[], true])
+  assert.equal(scene.family.all('rule'), [])
 })
 
 test('time used in a category counts in the one around it too, where the app does not say so itself', async () => {

@@ -62,6 +62,23 @@ test('pushes of one device that come at once are taken one behind the other, how
   assert.equal([answers, used(scene)], [[false, false, false], 150])
 })
 
+test('an action of millions of values is refused before any of them is made', async () => {
+  const scene = await FamilyScene.open()
+  const parse = JSON.parse
+  let longest = 0
+  JSON.parse = (text: string, ...more: []) => {
+    longest = Math.max(longest, text.length)
+    return parse(text, ...more) as unknown
+  }
+  try {
+    for (const list of ['['.repeat(2_000_000), '[],'.repeat(600_000)])
+      assert.is(await scene.push(TABLET, scene.sign('appLogic', TABLET, '', `{"type":"FORCE_SYNC","a":[${list}`)), true)
+  } finally {
+    JSON.parse = parse
+  }
+  assert.is(longest, 0)
+})
+
 test('what is no action of its sender is refused', async () => {
   const scene = await FamilyScene.open()
   const wrong = [

@@ -343,6 +343,23 @@ test('a pull after a change tells it, however many pulls there were before', asy
   assert.equal(await namesOf(), [['phone'], ['play']])
 })
 
+test('a body of millions of values is refused before any of them is made, whoever sends it', async () => {
+  const hub = await hubOfAll()
+  const parse = JSON.parse
+  let longest = 0
+  JSON.parse = (text: string, ...more: []) => {
+    longest = Math.max(longest, text.length)
+    return parse(text, ...more) as unknown
+  }
+  try {
+    for (const body of ['['.repeat(5_000_000), `[${'[],'.repeat(1_600_000)}[]]`])
+      assert.is((await ask(hub.url, '/sync/push-actions', gzipSync(body), { 'content-encoding': 'gzip' })).status, 400)
+  } finally {
+    JSON.parse = parse
+  }
+  assert.ok(longest < 1_000_000, String(longest))
+})
+
 test('a body is JSON of the form and no other, plain or packed, and bounded before and after it is unpacked', async () => {
   const hub = await hubOfAll()
   const { first } = await testFamily(hub)

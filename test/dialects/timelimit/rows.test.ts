@@ -130,7 +130,8 @@ const EXAMPLES: Record<string, () => Members> = {
 const UNTOUCHED: Record<string, string[]> = {
   CHILD_SIGN_IN: ['users'],
   SET_DEVICE_USER: ['users'],
-  SIGN_OUT_AT_DEVICE: ['users']
+  SIGN_OUT_AT_DEVICE: ['users'],
+  UPDATE_TIMELIMIT_RULE: ['usedTime']
 }
 /** What is told beyond the row, by the example. */
 const TOLD_MORE: Record<string, { others?: number; devices?: Record<string, number> }> = {

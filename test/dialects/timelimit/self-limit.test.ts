@@ -145,7 +145,10 @@ test('it moves apps and categories further in only', async () => {
     [add('inner1', 'app'), true],
     [add('outer1', 'app'), false],
     [add('inner1', 'new'), false],
-    [add('inner1', 'new:activity'), true],
+    [add('inner1', 'new:activity'), false],
+    [add('beside', 'app:activity'), false],
+    [add('inner1', 'app:activity'), true],
+    [add('beside', 'app:activity'), false],
     [put('inner1', ''), false],
     [put('inner1', 'beside'), false],
     [put('beside', 'outer1'), true],
@@ -153,9 +156,52 @@ test('it moves apps and categories further in only', async () => {
     [put('outer1', 'inner1'), false]
   )
   await family.parent({ type: 'SET_CATEGORY_FOR_UNASSIGNED_APPS', childId: CHILD, categoryId: 'outer1' })
-  await steps(family, [add('inner1', 'new'), true], [add(GAMES, 'newer'), false])
-  assert.equal(family.family.get('categoryApps', 'inner1')?.apps, ['app', 'new:activity', 'new'])
+  await steps(
+    family,
+    [add('inner1', 'new'), true],
+    [add('inner1', 'newest:activity'), true],
+    [add(GAMES, 'newer'), false],
+    [add(GAMES, 'newer:activity'), false]
+  )
+  assert.equal(family.family.get('categoryApps', 'inner1')?.apps, ['app', 'app:activity', 'new', 'newest:activity'])
   assert.is(family.device(TABLET).currentUserId, CHILD)
+})
+
+test('a rule that it makes stricter goes on with what was used under it', async () => {
+  const family = await scene()
+  const rule = { ruleId: 'rule01', time: 100, days: 127, extraTime: false, start: 60, end: 119, dur: 50, pause: 50 }
+  await family.parent({ type: 'CREATE_TIMELIMIT_RULE', rule: { ...rule, ...category } })
+  const used = { ...category, tta: 40, etts: 0, as: [[60, 119]], sdl: [[60, 119, 50, 50]] }
+  await family.tablet({ type: 'ADD_USED_TIME_V2', d: 7, t: 1_000, i: [used] })
+  const before = family.versions()[`usedTime:${GAMES}`]
+  const change = { type: 'UPDATE_TIMELIMIT_RULE', ...rule }
+  await steps(family, [{ ...change, start: 59, dur: 49 }, true], [{ ...change, start: 0, dur: 48, pause: 60 }, true])
+  const { times, sessionDurations } = family.family.get('usedTimes', GAMES)!
+  assert.equal(
+    times.filter(({ start, end }) => start === 0 && end === 119),
+    [{ day: 7, time: 40, start: 0, end: 119 }]
+  )
+  assert.equal(
+    sessionDurations.filter(({ md }) => md === 48),
+    [{ md: 48, spd: 60, sm: 0, em: 119, l: 1_000, d: 40 }]
+  )
+  assert.is.not(family.versions()[`usedTime:${GAMES}`], before)
+})
+
+test('of the room for categories it leaves half to the parents', async () => {
+  const family = await scene()
+  const create = (index: number): Body => ({
+    type: 'CREATE_CATEGORY',
+    childId: CHILD,
+    categoryId: `c${String(index).padStart(5, '0')}`,
+    title: 'c'
+  })
+  const mine = Array.from({ length: 300 }, (_, index) => create(index))
+  const signed = mine.map(body => family.sign('parent', TABLET, CHILD, body, 'childDevice'))
+  for (let from = 0; from < 300; from += 50) await family.push(TABLET, ...signed.slice(from, from + 50))
+  assert.is(family.family.all('category').length, 256)
+  await family.parent(create(999))
+  assert.is(family.family.all('category').length, 257)
 })
 
 test.run()

@@ -48,7 +48,7 @@ export const PARENT_CATEGORIES: Rows = {
       family.userOf('child', childId)
       by.mustBeOwn(childId)
       if (family.get('category', categoryId) !== undefined) refuse('already-exists', `there is a category ${categoryId} already`)
-      mustHaveRoom(family.all('category').length, MAX_CATEGORIES, 'categories')
+      mustHaveRoom(family.all('category').length, MAX_CATEGORIES, 'categories', by)
       const sort = Math.max(-1, ...family.categoriesOf(childId).map(({ base }) => base.sort)) + 1
       const version = family.versionAfter()
       family.put('category', categoryId, {
@@ -62,7 +62,7 @@ export const PARENT_CATEGORIES: Rows = {
     versions: ['users'],
     tell: 2,
     text: 'the category is gone with all that is in it; one that is gone already stays so',
-    effect: (family, { categoryId }) => removeCategory(family, categoryId)
+    effect: (family, { categoryId }) => removeCategories(family, [categoryId])
   }),
   ADD_CATEGORY_NETWORK_ID: row({
     fields: { categoryId: id, itemId: id, hashedNetworkId: hex(2, 128) },
@@ -201,17 +201,19 @@ export function own(family: FamilyChange, category: string, by: Acting): Categor
   return record
 }
 
-/** Takes a category away with all that is in it, and what refers to it. */
-export function removeCategory(family: FamilyChange, category: string): void {
-  if (family.get('category', category) === undefined) return
+/** Takes categories away with all that is in them, and what refers to them. All at once: each look at all rules is dear. */
+export function removeCategories(family: FamilyChange, categories: readonly string[]): void {
+  const gone = new Set(categories.filter(id => family.get('category', id) !== undefined))
+  if (gone.size === 0) return
   for (const part of ['rule', 'task'] as const)
-    for (const [id, { categoryId }] of family.all(part)) if (categoryId === category) family.remove(part, id)
-  for (const part of ['categoryApps', 'usedTimes', 'category'] as const) family.remove(part, category)
+    for (const [id, { categoryId }] of family.all(part)) if (gone.has(categoryId)) family.remove(part, id)
+  for (const category of gone)
+    for (const part of ['categoryApps', 'usedTimes', 'category'] as const) family.remove(part, category)
   for (const [id, { base }] of family.all('category'))
-    if (base.parentCategoryId === category) family.setBase(id, { parentCategoryId: '' })
+    if (gone.has(base.parentCategoryId)) family.setBase(id, { parentCategoryId: '' })
   for (const [id, { user, secondHash }] of family.all('user')) {
-    if (user.categoryForNotAssignedApps === category) family.setUser(id, { categoryForNotAssignedApps: '' })
-    if (user.llc !== category) continue
+    if (gone.has(user.categoryForNotAssignedApps)) family.setUser(id, { categoryForNotAssignedApps: '' })
+    if (user.llc === undefined || !gone.has(user.llc)) continue
     family.put('user', id, { user: withLogin(user, undefined), secondHash })
     family.renew('users')
   }
@@ -240,5 +242,10 @@ const rangesOf = (times: string): [from: number, to: number][] => {
 /** True when every minute of `inner` is in `outer`. */
 function covers(outer: string, inner: string): boolean {
   const ranges = rangesOf(outer)
-  return rangesOf(inner).every(([from, to]) => ranges.some(range => range[0] <= from && to <= range[1]))
+  let index = 0
+  return rangesOf(inner).every(([from, to]) => {
+    // Both rise, so that what ended before this range ends before all others.
+    while (index < ranges.length && ranges[index]![1] < to) index++
+    return index < ranges.length && ranges[index]![0] <= from
+  })
 }

@@ -2,7 +2,7 @@ import { str } from '../../../../protocol/index.ts'
 import type { Acting } from '../acting.ts'
 import type { FamilyChange } from '../family-change.ts'
 import { distinct, id } from '../forms.ts'
-import { refuse } from '../refuse.ts'
+import { refuse, roomFor } from '../refuse.ts'
 import { row, type Rows } from '../row.ts'
 import { own } from './categories.ts'
 
@@ -51,24 +51,23 @@ function addApps(
 ): void {
   const { childId } = own(family, categoryId, by).base
   const added = new Set(packageNames)
+  // An activity without a category of its own counts to that of its app.
+  const apps = new Set(packageNames.map(name => name.split(':', 1)[0]!))
   const around = family.withOuter(categoryId)
   const assigned = new Set<string>()
+  let count = added.size
   for (const { base } of family.categoriesOf(childId)) {
     const before = appsOf(family, base.categoryId)
-    const moved = before.filter(app => added.has(app))
-    for (const app of moved) assigned.add(app)
-    if (moved.length === 0 || base.categoryId === categoryId) continue
-    by.mustTighten(around.includes(base.categoryId))
-    setApps(
-      family,
-      base.categoryId,
-      before.filter(app => !added.has(app))
-    )
+    const concerned = before.filter(app => added.has(app) || apps.has(app))
+    if (concerned.length > 0) by.mustTighten(around.includes(base.categoryId))
+    for (const app of concerned) assigned.add(app)
+    const kept = before.filter(app => !added.has(app))
+    count += kept.length
+    if (base.categoryId === categoryId) setApps(family, categoryId, [...kept, ...packageNames])
+    else if (kept.length < before.length) setApps(family, base.categoryId, kept)
   }
-  // An app of no category counts to the one for such apps; without one it is blocked. An activity of an app is with its app.
+  if (count > roomFor(MAX_APPS, by)) refuse('quota-exceeded', `a child has at most ${MAX_APPS} apps in its categories`)
+  // An app of no category counts to the one for such apps; without one it is blocked.
   const takesUnassigned = around.includes(family.get('user', childId)?.user.categoryForNotAssignedApps ?? '')
-  by.mustTighten(takesUnassigned || packageNames.every(app => assigned.has(app) || app.includes(':')))
-  const kept = appsOf(family, categoryId).filter(app => !added.has(app))
-  if (kept.length + added.size > MAX_APPS) refuse('quota-exceeded', `a category has at most ${MAX_APPS} apps`)
-  setApps(family, categoryId, [...kept, ...packageNames])
+  by.mustTighten(takesUnassigned || [...apps].every(app => assigned.has(app)))
 }

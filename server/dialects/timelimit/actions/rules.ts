@@ -5,6 +5,7 @@ import type { Rule } from '../records.ts'
 import { mustHaveRoom, refuse } from '../refuse.ts'
 import { row, type Rows } from '../row.ts'
 import { own } from './categories.ts'
+import { carryUse } from './used-times.ts'
 
 const MAX_RULES = 4_096
 /** One bit for each day of the week. */
@@ -34,21 +35,22 @@ export const PARENT_RULES: Rows = {
     effect(family, { rule: { categoryId, ...given } }, by) {
       own(family, categoryId, by)
       if (family.get('rule', given.ruleId) !== undefined) refuse('already-exists', `there is a rule ${given.ruleId} already`)
-      mustHaveRoom(family.all('rule').length, MAX_RULES, 'rules')
+      mustHaveRoom(family.all('rule').length, MAX_RULES, 'rules', by)
       setRule(family, categoryId, ruleOf(given))
     }
   }),
   UPDATE_TIMELIMIT_RULE: row({
     fields,
     selfLimit: true,
-    versions: ['rules'],
+    versions: ['rules', 'usedTime'],
     tell: 2,
-    text: 'the rule as a whole: what is left out is as in a new one. A child makes it at least as strict as it is',
+    text: 'the rule as a whole: what is left out is as in a new one. A child makes it at least as strict as it is, and what was used under it counts on',
     effect(family, given, by) {
       const { categoryId, rule: before } = family.rule(given.ruleId)
       own(family, categoryId, by)
       const rule = ruleOf(given)
       by.mustTighten(isAsStrict(rule, before))
+      if (by.isSelfLimit) carryUse(family, categoryId, before, rule)
       setRule(family, categoryId, rule)
     }
   }),

@@ -6,7 +6,7 @@ import type { User } from '../records.ts'
 import { mustHaveRoom, refuse } from '../refuse.ts'
 import { row, type Rows } from '../row.ts'
 import { replacedBits } from './bits.ts'
-import { removeCategory } from './categories.ts'
+import { removeCategories } from './categories.ts'
 import { signIn } from './devices.ts'
 import { isRemovalProof, newPassword, passwordOf, secondHashUnder } from './passwords.ts'
 import { newUser, withLogin } from './user.ts'
@@ -199,7 +199,8 @@ function removeUser(
     const hasMail = family.all('user').some(([id, other]) => id !== userId && other.user.mail !== '')
     if (user.mail !== '' && !hasMail) refuse('forbidden', 'the last parent with a mail address stays')
   }
-  for (const { base } of family.categoriesOf(userId)) removeCategory(family, base.categoryId)
+  const categories = family.categoriesOf(userId).map(({ base }) => base.categoryId)
+  removeCategories(family, categories)
   for (const [id, { u }] of family.all('u2f'))
     if (u === userId) {
       family.remove('u2f', id)

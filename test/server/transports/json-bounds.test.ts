@@ -1,0 +1,19 @@
+import * as assert from 'uvu/assert'
+import { hasAtMostValues } from '../../../server/transports/json-bounds.ts'
+import { suite } from '../../util/suite.ts'
+
+const test = suite('transports/json-bounds')
+
+test('values are counted at every depth, and what is written within a text is none', () => {
+  const texts: [text: string, values: number][] = [
+    ['["[,{"]', 2],
+    ['["\\"[,{\\\\"]', 2],
+    ['[1,2]', 3],
+    ['{"a":{"b":[1]},"c,[":2}', 5],
+    ['["\\\\",1]', 3]
+  ]
+  for (const [text, values] of texts)
+    assert.equal([hasAtMostValues(text, values), hasAtMostValues(text, values - 1)], [true, false], text)
+})
+
+test.run()
