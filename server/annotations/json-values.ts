@@ -1,4 +1,5 @@
 import type { Plain } from '../../protocol/index.ts'
+import { MAX_JSON_DEPTH } from './limits.ts'
 
 /** The one member of what stands for bytes. A map that looks like it gets one more sign in front. */
 const BYTES = '@bytes'
@@ -31,4 +32,14 @@ export function plainOf(json: unknown): Plain {
 function onlyName(map: object): string | undefined {
   const names = Object.keys(map)
   return names.length === 1 ? names[0] : undefined
+}
+
+/** Whether parsed JSON is nested too deep. It is looked at level by level: what may be nested a million deep is no work for calls within calls. */
+export function isDeep(json: unknown): boolean {
+  let level = [json]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_JSON_DEPTH) return true
+    level = level.filter(value => typeof value === 'object' && value !== null).flatMap(value => Object.values(value as object))
+  }
+  return false
 }

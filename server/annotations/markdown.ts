@@ -1,8 +1,8 @@
 import type { Annotation, BookDescription, ReadBook } from './annotation.ts'
 import { sparse } from './annotation.ts'
 import type { Format } from './formats.ts'
-import { jsonOf, plainOf } from './json-values.ts'
-import { badFile } from './limits.ts'
+import { isDeep, jsonOf, plainOf } from './json-values.ts'
+import { badFile, MAX_JSON_DEPTH } from './limits.ts'
 import { wordsOf } from './uris.ts'
 import { isMap, listOf } from './web-annotation.ts'
 
@@ -111,6 +111,7 @@ function describedBook(head: readonly string[]): BookDescription {
 function parsedMap(text: string, line: number): Record<string, unknown> {
   const value = parsed(text)
   if (!isMap(value)) throw badFile(`line ${line}: what the comment says is not JSON`)
+  if (isDeep(value)) throw badFile(`line ${line}: its values are nested over ${MAX_JSON_DEPTH} deep`)
   return value
 }
 

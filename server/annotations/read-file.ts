@@ -3,7 +3,8 @@ import type { Annotation, BookDescription, BookFields, Reading, ReadBook } from 
 import { isBookSync, readBookSync } from './book-sync-record.ts'
 import { isKindle, readKindle } from './kindle.ts'
 import { readKoreader } from './koreader.ts'
-import { badFile, MAX_ANNOTATIONS, MAX_BOOKS, MAX_FILE_BYTES, MAX_LEFT_OUT } from './limits.ts'
+import { isDeep } from './json-values.ts'
+import { badFile, MAX_ANNOTATIONS, MAX_BOOKS, MAX_FILE_BYTES, MAX_JSON_DEPTH, MAX_LEFT_OUT } from './limits.ts'
 import { isMarkdown, readMarkdown } from './markdown.ts'
 import { readReadium } from './readium.ts'
 import { readW3c } from './w3c.ts'
@@ -54,6 +55,7 @@ function readByContent(bytes: Uint8Array): Reading {
     if (json === undefined && /^\{\s*\[?["'\w]/.test(begin) && !begin.startsWith('{"'))
       return whole('koreader', readKoreader(bytes))
     if (json === undefined) throw badFile('it looks like JSON, and is none')
+    if (isDeep(json)) throw badFile(`its values are nested over ${MAX_JSON_DEPTH} deep`)
     const types = listOf(
       isMap(json) ? json['type'] : (json as unknown[])[0] && ((json as unknown[])[0] as Record<string, unknown>)['type']
     )

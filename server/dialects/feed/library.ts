@@ -5,8 +5,10 @@ import { toldOf, type ToldBook } from './book-record.ts'
 import { progressOf, type Progress } from './progress.ts'
 import type { ListQuery } from './query.ts'
 
-/** Books that are read in one turn; and that are looked through. */
+/** Books that are read in one turn, if they take no longer than this: of each all devices' places are, and those that they had before. */
 const READ_BOOKS = 16
+const TURN_MS = 3
+/** Books that are looked through in one turn. */
 const SEEN_BOOKS = 32
 const MERGED = 4_096
 
@@ -26,13 +28,16 @@ export interface Reading {
  */
 export async function readBooks(account: Account, books: readonly string[], { clock, base }: Reading): Promise<BookSyncRecord[]> {
   const read: BookSyncRecord[] = []
-  for (let at = 0; at < books.length; at += READ_BOOKS) {
-    if (at > 0) await nextTurn(clock)
-    account.views.noteActivity()
-    for (const book of books.slice(at, at + READ_BOOKS)) {
-      const record = account.views.get('books', book)
-      if (record !== undefined && !record.removed) read.push(readBook(account, book, record, { clock, base }))
+  account.views.noteActivity()
+  let [begun, begunMs] = [0, clock.nowMs()]
+  for (const [at, book] of books.entries()) {
+    if (at - begun >= READ_BOOKS || (at > begun && Math.abs(clock.nowMs() - begunMs) >= TURN_MS)) {
+      await nextTurn(clock)
+      account.views.noteActivity()
+      ;[begun, begunMs] = [at, clock.nowMs()]
     }
+    const record = account.views.get('books', book)
+    if (record !== undefined && !record.removed) read.push(readBook(account, book, record, { clock, base }))
   }
   return read
 }

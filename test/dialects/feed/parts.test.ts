@@ -3,7 +3,7 @@ import type { Account } from '../../../server/core/account.ts'
 import { Origin } from '../../../server/core/origin.ts'
 import { BookIds, bookUuid } from '../../../server/dialects/feed/book-ids.ts'
 import { Drains } from '../../../server/dialects/feed/drains.ts'
-import { listBooks } from '../../../server/dialects/feed/library.ts'
+import { listBooks, readBooks } from '../../../server/dialects/feed/library.ts'
 import { progressOf } from '../../../server/dialects/feed/progress.ts'
 import { coreHub, type CoreHub } from '../../util/core-hub.ts'
 import { costOf } from '../../util/cost.ts'
@@ -89,6 +89,23 @@ test('of lists that are asked for at once one is made behind the other', async (
     turns.pop()!()
   }
   for (const { books } of await made) assert.is(books.length, 501)
+})
+
+test('books that take long to read are read one in each turn', async () => {
+  const { account } = await library(8)
+  let [nowMs, turns] = [0, 0]
+  const nextTurn = (task: () => void): void => {
+    turns += 1
+    setImmediate(task)
+  }
+  const clock = { nowMs: () => (nowMs += 5), nextTurn, setTimer: () => () => undefined }
+  const books = Array.from({ length: 8 }, (_, index) => `b${index}`)
+  const read = await readBooks(account, books, { clock, base: '' })
+  assert.equal(
+    read.map(({ id }) => id),
+    books.map(bookUuid)
+  )
+  assert.is(turns, 7)
 })
 
 test('rows of a thousand marks in what books say of themselves hold nobody up who looks through the list', async () => {

@@ -264,6 +264,14 @@ test('a file that is not sound says what is wrong, and where', () => {
     ['return { annotations = {} } x', /line 1: expected the end of the file/],
     ['return {}', /it is no book's file of KOReader/],
     [`return ${'{'.repeat(100)}`, /nested over 64 deep/],
+    [
+      `{"type":"AnnotationSet","items":[{"id":"a","lectern":{"extra":${'['.repeat(100_000)}${']'.repeat(100_000)}}}]}`,
+      /nested over 64 deep/
+    ],
+    [
+      `---\nlectern: annotations\n---\n<!-- lectern {"id":"a","extra":${'['.repeat(100_000)}${']'.repeat(100_000)}} -->\n<!-- /lectern -->`,
+      /line 4: its values are nested over 64 deep/
+    ],
     [new Uint8Array(MAX_FILE_BYTES + 1), /is over 33554432 bytes/]
   ]
   for (const [bytes, message] of wrong)
