@@ -13,7 +13,10 @@ import type { Call } from './cli.ts'
 type KnownBook = BookDescription & { readonly id: string }
 type View = { readonly value: readonly (readonly [string, { readonly [field: string]: Plain }])[]; readonly next: string }
 
-/** Writes the annotations of one book to a file, or to the standard output. */
+/**
+ * Writes the annotations of one book to a file, or to the standard output. A book that has annotations and no record, as when an app told of them before it told of the book, is written without title.
+ * @throws HubError `not-found`
+ */
 export async function exportBook(
   call: Call,
   {
@@ -30,8 +33,7 @@ export async function exportBook(
     readonly isReplacing: boolean
   }
 ): Promise<void> {
-  const { value } = await view(call, account, 'book', book, '')
-  const pieces = piecesOf(call, account, bookOfView(book, value[0]![1]), format)
+  const pieces = piecesOf(call, account, bookOfView(book, await fieldsOf(call, account, book)), format)
   if (path === undefined) {
     for await (const piece of pieces) if (!process.stdout.write(piece)) await once(process.stdout, 'drain')
   } else if (existsSync(path) && !isReplacing) throw new RangeError(`${path} is there; replace it with --overwrite`)
@@ -69,6 +71,16 @@ export async function exportBooks(
     after = page.next === '' ? undefined : page.next
   }
   return { rows, leftOut }
+}
+
+async function fieldsOf(call: Call, account: string, book: string): Promise<View['value'][number][1]> {
+  try {
+    return (await view(call, account, 'book', book, '')).value[0]![1]
+  } catch (error) {
+    if (!(error instanceof HubError && error.code === 'not-found')) throw error
+    if ((await view(call, account, 'annotations', book, '')).value.length === 0) throw error
+    return {}
+  }
 }
 
 const piecesOf = (call: Call, account: string, book: KnownBook, format: FormatName): AsyncGenerator<string> =>

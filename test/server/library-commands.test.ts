@@ -97,6 +97,16 @@ test('annotations go in and out, with a hub that runs and without one; a second 
   assert.not.match(stored.out, id)
 })
 
+test('annotations of a book that no app has told of yet are written, too', async context => {
+  const { act, run } = await scene(context)
+  await act('annotation.put', 'epub-77', { id: 'a', quote: 'heard of before its book' })
+  const { code, out } = await run('export', '--book', 'epub-77', '--format', 'markdown')
+  assert.is(code, 0)
+  assert.match(out, /^---\nlectern: annotations\nbook: "epub-77"\n[^]*> heard of before its book\n/)
+  const unknown = await run('export', '--book', 'epub-78')
+  assert.equal([unknown.code, unknown.err], [2, 'lectern: there is no book epub-78\n'])
+})
+
 /** The annotations of the book, as they stand. */
 async function fetchItems({ hub }: TestServingHub, { id }: Account): Promise<unknown[]> {
   const account = await hub.ensureAccount(id)

@@ -25,15 +25,20 @@ export function bookMembers(number: number, { fields, identifiers, removed }: Bo
     publisher: fields.publisher ?? null,
     author: fields.authors?.join(', ') ?? null,
     booksBookID: number,
-    bookIdentifier: own['bookIdentifier'] ?? isbnIn(identifiers),
+    bookIdentifier: own['bookIdentifier'] ?? identifierIn(identifiers),
     fileSize: own['fileSize'] ?? fields.file?.sizeBytes ?? null,
     isInMyBooks: !removed && own['isInMyBooks'] !== false
   })
 }
 
-function isbnIn(identifiers: BookRecord['identifiers']): string | null {
-  const key = Object.keys(identifiers).find(name => name.startsWith('isbn:'))
-  return key === undefined ? null : key.slice('isbn:'.length)
+/** What a device would send as `bookIdentifier` of the same file, so that it knows the book as one that it has: the ISBN, else what the EPUB calls itself. */
+function identifierIn(identifiers: BookRecord['identifiers']): string | null {
+  const keys = Object.keys(identifiers)
+  for (const type of ['isbn:', 'uuid:', 'url:', 'epub:']) {
+    const key = keys.find(name => name.startsWith(type))
+    if (key !== undefined) return key.slice(type.length)
+  }
+  return null
 }
 
 /**

@@ -42,7 +42,7 @@ export function mountLibrary(app: HttpApp, parts: LibraryParts): void {
   const bodies = new BodyReader(MAX_BODY_BYTES)
   /** Each list holds something of every book while it is made. */
   const listing = new OneByOne()
-  const library = new Hono<BearerEnv>()
+  const library = new Hono<BearerEnv>({ getPath: request => pathUnder(new URL(request.url).pathname) })
   library.onError(error => refusalOf(error, logger))
   library.use(authenticated(hub, tokensOf))
 
@@ -128,8 +128,11 @@ export function mountLibrary(app: HttpApp, parts: LibraryParts): void {
   library.all('*', () => {
     throw new HubError('not-found', 'Not found')
   })
-  app.route(LIBRARY_PATH, library)
+  app.all(`${LIBRARY_PATH}/*`, context => library.fetch(context.req.raw, context.env))
 }
+
+/** A slash at a path's end does no harm: clients join paths to an address that may have one. */
+const pathUnder = (path: string): string => path.slice(LIBRARY_PATH.length).replace(/\/+$/, '') || '/'
 
 /** @throws HubError `bad-request` */
 function jsonOf(bytes: Uint8Array): unknown {

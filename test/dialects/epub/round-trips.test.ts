@@ -189,6 +189,33 @@ test('a marking that was made by the native protocol has all members, and what a
   })
 })
 
+test('a book that an EPUB was imported of is told by the name that the EPUB has, by which an app knows its own copy', async context => {
+  const hub = await restHub(context)
+  if (hub.own === undefined) return
+  const [app, other] = [await settledApp(hub), await settledApp(hub)]
+  const { token } = await hub.device()
+  const { account, device } = await hub.own.hub.authenticate(token)
+  const { Origin } = await import('../../../server/core/origin.ts')
+  const names: [key: string, told: string | null][] = [
+    ['isbn:9780306406157', '9780306406157'],
+    ['uuid:0a2c3c5e-7f3b-4b44-9d0c-1d2e3f405162', '0a2c3c5e-7f3b-4b44-9d0c-1d2e3f405162'],
+    ['url:http://www.gutenberg.org/ebooks/25545', 'http://www.gutenberg.org/ebooks/25545'],
+    ['epub:code.google.com.epub-samples.wasteland-basic', 'code.google.com.epub-samples.wasteland-basic'],
+    ['koreader:59d481d168cca6267322f150c5f6a2a3', null]
+  ]
+  for (const [key, told] of names) {
+    const identifiers = { [key]: 'epub', 'sha256:00': 'import' }
+    await account.perform(new Origin(device, ''), 'book.put', key.slice(0, 4), { title: key, identifiers })
+    const { Books } = await app.synchronize()
+    assert.equal([Books.length, Books[0].title, Books[0].bookIdentifier], [1, key, told])
+    if (told === null) continue
+    const number = bookNumber()
+    await other.synchronize({ Books: [{ booksBookID: number, title: `mine, ${key}`, bookIdentifier: told }] })
+    assert.is(account.views.get('books', key.slice(0, 4))!.fields.title, `mine, ${key}`)
+    await app.synchronize()
+  }
+})
+
 test('what another client has put where this API keeps its own, and could not have, is passed over', async context => {
   const hub = await restHub(context)
   if (hub.own === undefined) return

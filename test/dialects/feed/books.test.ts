@@ -192,6 +192,8 @@ test('the list is looked through by what is asked, in the order that is asked', 
     assert.is((await titles(query)).join(' '), expected, query)
   const { pagination } = await client.get(`?series=${encodeURIComponent(series)}&limit=2&page=9`)
   assert.equal(pagination, { page: 9, limit: 2, total: 3, totalPages: 2 })
+  assert.equal((await client.get('/?q=whale')).pagination.total, 1)
+  assert.equal((await client.get('/sync/?limit=1')).pagination.limit, 1)
   for (const query of ['sort=best', 'limit=101', 'page=0', 'q=a&q=b']) {
     const { status, json } = await client.ask('GET', `?${query}`)
     assert.equal([status, json.error], [400, 'Validation failed'], query)
