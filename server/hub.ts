@@ -21,17 +21,11 @@ import type { BlobStore } from './core/blobs.ts'
 import { Hub } from './core/hub.ts'
 import type { Logger, RandomBytes } from './core/ports.ts'
 import { StoreDamage, type Store } from './core/store.ts'
+import { DIALECT_PATHS, mountDialects } from './dialects.ts'
 import { joinDocuments } from './dialects/kosync/documents.ts'
-import { KOSYNC_PATHS, mountKosync } from './dialects/kosync/index.ts'
-import { mountPinakes, OWN_BODIES } from './dialects/pinakes/index.ts'
-import { CHANGELIST_PATH, mountChangelist } from './dialects/changelist/index.ts'
-import { EPUB_PATHS, mountEpub } from './dialects/epub/index.ts'
-import { LIBRARY_PATH, mountLibrary } from './dialects/feed/index.ts'
-import { createOperations } from './dialects/epub/operations.ts'
 import { TimeLimitHousehold } from './dialects/timelimit/household.ts'
-import { mountTimelimit, TIMELIMIT_PATHS } from './dialects/timelimit/index.ts'
 import { EXIT } from './exit-codes.ts'
-import { mayUseMail, openFamilies } from './families.ts'
+import { openFamilies } from './families.ts'
 import { createPublishing } from './files/publishing.ts'
 import { Uploads } from './files/uploads.ts'
 import type { OperatorParts } from './operations.ts'
@@ -201,14 +195,7 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
     throw error
   })
   let isReady = true
-  const app = createHttpApp(logger, addressOf, config.allowedOrigins, [
-    CHANGELIST_PATH,
-    ...OWN_BODIES,
-    ...EPUB_PATHS,
-    `${LIBRARY_PATH}/`,
-    ...TIMELIMIT_PATHS,
-    ...KOSYNC_PATHS
-  ])
+  const app = createHttpApp(logger, addressOf, config.allowedOrigins, DIALECT_PATHS)
   mountHome(app)
   mountHealth(app, () => isReady)
   const limits = createSignInLimits({ randomBytes: random })
@@ -216,12 +203,7 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
   mountSignIn(app, parts)
   mountFeed(app, hub, systemClock)
   mountAnnotations(app, parts)
-  mountPinakes(app, parts)
-  mountKosync(app, { ...parts, canRegister: config.kosyncRegistration })
-  mountChangelist(app, { ...parts, publicUrl: config.publicUrl })
-  mountLibrary(app, { ...parts, publicUrl: config.publicUrl })
-  mountEpub(app, createOperations(parts), parts)
-  mountTimelimit(app, { ...parts, mayUseMail: mayUseMail(config) })
+  mountDialects(app, parts, config)
   const carriers = createCarriers({
     hub,
     logger,

@@ -33,7 +33,7 @@ export interface PinakesParts {
 const BASES = ['/api/v1/sync', '/api/sync'] as const
 
 /** Paths, and beginnings of paths, whose routes bound their bodies themselves: chunks, and reports. */
-export const OWN_BODIES = BASES.flatMap(base => [`${base}/upload/`, `${base}/report`])
+export const PINAKES_PATHS = BASES.flatMap(base => [`${base}/upload/`, `${base}/report`])
 
 const INFO = {
   openapi: '3.1.0',
