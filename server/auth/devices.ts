@@ -36,6 +36,24 @@ export async function registerDevice(
 }
 
 /**
+ * Registers a device under an id that says which it is, unless it is registered: for those who come by another secret than a token, and are told none. Resolves once that is
+ * durable.
+ * @param by the device that wants it; the new one itself when left out
+ * @throws HubError `quota-exceeded`
+ */
+export async function registerUnlessKnown(
+  account: Account,
+  device: string,
+  { name, app, readOnly = false }: DeviceDescription,
+  randomBytes: RandomBytes,
+  by?: string
+): Promise<void> {
+  if (account.views.get('devices', device) !== undefined) return
+  const { secretHash } = issueToken(account.id, device, randomBytes)
+  await account.write('device.put', device, { name, app, readOnly }, secretHash, by)
+}
+
+/**
  * Cuts a device off for ever: its live sessions end at once, and its token is good for nothing. Resolves once that is durable.
  * @throws HubError `not-found`
  */

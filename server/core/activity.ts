@@ -34,12 +34,6 @@ export function activitySince(views: Views, afterUs: number, limit: number): Act
     .map(([key, { book, isListed }]) => ({ book, timeUs: Number(key), isListed }))
 }
 
-/** When something of a book changed last; undefined when there is nothing of it. */
-export function touchedAtUs(views: Views, book: string): number | undefined {
-  views.noteActivity()
-  return views.get('touched', book)?.timeUs
-}
-
 /** Moves a book's entry to the time of a record that changed, if that is newer. */
 export function noteActivity(views: Views, table: Table, book: string, record: Tables[Table]): void {
   if (!isSource(table)) return

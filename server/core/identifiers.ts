@@ -15,6 +15,15 @@ export function bookBy(views: Views, identifier: string): string | undefined {
   return isName(identifier) ? views.get('identifiers', identifier)?.book : undefined
 }
 
+/** The first identifier that a book has of the first of these types, without the type; undefined when it has none. */
+export function identifierIn(identifiers: Readonly<Record<string, string>>, ...types: readonly string[]): string | undefined {
+  for (const type of types) {
+    const found = Object.keys(identifiers).find(identifier => identifier.startsWith(`${type}:`))
+    if (found !== undefined) return found.slice(type.length + 1)
+  }
+  return undefined
+}
+
 /** From here on each identifier that was put names this book. One that was taken away names none, unless it names another. */
 export function foldIdentifiers(views: Views, { key: book, body, cursor }: Change<'book.put'>): void {
   for (const [identifier, source] of Object.entries(body.identifiers ?? {})) {

@@ -1,5 +1,5 @@
 import { HubError, type ActionBody, type Plain } from '../../../protocol/index.ts'
-import { bookBy } from '../../core/identifiers.ts'
+import { bookBy, identifierIn } from '../../core/identifiers.ts'
 import type { BookRecord } from '../../core/records.ts'
 import type { Views } from '../../core/views.ts'
 import { identifierKey } from '../../files/identifiers.ts'
@@ -13,6 +13,9 @@ import type { BookModel } from './model.ts'
 /** Members that are a book's own fields; all others stand in its `extra`. */
 const FIELDS = { title: 'title', description: 'description', publisher: 'publisher' } as const
 
+/** What a device would send as `bookIdentifier` of the same file, so that it knows the book as one that it has: the ISBN, else what the EPUB calls itself. */
+const KNOWN_BY = ['isbn', 'uuid', 'url', 'epub'] as const
+
 export const itemOf = (book: string): string => `book:${book}`
 
 /** A book as this API shows it. */
@@ -25,20 +28,10 @@ export function bookMembers(number: number, { fields, identifiers, removed }: Bo
     publisher: fields.publisher ?? null,
     author: fields.authors?.join(', ') ?? null,
     booksBookID: number,
-    bookIdentifier: own['bookIdentifier'] ?? identifierIn(identifiers),
+    bookIdentifier: own['bookIdentifier'] ?? identifierIn(identifiers, ...KNOWN_BY) ?? null,
     fileSize: own['fileSize'] ?? fields.file?.sizeBytes ?? null,
     isInMyBooks: !removed && own['isInMyBooks'] !== false
   })
-}
-
-/** What a device would send as `bookIdentifier` of the same file, so that it knows the book as one that it has: the ISBN, else what the EPUB calls itself. */
-function identifierIn(identifiers: BookRecord['identifiers']): string | null {
-  const keys = Object.keys(identifiers)
-  for (const type of ['isbn:', 'uuid:', 'url:', 'epub:']) {
-    const key = keys.find(name => name.startsWith(type))
-    if (key !== undefined) return key.slice(type.length)
-  }
-  return null
 }
 
 /**

@@ -1,7 +1,7 @@
 import { HubError } from '../../../protocol/index.ts'
 import { foldName, type AccountDirectory } from '../../auth/accounts.ts'
+import { registerUnlessKnown } from '../../auth/devices.ts'
 import type { SignInLimits } from '../../auth/sign-in-limits.ts'
-import { issueToken } from '../../auth/tokens.ts'
 import type { Account } from '../../core/account.ts'
 import type { Hub } from '../../core/hub.ts'
 import { Origin } from '../../core/origin.ts'
@@ -93,10 +93,7 @@ async function deviceFor(
   const type = String(applicationType).toLowerCase()
   if (!TYPE.test(type)) throw new HubError('bad-request', 'not the number or the name of a type', { field: 'ApplicationType' })
   const device = `${DEVICE_PREFIX}${type}-${application}`
-  if (account.views.get('devices', device) === undefined) {
-    const { secretHash } = issueToken(account.id, device, randomBytes)
-    const description = { name: `Reading app ${application}`, app: `epub ${type}`, readOnly: false }
-    await account.write('device.put', device, description, secretHash, by)
-  }
+  const description = { name: `Reading app ${application}`, app: `epub ${type}` }
+  await registerUnlessKnown(account, device, description, randomBytes, by)
   return device
 }

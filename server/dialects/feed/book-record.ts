@@ -1,3 +1,4 @@
+import { identifierIn } from '../../core/identifiers.ts'
 import type { BookRecord } from '../../core/records.ts'
 import { bookUuid, fileUuid } from './book-ids.ts'
 import { isoOf } from './progress.ts'
@@ -12,7 +13,7 @@ export function toldOf(
   base: string
 ) {
   const id = bookUuid(book)
-  const isbn13 = valueOf(identifiers, 'isbn')
+  const isbn13 = identifierIn(identifiers, 'isbn') ?? null
   const updatedAtUs = Math.max(touchedAtUs, changedAtUs)
   const { cover, file } = fields
   return {
@@ -33,8 +34,8 @@ export function toldOf(
     seriesIndex: fields.seriesIndex ?? null,
     genres: fields.subjects ?? [],
     tags: fields.tags ?? [],
-    hardcoverBookId: int32Of(Number(valueOf(identifiers, 'hardcover') ?? NaN)),
-    hardcoverEditionId: int32Of(Number(valueOf(identifiers, 'hardcover-edition') ?? NaN)),
+    hardcoverBookId: int32Of(Number(identifierIn(identifiers, 'hardcover') ?? NaN)),
+    hardcoverEditionId: int32Of(Number(identifierIn(identifiers, 'hardcover-edition') ?? NaN)),
     createdBy: null,
     possibleDuplicateOf: null,
     approvedAt: null,
@@ -67,12 +68,6 @@ export const storedFileOf = (file: BookFile) => ({
 function formatOf({ mediaType, name }: BookFile): string {
   if (mediaType === 'application/epub+zip') return 'epub'
   return /\.([a-z0-9]{1,8})$/i.exec(name)?.[1]?.toLowerCase() ?? 'unknown'
-}
-
-/** The first identifier of a type, without it. */
-function valueOf(identifiers: Readonly<Record<string, string>>, type: string): string | null {
-  const found = Object.keys(identifiers).find(identifier => identifier.startsWith(`${type}:`))
-  return found === undefined ? null : found.slice(type.length + 1)
 }
 
 /** Ten digits there are for those that begin with 978. */

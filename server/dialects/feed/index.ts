@@ -1,6 +1,7 @@
 import { Hono, type Context } from 'hono'
 import { HubError } from '../../../protocol/index.ts'
 import type { BlobStore } from '../../core/blobs.ts'
+import { identifierIn } from '../../core/identifiers.ts'
 import type { Hub } from '../../core/hub.ts'
 import type { Clock, Logger } from '../../core/ports.ts'
 import type { HttpApp } from '../../transports/http.ts'
@@ -87,10 +88,7 @@ export function mountLibrary(app: HttpApp, parts: LibraryParts): void {
 
   library.get('/:id/progress', permitted('positions'), async context => {
     const { account, book, record } = await asked(context)
-    const document =
-      Object.keys(record.identifiers)
-        .find(name => name.startsWith('koreader:'))
-        ?.slice('koreader:'.length) ?? book
+    const document = identifierIn(record.identifiers, 'koreader') ?? book
     const progress = placesIn(account.views, book).map(({ device, progression, changedAtUs, locator }) => ({
       document,
       device: deviceName(account.views, device),

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { HubError } from '../../../protocol/index.ts'
-import { issueToken } from '../../auth/tokens.ts'
+import { registerUnlessKnown } from '../../auth/devices.ts'
 import type { Account } from '../../core/account.ts'
 import { Origin } from '../../core/origin.ts'
 import { refusalOfDevice } from '../../core/policy.ts'
@@ -28,8 +28,7 @@ export async function originOf(
     const others = account.views.range('devices', [], DEVICE_PREFIX, MAX_DEVICES)
     if (others.filter(([other]) => other.startsWith(DEVICE_PREFIX)).length >= MAX_DEVICES)
       throw new HubError('quota-exceeded', `an account has at most ${MAX_DEVICES} devices that sync by kosync`)
-    const { secretHash } = issueToken(account.id, id, randomBytes)
-    await account.write('device.put', id, { name: nameOf(device), app: 'kosync', readOnly: false }, secretHash)
+    await registerUnlessKnown(account, id, { name: nameOf(device), app: 'kosync' }, randomBytes)
   }
   const refusal = refusalOfDevice(account.views, id)
   if (refusal !== undefined) throw refusal

@@ -1,7 +1,6 @@
 import { Hono } from 'hono'
 import * as assert from 'uvu/assert'
 import type { Account } from '../../../server/core/account.ts'
-import { touchedAtUs } from '../../../server/core/activity.ts'
 import { Origin } from '../../../server/core/origin.ts'
 import { bookUuid } from '../../../server/dialects/feed/book-ids.ts'
 import { mountLibrary } from '../../../server/dialects/feed/index.ts'
@@ -122,7 +121,9 @@ class Mirror {
   async tellsOnlyNews(): Promise<void> {
     const sinceUs = Date.parse(this.#since!) * 1_000
     const { data } = await this.#world.ask(this.#name, `/sync?limit=100&since=${this.#since}`)
-    const news = BOOKS.filter(book => (touchedAtUs(this.#world.account.views, book) ?? 0) > sinceUs).map(bookUuid)
+    const { views } = this.#world.account
+    views.noteActivity()
+    const news = BOOKS.filter(book => (views.get('touched', book)?.timeUs ?? 0) > sinceUs).map(bookUuid)
     for (const { id } of data as Told[]) assert.ok(news.includes(id), `${id} has not changed since ${this.#since}`)
   }
 }

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert'
 import { decodeValue, encodeValue, type Plain } from '../../../protocol/index.ts'
 import type { Account } from '../../../server/core/account.ts'
-import { activitySince, touchedAtUs, type Activity } from '../../../server/core/activity.ts'
+import { activitySince, type Activity } from '../../../server/core/activity.ts'
 import { checkAccount } from '../../../server/core/check-account.ts'
 import type { RecordWrite } from '../../../server/core/store.ts'
 import type { MemoryStore } from '../../../server/storage/memory.ts'
@@ -87,8 +87,8 @@ test('each book comes once, at the newest change of its record, a place in it, o
     allOf(account, second!.timeUs).map(({ book }) => book),
     ['b2']
   )
-  assert.is(touchedAtUs(account.views, 'b1'), second!.timeUs)
-  assert.is(touchedAtUs(account.views, 'unknown'), undefined)
+  assert.is(account.views.get('touched', 'b1')?.timeUs, second!.timeUs)
+  assert.is(account.views.get('touched', 'unknown'), undefined)
 })
 
 test('a book that was never put or was removed is told, and not listed', async () => {
