@@ -1,7 +1,8 @@
 import { HubError, checked, map, str, type Infer } from '../../protocol/index.ts'
-import { foldName, type AccountDirectory } from '../auth/accounts.ts'
+import type { AccountDirectory } from '../auth/accounts.ts'
 import { deviceDescription, registerDevice, type DeviceDescription } from '../auth/devices.ts'
 import type { Pairing } from '../auth/pairing.ts'
+import { signInByPassword } from '../auth/password-sign-in.ts'
 import type { SignInLimits } from '../auth/sign-in-limits.ts'
 import type { Hub } from '../core/hub.ts'
 import type { RandomBytes } from '../core/ports.ts'
@@ -36,10 +37,8 @@ export function mountSignIn(app: HttpApp, { hub, directory, pairing, limits, ran
 
   app.post('/api/v1/sign-in', async context => {
     const body: Infer<typeof signInBody> = checked('bad-request', signInBody, await readJson(context.req.raw), 'body')
-    const account = foldName(body.account)
-    const entry = await limits.attempt({ address: context.get('address'), account }, () =>
-      directory.signIn(account, body.password)
-    )
+    const { account: name, password } = body
+    const entry = await signInByPassword({ directory, limits }, { name, password, address: context.get('address') })
     return context.json(await register(entry?.id, body))
   })
 }

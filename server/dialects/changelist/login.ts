@@ -1,7 +1,8 @@
 import { createHash, createHmac } from 'node:crypto'
 import { checked, HubError, str } from '../../../protocol/index.ts'
-import { foldName, type AccountDirectory } from '../../auth/accounts.ts'
+import type { AccountDirectory } from '../../auth/accounts.ts'
 import { hubKey } from '../../auth/hub-key.ts'
+import { signInByPassword } from '../../auth/password-sign-in.ts'
 import type { SignInLimits } from '../../auth/sign-in-limits.ts'
 import { issueToken, matches, parseToken } from '../../auth/tokens.ts'
 import type { Account } from '../../core/account.ts'
@@ -69,16 +70,11 @@ const resultXml = (message: string, token: string | undefined): string =>
 const element = (name: string, text: string): string => (text === '' ? `<${name} />` : `<${name}>${escapeXml(text)}</${name}>`)
 
 /** @throws HubError */
-async function signIn(
-  { hub, directory, limits }: LoginParts,
-  { userName, password }: LoginRequest,
-  address: string
-): Promise<Account> {
-  const name = foldName(userName)
+async function signIn(parts: LoginParts, { userName, password }: LoginRequest, address: string): Promise<Account> {
   checked('bad-request', passwordShape, password, 'Password')
-  const entry = await limits.attempt({ address, account: name }, () => directory.signIn(name, password))
+  const entry = await signInByPassword(parts, { name: userName, password, address })
   if (entry === undefined) throw new HubError('unauthenticated', 'the user name or the password is not valid')
-  return hub.ensureAccount(entry.id)
+  return parts.hub.ensureAccount(entry.id)
 }
 
 /**

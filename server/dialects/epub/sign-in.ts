@@ -1,6 +1,7 @@
 import { HubError } from '../../../protocol/index.ts'
-import { foldName, type AccountDirectory } from '../../auth/accounts.ts'
+import type { AccountDirectory } from '../../auth/accounts.ts'
 import { registerUnlessKnown } from '../../auth/devices.ts'
+import { signInByPassword } from '../../auth/password-sign-in.ts'
 import type { SignInLimits } from '../../auth/sign-in-limits.ts'
 import type { Account } from '../../core/account.ts'
 import type { Hub } from '../../core/hub.ts'
@@ -66,17 +67,12 @@ function callerAs(account: Account, device: string, readOnly: boolean, refusalOf
   return { account, device, origin: new Origin(device, '', isReader ? 'reader' : 'writer'), refusal }
 }
 
-async function accountOf({ hub, directory, limits }: SignInParts, { account, address }: Credentials): Promise<Account> {
+async function accountOf(parts: SignInParts, { account, address }: Credentials): Promise<Account> {
   const { Email: email, Password: password } = account ?? {}
   if (!email || !password) throw new HubError('unauthenticated')
-  const name = foldName(email)
-  const entry = await limits.attempt(
-    { address, account: name },
-    () => directory.signIn(name, password),
-    () => directory.recall(name, password)
-  )
+  const entry = await signInByPassword(parts, { name: email, password, address })
   if (entry === undefined) throw new HubError('unauthenticated')
-  return hub.ensureAccount(entry.id)
+  return parts.hub.ensureAccount(entry.id)
 }
 
 /**

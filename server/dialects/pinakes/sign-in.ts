@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { HubError } from '../../../protocol/index.ts'
-import { foldName } from '../../auth/accounts.ts'
 import { registerDevice } from '../../auth/devices.ts'
+import { signInByPassword } from '../../auth/password-sign-in.ts'
 import { ACCESS_MS, type SignInTokens } from '../../auth/sign-ins.ts'
 import { authenticated, permitted } from '../bearers.ts'
 import type { PinakesParts } from './index.ts'
@@ -49,10 +49,7 @@ export function mountSignIn(app: PinakesApp, { hub, directory, limits, signIns, 
     }),
     async context => {
       const { account: name, password, device_name, device_id } = context.req.valid('json')
-      const folded = foldName(name)
-      const entry = await limits.attempt({ address: context.get('address'), account: folded }, () =>
-        directory.signIn(folded, password)
-      )
+      const entry = await signInByPassword({ directory, limits }, { name, password, address: context.get('address') })
       if (entry === undefined) throw new HubError('unauthenticated', 'the account or the password is not valid')
       const account = await hub.ensureAccount(entry.id)
       const device = device_id ?? (await registerDevice(account, { name: device_name, app: '' }, randomBytes)).device

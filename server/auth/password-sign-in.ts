@@ -1,0 +1,28 @@
+import { foldName, type AccountDirectory, type AccountEntry } from './accounts.ts'
+import type { SignInLimits } from './sign-in-limits.ts'
+
+/** What a request signs in with. */
+export interface PasswordSignIn {
+  /** The account's, in any spelling. */
+  readonly name: string
+  readonly password: string
+  /** The sender's. */
+  readonly address: string
+}
+
+/**
+ * The account that a name and a password belong to; undefined when they do not. A wrong one counts against the sender and against the name; one that was right a short while
+ * ago goes on while the name is held back.
+ * @throws HubError `bad-request` for what can be no name or password; `rate-limited`; `overloaded` when too many wait to be checked
+ */
+export async function signInByPassword(
+  { directory, limits }: { readonly directory: AccountDirectory; readonly limits: SignInLimits },
+  { name, password, address }: PasswordSignIn
+): Promise<AccountEntry | undefined> {
+  const account = foldName(name)
+  return limits.attempt(
+    { address, account },
+    () => directory.signIn(account, password),
+    () => directory.recall(account, password)
+  )
+}
