@@ -70,7 +70,7 @@ function callerAs(account: Account, device: string, readOnly: boolean, refusalOf
 async function accountOf(parts: SignInParts, { account, address }: Credentials): Promise<Account> {
   const { Email: email, Password: password } = account ?? {}
   if (!email || !password) throw new HubError('unauthenticated')
-  const entry = await signInByPassword(parts, { name: email, password, address })
+  const entry = await signInByPassword(parts, { name: email, password, address, isRepeated: true })
   if (entry === undefined) throw new HubError('unauthenticated')
   return parts.hub.ensureAccount(entry.id)
 }
