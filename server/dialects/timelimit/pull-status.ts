@@ -35,14 +35,43 @@ export const NOTHING: ClientStatus = { devices: '', users: '', apps: {}, categor
 const LEAST_LEVELS = { subDayTimes: 2, tasks: 3, keys: 4, u2f: 6, pings: 7 } as const
 
 type Answer = Record<string, Plain>
+/** Of a long part: made when it is its turn to be told. */
+type Later = () => Plain
+type StatusParts = Record<string, Plain | readonly Later[]>
 
 /**
  * What a device lacks of its family: each part whole whose version is another than the one that it has. Of parts that it has, versions alone are read.
  */
-export function pullStatus(family: StoredFamily, device: string, has: ClientStatus): Answer {
+export const pullStatus = (family: StoredFamily, device: string, has: ClientStatus): Answer =>
+  Object.fromEntries(
+    Object.entries(statusParts(family, device, has)).map(([name, part]) => [name, isLong(part) ? part.map(make => make()) : part])
+  )
+
+/**
+ * The same as JSON, piece by piece: that of a large family is tens of megabytes. The family may change meanwhile: what is told is then newer than the version that it is
+ * told under, and the next pull has it once more.
+ */
+export function* statusPieces(family: StoredFamily, device: string, has: ClientStatus): Generator<string, void, void> {
+  let before = '{'
+  for (const [name, part] of Object.entries(statusParts(family, device, has))) {
+    const head = `${before}${JSON.stringify(name)}:`
+    before = ','
+    if (!isLong(part)) {
+      yield head + JSON.stringify(part)
+      continue
+    }
+    for (const [index, make] of part.entries()) yield (index === 0 ? `${head}[` : ',') + JSON.stringify(make())
+    yield ']'
+  }
+  yield '}'
+}
+
+const isLong = (part: Plain | readonly Later[]): part is readonly Later[] => Array.isArray(part) && typeof part[0] === 'function'
+
+function statusParts(family: StoredFamily, device: string, has: ClientStatus): StatusParts {
   const { clientLevel: level = 0 } = has
   const { versions, fullVersion } = family.get('family', 'family')!
-  const answer: Answer = { fullVersion, apiLevel: API_LEVEL }
+  const answer: StatusParts = { fullVersion, apiLevel: API_LEVEL }
   if (has.devices !== versions.devices)
     answer.devices = { version: versions.devices, data: all(family, 'device', record => ({ ...record.device })) }
   if (has.users !== versions.users)
@@ -59,7 +88,7 @@ export function pullStatus(family: StoredFamily, device: string, has: ClientStat
   return answer
 }
 
-function addCategories(answer: Answer, family: StoredFamily, has: ClientStatus, level: number): void {
+function addCategories(answer: StatusParts, family: StoredFamily, has: ClientStatus, level: number): void {
   const categories = family.all('category')
   /** Those whose part is another than the client has, as the answer tells them. */
   const changed = (part: CategoryPart, name: string, tell: (id: string, category: CategoryRecord) => Answer): void => {
@@ -67,7 +96,7 @@ function addCategories(answer: Answer, family: StoredFamily, has: ClientStatus, 
     addIfAny(
       answer,
       name,
-      news.map(([id, category]) => ({ categoryId: id, ...tell(id, category), version: category.versions[part] }))
+      news.map(([id, category]): Later => () => ({ categoryId: id, ...tell(id, category), version: category.versions[part] }))
     )
   }
   const there = new Set(categories.map(([id]) => id))
@@ -121,17 +150,16 @@ function usedTimes(family: StoredFamily, category: string, level: number): Answe
 
 const isWholeDay = ({ start, end }: { start: number; end: number }): boolean => start === 0 && end === MAX_MINUTE
 
-function installedApps(family: StoredFamily, has: ClientStatus): Answer[] {
-  return family.all('device').flatMap(([id, { appsB, appsD }]) => {
+function installedApps(family: StoredFamily, has: ClientStatus): Later[] {
+  return family.all('device').flatMap(([id, { appsB, appsD }]): Later[] => {
     const has2 = known(has.devicesDetail ?? {}, id)
-    const news: Answer = {}
-    const add = (name: string, part: 'appsBase' | 'appsDiff', version: string, hasVersion: string | undefined): void => {
-      const record = version === (hasVersion ?? '') ? undefined : family.get(part, id)
-      if (record !== undefined) news[name] = { version, data: base64(record.data) }
+    const tell = (part: 'appsBase' | 'appsDiff', version: string, hasVersion = ''): Answer => {
+      const record = version === '' || version === hasVersion ? undefined : family.get(part, id)
+      return record === undefined ? {} : { [part]: { version, data: base64(record.data) } }
     }
-    add('appsBase', 'appsBase', appsB, has2?.appsB)
-    add('appsDiff', 'appsDiff', appsD, has2?.appsD)
-    return Object.keys(news).length === 0 ? [] : [{ deviceId: id, ...news }]
+    const isKnown = ['', has2?.appsB ?? ''].includes(appsB) && ['', has2?.appsD ?? ''].includes(appsD)
+    if (isKnown) return []
+    return [() => ({ deviceId: id, ...tell('appsBase', appsB, has2?.appsB), ...tell('appsDiff', appsD, has2?.appsD) })]
   })
 }
 
@@ -156,7 +184,7 @@ function keyResponses(family: StoredFamily, device: string, seen: number): Answe
 const all = <P extends Part>(family: StoredFamily, part: P, tell: (record: Parts[P]) => Answer): Answer[] =>
   family.all(part).map(([, record]) => tell(record))
 
-function addIfAny(answer: Answer, name: string, items: Plain[]): void {
+function addIfAny(answer: StatusParts, name: string, items: Plain[] | Later[]): void {
   if (items.length > 0) answer[name] = items
 }
 

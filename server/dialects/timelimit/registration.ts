@@ -1,13 +1,15 @@
 import { map, oneOf, opt, str, number, HubError } from '../../../protocol/index.ts'
 import type { SignInLimits } from '../../auth/sign-in-limits.ts'
+import type { Clock } from '../../core/ports.ts'
 import { familyOf } from './family.ts'
 import { id, passwordHash, passwordSalt } from './forms.ts'
 import type { Households } from './households.ts'
 import { isSame } from './integrity.ts'
 import { foldMail } from './mail-codes.ts'
-import { NOTHING, pullStatus } from './pull-status.ts'
+import { NOTHING, statusPieces } from './pull-status.ts'
 import { Refused } from './refusals.ts'
-import { service, text, withToken, type Service } from './services.ts'
+import { Pieces, service, text, withToken, type Service } from './services.ts'
+import { told } from './telling.ts'
 import type { Caller } from './tokens.ts'
 
 const name = str(256, 1)
@@ -19,6 +21,7 @@ export interface RegistrationParts {
   /** Whether somebody who reads this address may sign in with it. */
   readonly mayUse: (mail: string) => boolean
   readonly limits: SignInLimits
+  readonly clock: Clock
 }
 
 /** How families are made, and devices come in and go. */
@@ -70,7 +73,7 @@ function mailServices({ households, mayUse, limits }: RegistrationParts): Record
   }
 }
 
-function parentServices({ households, limits }: RegistrationParts): Record<string, Service> {
+function parentServices({ households, limits, clock }: RegistrationParts): Record<string, Service> {
   /** @throws Refused 401 unless the secret is that parent's; HubError `rate-limited` */
   const mustBeParent = async (caller: Caller, parent: string, secret: string, address: string): Promise<void> => {
     if (isParentSignedIn(caller, parent, secret)) return
@@ -98,7 +101,7 @@ function parentServices({ households, limits }: RegistrationParts): Record<strin
           households.create({ mail, name: parentName, timeZone, password }, { name: deviceName, ...parentDevice })
         )
         households.codes.used(mailAuthToken)
-        return answerTo(joined, clientLevel)
+        return answerTo(joined, clientLevel, clock)
       }
     ),
     '/parent/sign-in-into-family': service(
@@ -108,7 +111,7 @@ function parentServices({ households, limits }: RegistrationParts): Record<strin
         const joined = await conflicts(households.signIn(mail, { name: deviceName, ...parentDevice }))
         if (joined === undefined) throw new Refused(409)
         households.codes.used(mailAuthToken)
-        return answerTo(joined, clientLevel)
+        return answerTo(joined, clientLevel, clock)
       }
     ),
     '/parent/create-add-device-token': service(
@@ -133,7 +136,7 @@ function parentServices({ households, limits }: RegistrationParts): Record<strin
   }
 }
 
-function childServices({ households, limits }: RegistrationParts): Record<string, Service> {
+function childServices({ households, limits, clock }: RegistrationParts): Record<string, Service> {
   return {
     '/child/add-device': service(
       map({ registerToken: text, deviceName: name, childDevice: newDevice, clientLevel }),
@@ -142,7 +145,7 @@ function childServices({ households, limits }: RegistrationParts): Record<string
         const account = joining && (await households.account(joining.account))
         if (account === undefined) throw new Refused(401)
         const device = { deviceId: joining!.device, name: deviceName, ...childDevice }
-        return answerTo(await conflicts(households.join(account, device)), clientLevel)
+        return answerTo(await conflicts(households.join(account, device)), clientLevel, clock)
       }
     ),
     '/child/update-primary-device': service(
@@ -174,11 +177,15 @@ function childServices({ households, limits }: RegistrationParts): Record<string
 }
 
 /** What a device that has come in is told. */
-const answerTo = ({ account, device, token }: Caller & { readonly token: string }, level: number) => ({
-  deviceAuthToken: token,
-  ownDeviceId: device,
-  data: pullStatus(familyOf(account.views), device, { ...NOTHING, clientLevel: level })
-})
+function answerTo({ account, device, token }: Caller & { readonly token: string }, level: number, clock: Clock): Pieces {
+  const status = statusPieces(familyOf(account.views), device, { ...NOTHING, clientLevel: level })
+  const pieces = function* (): Generator<string, void, void> {
+    yield `{"deviceAuthToken":${JSON.stringify(token)},"ownDeviceId":${JSON.stringify(device)},"data":`
+    yield* status
+    yield '}'
+  }
+  return new Pieces(told(account, clock, pieces()))
+}
 
 const currentUserOf = ({ account, device }: Caller): string =>
   familyOf(account.views).get('device', device)?.device.currentUserId ?? ''

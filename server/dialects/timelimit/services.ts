@@ -2,21 +2,33 @@ import type { IncomingMessage } from 'node:http'
 import { map, str, type Plain, type Shape } from '../../../protocol/index.ts'
 import type { HttpApp } from '../../transports/http.ts'
 import type { Logger } from '../../core/ports.ts'
+import { answerInPieces, encodeUtf8 } from '../pieces.ts'
 import { JsonBodies } from './bodies.ts'
 import { missingPage, Refused, refusalPage } from './refusals.ts'
 
 /** What the paths of this API begin with. Bodies are bounded here. */
 export const TIMELIMIT_PATHS = ['/sync/', '/auth/', '/parent/', '/child/'] as const
 
+/** JSON that is made while it is sent. */
+export class Pieces {
+  readonly made: AsyncGenerator<string, void, void>
+
+  constructor(made: AsyncGenerator<string, void, void>) {
+    this.made = made
+  }
+}
+
+type Result = Plain | Pieces
+
 /** One call of the API. @param address the sender's */
-export type Service = (bodies: JsonBodies, request: IncomingMessage, address: string) => Promise<Plain>
+export type Service = (bodies: JsonBodies, request: IncomingMessage, address: string) => Promise<Result>
 
 /**
  * A call that takes a body of this form.
  * @param run gives the answer @throws Refused, HubError
  */
 export const service =
-  <T>(form: Shape<T>, run: (body: T, address: string) => Promise<Plain>, maxBytes?: number): Service =>
+  <T>(form: Shape<T>, run: (body: T, address: string) => Promise<Result>, maxBytes?: number): Service =>
   (bodies, request, address) =>
     bodies.read(request, form, body => run(body, address), maxBytes)
 
@@ -35,13 +47,23 @@ export function mountServices(app: HttpApp, services: Readonly<Record<string, Se
       try {
         const found = method === 'POST' && Object.hasOwn(services, path) ? services[path] : undefined
         if (found === undefined) throw new Refused(404)
-        return json(await found(bodies, context.env.incoming, context.get('address')))
+        const result = await found(bodies, context.env.incoming, context.get('address'))
+        if (!(result instanceof Pieces)) return json(result)
+        return await answerInPieces(result.made, {
+          headers: JSON_TYPE,
+          encode: encodeUtf8,
+          cut(error) {
+            logger.error({ err: error }, 'an answer to a TimeLimit client broke off')
+            context.env.outgoing.destroy()
+          }
+        })
       } catch (error) {
         return error instanceof Refused && error.status === 404 ? missingPage(method, path) : refusalPage(error, logger)
       }
     })
 }
 
+const JSON_TYPE = { 'content-type': 'application/json; charset=utf-8' }
+
 /** An answer as this API gives it. */
-export const json = (value: Plain): Response =>
-  new Response(JSON.stringify(value), { headers: { 'content-type': 'application/json; charset=utf-8' } })
+export const json = (value: Plain): Response => new Response(JSON.stringify(value), { headers: JSON_TYPE })

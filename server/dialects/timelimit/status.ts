@@ -1,14 +1,20 @@
 import { map } from '../../../protocol/index.ts'
+import type { Clock } from '../../core/ports.ts'
 import { familyOf } from './family.ts'
 import { FamilyReadings } from './family-readings.ts'
 import type { Households } from './households.ts'
-import { clientStatus, pullStatus } from './pull-status.ts'
+import { clientStatus, statusPieces } from './pull-status.ts'
 import { Refused } from './refusals.ts'
 import { mustBeCaller } from './registration.ts'
-import { service, text, withToken, type Service } from './services.ts'
+import { Pieces, service, text, withToken, type Service } from './services.ts'
+import { told } from './telling.ts'
 
 /** What devices ask about their family, and about themselves. */
-export const statusServices = (households: Households, readings = new FamilyReadings()): Record<string, Service> => ({
+export const statusServices = (
+  households: Households,
+  clock: Clock,
+  readings = new FamilyReadings()
+): Record<string, Service> => ({
   '/sync/pull-status': service(map({ deviceAuthToken: text, status: clientStatus }), async ({ deviceAuthToken, status }) => {
     const caller = await mustBeCaller(households, deviceAuthToken)
     const { account, device } = caller
@@ -20,10 +26,7 @@ export const statusServices = (households: Households, readings = new FamilyRead
         ?.responses.some(({ srvSeq }) => srvSeq <= kr)
     )
       await households.act(caller, { type: 'ACK_KEY_RESPONSES', deviceId: device, upTo: Math.floor(kr) })
-    const answer = pullStatus(readings.of(account), device, status)
-    // Nothing is told that is not durable.
-    if (!account.isSettled) await account.settled()
-    return answer
+    return new Pieces(told(account, clock, statusPieces(readings.of(account), device, status)))
   }),
   '/sync/report-removed': service(withToken, async ({ deviceAuthToken }) => {
     if (!(await households.reportRemoved(deviceAuthToken))) throw new Refused(401)

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
 import type { StoredFamily } from '../../../server/dialects/timelimit/family.ts'
-import { NOTHING, pullStatus, type ClientStatus } from '../../../server/dialects/timelimit/pull-status.ts'
+import { NOTHING, pullStatus, statusPieces, type ClientStatus } from '../../../server/dialects/timelimit/pull-status.ts'
 import type { CategoryRecord, KeyRequestRecord, Part, Parts } from '../../../server/dialects/timelimit/records.ts'
 import { suite } from '../../util/suite.ts'
 
@@ -194,6 +194,19 @@ test('names of what every object has are no categories', () => {
   const told = pullStatus(familyIn({ ...everything, category: { constructor: category('constructor') } }), 'device', all)
   assert.equal(told.rmCategories, ['one', 'two'])
   assert.is((told.rules as unknown[]).length, 1)
+})
+
+test('it is told piece by piece, each made when it is its turn', () => {
+  const family = familyIn(everything)
+  const has = { ...NOTHING, clientLevel: 8 }
+  const pieces = statusPieces(family, 'device', has)
+  let text = ''
+  while (!text.includes('"usedTimes"')) {
+    assert.not.ok(family.read.has('usedTimes'))
+    text += pieces.next().value as string
+  }
+  text += [...pieces].join('')
+  assert.equal(JSON.parse(text), pullStatus(familyIn(everything), 'device', has))
 })
 
 test.run()
