@@ -13,6 +13,8 @@ export interface EventSocket {
   isKnown: boolean
   readonly isConnected: boolean
   emit(name: string, ...values: unknown[]): void
+  /** Ends it at once. */
+  cut(): void
 }
 
 export interface SocketListener {
@@ -22,6 +24,8 @@ export interface SocketListener {
 
 /** Of one account at once. Each is told of the others. */
 const MAX_SOCKETS = 200
+/** That have not shown a good token. One more, and the oldest goes: they would take every connection that the hub has. */
+const MAX_STRANGERS = 1_000
 
 interface Room {
   readonly sockets: Map<EventSocket, string>
@@ -36,6 +40,8 @@ export class HouseholdSockets {
   readonly #tokens: DeviceTokens
   readonly #logger: Logger
   readonly #rooms = new Map<string, Room>()
+  /** The oldest first. */
+  readonly #strangers = new Set<EventSocket>()
 
   constructor(tokens: DeviceTokens, logger: Logger) {
     this.#tokens = tokens
@@ -44,12 +50,14 @@ export class HouseholdSockets {
 
   /** Takes a new client, of someone not yet known. */
   accept(socket: EventSocket): SocketListener {
+    this.#addStranger(socket)
     let logins = 0
     let leave = (): void => undefined
     const login = async (token: string, login: number): Promise<void> => {
       const caller = await this.#tokens.find(token)
       if (caller === undefined || login !== logins || !socket.isConnected) return
       socket.isKnown = true
+      this.#strangers.delete(socket)
       leave = this.#join(caller.account, caller.device, socket)
     }
     return {
@@ -65,6 +73,7 @@ export class HouseholdSockets {
       },
       onClose: () => {
         logins += 1
+        this.#strangers.delete(socket)
         leave()
       }
     }
@@ -97,6 +106,14 @@ export class HouseholdSockets {
   /** Asks a device to sign its user out. */
   signOut(account: string, device: string): void {
     for (const [socket, known] of this.#rooms.get(account)?.sockets ?? []) if (known === device) socket.emit('sign out')
+  }
+
+  #addStranger(socket: EventSocket): void {
+    this.#strangers.add(socket)
+    if (this.#strangers.size <= MAX_STRANGERS) return
+    const [oldest] = this.#strangers
+    this.#strangers.delete(oldest!)
+    oldest!.cut()
   }
 
   #join(account: Account, device: string, socket: EventSocket): () => void {

@@ -145,7 +145,32 @@ class RecordedSocket implements EventSocket {
   emit(...event: unknown[]): void {
     this.events.push(event)
   }
+  cut(): void {
+    this.isConnected = false
+  }
 }
+
+test('sockets that never sign in cannot take the room of others: the oldest goes, and who signed in stays', async () => {
+  const hub = await hubOfAll()
+  const { first } = await testFamily(hub)
+  const sockets = new HouseholdSockets(hub.households.tokens, hub.logger)
+  const come = () => {
+    const socket = new RecordedSocket()
+    return { socket, ...sockets.accept(socket) }
+  }
+  const known = come()
+  known.onEvent('devicelogin', [first.token], undefined)
+  while (!known.socket.isKnown) await new Promise(resolve => setImmediate(resolve))
+  const strangers = Array.from({ length: 1_001 }, come)
+  const cut = () => strangers.filter(({ socket }) => !socket.isConnected)
+  assert.equal(cut(), strangers.slice(0, 1))
+  strangers[1]!.onClose()
+  come()
+  assert.is(cut().length, 1)
+  come()
+  assert.equal(cut(), [strangers[0], strangers[2]])
+  assert.ok(known.socket.isConnected)
+})
 
 test('a hint goes to every device but the one that it comes from, each as urgent as the change is to it', async () => {
   const hub = await hubOfAll()
