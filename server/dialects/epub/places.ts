@@ -16,6 +16,7 @@ const MAX_SENT = 2_000
 const MAX_DEVICES = 1_000
 
 const itemOf = (book: string): string => `places:${book}`
+const toldItemOf = (book: string): string => `activities:${book}`
 
 /** An older activity before a newer one, as the device's own clock says; otherwise as they were sent. */
 export const inOrder = (activities: readonly PositionModel[]): { index: number; item: PositionModel }[] =>
@@ -52,12 +53,15 @@ export async function takeActivity(exchange: Exchange, activity: PositionModel):
 }
 
 /**
- * Where other devices are in a book, and by which activities of this API they came there: what was set after the device last asked, and up to `untilUs`.
+ * Where other devices are in a book, and by which activities of this API they came there: what was set since the device was last told of the book's, and up to `untilUs`. How far it
+ * has got with all books does not say it: a book that changed again, while an answer was made or behind one that was full, is told by a later answer, with all that was set before.
  * One that has nothing is told where it was itself, too.
  */
 export function activitiesOf(exchange: Exchange, book: string, number: number, untilUs: number): PositionModel[] {
   const { views, device, sinceUs } = exchange
-  const isNew = ({ changedAtUs }: { changedAtUs: number }): boolean => changedAtUs > sinceUs && changedAtUs <= untilUs
+  const last = sinceUs > 0 ? exchange.known(toldItemOf(book))?.['untilUs'] : undefined
+  const lastUs = typeof last === 'number' ? last : 0
+  const isNew = ({ changedAtUs }: { changedAtUs: number }): boolean => changedAtUs > lastUs && changedAtUs <= untilUs
   const told: PositionModel[] = []
   for (const [key, position] of views.range('positions', [book], '', MAX_DEVICES)) {
     const of = key.split(SEPARATOR)[0]!
@@ -68,6 +72,7 @@ export function activitiesOf(exchange: Exchange, book: string, number: number, u
         told.push(activityOf(number, book, of, version))
     if (isNew(position)) told.push(activityOf(number, book, of, position))
   }
+  if (told.length > 0) exchange.isNews(toldItemOf(book), { untilUs })
   return told
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import * as assert from 'uvu/assert'
 import { remember, toldOf } from '../../../server/core/tellings.ts'
 import { dateOfUs } from '../../../server/dialects/epub/dates.ts'
@@ -5,7 +6,7 @@ import { sinceOf } from '../../../server/dialects/epub/times.ts'
 import { coreHub } from '../../util/core-hub.ts'
 import { restHub } from '../../util/rest-hub.ts'
 import { suite } from '../../util/suite.ts'
-import { bookNumber, marking, readingApp } from './reading-app.ts'
+import { bookNumber, marking, readingApp, type Json } from './reading-app.ts'
 
 const test = suite('dialects/epub/times')
 
@@ -24,6 +25,32 @@ test('of times that were answered within a millisecond the one that is said is m
   // To a millisecond, up: what the answers behind the first told may have been lost.
   assert.is(sinceUs(1_000), 100)
   assert.is(sinceUs(7_000), 1_100)
+})
+
+test('a place in a book that changed again behind a full answer is told by the next one, once', async context => {
+  const hub = await restHub(context)
+  const [writer, other, fresh] = [readingApp(hub), readingApp(hub), readingApp(hub)]
+  const [first, second] = [bookNumber(), bookNumber()]
+  const place = marking(first, { CharIndexStart: 4_711 })
+  await other.synchronize({ EPubHistoryActivities: [place] })
+  const short = {
+    selectionOuterHtml: '',
+    selectionInnerHtml: '',
+    selectionParentOuterHtml: '',
+    content: 'x',
+    chapter: '',
+    note: ''
+  }
+  const many = Array.from({ length: 2_000 }, () => marking(second, { ...short, syncGuid: randomUUID() }))
+  await writer.synchronize({ Markings: many })
+  await writer.synchronize({ Markings: [marking(first)] })
+  const told: number[] = []
+  for (let isMore = true; isMore;) {
+    const { Markings, EPubHistoryActivities } = await fresh.synchronize()
+    told.push(...EPubHistoryActivities.filter((one: Json) => one['bookID'] === first).map((one: Json) => one['CharIndexStart']))
+    isMore = Markings.length + EPubHistoryActivities.length > 0
+  }
+  assert.equal(told, [4_711])
 })
 
 test('of an app that never says how far it has got no more is remembered than one request may bring', async context => {
