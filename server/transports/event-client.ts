@@ -1,4 +1,4 @@
-import type { Socket as EngineSocket } from 'engine.io'
+import type { Socket as EngineSocket, Transport } from 'engine.io'
 import type { EngineClient } from './engine.ts'
 import { hasAtMostValues } from './json-bounds.ts'
 
@@ -23,6 +23,12 @@ export interface EventListener {
   /** @param answer sends an acknowledgement with these arguments; absent when none was asked for */
   onEvent(name: string, values: readonly unknown[], answer: ((...values: unknown[]) => void) | undefined): void
   onClose(): void
+}
+
+/** What Engine.IO's polling transport has beside what it says: how long it waits for a poll to say in that it closes, and what ends that wait. */
+interface Carrier extends Transport {
+  closeTimeout?: number
+  readonly shouldClose?: (() => void) | null
 }
 
 /** Anything that was sent is no packet of a client that only sends events. */
@@ -57,6 +63,7 @@ export class EventClient implements EngineClient {
     // It holds the whole request, for as long as the session lives.
     ;(engine as { request: unknown }).request = undefined
     this.#timer = setTimeout(() => engine.close(true), CONNECT_TIMEOUT_MS)
+    this.#carrier.closeTimeout = CLOSE_TIMEOUT_MS
     this.gone = new Promise(resolve => engine.once('close', resolve)).then(() => {
       clearTimeout(this.#timer)
       this.#isClosing = true
@@ -105,6 +112,11 @@ export class EventClient implements EngineClient {
   cut(): void {
     this.#isClosing = true
     this.#engine.close(true)
+    this.#carrier.shouldClose?.()
+  }
+
+  get #carrier(): Carrier {
+    return this.#engine.transport
   }
 
   #received(message: unknown): void {

@@ -250,4 +250,18 @@ test('the hub of all is closed', async () => {
   for (const cleanup of cleanups.reverse()) await cleanup()
 })
 
+test('a hub that stops waits for no client, be it one that polls', async context => {
+  const hub = await servingHub(context)
+  for (const kind of EVENT_CLIENTS) {
+    const client = eventClient(context, hub.url, kind)
+    await client.next('connect')
+    await deviceLogin(client.socket, 'a'.repeat(32))
+  }
+  let timer: NodeJS.Timeout | undefined
+  // The process gives up after 9 seconds, and leaves its store unclosed.
+  const late = new Promise(resolve => (timer = setTimeout(resolve, 9_000, 'late')))
+  assert.is(await Promise.race([hub.close().then(() => 'closed'), late]), 'closed')
+  clearTimeout(timer)
+})
+
 test.run()
