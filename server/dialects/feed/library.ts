@@ -73,7 +73,14 @@ export async function listBooks(
   }
   while (rows.length > 1) {
     const merged: typeof rows = []
-    for (let at = 0; at < rows.length; at += 2) merged.push(await mergedRows(rows[at]!, rows[at + 1] ?? [], order.compare, clock))
+    for (let [at, count] = [0, 0]; at < rows.length; at += 2) {
+      const row = await mergedRows(rows[at]!, rows[at + 1] ?? [], order.compare, clock)
+      merged.push(row)
+      // Short rows have no turns of their own.
+      if ((count += row.length) < MERGED) continue
+      count = 0
+      await nextTurn(clock)
+    }
     rows = merged
   }
   const sorted = rows[0] ?? []
