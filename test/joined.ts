@@ -8,8 +8,8 @@ const root = fileURLToPath(new URL('../', import.meta.url))
 /** Sources go on finding files beside them. */
 const ownAddress: Plugin = {
   name: 'own-address',
-  setup: ({ onLoad }) => {
-    onLoad({ filter: /\.ts$/ }, ({ path }) => {
+  setup: bundle => {
+    bundle.onLoad({ filter: /\.ts$/ }, ({ path }) => {
       const source = readFileSync(path, 'utf8')
       return { contents: source.replaceAll('import.meta.url', JSON.stringify(pathToFileURL(path).href)), loader: 'ts' }
     })

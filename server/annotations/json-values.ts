@@ -39,7 +39,7 @@ export function isDeep(json: unknown): boolean {
   let level = [json]
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > MAX_JSON_DEPTH) return true
-    level = level.filter(value => typeof value === 'object' && value !== null).flatMap(value => Object.values(value as object))
+    level = level.filter(value => typeof value === 'object' && value !== null).flatMap(value => Object.values(value))
   }
   return false
 }
