@@ -110,7 +110,11 @@ export function yjsWay({ defer }: TestContext, url: string, token: string): Way 
         WebSocketPolyfill: WebSocket as never,
         disableBc: true
       })
-      defer(() => provider.destroy())
+      defer(() => {
+        provider.destroy()
+        // Its awareness looks at the time until the document goes.
+        provider.doc.destroy()
+      })
     }
     return doc.getMap(ANNOTATION_DOCUMENT.root)
   }
