@@ -29,8 +29,11 @@ const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   .filter(file => (isLong(file) ? runsLong : !flags.has('--long')))
   .sort((left, right) => Number(SLOW.test(right)) - Number(SLOW.test(left)) || (left < right ? -1 : 1))
 
-const joinedAt = await joined(files.map(file => `test/${file}`))
-const programOf = (file: string): string => joinedAt(`test/${file}`)
+/** In a joined file packages are loaded before everything else: what takes the platform's place before them is run from its source. */
+const FROM_SOURCE = /^simulation\//
+const joinedAt = await joined(files.filter(file => !FROM_SOURCE.test(file)).map(file => `test/${file}`))
+const programOf = (file: string): string[] =>
+  FROM_SOURCE.test(file) ? ['--import', 'tsx', join(folder, file)] : ['--enable-source-maps', joinedAt(`test/${file}`)]
 
 interface Outcome {
   readonly passed: number
@@ -43,7 +46,7 @@ const count = (output: string, word: string): number => Number(new RegExp(`${wor
 function run(file: string): Promise<Outcome> {
   return new Promise(resolve => {
     const started = performance.now()
-    const child = spawn(process.execPath, ['--enable-source-maps', programOf(file)], {
+    const child = spawn(process.execPath, programOf(file), {
       cwd: root,
       env: { ...(runsLong && { LECTERN_KILLS: '300' }), ...process.env, FORCE_COLOR: '0', UV_THREADPOOL_SIZE: '8' }
     })

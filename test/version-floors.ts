@@ -63,5 +63,10 @@ export const VERSION_FLOORS: readonly VersionFloor[] = [
   { part: '@hono/zod-openapi', floor: '1.6.3', why: 'It checks those bodies, and was tried with zod.' },
   { part: 'jose', floor: '6.2.17', why: 'Forged, expired and reused tokens were tried with this version.' },
   { part: 'saxes', floor: '6.0.0', why: 'Entities, depth and siblings without end were tried with this version.' },
+  {
+    part: 'nodemailer',
+    floor: '7.0.11',
+    why: 'Addresses nested without end stop the process (CVE-2025-14874, before 7.0.11); a quoted one is sent to another domain (CVE-2025-13033, before 7.0.7).'
+  },
   { part: 'yauzl', floor: '3.4.0', why: 'Bombs, broken archives and names that leave the folder were tried with this version.' }
 ]

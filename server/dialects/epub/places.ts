@@ -34,12 +34,10 @@ export async function takeActivity(exchange: Exchange, activity: PositionModel):
   const { views, device } = exchange
   const book = bookOf(views, bookID)
   const members = membersOf(activity)
-  const digest = createHash('sha256').update(encodeValue(members)).digest().subarray(0, 12)
+  const digest = createHash('sha256').update(encodeValue(members)).digest('base64').slice(0, 16)
   const digests = exchange.known(itemOf(book))?.['sent']
   const before = Array.isArray(digests) && exchange.known(itemOf(book))?.['sinceUs'] === exchange.sinceUs ? digests : []
-  const isAgain =
-    before.some(known => isSameValue(known, digest)) ||
-    isSameValue(views.get('positions', book, device)?.fields.extra?.[OWN], members)
+  const isAgain = before.includes(digest) || isSameValue(views.get('positions', book, device)?.fields.extra?.[OWN], members)
   if (isAgain) return exchange.sent(itemOf(book), { sinceUs: exchange.sinceUs, sent: before })
   const { chapter } = members
   const fields = {

@@ -13,6 +13,8 @@ import { appendOf, bytes, joined } from '../../contract/store.ts'
 import { lmdbContract, openLmdb, silentLogger, storePath } from '../../util/open-lmdb.ts'
 import type { Acked } from './lmdb-writer.ts'
 
+/** What has Node read TypeScript. */
+const FROM_SOURCE = ['--import', 'tsx']
 const WRITER = fileURLToPath(new URL('lmdb-writer.ts', import.meta.url))
 
 const test = lmdbContract('server/storage/lmdb')
@@ -72,7 +74,7 @@ for (const [what, limits] of KILLED)
     const path = storePath(context)
     let head = 0
     for (let round = 0; round < 8; round++) {
-      const writer = fork(WRITER, [path, JSON.stringify(limits)])
+      const writer = fork(WRITER, [path, JSON.stringify(limits)], { execArgv: FROM_SOURCE })
       context.defer(() => kill(writer))
       const acked = await acks(writer, Math.floor(Math.random() * 200))
       await kill(writer)
@@ -84,7 +86,7 @@ for (const [what, limits] of KILLED)
 test('a writer whose disk takes no more ends with 75, and leaves whole commits and all that were acked', async context => {
   if (process.platform === 'win32') return
   const path = storePath(context)
-  const arguments_ = [process.execPath, ...process.execArgv, WRITER, path]
+  const arguments_ = [process.execPath, ...FROM_SOURCE, WRITER, path]
   const writer = spawn('sh', ['-c', 'ulimit -f 4096; exec "$0" "$@"', ...arguments_], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc']
   })
@@ -100,7 +102,7 @@ test('a writer whose disk takes no more ends with 75, and leaves whole commits a
 
 test('a store in use is refused to another process, which is told who uses it, and free again once that one is killed', async context => {
   const path = storePath(context)
-  const writer = fork(WRITER, [path])
+  const writer = fork(WRITER, [path], { execArgv: FROM_SOURCE })
   context.defer(() => kill(writer))
   await acks(writer, 0)
   const refusal = await openLmdb(path).catch((error: Error) => error.message)
