@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { encodeValue, HubError, isSameValue, type Plain } from '../../../protocol/index.ts'
+import { encodeValue, HubError, isSameValue } from '../../../protocol/index.ts'
 import type { PositionRecord, PositionVersion } from '../../core/records.ts'
 import { SEPARATOR } from '../../core/views.ts'
 import { bookOf, isNumber } from './book-numbers.ts'
@@ -46,7 +46,7 @@ export async function takeActivity(exchange: Exchange, activity: PositionModel):
     extra: { [OWN]: members }
   }
   await exchange.perform([['position.set', book, fields]], () =>
-    exchange.sent(itemOf(book), { sinceUs: exchange.sinceUs, sent: [...before, digest].slice(-MAX_SENT) as Plain[] })
+    exchange.sent(itemOf(book), { sinceUs: exchange.sinceUs, sent: [...before, digest].slice(-MAX_SENT) })
   )
 }
 
