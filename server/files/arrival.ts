@@ -3,7 +3,7 @@ import type { PartialBlob } from '../core/blobs.ts'
 /** So many bytes go to the disk at once, while as many again are gathered: a write costs about as much for few bytes as for these. */
 const GATHERED_BYTES = 262_144
 /** So many written bytes are flushed while others arrive: a chunk's last flush, for which its sender waits, finds little left to do. */
-const FLUSHED_BYTES = 1_048_576
+const FLUSHED_BYTES = 4_194_304
 
 /**
  * One sending of a chunk, on its way to its place in the file. Bytes are gathered while those before them are written, and who sends faster than the disk
