@@ -40,7 +40,7 @@ export async function exportBook(
   else await writeWhole(path, pieces)
 }
 
-/** Writes a file for each book that has annotations, unless one is there. Books that are removed are left out. */
+/** Writes a file for each book that has annotations, with a record or without one, unless the file is there. Books that are removed are left out. */
 export async function exportBooks(
   call: Call,
   {
@@ -55,22 +55,29 @@ export async function exportBooks(
   })
   const rows: Plain[] = []
   const leftOut: string[] = []
-  for (let after: string | undefined = ''; after !== undefined;) {
-    const page: View = await view(call, account, 'books', '', after)
-    for (const [id, fields] of page.value) {
-      if (fields['removed'] === true || (await view(call, account, 'annotations', id, '')).value.length === 0) continue
-      const book = bookOfView(id, fields)
-      const path = join(folder, fileName(book, format))
-      if (existsSync(path) && !isReplacing) {
-        leftOut.push(`${path} is there; replace it with --overwrite`)
-        continue
-      }
-      await writeWhole(path, piecesOf(call, account, book, format))
-      rows.push({ book: id, file: path })
+  for await (const [id, fields] of booksOf(call, account)) {
+    if (fields['removed'] === true || (await view(call, account, 'annotations', id, '')).value.length === 0) continue
+    const book = bookOfView(id, fields)
+    const path = join(folder, fileName(book, format))
+    if (existsSync(path) && !isReplacing) {
+      leftOut.push(`${path} is there; replace it with --overwrite`)
+      continue
     }
-    after = page.next === '' ? undefined : page.next
+    await writeWhole(path, piecesOf(call, account, book, format))
+    rows.push({ book: id, file: path })
   }
   return { rows, leftOut }
+}
+
+/** The books of the library, and then those that have annotations and no record: an app may have told of them before it told of the book. */
+async function* booksOf(call: Call, account: string): AsyncGenerator<View['value'][number]> {
+  for (const operation of ['read', 'book.unlisted'] as const)
+    for (let after: string | undefined = ''; after !== undefined;) {
+      const place = operation === 'read' ? { account, view: 'books', key: '', after } : { account, after }
+      const { value, next }: View = viewOf(await call(operation, place))
+      yield* value
+      after = next === '' ? undefined : next
+    }
 }
 
 async function fieldsOf(call: Call, account: string, book: string): Promise<View['value'][number][1]> {
@@ -86,14 +93,12 @@ async function fieldsOf(call: Call, account: string, book: string): Promise<View
 const piecesOf = (call: Call, account: string, book: KnownBook, format: FormatName): AsyncGenerator<string> =>
   writeAnnotations(format, book, async (after): Promise<AnnotationPage> => view(call, account, 'annotations', book.id, after))
 
-async function view(
-  call: Call,
-  account: string,
-  name: 'book' | 'books' | 'annotations',
-  key: string,
-  after: string
-): Promise<View> {
-  const { value, next } = (await call('read', { account, view: name, key, after })) as { value: unknown; next: string }
+async function view(call: Call, account: string, name: 'book' | 'annotations', key: string, after: string): Promise<View> {
+  return viewOf(await call('read', { account, view: name, key, after }))
+}
+
+function viewOf(answer: unknown): View {
+  const { value, next } = answer as { value: unknown; next: string }
   return { value: plainOf(value) as never, next }
 }
 

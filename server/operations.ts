@@ -69,6 +69,8 @@ const description = map({
   isRecord: opt(bool)
 })
 
+const PAGE_DOCUMENTS = 1_000
+
 const nextTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
 
 const open = async ({ hub, directory }: OperatorParts, account: string): Promise<Account> =>
@@ -190,6 +192,12 @@ export const OPERATIONS = {
       return (await mergeAnnotations(await open(parts, account), OPERATOR, book, given, Date.now)) as unknown as Plain
     }
   ),
+  'book.unlisted': operation(map({ account: name, after: str(128) }), async (parts, { account: of, after }) => {
+    const { views } = await open(parts, of)
+    const page = views.range('documents', [], after, PAGE_DOCUMENTS).map(([book]) => book)
+    const value = page.filter(book => views.get('books', book) === undefined).map(book => [book, {}])
+    return { value, next: page.length < PAGE_DOCUMENTS ? '' : page.at(-1)! }
+  }),
   read: operation(
     map({ account: name, view: oneOf('books', 'book', 'annotations'), key: str(128), after: str(128) }),
     async (parts, { account: of, view, key, after }) => {

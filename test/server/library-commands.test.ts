@@ -98,8 +98,12 @@ test('annotations go in and out, with a hub that runs and without one; a second 
 })
 
 test('annotations of a book that no app has told of yet are written, too', async context => {
-  const { act, run } = await scene(context)
+  const { act, run, folder } = await scene(context)
   await act('annotation.put', 'epub-77', { id: 'a', quote: 'heard of before its book' })
+  const all = join(folder, 'all')
+  assert.match((await run('export', '--out', all, '--format', 'markdown')).out, /book=epub-77 /)
+  const files = readdirSync(all).map(name => readFileSync(join(all, name), 'utf8'))
+  assert.is(files.filter(text => text.includes('heard of before its book')).length, 1)
   const { code, out } = await run('export', '--book', 'epub-77', '--format', 'markdown')
   assert.is(code, 0)
   assert.match(out, /^---\nlectern: annotations\nbook: "epub-77"\n[^]*> heard of before its book\n/)
