@@ -9,11 +9,11 @@ const METRICS = [compared('throughput', 'MB/s', 1), compared('server CPU', 'ms/G
 /** A file goes up, is flushed and checked. */
 export const uploadWorkload: Workload = {
   name: 'file-up',
-  text: 'a file of --file-mib is sent, hashed and flushed; again and again, over one connection, to Lectern in chunks of 8 MiB, each of which is flushed',
+  text: 'a file of --file-mib is sent, hashed, flushed and put in the place of the last; again and again, over one connection, to Lectern in chunks of 8 MiB, each of which is flushed',
   metrics: METRICS,
   rows: [
     {
-      name: 'bare node:http, streamed to a file',
+      name: 'bare node:http, streamed to a new file',
       run: options => runBare(options, (client, bytes, sha256) => client.put(bytes, sha256))
     },
     {
