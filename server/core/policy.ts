@@ -1,5 +1,6 @@
 import { HubError, LIMITS, type ActionKind, type ViewName } from '../../protocol/index.ts'
 import type { Account } from './account.ts'
+import type { DeviceRecord } from './records.ts'
 import type { Views } from './views.ts'
 
 /**
@@ -59,9 +60,13 @@ export const permits = (actor: Actor, verb: Verb): boolean => ACTORS.indexOf(act
 /** Why a device is not let in; undefined when it is. A device that there is not is `unauthenticated`. */
 export function refusalOfDevice(views: Views, device: string): HubError | undefined {
   const record = views.get('devices', device)
-  if (record === undefined) return new HubError('unauthenticated')
-  if (record.revoked) return new HubError('device-revoked')
-  return record.disabled === true ? new HubError('device-disabled') : undefined
+  return record === undefined ? new HubError('unauthenticated') : refusalOf(record)
+}
+
+/** Why a device that there is is not let in; undefined when it is. */
+export function refusalOf({ revoked, disabled }: DeviceRecord): HubError | undefined {
+  if (revoked) return new HubError('device-revoked')
+  return disabled === true ? new HubError('device-disabled') : undefined
 }
 
 /**

@@ -1,17 +1,17 @@
 import type { IncomingMessage } from 'node:http'
 import { HubError } from '../../protocol/index.ts'
-import { bodyOf } from '../transports/http.ts'
+import { takeBody } from '../transports/http.ts'
 
-/** What every request may bring at any time. */
-const SMALL_BYTES = 65_536
+/** What every request may bring at any time, and what may be unpacked at once. */
+export const SMALL_BYTES = 65_536
 /** What all requests together may hold beyond that, before anybody has asked who they are. */
 const SHARED_BYTES = 33_554_432
 
 export interface BodyOptions {
   /** What this request may bring, where that is another number; of what the sender packed, too. */
   readonly maxBytes?: number
-  /** Makes what is meant of what comes; what it throws is thrown. */
-  readonly unpack?: (plain: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>
+  /** Makes what is meant of what came, at once or piece by piece; what it throws is thrown. */
+  readonly unpack?: (packed: Buffer) => Buffer | AsyncIterable<Uint8Array>
 }
 
 /** Reads requests' bodies into memory, within bounds for each and for all. */
@@ -31,25 +31,38 @@ export class BodyReader {
   async read<T>(
     request: IncomingMessage,
     use: (body: Buffer) => T | Promise<T>,
-    { maxBytes = this.#maxBytes, unpack = plain => plain }: BodyOptions = {}
+    { maxBytes = this.#maxBytes, unpack }: BodyOptions = {}
   ): Promise<T> {
     const tooLarge = (): HubError => new HubError('too-large', `the body is over ${maxBytes} bytes`)
     if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge()
-    const chunks: Uint8Array[] = []
-    let bytes = 0
     let shared = 0
-    try {
-      for await (const chunk of unpack(bodyOf(request))) {
-        bytes += chunk.length
-        if (bytes > maxBytes) throw tooLarge()
-        const more = Math.max(0, bytes - SMALL_BYTES) - shared
-        if (this.#sharedBytes + more > SHARED_BYTES)
-          throw new HubError('overloaded', 'too many large requests at once', { retryAfterMs: 1_000 })
-        this.#sharedBytes += more
-        shared += more
-        chunks.push(chunk)
+    /** Gathers pieces as far as that may be. */
+    const gathering = (): { take: (chunk: Uint8Array) => void; whole: () => Buffer } => {
+      const chunks: Uint8Array[] = []
+      let bytes = 0
+      return {
+        take: chunk => {
+          if (bytes + chunk.length > maxBytes) throw tooLarge()
+          const more = Math.max(0, bytes + chunk.length - SMALL_BYTES) - Math.max(0, bytes - SMALL_BYTES)
+          if (this.#sharedBytes + more > SHARED_BYTES)
+            throw new HubError('overloaded', 'too many large requests at once', { retryAfterMs: 1_000 })
+          bytes += chunk.length
+          this.#sharedBytes += more
+          shared += more
+          chunks.push(chunk)
+        },
+        whole: () => Buffer.concat(chunks, bytes)
       }
-      return await use(Buffer.concat(chunks, bytes))
+    }
+    try {
+      const packed = gathering()
+      await takeBody(request, packed.take)
+      if (unpack === undefined) return await use(packed.whole())
+      const plain = gathering()
+      const unpacked = unpack(packed.whole())
+      if (Buffer.isBuffer(unpacked)) plain.take(unpacked)
+      else for await (const chunk of unpacked) plain.take(chunk)
+      return await use(plain.whole())
     } finally {
       this.#sharedBytes -= shared
     }

@@ -24,6 +24,7 @@ export function createAddressOf(trusted: readonly string[]): AddressOf {
     isIP(address) !== 0 && proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
   return request => {
     let address = plain(request.socket.remoteAddress ?? 'unknown')
+    if (trusted.length === 0) return address
     const forwarded = [request.headers['x-forwarded-for'] ?? []].flat().join(',').split(',')
     while (isTrusted(address)) {
       const previous = plain((forwarded.pop() ?? '').trim())

@@ -5,7 +5,6 @@ import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { cors } from 'hono/cors'
 import { HTTPException } from 'hono/http-exception'
-import { secureHeaders } from 'hono/secure-headers'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { ERRORS, HubError } from '../../protocol/index.ts'
 import type { Logger } from '../core/ports.ts'
@@ -29,12 +28,26 @@ export type RequestHandler = (request: IncomingMessage, response: ServerResponse
 const MAX_BODY_BYTES = 65_536
 /** What pages of allowed origins may read of an answer, beside what any page may. */
 const EXPOSED = ['accept-ranges', 'content-disposition', 'content-range', 'etag', 'repr-digest', 'retry-after']
+/** What every answer of the application has, unless a route says otherwise. */
+const SAFE_HEADERS = Object.entries({
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'origin-agent-cluster': '?1',
+  'referrer-policy': 'no-referrer',
+  'strict-transport-security': 'max-age=15552000; includeSubDomains',
+  'x-content-type-options': 'nosniff',
+  'x-dns-prefetch-control': 'off',
+  'x-download-options': 'noopen',
+  'x-frame-options': 'SAMEORIGIN',
+  'x-permitted-cross-domain-policies': 'none',
+  'x-xss-protection': '0'
+})
 const REFUSED_WITHIN_MS = 5_000
 /** Sockets of requests on which nothing moves for so long are cut. No answer is waited for longer, and event streams say something more often. */
 const STALLED_MS = 60_000
 
 /**
- * The hub's HTTP application, on which routes are mounted: errors in one form, bounded bodies, safe headers.
+ * The hub's HTTP application, on which routes are mounted: errors in one form, bounded bodies.
  * @param ownBodies paths, and beginnings of paths, in lower case, whose routes read bodies themselves, and MUST bound them
  */
 export function createHttpApp(
@@ -44,24 +57,19 @@ export function createHttpApp(
   ownBodies: readonly string[] = []
 ): HttpApp {
   const app: HttpApp = new Hono<HttpEnv>()
-  app.use(secureHeaders())
   if (allowedOrigins.length > 0) app.use(cors({ origin: [...allowedOrigins], maxAge: 86_400, exposeHeaders: EXPOSED }))
   const limit = bodyLimit({
     maxSize: MAX_BODY_BYTES,
     onError: () => problem(new HubError('too-large', `the body is over ${MAX_BODY_BYTES} bytes`))
   })
-  app.use((context, next) =>
-    ownBodies.some(path => context.req.path.toLowerCase().startsWith(path)) ? next() : limit(context, next)
-  )
-  // A page can post a form anywhere, without asking: what CORS keeps from it is the answer, not the deed.
-  app.use(async ({ env, req }, next) => {
+  app.use((context, next) => {
+    const { env, req } = context
+    // A page can post a form anywhere, without asking: what CORS keeps from it is the answer, not the deed.
     if (req.method !== 'GET' && req.method !== 'HEAD' && !isOriginAllowed(env.incoming, allowedOrigins))
       throw new HubError('origin-refused')
-    await next()
-  })
-  app.use(async (context, next) => {
-    context.set('address', addressOf(context.env.incoming))
-    await next()
+    context.set('address', addressOf(env.incoming))
+    const path = req.path.toLowerCase()
+    return ownBodies.some(own => path.startsWith(own)) ? next() : limit(context, next)
   })
   app.notFound(() => problem(new HubError('not-found')))
   app.onError(error => {
@@ -96,6 +104,34 @@ export async function* bodyOf(request: IncomingMessage): AsyncGenerator<Uint8Arr
 }
 
 /**
+ * Gives `take` the body of a request piece by piece, as it comes, for a route that bounds it itself and keeps it. Nothing else may have read from it. What `take` throws
+ * is thrown, and the rest is left to whoever answers.
+ *
+ * @throws HubError `bad-request` when the request breaks off
+ */
+export function takeBody(request: IncomingMessage, take: (chunk: Uint8Array) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = (error?: Error): void => {
+      request.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken)
+      if (error === undefined) return resolve()
+      request.pause()
+      reject(error)
+    }
+    const onData = (chunk: Uint8Array): void => {
+      try {
+        take(chunk)
+      } catch (error) {
+        end(error as Error)
+      }
+    }
+    const onEnd = (): void => end()
+    const onBroken = (): void => end(new HubError('bad-request', 'the body broke off'))
+    if (request.destroyed) return onBroken()
+    request.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken)
+  })
+}
+
+/**
  * An error as HTTP answers it. @see RFC 9457
  * @param status that of the table, unless an API has one of its own
  */
@@ -124,7 +160,7 @@ export async function answer(response: ServerResponse, given: Response): Promise
 }
 
 /**
- * A hardened HTTP server for an application and its upgrades. It is not listening yet.
+ * A hardened HTTP server for an application, whose answers get safe headers, and its upgrades. It is not listening yet.
  * @param upgrades by path; a path that ends with a slash is for all that are under it
  * @param maxConnections sockets at once, whatever they carry; one more is closed unanswered
  * @param requests by path in the same way: what goes past the application
@@ -149,8 +185,10 @@ export function createHttpServer(
     (request: IncomingMessage, response: ServerResponse) => {
       boundBodyTime(request, response)
       const handler = atPath(requests, request)
-      if (handler === undefined) void listener(request, response)
-      else handler(request, response)
+      if (handler !== undefined) return handler(request, response)
+      // Set here, so that none is missing whatever a route answers with, and no answer has to be made anew for them.
+      for (const [name, value] of SAFE_HEADERS) response.setHeader(name, value)
+      void listener(request, response)
     }
   )
   server.maxConnections = maxConnections

@@ -5,6 +5,8 @@ const [QUOTE, COMMA, BRACKET, BACKSLASH, BRACE] = [34, 44, 91, 92, 123]
  * a thousand times as long as a megabyte of text. What is no JSON counts as it would if it were.
  */
 export function hasAtMostValues(text: string, maxValues: number): boolean {
+  // Each takes a character at least.
+  if (text.length < maxValues) return true
   let isInString = false
   let values = 1
   for (let index = 0; index < text.length; index++) {

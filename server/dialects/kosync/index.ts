@@ -96,7 +96,7 @@ export function mountKosync(outer: HttpApp, parts: KosyncParts): void {
     return Response.json(told ?? {})
   })
   outer.use(async (context, next) => {
-    if (!isOfKosync(new URL(context.req.url).pathname)) return next()
+    if (!isOfKosync(context.req.path)) return next()
     return app.fetch(context.req.raw, { ...context.env, sender: context.get('address') })
   })
 }

@@ -1,15 +1,16 @@
 import type { IncomingMessage } from 'node:http'
-import { Readable } from 'node:stream'
-import { createGunzip, createInflate } from 'node:zlib'
+import { createGunzip, createInflate, gunzipSync, inflateSync } from 'node:zlib'
 import { checked, HubError, type Shape } from '../../../protocol/index.ts'
 import { hasAtMostValues } from '../../transports/json-bounds.ts'
-import { BodyReader } from '../bodies.ts'
+import { BodyReader, SMALL_BYTES } from '../bodies.ts'
 import { Refused } from './refusals.ts'
 
 /** What a request may bring, once it is unpacked. */
 export const MAX_BODY_BYTES = 102_400
 /** The same of one that pushes actions. */
 export const MAX_PUSH_BYTES = 5_242_880
+/** What is unpacked at once. */
+const SMALL_PACKED_BYTES = 16_384
 /** Values in a body: actions come as texts, and whoever pulls has a few for each category. */
 const MAX_VALUES = 16_384
 
@@ -40,7 +41,7 @@ export class JsonBodies {
           isRead = true
           return use(parsed(form, bytes.toString()))
         },
-        { maxBytes, unpack: plain => unpacked(plain, encoding) }
+        { maxBytes, unpack: packed => unpacked(packed, encoding) }
       )
       .catch((error: unknown) => {
         // What was sent cannot be unpacked.
@@ -62,12 +63,25 @@ function parsed<T>(form: Shape<T>, text: string): T {
 
 const isJson = (contentType = ''): boolean => contentType.split(';', 1)[0]!.trim().toLowerCase() === 'application/json'
 
+/** How what is packed is unpacked: at once, and piece by piece. */
+const PACKINGS = new Map([
+  ['gzip', { unpack: gunzipSync, createUnpacker: createGunzip }],
+  ['deflate', { unpack: inflateSync, createUnpacker: createInflate }]
+])
+
 /** @throws Refused 415 */
-function unpacked(plain: AsyncIterable<Uint8Array>, encoding: string): AsyncIterable<Uint8Array> {
-  if (encoding === 'identity') return plain
-  const unpacker = encoding === 'gzip' ? createGunzip() : encoding === 'deflate' ? createInflate() : undefined
-  if (unpacker === undefined) throw new Refused(415)
-  const packed = Readable.from(plain)
-  packed.once('error', error => unpacker.destroy(error))
-  return packed.pipe(unpacker)
+function unpacked(packed: Buffer, encoding: string): Buffer | AsyncIterable<Uint8Array> {
+  if (encoding === 'identity') return packed
+  const packing = PACKINGS.get(encoding)
+  if (packing === undefined) throw new Refused(415)
+  const { unpack, createUnpacker } = packing
+  // Few bytes, as nearly all are, take less time than it takes to have another thread unpack them.
+  if (packed.length <= SMALL_PACKED_BYTES)
+    try {
+      return unpack(packed, { maxOutputLength: SMALL_BYTES })
+    } catch (error) {
+      // Much may be made of little, and is then made elsewhere.
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE') throw error
+    }
+  return createUnpacker().end(packed)
 }

@@ -9,6 +9,7 @@ import type { Store } from '../../core/store.ts'
 import { ACTION_ROWS } from './actions/index.ts'
 import { DeviceWords } from './device-words.ts'
 import { familyOf } from './family.ts'
+import { FamilyReadings } from './family-readings.ts'
 import { foldMail, MailCodes, type MailCodeParts } from './mail-codes.ts'
 import { MailOwners } from './mail-owners.ts'
 import { HouseholdSockets, type Urgency } from './sockets.ts'
@@ -58,6 +59,7 @@ export class Households {
   readonly words: DeviceWords
   readonly codes: MailCodes
   readonly sockets: HouseholdSockets
+  readonly readings = new FamilyReadings()
   readonly #parts: HouseholdParts
   readonly #mails: MailOwners
   /** Addresses whose families are being made. */

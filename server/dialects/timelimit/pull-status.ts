@@ -70,7 +70,7 @@ const isLong = (part: Plain | readonly Later[]): part is readonly Later[] => Arr
 
 function statusParts(family: StoredFamily, device: string, has: ClientStatus): StatusParts {
   const { clientLevel: level = 0 } = has
-  const { versions, fullVersion } = family.get('family', 'family')!
+  const { versions, fullVersion, lastKeyRequest } = family.get('family', 'family')!
   const answer: StatusParts = { fullVersion, apiLevel: API_LEVEL }
   if (has.devices !== versions.devices)
     answer.devices = { version: versions.devices, data: all(family, 'device', record => ({ ...record.device })) }
@@ -79,7 +79,8 @@ function statusParts(family: StoredFamily, device: string, has: ClientStatus): S
   addCategories(answer, family, has, level)
   if (level >= LEAST_LEVELS.keys) {
     addIfAny(answer, 'devices2', installedApps(family, has))
-    addIfAny(answer, 'krq', keyRequests(family, device, has.kri ?? 0))
+    const { kri = 0 } = has
+    if (kri < lastKeyRequest) addIfAny(answer, 'krq', keyRequests(family, device, kri))
     addIfAny(answer, 'kr', keyResponses(family, device, has.kr ?? 0))
   }
   if (level >= LEAST_LEVELS.u2f && has.u2f !== versions.u2f)
@@ -150,15 +151,17 @@ function usedTimes(family: StoredFamily, category: string, level: number): Answe
 
 const isWholeDay = ({ start, end }: { start: number; end: number }): boolean => start === 0 && end === MAX_MINUTE
 
+/** There is none, or the client has it. */
+const isKnown = (version: string, hasVersion = ''): boolean => version === '' || version === hasVersion
+
 function installedApps(family: StoredFamily, has: ClientStatus): Later[] {
   return family.all('device').flatMap(([id, { appsB, appsD }]): Later[] => {
     const has2 = known(has.devicesDetail ?? {}, id)
     const tell = (part: 'appsBase' | 'appsDiff', version: string, hasVersion = ''): Answer => {
-      const record = version === '' || version === hasVersion ? undefined : family.get(part, id)
+      const record = isKnown(version, hasVersion) ? undefined : family.get(part, id)
       return record === undefined ? {} : { [part]: { version, data: base64(record.data) } }
     }
-    const isKnown = ['', has2?.appsB ?? ''].includes(appsB) && ['', has2?.appsD ?? ''].includes(appsD)
-    if (isKnown) return []
+    if (isKnown(appsB, has2?.appsB) && isKnown(appsD, has2?.appsD)) return []
     return [() => ({ deviceId: id, ...tell('appsBase', appsB, has2?.appsB), ...tell('appsDiff', appsD, has2?.appsD) })]
   })
 }

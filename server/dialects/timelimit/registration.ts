@@ -8,8 +8,8 @@ import { isSame } from './integrity.ts'
 import { foldMail } from './mail-codes.ts'
 import { NOTHING, statusPieces } from './pull-status.ts'
 import { Refused } from './refusals.ts'
-import { Pieces, service, text, withToken, type Service } from './services.ts'
-import { told } from './telling.ts'
+import { service, text, withToken, type Service } from './services.ts'
+import { told, type Json } from './telling.ts'
 import type { Caller } from './tokens.ts'
 
 const name = str(256, 1)
@@ -30,9 +30,9 @@ export function registrationServices(parts: RegistrationParts): Record<string, S
 }
 
 /** The device of a token. @throws Refused 401 */
-export async function mustBeCaller({ tokens }: Households, token: string): Promise<Caller> {
+export async function mustBeCaller({ tokens, readings }: Households, token: string): Promise<Caller> {
   const caller = await tokens.find(token)
-  if (caller === undefined || familyOf(caller.account.views).get('device', caller.device) === undefined) throw new Refused(401)
+  if (caller === undefined || readings.of(caller.account).get('device', caller.device) === undefined) throw new Refused(401)
   return caller
 }
 
@@ -177,14 +177,14 @@ function childServices({ households, limits, clock }: RegistrationParts): Record
 }
 
 /** What a device that has come in is told. */
-function answerTo({ account, device, token }: Caller & { readonly token: string }, level: number, clock: Clock): Pieces {
+function answerTo({ account, device, token }: Caller & { readonly token: string }, level: number, clock: Clock): Promise<Json> {
   const status = statusPieces(familyOf(account.views), device, { ...NOTHING, clientLevel: level })
   const pieces = function* (): Generator<string, void, void> {
     yield `{"deviceAuthToken":${JSON.stringify(token)},"ownDeviceId":${JSON.stringify(device)},"data":`
     yield* status
     yield '}'
   }
-  return new Pieces(told(account, clock, pieces()))
+  return told(account, clock, pieces())
 }
 
 const currentUserOf = ({ account, device }: Caller): string =>

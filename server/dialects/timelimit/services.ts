@@ -5,20 +5,12 @@ import type { Logger } from '../../core/ports.ts'
 import { answerInPieces, encodeUtf8 } from '../pieces.ts'
 import { JsonBodies } from './bodies.ts'
 import { missingPage, Refused, refusalPage } from './refusals.ts'
+import { Json } from './telling.ts'
 
 /** What the paths of this API begin with. Bodies are bounded here. */
 export const TIMELIMIT_PATHS = ['/sync/', '/auth/', '/parent/', '/child/'] as const
 
-/** JSON that is made while it is sent. */
-export class Pieces {
-  readonly made: AsyncGenerator<string, void, void>
-
-  constructor(made: AsyncGenerator<string, void, void>) {
-    this.made = made
-  }
-}
-
-type Result = Plain | Pieces
+type Result = Plain | Json
 
 /** One call of the API. @param address the sender's */
 export type Service = (bodies: JsonBodies, request: IncomingMessage, address: string) => Promise<Result>
@@ -48,8 +40,9 @@ export function mountServices(app: HttpApp, services: Readonly<Record<string, Se
         const found = method === 'POST' && Object.hasOwn(services, path) ? services[path] : undefined
         if (found === undefined) throw new Refused(404)
         const result = await found(bodies, context.env.incoming, context.get('address'))
-        if (!(result instanceof Pieces)) return json(result)
-        return await answerInPieces(result.made, {
+        if (!(result instanceof Json)) return json(result)
+        if (typeof result.text === 'string') return new Response(result.text, { headers: JSON_TYPE })
+        return await answerInPieces(result.text, {
           headers: JSON_TYPE,
           encode: encodeUtf8,
           cut(error) {

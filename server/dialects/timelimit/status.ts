@@ -1,32 +1,23 @@
 import { map } from '../../../protocol/index.ts'
 import type { Clock } from '../../core/ports.ts'
-import { familyOf } from './family.ts'
-import { FamilyReadings } from './family-readings.ts'
 import type { Households } from './households.ts'
 import { clientStatus, statusPieces } from './pull-status.ts'
 import { Refused } from './refusals.ts'
 import { mustBeCaller } from './registration.ts'
-import { Pieces, service, text, withToken, type Service } from './services.ts'
+import { service, text, withToken, type Service } from './services.ts'
 import { told } from './telling.ts'
 
 /** What devices ask about their family, and about themselves. */
-export const statusServices = (
-  households: Households,
-  clock: Clock,
-  readings = new FamilyReadings()
-): Record<string, Service> => ({
+export const statusServices = (households: Households, clock: Clock): Record<string, Service> => ({
   '/sync/pull-status': service(map({ deviceAuthToken: text, status: clientStatus }), async ({ deviceAuthToken, status }) => {
     const caller = await mustBeCaller(households, deviceAuthToken)
     const { account, device } = caller
     const { kr = 0 } = status
+    const waiting = households.readings.of(account).get('keyResponses', device)?.responses
     // What the client says that it has is not sent again, whether it could be told so or not.
-    if (
-      familyOf(account.views)
-        .get('keyResponses', device)
-        ?.responses.some(({ srvSeq }) => srvSeq <= kr)
-    )
+    if (waiting?.some(({ srvSeq }) => srvSeq <= kr))
       await households.act(caller, { type: 'ACK_KEY_RESPONSES', deviceId: device, upTo: Math.floor(kr) })
-    return new Pieces(told(account, clock, statusPieces(readings.of(account), device, status)))
+    return told(account, clock, statusPieces(households.readings.of(account), device, status))
   }),
   '/sync/report-removed': service(withToken, async ({ deviceAuthToken }) => {
     if (!(await households.reportRemoved(deviceAuthToken))) throw new Refused(401)

@@ -2,12 +2,14 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { decodeValue, encodeValue } from '../../../protocol/index.ts'
 import type { Account } from '../../core/account.ts'
 import type { Hub } from '../../core/hub.ts'
-import { refusalOfDevice } from '../../core/policy.ts'
+import { refusalOf } from '../../core/policy.ts'
 import type { RandomBytes } from '../../core/ports.ts'
 import type { RecordKey, Store } from '../../core/store.ts'
 import { randomWord } from './words.ts'
 
 const TOKEN = /^[0-9a-zA-Z]{32}$/
+/** Tokens whose devices are remembered, over all accounts; one more takes the oldest's place. */
+const MAX_REMEMBERED = 10_000
 
 /** Whose a token is, or was. Never taken away: that a token was good once is what lets its device reset itself. */
 interface TokenRecord {
@@ -15,6 +17,11 @@ interface TokenRecord {
   readonly device: string
   /** Its device reported that it is reset. */
   readonly isRetired?: boolean
+}
+
+interface Remembered extends TokenRecord {
+  /** Where the account's log stood when the token was found to let its device in. */
+  goodAt?: number
 }
 
 /** A device that asks. */
@@ -28,6 +35,8 @@ export class DeviceTokens {
   readonly #hub: Hub
   readonly #store: Store
   readonly #randomBytes: RandomBytes
+  /** By the token's hash. What a token was made for never changes; whether it lets its device in, the account's log says. */
+  readonly #remembered = new Map<string, Remembered>()
 
   constructor(hub: Hub, store: Store, randomBytes: RandomBytes) {
     this.#hub = hub
@@ -47,10 +56,18 @@ export class DeviceTokens {
 
   /** The device that a token lets in; undefined when it lets nobody in. */
   async find(token: string): Promise<Caller | undefined> {
-    const record = this.#record(token)
+    if (!TOKEN.test(token)) return undefined
+    const hash = hashOf(token)
+    const record = this.#recall(hash)
     const account = record && (await this.#hub.account(record.account))
-    if (account === undefined || record!.isRetired === true || !holds(account, record!.device, token)) return undefined
-    return refusalOfDevice(account.views, record!.device) === undefined ? { account, device: record!.device } : undefined
+    if (account === undefined || record!.isRetired === true) return undefined
+    const { device, goodAt } = record!
+    if (goodAt !== account.head) {
+      const known = account.views.get('devices', device)
+      if (known === undefined || !timingSafeEqual(hash, known.secretHash) || refusalOf(known) !== undefined) return undefined
+      record!.goodAt = account.head
+    }
+    return { account, device }
   }
 
   /** True for a token whose device was removed, or reported that it is reset. What the hub does not know for sure is not removed. */
@@ -78,13 +95,30 @@ export class DeviceTokens {
     return hashOf(randomWord(this.#randomBytes, 32))
   }
 
+  #recall(hash: Buffer): Remembered | undefined {
+    const name = hash.toString('latin1')
+    const known = this.#remembered.get(name)
+    if (known !== undefined) return known
+    const record = this.#read(hash)
+    if (record === undefined) return undefined
+    if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.delete(this.#remembered.keys().next().value!)
+    this.#remembered.set(name, record)
+    return record
+  }
+
   #record(token: string): TokenRecord | undefined {
-    const bytes = TOKEN.test(token) ? this.#store.get(keyOf(token)) : undefined
+    return TOKEN.test(token) ? this.#read(hashOf(token)) : undefined
+  }
+
+  #read(hash: Buffer): TokenRecord | undefined {
+    const bytes = this.#store.get(keyOf(hash))
     return bytes === undefined ? undefined : (decodeValue(bytes) as unknown as TokenRecord)
   }
 
   #keep(token: string, record: TokenRecord): Promise<void> {
-    return this.#store.commit({ appends: [], writes: [{ key: keyOf(token), value: encodeValue({ ...record }) }] })
+    const hash = hashOf(token)
+    this.#remembered.delete(hash.toString('latin1'))
+    return this.#store.commit({ appends: [], writes: [{ key: keyOf(hash), value: encodeValue({ ...record }) }] })
   }
 }
 
@@ -94,6 +128,6 @@ const holds = (account: Account, device: string, token: string): boolean => {
 }
 
 /** Records of no account stand under the empty name. */
-const keyOf = (token: string): RecordKey => ['', 'household-tokens', hashOf(token).toString('hex')]
+const keyOf = (hash: Buffer): RecordKey => ['', 'household-tokens', hash.toString('hex')]
 
 const hashOf = (token: string): Buffer => createHash('sha256').update(`timelimit\n${token}`).digest()

@@ -63,7 +63,9 @@ const request = (srvSeq: number, senId: string) => ({ cursor: 1, srvSeq, senId, 
 
 /** One of everything. */
 const everything: Records = {
-  family: { family: { cursor: 1, versions: { users: 'us01', devices: 'de01', u2f: 'u2f1' }, fullVersion: 1 } },
+  family: {
+    family: { cursor: 1, versions: { users: 'us01', devices: 'de01', u2f: 'u2f1' }, fullVersion: 1, lastKeyRequest: 40 }
+  },
   user: { child1: { cursor: 1, user: { id: 'child1', name: 'Tim' }, secondHash: 'secret' } },
   device: { device: { cursor: 1, device: { deviceId: 'device', name: 'x' }, appsB: 'ab01', appsD: '', lastKeyResponse: 2 } },
   appsBase: { device: { cursor: 1, data: bytes } },
@@ -86,7 +88,7 @@ const all: ClientStatus = {
   categories: { one: versions, two: versions },
   clientLevel: 8,
   devicesDetail: { device: { appsB: 'ab01', appsD: '' } },
-  kri: 2,
+  kri: 40,
   kr: 2,
   u2f: 'u2f1'
 }
@@ -97,7 +99,7 @@ const pings = [{ deviceId: 'other1', token: 'token1', type: 'ping' }]
 test('who has everything is told so in a few bytes, and of the family only what has versions is read', () => {
   const family = familyIn(everything)
   assert.equal(pullStatus(family, 'device', all), { ...SAME, pings })
-  for (const part of ['user', 'rule', 'task', 'usedTimes', 'categoryApps', 'appsBase', 'u2f'] as const)
+  for (const part of ['user', 'rule', 'task', 'usedTimes', 'categoryApps', 'appsBase', 'u2f', 'keyRequest'] as const)
     assert.not.ok(family.read.has(part), part)
 })
 

@@ -1,0 +1,72 @@
+import { once } from 'node:events'
+import { request, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { PassThrough } from 'node:stream'
+import * as assert from 'uvu/assert'
+import { HubError } from '../../../protocol/index.ts'
+import { createHttpApp, createHttpServer, takeBody } from '../../../server/transports/http.ts'
+import { recordingLogger } from '../../util/core-hub.ts'
+import { suite } from '../../util/suite.ts'
+
+const test = suite('server/transports/http')
+
+const codeOf = (error: HubError): string => error.code
+
+test('every answer keeps pages of others from it, errors and streams too, unless its route says otherwise', async ({ defer }) => {
+  const app = createHttpApp(recordingLogger(), () => '127.0.0.1', [])
+  app.get('/text', () => new Response('text'))
+  app.get('/stream', () => new Response(new Response('text').body, { headers: { 'referrer-policy': 'origin' } }))
+  app.get('/broken', () => {
+    throw new Error('broken')
+  })
+  const server = createHttpServer(app, {}, 10)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  defer(() => server.close())
+  for (const [path, status, policy] of [
+    ['/text', 200, 'no-referrer'],
+    ['/stream', 200, 'origin'],
+    ['/broken', 500, 'no-referrer'],
+    ['/nowhere', 404, 'no-referrer']
+  ] as const) {
+    const asked = request({ port: (server.address() as AddressInfo).port, path, agent: false }).end()
+    const [answered] = (await once(asked, 'response')) as [IncomingMessage]
+    answered.resume()
+    const { headers, statusCode } = answered
+    assert.is(statusCode, status, path)
+    assert.is(headers['referrer-policy'], policy, path)
+    assert.is(headers['x-content-type-options'], 'nosniff', path)
+    assert.is(headers['x-frame-options'], 'SAMEORIGIN', path)
+    assert.is(headers['cross-origin-resource-policy'], 'same-origin', path)
+    assert.match(headers['strict-transport-security']!, /^max-age=\d+/, path)
+  }
+})
+
+const bodyOf = (stream: PassThrough): IncomingMessage => stream as unknown as IncomingMessage
+
+test('a body that breaks off is a bad request, before and while it is read', async () => {
+  const gone = new PassThrough()
+  gone.destroy()
+  assert.is(await takeBody(bodyOf(gone), () => undefined).catch(codeOf), 'bad-request')
+  const going = new PassThrough()
+  const reading = takeBody(bodyOf(going), () => going.destroy()).catch(codeOf)
+  going.write('begun')
+  assert.is(await reading, 'bad-request')
+})
+
+test('who refuses a piece of a body gets no other, and leaves the rest unread', async () => {
+  const stream = new PassThrough()
+  let taken = 0
+  const reading = takeBody(bodyOf(stream), () => {
+    taken += 1
+    throw new HubError('too-large')
+  }).catch(codeOf)
+  stream.write('one')
+  assert.is(await reading, 'too-large')
+  stream.write('two')
+  assert.is(stream.isPaused(), true)
+  assert.is(stream.read()?.toString(), 'two')
+  assert.is(taken, 1)
+})
+
+test.run()
