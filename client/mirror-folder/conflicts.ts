@@ -5,19 +5,45 @@ import { OfflineError } from '../reader.ts'
 /** There is no connection, or none that works: everything waits. */
 export const isOffline = (error: unknown): boolean => error instanceof OfflineError || error instanceof NoConnectionError
 
-/**
- * Ends the conflicts of this device in which its side is a file of its own by now, or was a removal of what had changed: its folder has settled them.
- * @throws OfflineError, HubError
- */
-export async function endOwnConflicts({ files, device }: Client): Promise<void> {
-  const own = (await files.conflicts()).filter(conflict => conflict.device === device)
-  if (own.length === 0) return
-  // Removed ones, too: somebody saw them.
-  const held = new Set((await files.list()).map(({ sha256 }) => sha256))
-  for (const { id, client } of own)
-    if (client === null || held.has(client.sha256))
-      await files.resolve(id, { keep: 'server' }).catch((error: unknown) => {
-        // Another may have ended it.
+/** The conflicts in which one side is this device's. */
+export class OwnConflicts {
+  readonly #client: Client
+  #areEnded = false
+
+  constructor(client: Client) {
+    this.#client = client
+    client.on('conflict', () => (this.#areEnded = false))
+  }
+
+  /**
+   * Ends them, once the folder is the same as the hub's files. Where its side is a file of its own by now, or was a removal of what had changed, the folder has
+   * settled it. Where it is none, because it was changed again before it got there, the hub puts it beside the path.
+   *
+   * @returns true when files came of it
+   * @throws OfflineError, HubError
+   */
+  async end(): Promise<boolean> {
+    if (this.#areEnded) return false
+    this.#areEnded = true
+    const { files, device } = this.#client
+    const own = (await files.conflicts()).filter(conflict => conflict.device === device)
+    if (own.length === 0) return false
+    // Removed ones, too: somebody saw them.
+    const held = new Set((await files.list()).map(({ sha256 }) => sha256))
+    let isMore = false
+    for (const { id, client } of own) {
+      const isSettled = client === null || held.has(client.sha256)
+      try {
+        await files.resolve(id, { keep: isSettled ? 'server' : 'both' })
+      } catch (error) {
         if (isOffline(error)) throw error
-      })
+        // Another may have ended it.
+        continue
+      }
+      if (isSettled) continue
+      isMore = true
+      held.add(client.sha256)
+    }
+    return isMore
+  }
 }

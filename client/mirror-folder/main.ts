@@ -116,8 +116,10 @@ async function isLetIn({ url, token }: { url: string; token: string }): Promise<
 main(JSON.parse(process.argv[2] ?? '{}') as Words).then(
   code => process.exit(code),
   (error: unknown) => {
-    process.stderr.write(`lectern: ${(error as Error).message}\n`)
-    const isRefused = error instanceof HubError || error instanceof StorageTakenError
+    const isTaken = error instanceof StorageTakenError
+    const text = isTaken ? 'another lectern mirror keeps this folder already; end that one first' : (error as Error).message
+    process.stderr.write(`lectern: ${text}\n`)
+    const isRefused = error instanceof HubError || isTaken
     process.exit(isRefused ? EXIT.refused : EXIT.failed)
   }
 )

@@ -3,7 +3,7 @@ import { ERRORS, HubError } from '../../protocol/index.ts'
 import type { Client } from '../client.ts'
 import { Emitter } from '../emitter.ts'
 import { ChangedMeanwhile, Disk } from './disk.ts'
-import { endOwnConflicts, isOffline } from './conflicts.ts'
+import { isOffline, OwnConflicts } from './conflicts.ts'
 import { HubFiles } from './hub-files.ts'
 import { inLanes } from './lanes.ts'
 import { planFolder, type Step, type StepKind } from './plan.ts'
@@ -62,6 +62,7 @@ export class FolderMirror {
   readonly #state: MirrorState
   readonly #disk: Disk
   readonly #hub: HubFiles
+  readonly #conflicts: OwnConflicts
   readonly #watch: FolderWatch
   readonly #transfers: Transfers
   readonly #events = new Emitter<FolderMirrorEvents>()
@@ -79,7 +80,6 @@ export class FolderMirror {
   #heldCount = 0
   #savedAtMs = 0
   #tidiedAtMs = 0
-  #conflictsSeen = false
 
   private constructor(options: FolderMirrorOptions, state: MirrorState) {
     this.#options = options
@@ -87,7 +87,7 @@ export class FolderMirror {
     this.#state = state
     this.#disk = new Disk(options.root)
     this.#hub = new HubFiles(options.client, () => this.#rouse())
-    options.client.on('conflict', () => (this.#conflictsSeen = false))
+    this.#conflicts = new OwnConflicts(options.client)
     this.#watch = new FolderWatch(() => {
       this.#isLocalNew = true
       this.#rouse()
@@ -198,6 +198,10 @@ export class FolderMirror {
     if (steps.length === 0) {
       if (this.#isLocalNew) return false
       if (scan.isMoving) return true
+      if (await this.#conflicts.end()) {
+        this.#hub.doubt()
+        return false
+      }
       await this.#tidy()
       this.#events.emit('same')
       return true
@@ -347,10 +351,6 @@ export class FolderMirror {
 
   /** What is only done when all is quiet: leftovers of this mirror, at the hub and in the folder. */
   async #tidy(): Promise<void> {
-    if (!this.#conflictsSeen) {
-      this.#conflictsSeen = true
-      await endOwnConflicts(this.#client)
-    }
     if (Date.now() - this.#tidiedAtMs < TIDY_EVERY_MS) return
     this.#tidiedAtMs = Date.now()
     await this.#transfers.tidy()

@@ -71,9 +71,11 @@ export async function scanFolder(root: string, options: ScanOptions): Promise<Sc
     if (foldPath(folder) !== folder) scan.spelled.set(foldPath(folder), folder)
     for (const entry of entries) {
       const place = folder === '' ? entry.name : `${folder}/${entry.name}`
-      if (entry.isDirectory()) {
-        if (!entry.name.startsWith('.')) waiting.push(place)
-      } else if (isIgnoredName(entry.name)) continue
+      if (entry.isDirectory() ? entry.name.startsWith('.') : isIgnoredName(entry.name)) continue
+      // Bytes that are no UTF-8 are read as this character, and by such a name nothing is found.
+      if (entry.name.includes('\ufffd') && look(join(root, place)) === undefined)
+        scan.problems.set(place, 'its name is not in UTF-8, and no file at a hub can have it')
+      else if (entry.isDirectory()) waiting.push(place)
       else if (!entry.isFile()) scan.unknown.add(foldPath(place))
       else {
         const path = pathAtHub(place)

@@ -1,4 +1,5 @@
 import type { Account } from '../core/account.ts'
+import { mustBeFree } from '../core/files/actions.ts'
 import { contentBytes, holdContent } from '../core/files/contents.ts'
 import type { Hub } from '../core/hub.ts'
 import { Origin } from '../core/origin.ts'
@@ -9,8 +10,9 @@ import type { UploadParts } from './uploads.ts'
 const PAGE = 1_000
 
 /** What uploads ask of the hub: the account's contents, and a finished upload put at its path as an action of the device that began it. */
-export const createPublishing = (hub: Hub): Pick<UploadParts, 'contentBytes' | 'publish' | 'mustTakeWrites'> => ({
+export const createPublishing = (hub: Hub): Pick<UploadParts, 'contentBytes' | 'mustBeFree' | 'publish' | 'mustTakeWrites'> => ({
   contentBytes: async id => contentBytes(await hub.ensureAccount(id)),
+  mustBeFree: async (id, path) => mustBeFree((await hub.ensureAccount(id)).views, path),
   mustTakeWrites: () => hub.mustTakeWrites(),
   async publish(upload, isAgain) {
     const account = await hub.ensureAccount(upload.account)

@@ -29,6 +29,8 @@ export interface UploadParts {
   freeBytes(): Promise<number>
   /** What the contents of an account take. */
   contentBytes(account: string): Promise<number>
+  /** Resolves when a file can be at this path, as things are now. @throws HubError `already-exists` */
+  mustBeFree(account: string, path: string): Promise<void>
   /**
    * Puts the file, whose content is a blob by now, at its path.
    * @param isAgain it may have been called for this upload before, by a hub that was killed: then it MUST come to the same
@@ -65,13 +67,15 @@ export class Uploads {
 
   /**
    * Begins an upload.
-   * @throws HubError `bad-request`, `quota-exceeded`, `storage-full`
+   * @throws HubError `bad-request`, `quota-exceeded`, `storage-full`; `already-exists` when no file can be at its path
    */
   async begin({ account, device }: Uploader, asked: UploadRequest): Promise<UploadStatus> {
     const { blobs, clock, randomBytes } = this.#parts
     const facts = factsOf(asked)
     this.#mustBeOpen()
     this.#parts.mustTakeWrites()
+    // What can be refused now is not for the last of many bytes to find out; that it holds until then nobody says.
+    await this.#parts.mustBeFree(account, facts.path)
     const [contentBytes, freeBytes] = await Promise.all([this.#parts.contentBytes(account), this.#parts.freeBytes()])
     this.#mustFit(account, facts.sizeBytes, contentBytes, freeBytes)
     const record: UploadRecord = {

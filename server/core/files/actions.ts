@@ -107,8 +107,8 @@ function mustHaveRoom(path: string, { conflicts = [] }: FileRecord): void {
     throw new HubError('quota-exceeded', `${conflicts.length} conflicts are open over ${path}; resolve some`, { field: 'key' })
 }
 
-/** A name is a file's or a folder's, never both. */
-function mustBeFree(views: Views, path: string): void {
+/** A name is a file's or a folder's, never both. @throws HubError `already-exists` when no file can be at the path */
+export function mustBeFree(views: Views, path: string): void {
   if (isInTheWay(views, path))
     throw new HubError('already-exists', `a folder has the name ${nameOf(path)}, or a file that of a folder of ${path}`)
 }

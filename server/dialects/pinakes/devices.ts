@@ -1,11 +1,14 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { deviceOf, registerDevice, renewToken, revokeDevice, updateDevice } from '../../auth/devices.ts'
 import type { Account } from '../../core/account.ts'
+import { mustBeLetIn } from '../../core/policy.ts'
+import { nextTurn } from '../../core/ports.ts'
 import { permitted } from '../bearers.ts'
 import type { PinakesParts } from './index.ts'
 import { answer, cursorText, jsonBody, nameShape, refusals, timeOfUs, timeShape, type PinakesApp } from './shapes.ts'
 
-const MAX_DEVICES = 10_000
+/** Records that are looked at in one turn of the event loop. */
+const PAGE = 1_000
 
 const appShape = z
   .string()
@@ -33,7 +36,7 @@ const tokenShape = z.string().openapi({ description: "The device's token, which 
 const idParam = z.object({ id: z.string().openapi({ description: "The device's id." }) })
 
 /** `/devices`: the devices of the asker's account. What was deleted is no longer among them. */
-export function mountDevices(app: PinakesApp, { randomBytes }: PinakesParts): void {
+export function mountDevices(app: PinakesApp, { randomBytes, clock }: PinakesParts): void {
   app.openapi(
     createRoute({
       method: 'get',
@@ -46,8 +49,16 @@ export function mountDevices(app: PinakesApp, { randomBytes }: PinakesParts): vo
     }),
     async context => {
       const { account, device } = context.get('bearer')
-      const all = account.views.range('devices', [], '', MAX_DEVICES)
-      const devices = all.flatMap(([id, { revoked }]) => (revoked ? [] : [described(account, id, device)]))
+      // Those that are there are `maxDevices` at most; of those that were deleted there is no end.
+      const devices: z.infer<typeof deviceShape>[] = []
+      for (let after = ''; ;) {
+        const page = account.views.range('devices', [], after, PAGE)
+        for (const [id, { revoked }] of page) if (!revoked) devices.push(described(account, id, device))
+        if (page.length < PAGE) break
+        after = page.at(-1)![0]
+        await nextTurn(clock)
+        mustBeLetIn(context.get('bearer'))
+      }
       // What is told must be durable.
       await account.settled()
       return context.json({ devices }, 200)

@@ -59,7 +59,8 @@ export function mountUploads(app: PinakesApp, { uploads }: PinakesParts): void {
       operationId: 'openUpload',
       tags,
       summary: 'Begin an upload',
-      description: 'What it announces counts against the share of the account at once.',
+      description:
+        'What it announces counts against the share of the account at once. A path that no file can be at, because of a file or a folder that is in its way, is 400.',
       middleware,
       request: { body: jsonBody(z.strictObject({ ...facts, chunk_bytes: chunkBytesShape.optional() })) },
       responses: { 200: answer('The upload', statusShape), ...refusals(400, 401, 403, 503, 507) }
@@ -82,7 +83,7 @@ export function mountUploads(app: PinakesApp, { uploads }: PinakesParts): void {
         ...(mtimeMs !== undefined && { mtimeMs }),
         ...(chunkBytes !== undefined && { chunkBytes })
       }
-      const status = await uploads.begin({ account: account.id, device }, asked).catch(inOurWords)
+      const status = await uploads.begin({ account: account.id, device }, asked).catch(asTabled).catch(inOurWords)
       return context.json(described(status, account.epoch), 200)
     }
   )
@@ -191,7 +192,7 @@ function inOurWords(error: unknown): never {
 
 const indexOf = (text: string): number => (/^\d{1,6}$/.test(text) ? Number(text) : -1)
 
-/** A file that cannot be put at its path is a failed completion, which is documented with 400. @throws HubError */
+/** A file that cannot be put at its path is a failed beginning or completion, which is documented with 400. @throws HubError */
 function asTabled(error: unknown): never {
   if (error instanceof HubError && ['already-exists', 'bad-action', 'content-missing'].includes(error.code))
     throw new HubError('bad-request', error.message, { field: 'path' })

@@ -123,6 +123,7 @@ test('one process at a time mirrors a folder; SIGINT ends it with 0, and a kille
   await said(first, 'All is the same')
   second.start(hub.url)
   assert.is(await second.done(), 2, second.output)
+  assert.match(second.output, 'another lectern mirror keeps this folder')
   assert.is(await first.kill('SIGINT'), 0)
   first.output = ''
   first.start(hub.url)

@@ -140,6 +140,25 @@ test('a file that both changed is in both folders twice, and no conflict is left
   assert.equal(await client.files.conflicts(), [])
 })
 
+test('a conflict whose side from here is in no folder any more is ended by putting it beside the path', async context => {
+  const hub = await servingHub(context)
+  const left = await placeAt(context, hub, 'left')
+  put(left.folder, 'a.txt', 'at the hub')
+  await once(context, left)
+  // As a mirror leaves it whose file was changed again between a sending that was too late and the look that came after.
+  const device = await connectNode({ url: left.url, token: left.token, file: join(temporaryFolder(context), 'client') })
+  context.defer(() => device.close())
+  await device.files.upload('a.txt', new Blob(['from here']), { base: sha256Of(Buffer.from('seen before')) })
+  await device.live()
+  assert.is((await device.files.conflicts()).length, 1)
+  await once(context, left)
+  assert.equal(await device.files.conflicts(), [])
+  const day = new Date().toISOString().slice(0, 10)
+  const both = hashed({ [`a (left, ${day}).txt`]: 'from here', 'a.txt': 'at the hub' })
+  assert.equal(filesIn(left.folder), both)
+  assert.equal(await atHub(device), both)
+})
+
 test('a state that is lost removes nothing: what was removed meanwhile comes back', async context => {
   const hub = await servingHub(context)
   const place = await placeAt(context, hub, 'left')

@@ -47,6 +47,19 @@ test('a name that no file at a hub can have is told, and so is one that differs 
   assert.is(problems.size, 3)
 })
 
+test('a name that is not in UTF-8 is told, of a file and of a folder, and one that has the sign for such bytes in it is like any other', async context => {
+  const root = temporaryFolder(context)
+  const named = (...bytes: number[]): Buffer => Buffer.concat([Buffer.from(`${root}/`), Buffer.from(bytes)])
+  writeFileSync(named(0x5a, 0xfc), 'latin 1')
+  mkdirSync(named(0xe9))
+  writeFileSync(named(0xe9, 0x2f, 0x61), 'in it')
+  put(root, 'b\ufffd.txt', 'c\ufffd/d.txt')
+  const { files, problems } = await scanned(root)
+  assert.equal([...files.keys()].sort(), ['b\ufffd.txt', 'c\ufffd/d.txt'])
+  assert.equal([...problems.keys()].sort(), ['Z\ufffd', '\ufffd'])
+  for (const text of problems.values()) assert.match(text, 'UTF-8')
+})
+
 test('links, and what is under them, are unknown: neither there nor gone', async context => {
   const root = temporaryFolder(context)
   put(root, 'a.txt')

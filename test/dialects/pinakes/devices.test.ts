@@ -1,5 +1,7 @@
 import * as assert from 'uvu/assert'
-import { isRefused, otherAccount, restHub } from '../../util/rest-hub.ts'
+import { revokeDevice } from '../../../server/auth/devices.ts'
+import { isRefused, otherAccount, restHub, restHubAt } from '../../util/rest-hub.ts'
+import { register, servingHub } from '../../util/serving-hub.ts'
 import { suite } from '../../util/suite.ts'
 
 const test = suite('dialects/pinakes/devices')
@@ -35,6 +37,23 @@ test('a registered device is told its token once, and is listed', async context 
   )
   assert.equal((await hub.request('GET', `/api/sync/devices/${id}`, token)).json, { ...device, is_current: true })
   assert.equal((await asker.ask('GET', `/devices/${id}`)).json, device)
+})
+
+test('every device is listed, however many there were', async context => {
+  const own = await servingHub(context)
+  const { id } = await own.directory.add('ada', 'correct horse')
+  const account = await own.hub.ensureAccount(id)
+  const made = await Promise.all(Array.from({ length: 1_100 }, (_, index) => register(account, `device ${index}`)))
+  const [asker, ...others] = made
+  const gone = others.slice(0, 60)
+  await Promise.all(gone.map(({ device }) => revokeDevice(account, device)))
+  const hub = restHubAt(context, own.url, 'ada', 'correct horse', own)
+  const { json } = await hub.request('GET', '/api/v1/sync/devices', asker!.token)
+  const left = [asker!, ...others.slice(60)].map(({ device }) => device)
+  assert.equal(
+    json.devices.map((each: { id: string }) => each.id),
+    left.sort()
+  )
 })
 
 test('what a registration or an update may not hold is refused by name, and changes nothing', async context => {

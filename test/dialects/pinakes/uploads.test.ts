@@ -91,6 +91,22 @@ test('who saw another content makes a conflict, and is told its id', async conte
   assert.is((await anna.download('a.txt')).bytes.toString(), 'three')
 })
 
+test('a path that no file can be at is refused before any byte is sent, and again at the end should it have come to that meanwhile', async context => {
+  const { anna, folder } = await scene(context)
+  await anna.upload('a/b.txt', Buffer.from('one'))
+  for (const path of ['a', 'a/b.txt/c.txt']) {
+    const { status, json } = await anna.begin(path, FILE)
+    assert.equal([status, json.code, json.field, json.id], [400, 'bad-request', 'path', undefined], path)
+  }
+  const { id } = (await anna.begin('new/c.txt', FILE)).json
+  for (let index = 0; index < 3; index++) await anna.chunk(id, index, chunkOf(FILE, index))
+  await anna.upload('new', Buffer.from('two'))
+  const { status, json } = await anna.complete(id)
+  assert.equal([status, json.code, json.field], [400, 'bad-request', 'path'])
+  const [taken, gone] = [await anna.download('new'), await anna.download('new/c.txt')]
+  assert.equal([taken.bytes.toString(), gone.status], ['two', 404], folder)
+})
+
 test('a chunk that is wrong is 400 and counts nothing', async context => {
   const { anna } = await scene(context)
   const { id } = (await anna.begin('a.txt', FILE)).json
@@ -143,13 +159,6 @@ test('a completion that lacks chunks or finds other bytes is 400, and the upload
   assert.is((await anna.download('a.txt')).status, 404)
   for (const index of (await anna.status(id)).json.missing_chunks) await anna.chunk(id, index, chunkOf(FILE, index))
   assert.is((await anna.complete(id)).status, 200)
-})
-
-test('a file in the way of a folder is a completion that fails', async context => {
-  const { anna } = await scene(context)
-  await anna.upload('a', Buffer.from('x'))
-  const { status, json } = await anna.upload('a/b', Buffer.from('y'))
-  assert.equal([status, json.code, json.field], [400, 'bad-request', 'path'])
 })
 
 test('a cancelled upload is 204, then 404, and leaves nothing on the disk', async context => {

@@ -48,6 +48,15 @@ test('an upload over what the client did not see is a conflict, and says so', as
   assert.is(account.views.get('conflicts', conflict!)?.client?.sha256, B)
 })
 
+test('a path is free unless a file or a folder is in its way', async () => {
+  const { account, core, publish, upload } = await scene()
+  const { mustBeFree } = createPublishing(core.hub)
+  await publish(upload('phone', A, { path: 'x/y' }), false)
+  const paths = ['x', 'x/y', 'x/y/z', 'x/z']
+  const refused = await Promise.all(paths.map(path => refusal(mustBeFree(account.id, path))))
+  assert.equal(refused, ['already-exists', '', 'already-exists', ''])
+})
+
 test('what was published before a hub was killed is not published again, whatever came since', async () => {
   const { account, core, publish, upload, at } = await scene()
   const first = upload('phone', A)

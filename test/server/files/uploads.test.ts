@@ -403,6 +403,16 @@ test('contents and open uploads of an account count against its share, from the 
   assert.equal(tries.sort(), ['', 'quota-exceeded', 'quota-exceeded'])
 })
 
+test('an upload to a path that is not free is not begun', async context => {
+  const mustBeFree = async (id: string, path: string): Promise<void> => {
+    if (id === account && path === 'a.epub') throw new HubError('already-exists')
+  }
+  const scene = await uploadScene(context, { mustBeFree })
+  assert.is(await refusal(begin(scene, FILE)), 'already-exists')
+  assert.equal(await scene.blobs.partials.list(), [])
+  assert.is(await refusal(begin(scene, FILE, { path: 'b.epub' })), '')
+})
+
 test('an account has so many uploads open, and another as many again', async context => {
   const scene = await uploadScene(context)
   for (let count = 0; count < UPLOAD_LIMITS.maxOpenPerAccount; count++) await begin(scene, FILE)
