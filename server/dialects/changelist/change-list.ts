@@ -1,10 +1,10 @@
 import { folderOf, HubError, nameOf } from '../../../protocol/index.ts'
 import type { Account } from '../../core/account.ts'
-import { changesOf } from '../../core/fold-log.ts'
 import { mustBeLetIn, permits, type Bearer } from '../../core/policy.ts'
 import { nextTurn, type Clock } from '../../core/ports.ts'
 import type { FileRecord, FolderRecord, Tables } from '../../core/records.ts'
 import { StoreTrimmed, type Store } from '../../core/store.ts'
+import { changedPaths, timeUsOf, type ChangedPaths } from './changed-paths.ts'
 import { escapeXml, formatDateTime, ticksOfUs, usOfTicks, type Ticks } from '../dot-net.ts'
 import type { Fields } from './fields.ts'
 import { API } from './soap.ts'
@@ -82,7 +82,8 @@ export async function* changeList(
   const knownUs = usOfTicks(request.localDate)
   const isFull = request.localDate === 0n || knownUs < (await floorTimeUs(store, account))
   const span = { sinceUs: isFull ? -Infinity : knownUs, untilUs: account.timeUs, isFull }
-  const read = { account, clock, bearer }
+  const changed = isFull ? undefined : await changedPaths({ store, clock }, account, knownUs)
+  const read = { account, clock, bearer, changed }
   const { changeType, exceptFiles, exceptFolders } = request
 
   yield `<ChangeListResponse xmlns="${API}"><ChangeListResult><HeaderChanged>${await areRootsChanged(read, span)}</HeaderChanged>`
@@ -95,15 +96,15 @@ interface Reading {
   readonly account: Account
   readonly clock: Clock
   readonly bearer: Bearer
+  /** The only places where something may have happened within the span; undefined when it may have anywhere. */
+  readonly changed: ChangedPaths | undefined
 }
 
 /** When the oldest change was made that the log still holds; -Infinity when it holds all. */
 async function floorTimeUs(store: Store, { id, floor }: Account): Promise<number> {
   if (floor <= 1) return -Infinity
   try {
-    const [run] = await store.read(id, floor - 1, 1)
-    for (const { change } of run === undefined ? [] : changesOf(run)) if (change.cursor >= floor) return change.timeUs
-    return Infinity
+    return await timeUsOf(store, id, floor)
   } catch (error) {
     // It was trimmed once more, just now.
     if (error instanceof StoreTrimmed) return Infinity
@@ -114,7 +115,7 @@ async function floorTimeUs(store: Store, { id, floor }: Account): Promise<number
 /** Whether the set of synced roots changed: the folders at the top. */
 async function areRootsChanged(read: Reading, span: Span): Promise<boolean> {
   if (span.isFull) return true
-  for await (const page of pagesOf(read, 'folders'))
+  for await (const page of changedOf(read, 'folders'))
     if (page.some(([path, folder]) => folderOf(path) === '' && eventOf(itemOfFolder(folder), span) !== undefined)) return true
   return false
 }
@@ -123,7 +124,7 @@ async function* fileItems(read: Reading, span: Span, except: ReadonlySet<bigint>
   const { views } = read.account
   /** Files that moved and may be nowhere now, by their ids. */
   const lost = new Map<number, string>()
-  for await (const page of pagesOf(read, 'files')) {
+  for await (const page of changedOf(read, 'files')) {
     let text = ''
     for (const [path, file] of page) {
       // A file that moved goes on under another path, and is told there.
@@ -147,7 +148,7 @@ async function* fileItems(read: Reading, span: Span, except: ReadonlySet<bigint>
 }
 
 async function* folderItems(read: Reading, span: Span, except: ReadonlySet<bigint>): AsyncGenerator<string, void, void> {
-  for await (const page of pagesOf(read, 'folders')) {
+  for await (const page of changedOf(read, 'folders')) {
     let text = ''
     for (const [path, folder] of page) {
       const event = except.has(BigInt(folder.id)) ? undefined : eventOf(itemOfFolder(folder), span)
@@ -165,6 +166,27 @@ async function* listXml(name: string, items: AsyncGenerator<string, void, void>)
     isOpen = true
   }
   yield isOpen ? `</${name}>` : `<${name} />`
+}
+
+/** The records of a table of which something may have happened within the span; as `pagesOf` gives them. */
+async function* changedOf<T extends 'files' | 'folders'>(
+  read: Reading,
+  table: T
+): AsyncGenerator<[string, Tables[T]][], void, void> {
+  const { account, clock, bearer, changed } = read
+  if (changed === undefined) {
+    yield* pagesOf(read, table)
+    return
+  }
+  for (let start = 0; start < changed[table].length; start += PAGE) {
+    const page = changed[table].slice(start, start + PAGE).flatMap((path): [string, Tables[T]][] => {
+      const record = account.views.get(table, path)
+      return record === undefined ? [] : [[path, record]]
+    })
+    await (account.isSettled ? nextTurn(clock) : account.settled())
+    mustBeLetIn(bearer)
+    yield page
+  }
 }
 
 /** All records of a table, with turns of others in between. What they say is durable when they are given. */

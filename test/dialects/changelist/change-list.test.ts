@@ -321,6 +321,30 @@ function isWithin(at: string, after: string, until: string): boolean {
   return low! < middle! && middle! <= high!
 }
 
+test('a list looks at what changed since, and at every file only when too much did', async context => {
+  const { own, put, ask, since } = await shelf(context)
+  for (let count = 0; count < 300; count++) void put(`a/${count}`, 'one')
+  const { end } = await since(BEGINNING)
+  const { views } = own.account
+  const range = views.range.bind(views)
+  let pages = 0
+  views.range = ((table: 'files', ...rest: [readonly string[], string, number]) => {
+    if (table === 'files') pages += 1
+    return range(table, ...rest)
+  }) as typeof views.range
+  await put('a/7', 'two', 'one')
+  await ask('file.move', 'a/8', { to: 'b/8', base: shaOf('one') })
+  const told = async (): Promise<unknown> => {
+    const list = await since(end)
+    return [list.isFull, codes(list.files), codes(list.folders)]
+  }
+  const few = await told()
+  assert.equal([few, pages], [[false, { 'a/7': 2, 'b/8': 4 }, { b: 1 }], 0])
+  for (let count = 0; count < 17_000; count++) void ask('setting.put', 's', { value: count })
+  assert.equal(await told(), few)
+  assert.ok(pages > 2, `${pages} pages`)
+})
+
 test('a long list is sent while it is made, and is whole', async context => {
   const { own, put, since } = await shelf(context)
   for (let count = 0; count < 3_000; count++) void put(`a/${String(count).padStart(4, '0')} & <é>`.replace(/[<>]/g, '+'), 'one')
