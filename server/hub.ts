@@ -23,6 +23,7 @@ import type { Logger, RandomBytes } from './core/ports.ts'
 import { StoreDamage, type Store } from './core/store.ts'
 import { DIALECT_PATHS, mountDialects } from './dialects.ts'
 import { joinDocuments } from './dialects/kosync/documents.ts'
+import { DeviceKeys } from './dialects/timelimit/device-keys.ts'
 import { TimeLimitHousehold } from './dialects/timelimit/household.ts'
 import { EXIT } from './exit-codes.ts'
 import { openFamilies } from './families.ts'
@@ -92,7 +93,8 @@ export async function openHub(config: Config, logger: Logger): Promise<OpenHub> 
   const syncKeys = new SyncKeys(store, passwords, 'kosync')
   const signIns = new SignIns(store, await AccessTokens.open(store, systemClock, random), systemClock, random)
   const pairing = createPairing({ clock: systemClock, randomBytes: random })
-  const household = new TimeLimitHousehold()
+  const keys = await DeviceKeys.open(store, random)
+  const household = new TimeLimitHousehold(keys)
   const hub = new Hub({
     store,
     household,
@@ -128,7 +130,7 @@ export async function openHub(config: Config, logger: Logger): Promise<OpenHub> 
     blobs,
     syncKeys,
     pairing,
-    households: openFamilies(config, { ...parts, ...ports }),
+    households: openFamilies(config, { ...parts, ...ports, keys }),
     signIns,
     space,
     household,

@@ -84,6 +84,7 @@ type Whole = {
   readonly users?: { readonly version: string; readonly data: readonly { readonly id: string }[] }
   readonly devices?: { readonly version: string }
   readonly u2f?: { readonly v: string }
+  readonly dh?: { readonly v: string }
 } & { readonly [Part in keyof typeof PARTS]?: readonly { readonly categoryId: string; readonly version: string }[] }
 
 /** What a device that was told everything tells with its next pull. */
@@ -96,6 +97,7 @@ function statusOf(whole: Whole): object {
     devices: whole.devices?.version ?? '',
     users: whole.users?.version ?? '',
     categories,
-    ...(whole.u2f && { u2f: whole.u2f.v })
+    ...(whole.u2f && { u2f: whole.u2f.v }),
+    ...(whole.dh && { dh: whole.dh.v })
   }
 }

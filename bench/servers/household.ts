@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { Households } from '../../server/dialects/timelimit/households.ts'
+import { DeviceKeys } from '../../server/dialects/timelimit/device-keys.ts'
 import { systemClock } from '../../server/clock.ts'
 import { serveHub } from '../../server/hub.ts'
 import { loadConfig } from '../../server/options.ts'
@@ -24,6 +25,7 @@ const households = new Households({
   clock: systemClock,
   logger,
   randomBytes,
+  keys: await DeviceKeys.open(hub.store, randomBytes),
   sendCode: ignore
 })
 

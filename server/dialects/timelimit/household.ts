@@ -6,6 +6,8 @@ import type { Views } from '../../core/views.ts'
 import { hasAtMostValues } from '../../transports/json-bounds.ts'
 import { Acting, type Actor, type Told } from './acting.ts'
 import { ACTION_ROWS } from './actions/index.ts'
+import { withOpenPasswords } from './actions/passwords.ts'
+import type { DeviceKeys } from './device-keys.ts'
 import { FamilyChange } from './family-change.ts'
 import { actingOf } from './integrity.ts'
 import { refuse } from './refuse.ts'
@@ -29,16 +31,26 @@ export interface Taken {
  * the same once more. So what is checked and what is done cannot come apart, and the log alone gives the same family again.
  */
 export class TimeLimitHousehold implements HouseholdRules {
+  readonly #keys: DeviceKeys | undefined
   /** By what was asked for, until whoever asked has looked. */
   readonly #taken = new WeakMap<Asked, Taken>()
   /** By the body of the change that it becomes. */
   readonly #tried = new WeakMap<object, FamilyChange>()
 
+  /** @param keys what passwords are sealed for; without them one that is sealed is refused */
+  constructor(keys?: DeviceKeys) {
+    this.#keys = keys
+  }
+
   act(views: Views, at: Moment, actor: Actor, asked: Asked): HouseholdOutcome {
     const family = new FamilyChange(views, at)
-    const { type, row, action } = parsed(actor, asked.encodedAction)
+    const { type, row, action: sent } = parsed(actor, asked.encodedAction)
     const by = actingOf(family, at.device, actor, asked)
     if (by.isSelfLimit && !row.selfLimit) refuse('forbidden', `a child may not do ${type}`)
+    const keys = this.#keys
+    // The log has passwords as whoever does not seal them sends them: what is good for a day cannot be folded later.
+    const action =
+      keys === undefined ? sent : withOpenPasswords(sent, (...given) => keys.unseal(at.device, family.timeMs, ...given))
     perform(row, family, action, by)
     const outcome = outcomeOf(type, row, action, by)
     this.#tried.set(outcome.change, family)

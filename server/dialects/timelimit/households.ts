@@ -7,6 +7,7 @@ import { Origin } from '../../core/origin.ts'
 import type { Clock, Logger, RandomBytes } from '../../core/ports.ts'
 import type { Store } from '../../core/store.ts'
 import { ACTION_ROWS } from './actions/index.ts'
+import type { DeviceKey, DeviceKeys } from './device-keys.ts'
 import { DeviceWords } from './device-words.ts'
 import { familyOf } from './family.ts'
 import { FamilyReadings } from './family-readings.ts'
@@ -26,6 +27,7 @@ export interface HouseholdParts {
   readonly clock: Clock
   readonly logger: Logger
   readonly randomBytes: RandomBytes
+  readonly keys: DeviceKeys
   /** Has a code reach whoever reads this address. */
   readonly sendCode: MailCodeParts['send']
 }
@@ -178,6 +180,11 @@ export class Households {
     const { tell, tellTarget } = ACTION_ROWS.hub[action.type]!
     const targets = new Map<string, Urgency>(typeof action.deviceId === 'string' ? [[action.deviceId, tellTarget]] : [])
     this.sockets.notify(account, tell, targets, device)
+  }
+
+  /** The key that a device seals new passwords for, now. */
+  keyOf(device: string): DeviceKey {
+    return this.#parts.keys.newest(device, this.#parts.clock.nowMs())
   }
 
   /** An account by its id, which the hub itself gave; undefined when there is none. */

@@ -19,6 +19,13 @@ export interface OpenMailCode {
   readonly expiresAtMs: number
 }
 
+interface Proven {
+  readonly mail: string
+  readonly expiresAtMs: number
+  /** Somebody does what it is good for. */
+  isInUse: boolean
+}
+
 interface Waiting extends OpenMailCode {
   wrong: number
 }
@@ -37,7 +44,7 @@ export class MailCodes {
   readonly #parts: MailCodeParts
   /** By the token's hash. */
   readonly #waiting = new Map<string, Waiting>()
-  readonly #proven = new Map<string, { readonly mail: string; readonly expiresAtMs: number }>()
+  readonly #proven = new Map<string, Proven>()
 
   constructor(parts: MailCodeParts) {
     this.#parts = parts
@@ -77,20 +84,36 @@ export class MailCodes {
     }
     this.#waiting.delete(hash)
     const proof = randomWord(randomBytes, 32)
-    keep(this.#proven, proof, { mail: waiting.mail, expiresAtMs: clock.nowMs() + AUTH_MS })
+    keep(this.#proven, proof, { mail: waiting.mail, expiresAtMs: clock.nowMs() + AUTH_MS, isInUse: false })
     return proof
   }
 
   /** The address that a token stands for. @throws Refused 401 */
   mailOf(proof: string): string {
-    const proven = this.#proven.get(hashOf(proof))
-    if (proven === undefined || proven.expiresAtMs <= this.#parts.clock.nowMs()) throw new Refused(401)
-    return proven.mail
+    return this.#provenBy(proof).mail
   }
 
-  /** What the token stood for was done. */
-  used(proof: string): void {
-    this.#proven.delete(hashOf(proof))
+  /**
+   * Does what a token is good for, once: whoever comes with it meanwhile or later has none. Where that fails, the token is as good as before.
+   * @throws Refused 401; whatever `work` throws
+   */
+  async use<T>(proof: string, work: (mail: string) => Promise<T>): Promise<T> {
+    const proven = this.#provenBy(proof)
+    if (proven.isInUse) throw new Refused(401)
+    proven.isInUse = true
+    try {
+      const done = await work(proven.mail)
+      this.#proven.delete(hashOf(proof))
+      return done
+    } finally {
+      proven.isInUse = false
+    }
+  }
+
+  #provenBy(proof: string): Proven {
+    const proven = this.#proven.get(hashOf(proof))
+    if (proven === undefined || proven.expiresAtMs <= this.#parts.clock.nowMs()) throw new Refused(401)
+    return proven
   }
 
   /** The codes that can be typed now, the newest last. */

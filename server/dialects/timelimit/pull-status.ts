@@ -1,4 +1,5 @@
 import { dict, map, number, opt, type Infer, type Plain } from '../../../protocol/index.ts'
+import type { DeviceKey } from './device-keys.ts'
 import type { StoredFamily } from './family.ts'
 import type { CategoryPart, CategoryRecord, Part, Parts } from './records.ts'
 import { text } from './services.ts'
@@ -32,28 +33,34 @@ export type ClientStatus = Infer<typeof clientStatus>
 export const NOTHING: ClientStatus = { devices: '', users: '', apps: {}, categories: {} }
 
 /** From which level on a client understands a part. */
-const LEAST_LEVELS = { subDayTimes: 2, tasks: 3, keys: 4, u2f: 6, pings: 7 } as const
+const LEAST_LEVELS = { subDayTimes: 2, tasks: 3, keys: 4, dh: 5, u2f: 6, pings: 7 } as const
 
 type Answer = Record<string, Plain>
 /** Of a long part: made when it is its turn to be told. */
 type Later = () => Plain
 type StatusParts = Record<string, Plain | readonly Later[]>
 
+/** Who asks, and the key that it seals passwords for, which is made when it may be told. */
+export interface Asking {
+  readonly device: string
+  readonly key: () => DeviceKey
+}
+
 /**
  * What a device lacks of its family: each part whole whose version is another than the one that it has. Of parts that it has, versions alone are read.
  */
-export const pullStatus = (family: StoredFamily, device: string, has: ClientStatus): Answer =>
+export const pullStatus = (family: StoredFamily, asking: Asking, has: ClientStatus): Answer =>
   Object.fromEntries(
-    Object.entries(statusParts(family, device, has)).map(([name, part]) => [name, isLong(part) ? part.map(make => make()) : part])
+    Object.entries(statusParts(family, asking, has)).map(([name, part]) => [name, isLong(part) ? part.map(make => make()) : part])
   )
 
 /**
  * The same as JSON, piece by piece: that of a large family is tens of megabytes. The family may change meanwhile: what is told is then newer than the version that it is
  * told under, and the next pull has it once more.
  */
-export function* statusPieces(family: StoredFamily, device: string, has: ClientStatus): Generator<string, void, void> {
+export function* statusPieces(family: StoredFamily, asking: Asking, has: ClientStatus): Generator<string, void, void> {
   let before = '{'
-  for (const [name, part] of Object.entries(statusParts(family, device, has))) {
+  for (const [name, part] of Object.entries(statusParts(family, asking, has))) {
     const head = `${before}${JSON.stringify(name)}:`
     before = ','
     if (!isLong(part)) {
@@ -68,7 +75,7 @@ export function* statusPieces(family: StoredFamily, device: string, has: ClientS
 
 const isLong = (part: Plain | readonly Later[]): part is readonly Later[] => Array.isArray(part) && typeof part[0] === 'function'
 
-function statusParts(family: StoredFamily, device: string, has: ClientStatus): StatusParts {
+function statusParts(family: StoredFamily, { device, key }: Asking, has: ClientStatus): StatusParts {
   const { clientLevel: level = 0 } = has
   const { versions, fullVersion, lastKeyRequest } = family.get('family', 'family')!
   const answer: StatusParts = { fullVersion, apiLevel: API_LEVEL }
@@ -82,6 +89,10 @@ function statusParts(family: StoredFamily, device: string, has: ClientStatus): S
     const { kri = 0 } = has
     if (kri < lastKeyRequest) addIfAny(answer, 'krq', keyRequests(family, device, kri))
     addIfAny(answer, 'kr', keyResponses(family, device, has.kr ?? 0))
+  }
+  if (level >= LEAST_LEVELS.dh) {
+    const { v, k } = key()
+    if (has.dh !== v) answer.dh = { v, k }
   }
   if (level >= LEAST_LEVELS.u2f && has.u2f !== versions.u2f)
     answer.u2f = { v: versions.u2f, d: all(family, 'u2f', ({ u, a, h, p }) => ({ u, a, h, p })) }

@@ -73,7 +73,9 @@ function mailServices({ households, mayUse, limits }: RegistrationParts): Record
   }
 }
 
-function parentServices({ households, limits, clock }: RegistrationParts): Record<string, Service> {
+function parentServices(parts: RegistrationParts): Record<string, Service> {
+  const { households, limits } = parts
+  const { codes } = households
   /** @throws Refused 401 unless the secret is that parent's; HubError `rate-limited` */
   const mustBeParent = async (caller: Caller, parent: string, secret: string, address: string): Promise<void> => {
     if (isParentSignedIn(caller, parent, secret)) return
@@ -96,22 +98,22 @@ function parentServices({ households, limits, clock }: RegistrationParts): Recor
         clientLevel
       }),
       async ({ mailAuthToken, parentPassword: password, parentDevice, deviceName, timeZone, parentName, clientLevel = 0 }) => {
-        const mail = households.codes.mailOf(mailAuthToken)
-        const joined = await conflicts(
-          households.create({ mail, name: parentName, timeZone, password }, { name: deviceName, ...parentDevice })
+        const device = { name: deviceName, ...parentDevice }
+        const joined = await codes.use(mailAuthToken, mail =>
+          conflicts(households.create({ mail, name: parentName, timeZone, password }, device))
         )
-        households.codes.used(mailAuthToken)
-        return answerTo(joined, clientLevel, clock)
+        return answerTo(parts, joined, clientLevel)
       }
     ),
     '/parent/sign-in-into-family': service(
       map({ mailAuthToken: text, parentDevice: newDevice, deviceName: name, clientLevel }),
       async ({ mailAuthToken, parentDevice, deviceName, clientLevel = 0 }) => {
-        const mail = households.codes.mailOf(mailAuthToken)
-        const joined = await conflicts(households.signIn(mail, { name: deviceName, ...parentDevice }))
-        if (joined === undefined) throw new Refused(409)
-        households.codes.used(mailAuthToken)
-        return answerTo(joined, clientLevel, clock)
+        const joined = await codes.use(mailAuthToken, async mail => {
+          const found = await conflicts(households.signIn(mail, { name: deviceName, ...parentDevice }))
+          if (found === undefined) throw new Refused(409)
+          return found
+        })
+        return answerTo(parts, joined, clientLevel)
       }
     ),
     '/parent/create-add-device-token': service(
@@ -136,7 +138,8 @@ function parentServices({ households, limits, clock }: RegistrationParts): Recor
   }
 }
 
-function childServices({ households, limits, clock }: RegistrationParts): Record<string, Service> {
+function childServices(parts: RegistrationParts): Record<string, Service> {
+  const { households, limits } = parts
   return {
     '/child/add-device': service(
       map({ registerToken: text, deviceName: name, childDevice: newDevice, clientLevel }),
@@ -145,7 +148,7 @@ function childServices({ households, limits, clock }: RegistrationParts): Record
         const account = joining && (await households.account(joining.account))
         if (account === undefined) throw new Refused(401)
         const device = { deviceId: joining!.device, name: deviceName, ...childDevice }
-        return answerTo(await conflicts(households.join(account, device)), clientLevel, clock)
+        return answerTo(parts, await conflicts(households.join(account, device)), clientLevel)
       }
     ),
     '/child/update-primary-device': service(
@@ -177,8 +180,13 @@ function childServices({ households, limits, clock }: RegistrationParts): Record
 }
 
 /** What a device that has come in is told. */
-function answerTo({ account, device, token }: Caller & { readonly token: string }, level: number, clock: Clock): Promise<Json> {
-  const status = statusPieces(familyOf(account.views), device, { ...NOTHING, clientLevel: level })
+function answerTo(
+  { households, clock }: RegistrationParts,
+  { account, device, token }: Caller & { readonly token: string },
+  level: number
+): Promise<Json> {
+  const asking = { device, key: () => households.keyOf(device) }
+  const status = statusPieces(familyOf(account.views), asking, { ...NOTHING, clientLevel: level })
   const pieces = function* (): Generator<string, void, void> {
     yield `{"deviceAuthToken":${JSON.stringify(token)},"ownDeviceId":${JSON.stringify(device)},"data":`
     yield* status

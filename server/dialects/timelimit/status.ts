@@ -17,7 +17,11 @@ export const statusServices = (households: Households, clock: Clock): Record<str
     // What the client says that it has is not sent again, whether it could be told so or not.
     if (waiting?.some(({ srvSeq }) => srvSeq <= kr))
       await households.act(caller, { type: 'ACK_KEY_RESPONSES', deviceId: device, upTo: Math.floor(kr) })
-    return told(account, clock, statusPieces(households.readings.of(account), device, status))
+    return told(
+      account,
+      clock,
+      statusPieces(households.readings.of(account), { device, key: () => households.keyOf(device) }, status)
+    )
   }),
   '/sync/report-removed': service(withToken, async ({ deviceAuthToken }) => {
     if (!(await households.reportRemoved(deviceAuthToken))) throw new Refused(401)

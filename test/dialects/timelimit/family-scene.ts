@@ -4,6 +4,7 @@ import type { Plain } from '../../../protocol/index.ts'
 import type { Account } from '../../../server/core/account.ts'
 import { Origin } from '../../../server/core/origin.ts'
 import type { Store } from '../../../server/core/store.ts'
+import type { DeviceKeys } from '../../../server/dialects/timelimit/device-keys.ts'
 import { familyOf, type FamilyReading } from '../../../server/dialects/timelimit/family.ts'
 import { TimeLimitHousehold } from '../../../server/dialects/timelimit/household.ts'
 import { Pushes } from '../../../server/dialects/timelimit/push.ts'
@@ -54,8 +55,8 @@ export class FamilyScene {
     })
   }
 
-  static async open(store: Store = new MemoryStore()): Promise<FamilyScene> {
-    const household = new TimeLimitHousehold()
+  static async open(store: Store = new MemoryStore(), keys?: DeviceKeys): Promise<FamilyScene> {
+    const household = new TimeLimitHousehold(keys)
     const core = coreHub({ store, household })
     const { account } = await core.account()
     const scene = new FamilyScene(core, account, household)

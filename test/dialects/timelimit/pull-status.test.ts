@@ -88,24 +88,28 @@ const all: ClientStatus = {
   categories: { one: versions, two: versions },
   clientLevel: 8,
   devicesDetail: { device: { appsB: 'ab01', appsD: '' } },
+  dh: 'key1',
   kri: 40,
   kr: 2,
   u2f: 'u2f1'
 }
+
+/** The device that asks. */
+const asking = { device: 'device', key: () => ({ v: 'key1', k: 'public' }) }
 
 const SAME = { fullVersion: 1, apiLevel: 9 }
 const pings = [{ deviceId: 'other1', token: 'token1', type: 'ping' }]
 
 test('who has everything is told so in a few bytes, and of the family only what has versions is read', () => {
   const family = familyIn(everything)
-  assert.equal(pullStatus(family, 'device', all), { ...SAME, pings })
+  assert.equal(pullStatus(family, asking, all), { ...SAME, pings })
   for (const part of ['user', 'rule', 'task', 'usedTimes', 'categoryApps', 'appsBase', 'u2f', 'keyRequest'] as const)
     assert.not.ok(family.read.has(part), part)
 })
 
 test('who has nothing is told everything', () => {
   const { base } = category('one')
-  const told = pullStatus(familyIn(everything), 'device', { ...NOTHING, clientLevel: 8 })
+  const told = pullStatus(familyIn(everything), asking, { ...NOTHING, clientLevel: 8 })
   assert.equal(told, {
     ...SAME,
     pings,
@@ -131,6 +135,7 @@ test('who has nothing is told everything', () => {
     devices2: [{ deviceId: 'device', appsBase: { version: 'ab01', data: bytes.toString('base64') } }],
     krq: [{ srvSeq: 2, senId: 'other1', senSeq: 0, type: 1, tempKey: '', signature: '' }],
     kr: [response(1), response(2)],
+    dh: { v: 'key1', k: 'public' },
     u2f: { v: 'u2f1', d: [{ u: 'child1', a: 1, h: 'handle', p: 'key' }] }
   })
 })
@@ -140,7 +145,7 @@ const PARTS = { base: 'categoryBase', apps: 'categoryApp', rules: 'rules', usedT
 for (const [part, name] of Object.entries(PARTS))
   test(`another version of ${part} brings ${name} of that category, and nothing else`, () => {
     const categories = { ...all.categories, two: { ...versions, [part]: 'old1' } }
-    const told = pullStatus(familyIn(everything), 'device', { ...all, categories })
+    const told = pullStatus(familyIn(everything), asking, { ...all, categories })
     assert.equal(Object.keys(told).sort(), ['apiLevel', 'fullVersion', 'pings', name].sort())
     assert.equal(
       (told[name] as { categoryId: string }[]).map(({ categoryId }) => categoryId),
@@ -149,7 +154,7 @@ for (const [part, name] of Object.entries(PARTS))
   })
 
 test('a category that the client does not know is told whole, and one that the family does not have is taken away', () => {
-  const told = pullStatus(familyIn(everything), 'device', { ...all, categories: { one: versions, gone: versions } })
+  const told = pullStatus(familyIn(everything), asking, { ...all, categories: { one: versions, gone: versions } })
   assert.equal(told.rmCategories, ['gone'])
   for (const name of Object.values(PARTS))
     assert.equal(
@@ -160,8 +165,8 @@ test('a category that the client does not know is told whole, and one that the f
 
 test('what a client is too old for is not told to it', () => {
   const partsAt = (clientLevel?: number): string[] =>
-    Object.keys(pullStatus(familyIn(everything), 'device', { ...NOTHING, ...(clientLevel !== undefined && { clientLevel }) }))
-  const since: Record<string, number> = { tasks: 3, devices2: 4, krq: 4, kr: 4, u2f: 6, pings: 7 }
+    Object.keys(pullStatus(familyIn(everything), asking, { ...NOTHING, ...(clientLevel !== undefined && { clientLevel }) }))
+  const since: Record<string, number> = { tasks: 3, devices2: 4, krq: 4, kr: 4, dh: 5, u2f: 6, pings: 7 }
   for (const level of [undefined, 0, 1, 2, 3, 4, 5, 6, 7, 8]) {
     const known = Object.keys(since).filter(name => since[name]! <= (level ?? 0))
     const told = partsAt(level).filter(name => name in since)
@@ -171,7 +176,7 @@ test('what a client is too old for is not told to it', () => {
 
 test('times of less than a day are told from level 2 on', () => {
   const timesAt = (clientLevel: number): unknown =>
-    (pullStatus(familyIn(everything), 'device', { ...NOTHING, clientLevel }).usedTimes as { times: unknown }[])[0]!.times
+    (pullStatus(familyIn(everything), asking, { ...NOTHING, clientLevel }).usedTimes as { times: unknown }[])[0]!.times
   assert.equal(timesAt(1), [slots[0]])
   assert.equal(timesAt(2), slots)
 })
@@ -183,17 +188,17 @@ test('of keys, 32 are told at once', () => {
     keyRequest: Object.fromEntries(numbers.map(number => [number, request(number, 'other1')])),
     keyResponses: { device: { cursor: 1, responses: numbers.map(response) } }
   })
-  const { krq, kr } = pullStatus(family, 'device', { ...all, kri: 3, kr: 5 }) as Record<string, { srvSeq: number }[]>
+  const { krq, kr } = pullStatus(family, asking, { ...all, kri: 3, kr: 5 }) as Record<string, { srvSeq: number }[]>
   assert.equal([krq!.length, krq![0]!.srvSeq, krq!.at(-1)!.srvSeq], [32, 4, 35])
   assert.equal([kr!.length, kr![0]!.srvSeq, kr!.at(-1)!.srvSeq], [32, 6, 37])
 })
 
 test('without pings there is an empty list', () => {
-  assert.equal(pullStatus(familyIn({ ...everything, pings: {} }), 'device', all), { ...SAME, pings: [] })
+  assert.equal(pullStatus(familyIn({ ...everything, pings: {} }), asking, all), { ...SAME, pings: [] })
 })
 
 test('names of what every object has are no categories', () => {
-  const told = pullStatus(familyIn({ ...everything, category: { constructor: category('constructor') } }), 'device', all)
+  const told = pullStatus(familyIn({ ...everything, category: { constructor: category('constructor') } }), asking, all)
   assert.equal(told.rmCategories, ['one', 'two'])
   assert.is((told.rules as unknown[]).length, 1)
 })
@@ -201,14 +206,14 @@ test('names of what every object has are no categories', () => {
 test('it is told piece by piece, each made when it is its turn', () => {
   const family = familyIn(everything)
   const has = { ...NOTHING, clientLevel: 8 }
-  const pieces = statusPieces(family, 'device', has)
+  const pieces = statusPieces(family, asking, has)
   let text = ''
   while (!text.includes('"usedTimes"')) {
     assert.not.ok(family.read.has('usedTimes'))
     text += pieces.next().value as string
   }
   text += [...pieces].join('')
-  assert.equal(JSON.parse(text), pullStatus(familyIn(everything), 'device', has))
+  assert.equal(JSON.parse(text), pullStatus(familyIn(everything), asking, has))
 })
 
 test.run()

@@ -78,6 +78,24 @@ test('of two that make a family with one address at once, one does', async () =>
   assert.equal(new Set(made.map(({ status }) => status)), new Set([200, 409]))
 })
 
+test('a token of an address is good for one thing at a time, and once; what fails leaves it as it was', async () => {
+  const hub = await hubOfAll()
+  const family = await testFamily(hub)
+  const device = { parentDevice: { model: 'laptop' }, deviceName: 'second' }
+  const signIn = async (mailAuthToken: string): Promise<number> =>
+    (await ask(hub.url, '/parent/sign-in-into-family', { mailAuthToken, ...device })).status
+  const token = await mailToken(hub, family.mail)
+  assert.is((await ask(hub.url, '/parent/create-family', familyBody(token))).status, 409)
+  const statuses = await Promise.all(Array.from({ length: 6 }, () => signIn(token)))
+  assert.equal(
+    [200, 401].map(status => statuses.filter(found => found === status).length),
+    [1, 5]
+  )
+  assert.is(await signIn(token), 401)
+  const { account } = (await hub.households.parentOf(family.mail))!
+  assert.is(familyOf(account.views).all('device').length, 2)
+})
+
 test('a wrong code can be tried twice more; then its token is gone', async () => {
   const hub = await hubOfAll()
   const { body } = await ask(hub.url, '/auth/send-mail-login-code-v2', { mail: 'bob@example.org', locale: 'en' })

@@ -1,5 +1,5 @@
 import { createDecipheriv, createHash } from 'node:crypto'
-import { bool, map, opt, str } from '../../../../protocol/index.ts'
+import { bool, map, opt, str, type Plain } from '../../../../protocol/index.ts'
 import { passwordHash, passwordSalt } from '../forms.ts'
 import { isSame } from '../integrity.ts'
 import { refuse } from '../refuse.ts'
@@ -19,12 +19,34 @@ interface NewPassword {
   readonly encrypted?: boolean
 }
 
+/**
+ * An action in which no password is sealed.
+ * @param unseal opens a second hash, given what it was sealed with beside that
+ * @throws HubError `bad-action`
+ */
+export function withOpenPasswords(
+  action: Record<string, Plain>,
+  unseal: (sealed: string, about: string) => string
+): Record<string, Plain> {
+  const opened = { ...action }
+  for (const [name, value] of Object.entries(action)) {
+    if (!isSealed(value)) continue
+    const { hash, secondHash, secondSalt } = value
+    opened[name] = { hash, secondHash: unseal(secondHash, `ParentPassword:${hash}:${secondSalt}`), secondSalt }
+  }
+  return opened
+}
+
+/** No member of an action but a password is sealed. */
+const isSealed = (value: Plain | undefined): value is Plain & NewPassword =>
+  typeof value === 'object' && value !== null && 'encrypted' in value && value.encrypted === true
+
 /** What a user record has of a password. @throws HubError `bad-action`, `forbidden` */
 export function passwordOf({ hash, secondHash, secondSalt, encrypted }: NewPassword): {
   readonly user: { readonly password: string; readonly secondPasswordSalt: string }
   readonly secondHash: string
 } {
-  if (encrypted === true) refuse('forbidden', 'this hub gives out no keys to encrypt passwords for')
+  if (encrypted === true) refuse('forbidden', 'there are no keys here that a password could be sealed for')
   mustBeHash(secondHash)
   return { user: { password: hash, secondPasswordSalt: secondSalt }, secondHash }
 }

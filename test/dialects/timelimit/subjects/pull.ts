@@ -167,7 +167,7 @@ test('each level is told what it knows, and no more', async () => {
       signature: bytes(64)
     })
   )
-  const from: Record<string, number> = { tasks: 3, devices2: 4, krq: 4, u2f: 6, pings: 7 }
+  const from: Record<string, number> = { tasks: 3, devices2: 4, krq: 4, dh: 5, u2f: 6, pings: 7 }
   const always = ['fullVersion', 'apiLevel', 'devices', 'users', 'categoryBase', 'categoryApp', 'usedTimes', 'rules']
   const { parent } = await scene()
   await device.act(device.parent(parent, { type: 'ADD_PARENT_U2F', keyHandle: bytes(64), publicKey: bytes(65) }))
