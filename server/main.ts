@@ -194,11 +194,9 @@ function sourceFlags(): string[] {
   return [...process.execArgv, '--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href]
 }
 
-try {
-  await program.parseAsync()
-} catch (error) {
+program.parseAsync().catch((error: unknown) => {
   // Commander has printed what it had to say: help and the version, or what is wrong with the words.
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? EXIT.done : EXIT.refused)
   process.stderr.write(`lectern: ${(error as Error).message}\n`)
   process.exit(exitCodeOf(error))
-}
+})

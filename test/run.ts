@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { joined } from './joined.ts'
+import { hubProgram } from './util/hub-program.ts'
 
 /**
  * Runs the test files, each in a process of its own, and ends with `N passed, N failed, N skipped`.
@@ -35,24 +36,47 @@ const joinedAt = await joined(files.filter(file => !FROM_SOURCE.test(file)).map(
 const programOf = (file: string): string[] =>
   FROM_SOURCE.test(file) ? ['--import', 'tsx', join(folder, file)] : ['--enable-source-maps', joinedAt(`test/${file}`)]
 
+const environment: NodeJS.ProcessEnv = {
+  ...(runsLong && { LECTERN_KILLS: '300' }),
+  ...process.env,
+  LECTERN_HUB_PROGRAM: hubProgram(),
+  FORCE_COLOR: '0',
+  UV_THREADPOOL_SIZE: '8'
+}
+
 interface Outcome {
   readonly passed: number
   readonly failed: number
   readonly skipped: number
 }
 
+/** Clock ticks that ended processes of this one took, and theirs; 0 where the platform does not say so. */
+function ticksOfEnded(): number {
+  if (process.platform !== 'linux') return 0
+  const fields = readFileSync('/proc/self/stat', 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ')
+  return Number(fields[13]) + Number(fields[14])
+}
+/** As Linux counts for whoever reads that file. */
+const TICK_SECONDS = 0.01
+let ticksBefore = ticksOfEnded()
+
 const count = (output: string, word: string): number => Number(new RegExp(`${word}:\\s+(\\d+)`).exec(output)?.[1] ?? 0)
 
 function run(file: string): Promise<Outcome> {
   return new Promise(resolve => {
     const started = performance.now()
-    const child = spawn(process.execPath, programOf(file), {
-      cwd: root,
-      env: { ...(runsLong && { LECTERN_KILLS: '300' }), ...process.env, FORCE_COLOR: '0', UV_THREADPOOL_SIZE: '8' }
-    })
+    const child = spawn(process.execPath, programOf(file), { cwd: root, env: environment })
     let output = ''
     child.stdout.on('data', chunk => (output += chunk))
     child.stderr.on('data', chunk => (output += chunk))
+    let cpuSeconds = 0
+    child.on('exit', () => {
+      const ticks = ticksOfEnded()
+      cpuSeconds = (ticks - ticksBefore) * TICK_SECONDS
+      ticksBefore = ticks
+    })
     child.on('close', code => {
       const passed = count(output, 'Passed')
       const ran = count(output, 'Total')
@@ -62,8 +86,9 @@ function run(file: string): Promise<Outcome> {
       const told = output.match(/(SKIPPED|FIGURE): .*/g) ?? []
       const skipped = told.filter(line => line.startsWith('SKIPPED')).length
       const seconds = ((performance.now() - started) / 1_000).toFixed(1)
+      const took = `${seconds} s (${cpuSeconds.toFixed(1)} s CPU)`
       process.stdout.write(
-        `${failed > 0 ? 'FAIL' : 'ok  '} ${relative(root, join(folder, file))}  ${passed} of ${ran}  ${seconds} s\n`
+        `${failed > 0 ? 'FAIL' : 'ok  '} ${relative(root, join(folder, file))}  ${passed} of ${ran}  ${took}\n`
       )
       // A stack trace may quote a whole compiled file.
       output = output.replace(/^(.{1000}).*$/gm, '$1…')

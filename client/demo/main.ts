@@ -11,11 +11,15 @@ if (files.length === 0) {
   process.stderr.write('usage: npm run demo -- BOOK.epub …\n       npm run demo -- --trace TRACE.json.gz\n')
   process.exit(2)
 }
-try {
+async function tell(): Promise<void> {
   for (const file of files) await (isTrace ? tellTraceStory(file, report) : tellBookStory(file, report))
-} catch (error) {
-  process.stderr.write(`demo: ${(error as Error).message}\n`)
-  process.exit(1)
+  report.say(report.isGood ? '\nEvery promise shown was kept.' : '\nA promise was broken.')
 }
-report.say(report.isGood ? '\nEvery promise shown was kept.' : '\nA promise was broken.')
-process.exit(report.isGood ? 0 : 1)
+
+tell().then(
+  () => process.exit(report.isGood ? 0 : 1),
+  (error: unknown) => {
+    process.stderr.write(`demo: ${(error as Error).message}\n`)
+    process.exit(1)
+  }
+)

@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert'
 import { checkFolder } from '../../server/check.ts'
 import { HubProcess } from '../util/hub-process.ts'
 import { suite } from '../util/suite.ts'
-import { lostNothing, seeded, Writer } from '../util/writer.ts'
+import { ackedBy, lostNothing, seeded, writeUntilAcked, Writer } from '../util/writer.ts'
 
 const KILLS = Number(process.env['LECTERN_COMPACTION_KILLS'] ?? 40)
 const WRITERS = 4
@@ -11,15 +11,9 @@ const CHANGES_EACH = 600
 
 const test = suite('long/compaction-kills', { limitMs: 20 * 60_000 })
 
-const ackedBy = (writers: readonly Writer[]): number => writers.reduce((sum, { acked }) => sum + acked.size, 0)
-
 /** Everyone writes, and says what it has, until so many more are acked. */
 async function write(writers: readonly Writer[], more: number): Promise<void> {
-  const enough = ackedBy(writers) + more
-  while (ackedBy(writers) < enough) {
-    for (const writer of writers) if (writer.unanswered.length < 16) writer.write()
-    await new Promise(resolve => setImmediate(resolve))
-  }
+  await writeUntilAcked(writers, more, 16)
   for (const { wire } of writers) wire.send('ack', { cursor: wire.cursor })
 }
 

@@ -1,6 +1,6 @@
 import { HubProcess } from '../util/hub-process.ts'
 import { suite } from '../util/suite.ts'
-import { lostNothing, seeded, Writer } from '../util/writer.ts'
+import { ackedBy, lostNothing, seeded, writeUntilAcked, Writer } from '../util/writer.ts'
 
 const KILLS = Number(process.env['LECTERN_KILLS'] ?? 100)
 
@@ -20,20 +20,14 @@ test(`kill -9 at ${KILLS} random moments loses no acked action, doubles none, an
 
   for (let kill = 0; kill < KILLS; kill++) {
     await Promise.all(writers.map(writer => writer.connect(hub.url)))
-    const ackedBefore = writers.reduce((sum, writer) => sum + writer.acked.size, 0)
-    const untilAcked = ackedBefore + Math.floor(random() * 200)
-    while (writers.reduce((sum, writer) => sum + writer.acked.size, 0) < untilAcked) {
-      for (const writer of writers) if (writer.unanswered.length < 8) writer.write()
-      await new Promise(resolve => setImmediate(resolve))
-    }
+    await writeUntilAcked(writers, Math.floor(random() * 200), 8)
     for (const writer of writers) writer.write()
     await hub.kill()
     await hub.start()
   }
 
   await lostNothing(writers, hub.url)
-  const total = writers.reduce((sum, writer) => sum + writer.acked.size, 0)
-  process.stdout.write(`FIGURE: ${KILLS} kills, ${total} acked actions, 0 lost, 0 doubled\n`)
+  process.stdout.write(`FIGURE: ${KILLS} kills, ${ackedBy(writers)} acked actions, 0 lost, 0 doubled\n`)
   for (const writer of writers) writer.wire.close()
 })
 

@@ -14,6 +14,9 @@ export class Writer {
   /** What the hub has acked: number → cursor. */
   readonly acked = new Map<number, number>()
   readonly sent = new Map<number, WireAction>()
+  readonly unanswered = new Map<number, WireAction>()
+  /** Is told of each frame of answers. */
+  onAcked: () => void = () => undefined
   readonly docs = new Map(BOOKS.map(book => [book, new Y.Doc()]))
   #lastNumber = 0
   #random: () => number
@@ -29,13 +32,11 @@ export class Writer {
         const before = this.acked.get(number)
         if (before !== undefined && before !== cursor) this.failure = `action ${number} was acked at ${before} and at ${cursor}`
         this.acked.set(number, cursor)
+        this.unanswered.delete(number)
       }
       for (const [number, code, message] of frame.refused) this.failure = `action ${number} was refused: ${code} ${message}`
+      this.onAcked()
     }
-  }
-
-  get unanswered(): WireAction[] {
-    return [...this.sent.values()].filter(([number]) => !this.acked.has(number))
   }
 
   /** Sends again all that is unanswered, and some of what was answered and is remembered by the hub. It never confirms an answer. */
@@ -53,6 +54,7 @@ export class Writer {
     const number = ++this.#lastNumber
     const action: WireAction = [number, Date.now(), ...this.#content(book, number)]
     this.sent.set(number, action)
+    this.unanswered.set(number, action)
     this.wire.send('push', { confirmed: 0, actions: [action] })
   }
 
@@ -82,10 +84,23 @@ export function seeded(seed: number): () => number {
   }
 }
 
+export const ackedBy = (writers: readonly Writer[]): number => writers.reduce((sum, { acked }) => sum + acked.size, 0)
+
+/** All of them write, each with `onTheWay` actions that are not answered yet, until `more` are acked. */
+export async function writeUntilAcked(writers: readonly Writer[], more: number, onTheWay: number): Promise<void> {
+  const enough = ackedBy(writers) + more
+  while (ackedBy(writers) < enough) {
+    for (const writer of writers) while (writer.unanswered.size < onTheWay) writer.write()
+    await new Promise<void>(resolve => {
+      for (const writer of writers) writer.onAcked = resolve
+    })
+  }
+}
+
 /** Once all have their answers: nothing that was acked is lost or doubled, and all devices have the same, which is what the hub has. */
 export async function lostNothing(writers: readonly Writer[], url: string): Promise<void> {
   await Promise.all(writers.map(writer => writer.connect(url)))
-  for (const writer of writers) while (writer.unanswered.length > 0) await writer.wire.next('acked')
+  for (const writer of writers) while (writer.unanswered.size > 0) await writer.wire.next('acked')
   const heads = new Map<string, number>()
   for (const writer of writers)
     heads.set(writer.wire.epoch, Math.max(heads.get(writer.wire.epoch) ?? 0, ...writer.acked.values()))
