@@ -5,7 +5,8 @@ import { connect } from '../../client/index.ts'
 import { MemoryStorage, type StorageChange } from '../../client/storage.ts'
 import { suite } from '../util/suite.ts'
 import { FakeHub } from './fake-hub.ts'
-import { comeBack, open, quiet, until } from './open.ts'
+import { comeBack, open, quiet } from './open.ts'
+import { until } from '../util/until.ts'
 
 const test = suite('client/client')
 

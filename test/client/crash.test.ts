@@ -3,7 +3,8 @@ import { MemoryStorage, type StorageChange } from '../../client/storage.ts'
 import { decodeValue, type HubError } from '../../protocol/index.ts'
 import { suite } from '../util/suite.ts'
 import { FakeHub } from './fake-hub.ts'
-import { comeBack, open, quiet, until } from './open.ts'
+import { comeBack, open, quiet } from './open.ts'
+import { until } from '../util/until.ts'
 
 const test = suite('client after a crash')
 

@@ -4,7 +4,7 @@ import type { ClientStorage } from '../../client/storage.ts'
 import { coreHub, type CoreHub } from '../util/core-hub.ts'
 import { pair, type PairEnd } from '../util/pair.ts'
 import { suite, type TestContext } from '../util/suite.ts'
-import { until } from './open.ts'
+import { until } from '../util/until.ts'
 
 const test = suite('client with the real core')
 

@@ -6,9 +6,9 @@ import { connectNode } from '../../client/node.ts'
 import { LIMITS } from '../../protocol/index.ts'
 import { suite, type TestContext } from '../util/suite.ts'
 import { FakeHub } from './fake-hub.ts'
-import { until } from './open.ts'
 import { serveFakeHub } from './serve-fake-hub.ts'
 import { temporaryFolder } from '../util/folder.ts'
+import { until } from '../util/until.ts'
 
 const test = suite('client/node')
 

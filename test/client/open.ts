@@ -29,11 +29,6 @@ export async function open(
   return { client, clock, storage, errors }
 }
 
-/** Waits for what must come, turn by turn. The limit is the suite's. */
-export async function until(check: () => boolean): Promise<void> {
-  while (!check()) await new Promise(resolve => setImmediate(resolve))
-}
-
 /** Moves the clock little by little until the client is live again. */
 export async function comeBack({ client, clock }: Pick<Opened, 'client' | 'clock'>): Promise<void> {
   while (client.state !== 'live') {

@@ -7,8 +7,8 @@ import * as assert from 'uvu/assert'
 import { connectNode } from '../../client/node.ts'
 import { HubProcess } from '../util/hub-process.ts'
 import { suite } from '../util/suite.ts'
-import { until } from './open.ts'
 import { temporaryFolder } from '../util/folder.ts'
+import { until } from '../util/until.ts'
 
 const test = suite('client/README')
 

@@ -2,7 +2,8 @@ import * as assert from 'uvu/assert'
 import { ERRORS, LIMITS, encodeValue } from '../../protocol/index.ts'
 import { suite } from '../util/suite.ts'
 import { FakeHub } from './fake-hub.ts'
-import { comeBack, open, quiet, until } from './open.ts'
+import { comeBack, open, quiet } from './open.ts'
+import { until } from '../util/until.ts'
 
 const test = suite('client/session')
 

@@ -8,7 +8,7 @@ import { coreHub, type CoreHub, type TestAction, type TestClient } from '../util
 import { pair, type PairEnd } from '../util/pair.ts'
 import { Random } from '../util/random.ts'
 import { suite, type TestContext } from '../util/suite.ts'
-import { until } from './open.ts'
+import { until } from '../util/until.ts'
 
 const test = suite('client given a snapshot')
 

@@ -1,7 +1,8 @@
 import * as assert from 'uvu/assert'
 import { suite, type TestContext } from '../util/suite.ts'
 import { FakeHub } from './fake-hub.ts'
-import { open, quiet, until } from './open.ts'
+import { open, quiet } from './open.ts'
+import { until } from '../util/until.ts'
 
 const test = suite('client/wake')
 

@@ -7,6 +7,7 @@ import { CHUNK_BYTES, chunkOf } from '../util/contents.ts'
 import { FilesClient } from '../util/files-client.ts'
 import { HubProcess } from '../util/hub-process.ts'
 import { suite } from '../util/suite.ts'
+import { until } from '../util/until.ts'
 import { seeded } from '../util/writer.ts'
 
 const KILLS = 100
@@ -121,7 +122,7 @@ test(`kill -9 at ${KILLS} random moments of uploads loses no chunk that was answ
   for (let kill = 0; kill < KILLS; kill++) {
     const enough = answered() + Math.floor(random() * 40)
     const running = uploaders.map(uploader => uploader.run(() => false))
-    while (answered() < enough) await new Promise(resolve => setImmediate(resolve))
+    await until(() => answered() >= enough)
     await hub.kill()
     await Promise.all(running)
     await hub.start()

@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 import { connectNode } from '../../client/node.ts'
 import { checkFolder } from '../../server/check.ts'
@@ -11,13 +10,12 @@ import { CHUNK_BYTES } from '../util/contents.ts'
 import { FilesClient } from '../util/files-client.ts'
 import { temporaryFolder } from '../util/folder.ts'
 import { HubProcess } from '../util/hub-process.ts'
+import { hubProgram } from '../util/hub-program.ts'
 import { lectern } from '../util/lectern.ts'
 import { makeEpub } from '../util/make-epub.ts'
 import { LibraryWriter } from '../util/stored-library.ts'
 import { suite, type TestContext } from '../util/suite.ts'
 import { WireClient } from '../util/wire-client.ts'
-
-const MAIN = fileURLToPath(new URL('../../server/main.ts', import.meta.url))
 
 const test = suite('stories/backup')
 
@@ -106,7 +104,7 @@ test('a backup that is killed at any moment does the hub no harm', async context
   const stop = writer.writeOn()
   for (let round = 0; round < 3; round++) {
     const backup = join(temporaryFolder(context), 'backup')
-    const child = spawn(process.execPath, ['--import', 'tsx', MAIN, 'backup', backup, '--data', hub.dataFolder])
+    const child = spawn(process.execPath, [hubProgram(), 'backup', backup, '--data', hub.dataFolder])
     while (!existsSync(join(backup, 'store')) && child.exitCode === null) await new Promise(resolve => void setImmediate(resolve))
     const gone = once(child, 'exit')
     child.kill('SIGKILL')

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 import { realData } from '../util/data.ts'
+import { ended, lectern, type Ran } from '../util/lectern.ts'
 import { makeEpub } from '../util/make-epub.ts'
 import { makeTrace } from '../util/make-trace.ts'
 import { suite } from '../util/suite.ts'
@@ -11,13 +12,9 @@ import { temporaryFolder } from '../util/folder.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Runs `lectern demo …`, and gives back how it ended and what it printed. */
-function demo(...words: string[]): Promise<{ code: number | null; printed: string }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', join(root, 'server/main.ts'), 'demo', ...words])
-  let printed = ''
-  child.stdout.on('data', chunk => (printed += chunk))
-  child.stderr.on('data', chunk => (printed += chunk))
-  return new Promise(resolve => child.once('close', code => resolve({ code, printed })))
+/** Runs `npm run demo -- …`, from the sources, and gives back how it ended and what it printed. */
+function demo(...words: string[]): Promise<Ran> {
+  return ended(spawn(process.execPath, ['--import', 'tsx', join(root, 'server/main.ts'), 'demo', ...words]))
 }
 
 const test = suite('stories/demo', { limitMs: 10 * 60_000 })
@@ -32,9 +29,9 @@ test('two devices share a book, and every promise is kept', async ({ defer }) =>
   writeFileSync(made, makeEpub({ title: 'Hills and Rivers', chapters: [{ name: 'one.xhtml', html: paragraphs.join('\n') }] }))
   const real = realData('books')
   const books = [made, ...(real === undefined ? [] : readdirSync(real).map(name => join(real, name)))]
-  const { code, printed } = await demo(...books)
-  assert.is(code, 0, printed)
-  assert.is(printed.match(/^ {2}kept /gm)?.length, 8 * books.length, printed)
+  const { code, out, err } = await lectern(['demo', ...books])
+  assert.is(code, 0, out + err)
+  assert.is(out.match(/^ {2}kept /gm)?.length, 8 * books.length, out)
 })
 
 test('two people type one note at the same time, and all end with the text of the trace', async ({ defer }) => {
@@ -43,10 +40,10 @@ test('two people type one note at the same time, and all end with the text of th
   writeFileSync(made, makeTrace(2_000))
   const real = realData('traces/friendsforever.json.gz')
   const traces = [made, ...(real === undefined ? [] : [real])]
-  const { code, printed } = await demo('--trace', ...traces)
-  assert.is(code, 0, printed)
-  assert.is(printed.match(/^ {2}kept /gm)?.length, 4 * traces.length, printed)
-  for (const line of printed.match(/^.*typed \d+ times.*$/gm) ?? []) process.stdout.write(`FIGURE: ${line.trim()}\n`)
+  const { code, out, err } = await demo('--trace', ...traces)
+  assert.is(code, 0, out + err)
+  assert.is(out.match(/^ {2}kept /gm)?.length, 4 * traces.length, out)
+  for (const line of out.match(/^.*typed \d+ times.*$/gm) ?? []) process.stdout.write(`FIGURE: ${line.trim()}\n`)
 })
 
 test.run()

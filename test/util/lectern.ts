@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
 import { hubProgram } from './hub-program.ts'
 
@@ -19,11 +19,16 @@ export async function lectern(
   { typed = '', env = {} }: { typed?: string; env?: Readonly<Record<string, string>> } = {}
 ): Promise<Ran> {
   const child = spawn(process.execPath, [hubProgram(), ...words], { env: { ...process.env, ...env } })
+  child.stdin.end(typed)
+  return ended(child)
+}
+
+/** Waits for a process to end, and gives back how it did and what it printed. */
+export async function ended(child: ChildProcessWithoutNullStreams): Promise<Ran> {
   let out = ''
   let err = ''
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()))
-  child.stdin.end(typed)
   const [code] = (await once(child, 'close')) as [number | null]
   return { code, out, err }
 }
