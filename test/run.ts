@@ -19,7 +19,13 @@ const ALSO_LONG = ['stories/kill.test.ts']
 /** What they measure is the machine's as well: nothing else runs beside them. */
 const ALONE = ['long/idle-readers.test.ts', 'long/overload.test.ts', 'long/reconnect-storm.test.ts']
 /** They wait for minutes, and do little else: they run beside the others. */
-const WAITING = ['long/idle-carriers.test.ts', 'long/slow-chunks.test.ts', 'long/stopped.test.ts', 'long/unread-answers.test.ts']
+const WAITING = [
+  'long/idle-carriers.test.ts',
+  'long/slow-chunks.test.ts',
+  'long/stopped.test.ts',
+  'long/unread-answers.test.ts',
+  'stories/carriers.test.ts'
+]
 /** They take longest, so that they begin first. */
 const SLOW = /^(long|simulation|stories)\//
 

@@ -4,18 +4,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 import { realData } from '../util/data.ts'
-import { ended, lectern, type Ran } from '../util/lectern.ts'
+import { ended, lectern } from '../util/lectern.ts'
 import { makeEpub } from '../util/make-epub.ts'
 import { makeTrace } from '../util/make-trace.ts'
 import { suite } from '../util/suite.ts'
 import { temporaryFolder } from '../util/folder.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-
-/** Runs `npm run demo -- …`, from the sources, and gives back how it ended and what it printed. */
-function demo(...words: string[]): Promise<Ran> {
-  return ended(spawn(process.execPath, ['--import', 'tsx', join(root, 'server/main.ts'), 'demo', ...words]))
-}
 
 const test = suite('stories/demo', { limitMs: 10 * 60_000 })
 
@@ -40,10 +35,16 @@ test('two people type one note at the same time, and all end with the text of th
   writeFileSync(made, makeTrace(2_000))
   const real = realData('traces/friendsforever.json.gz')
   const traces = [made, ...(real === undefined ? [] : [real])]
-  const { code, out, err } = await demo('--trace', ...traces)
+  const { code, out, err } = await lectern(['demo', '--trace', ...traces])
   assert.is(code, 0, out + err)
   assert.is(out.match(/^ {2}kept /gm)?.length, 4 * traces.length, out)
   for (const line of out.match(/^.*typed \d+ times.*$/gm) ?? []) process.stdout.write(`FIGURE: ${line.trim()}\n`)
+})
+
+test('the demo runs from the sources', async () => {
+  const { code, err } = await ended(spawn(process.execPath, ['--import', 'tsx', join(root, 'server/main.ts'), 'demo']))
+  assert.is(code, 2)
+  assert.match(err, 'usage: npm run demo')
 })
 
 test.run()

@@ -131,6 +131,23 @@ test('every member of every model that is sent as XML is told as XML as it was',
   assert.ok(!xml.includes(hub.password))
 })
 
+test('a secret in XML is one in whatever case and namespace it comes: it counts, and is never kept or told', async context => {
+  const hub = await restHub(context)
+  const [writer, reader] = [await settledApp(hub), await settledApp(hub)]
+  const { type, body } = FORMATS['XML']!(writer.model({ Account: { FirstName: `Ada ${bookNumber()}` } }))
+  const others = '<PASSWORDHASH>secret 1</PASSWORDHASH><x:securityStamp xmlns:x="urn:x">secret 2</x:securityStamp>'
+  const asSent = body
+    .replace(/<Password>(.*?)<\/Password>/, `<password>$1</password>${others}`)
+    .replace('<FirstName>', '<nickname>Countess</nickname><FirstName>')
+  assert.match(asSent, `<password>${escaped(hub.password)}</password>`)
+  await send(hub, { type, body: asSent })
+  for (const [accept, format] of Object.entries({ 'application/json': 'JSON', 'application/xml': 'XML' })) {
+    const told = await send(hub, FORMATS[format]!(reader.model()), accept)
+    assert.match(told, 'Countess', 'what no model has is kept')
+    for (const secret of [hub.password, 'secret 1', 'secret 2']) assert.not.match(told, secret)
+  }
+})
+
 test('a marking that was made by the native protocol has all members, and what an app changes of it leaves its own fields', async context => {
   const hub = await restHub(context)
   if (hub.own === undefined) return

@@ -4,7 +4,7 @@ import { trimmed } from '../../dot-net.ts'
 import { keepExtra, MAX_EXTRA_LENGTH, MAX_NAME_LENGTH } from './extra.ts'
 import { pathOf, type ModelState } from './model-state.ts'
 import { scalarOf, shown } from './scalars.ts'
-import { shapeOf, type Built, type Shape } from './types.ts'
+import { memberOf, shapeOf, type Built, type Member, type Shape } from './types.ts'
 import { contractNameOf, CONTRACT, decodeName, INSTANCE_NAMESPACE } from './xml-names.ts'
 import { elementText } from './xml-text.ts'
 
@@ -28,6 +28,13 @@ export function* readXmlModel(root: XmlElement, type: TypeName, errors: ModelSta
 
 const isOfContract = ({ uri }: XmlElement): boolean => uri === '' || uri.startsWith(CONTRACT)
 
+/** The member that an element is. A secret is one however it is written, so that none is kept as what no model has. */
+function memberIn(members: ReadonlyMap<string, Member>, element: XmlElement): Member | undefined {
+  const exact = isOfContract(element) ? members.get(element.local) : undefined
+  const meant = exact ?? memberOf(members, decodeName(element.local))
+  return exact ?? (meant?.shape.kind === 'text' && meant.shape.isSecret ? meant : undefined)
+}
+
 function* valueOf(
   element: XmlElement,
   shape: Shape,
@@ -42,7 +49,7 @@ function* valueOf(
     const model: Built = {}
     const extra = new Map<string, string>()
     for (const child of element.children) {
-      const member = isOfContract(child) ? shape.members.get(child.local) : undefined
+      const member = memberIn(shape.members, child)
       path.push(child.local.slice(0, MAX_NAME_LENGTH))
       if (member === undefined) keep(child, extra, path, errors)
       else {
