@@ -32,14 +32,11 @@ const tokens = await Promise.all(
 ready(
   { port: Number(new URL(hub.url).port), path: '/live', tokens },
   {
-    async compact() {
-      const longest = { longestTurnMs: 0, tookMs: 0, floor: 0 }
-      for (const { id } of hub.directory.list()) {
-        const watch = new TurnWatch()
-        const { floor } = await hub.hub.compact(id)
-        Object.assign(longest, watch.end(), { floor })
-      }
-      return longest
+    async compact({ index }: { index: number }) {
+      const { id } = hub.directory.list()[index]!
+      const watch = new TurnWatch()
+      const { floor } = await hub.hub.compact(id)
+      return { ...watch.end(), floor }
     },
     async watch({ ms }: { ms: number }) {
       const watch = new TurnWatch()

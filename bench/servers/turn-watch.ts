@@ -1,33 +1,46 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
+
+/** What the first thread, that of the event loop, has used. */
+const USED = `/proc/self/task/${process.pid}/schedstat`
+
 /**
- * Watches how long turns of this process's event loop take: in a turn of the work that is watched, nobody else is served. Of the time and the CPU time in a
- * turn the lesser counts, so that waiting for a core that another process has is none.
+ * Watches how long turns of this process's event loop take: in a turn of the work that is watched, nobody else is served. Looks each millisecond, and counts what
+ * the thread used in between: at least the longest turn, and not what it waited for a core that others had.
  */
 export class TurnWatch {
   readonly #startedAtMs = performance.now()
-  #atMs = this.#startedAtMs
-  #cpuMs = cpuMs()
+  #usedMs = usedMs()
   #longestMs = 0
   #isOver = false
 
   constructor() {
-    setImmediate(() => this.#turn())
+    void this.#look()
   }
 
   end(): { longestTurnMs: number; tookMs: number } {
+    this.#count()
     this.#isOver = true
     return { longestTurnMs: this.#longestMs, tookMs: performance.now() - this.#startedAtMs }
   }
 
-  #turn(): void {
-    const [nowMs, nowCpuMs] = [performance.now(), cpuMs()]
-    this.#longestMs = Math.max(this.#longestMs, Math.min(nowMs - this.#atMs, nowCpuMs - this.#cpuMs))
-    this.#atMs = nowMs
-    this.#cpuMs = nowCpuMs
-    if (!this.#isOver) setImmediate(() => this.#turn())
+  async #look(): Promise<void> {
+    while (!this.#isOver) {
+      await setTimeout(1)
+      this.#count()
+    }
+  }
+
+  #count(): void {
+    const nowMs = usedMs()
+    this.#longestMs = Math.max(this.#longestMs, nowMs - this.#usedMs)
+    this.#usedMs = nowMs
   }
 }
 
-function cpuMs(): number {
+/** Where the system does not tell it of a thread, what the process used, or how long it took. */
+function usedMs(): number {
+  if (existsSync(USED)) return Number(readFileSync(USED, 'latin1').split(' ')[0]) / 1e6
   const { user, system } = process.cpuUsage()
   return (user + system) / 1_000
 }

@@ -13,8 +13,8 @@ const MAX_LOADED_BYTES = 16_777_216
 const MAX_FOUND_BYTES = 1_048_576
 /** Updates that are not read one by one. */
 const MANY_UPDATES = 32
-/** Bytes of the log read at once while a document is loaded. */
-const READ_BYTES = 262_144
+/** Bytes of the log read and decoded in one turn while a document is loaded. */
+const READ_BYTES = 32_768
 
 /** What the documents of an account need of it. */
 export interface DocumentsHost {
@@ -227,6 +227,7 @@ export class Documents {
     const tail: TailUpdate[] = []
     while (tail.length < cursors.length) {
       const found = tail.length
+      if (found > 0) await new Promise<void>(resolve => this.#host.nextTurn(resolve))
       for (const stored of await this.#host.store.read(this.#account, cursors[tail.length]! - 1, READ_BYTES))
         for (const logged of changesOf(stored)) if (logged.change.cursor === cursors[tail.length]) tail.push(tailUpdateOf(logged))
       if (tail.length === found) throw new Error(`the log of ${this.#account} lacks the change ${cursors[found]}`)

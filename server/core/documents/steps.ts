@@ -4,8 +4,8 @@ import { updateSteps } from '../../../protocol/index.ts'
 /** Work that is done in steps of some milliseconds at most. Whoever asks for the next one lets others work before, or not. */
 export type Steps<T> = Generator<void, T, void>
 
-/** Structs that Yjs takes in within a millisecond or two. */
-const STEP_STRUCTS = 1_000
+/** Structs that Yjs takes in within a fraction of a millisecond; within a few, while that code is not optimised yet. */
+const STEP_STRUCTS = 100
 /** An update that is no longer is taken in at once. */
 const SMALL_BYTES = 8_192
 

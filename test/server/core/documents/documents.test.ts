@@ -184,6 +184,33 @@ test('at whatever commit a crash comes, the document holds what was acked, and i
 
 const copyAs = (client: number, doc: Y.Doc): Y.Doc => docOf(client, Y.encodeStateAsUpdate(doc))
 
+test('a long log of a document is read a part in each turn, so that others get theirs', async () => {
+  const { client, store, token } = await scene()
+  for (let number = 1; number <= 20; number++)
+    await client.ask(number, 'annotation.put', 'b', { id: `a${number}`, note: 'x'.repeat(8_000) })
+  const hub = coreHub({ store })
+  const session = hub.connect()
+  await session.hello(token)
+  await session.changesUpTo(21)
+  let turn = 0
+  let isOver = false
+  const count = (): void => {
+    turn += 1
+    if (!isOver) setImmediate(count)
+  }
+  count()
+  const readIn: number[] = []
+  const read = store.read.bind(store)
+  store.read = (...asked) => {
+    readIn.push(turn)
+    return read(...asked)
+  }
+  assert.is(((await annotationsOf(session)) as unknown[]).length, 20)
+  isOver = true
+  assert.ok(readIn.length >= 4, `read ${readIn.length} times`)
+  assert.is(new Set(readIn).size, readIn.length)
+})
+
 test('a log that lacks what the records speak of is an error, and not a loop without end', async () => {
   const { client, store, token } = await scene()
   await client.ask(1, 'annotation.put', 'b', { id: 'a', note: 'one' })
