@@ -20,6 +20,7 @@ const ALSO_LONG = ['stories/kill.test.ts']
 const ALONE = ['long/idle-readers.test.ts', 'long/overload.test.ts', 'long/reconnect-storm.test.ts']
 /** They wait for minutes, and do little else: they run beside the others. */
 const WAITING = [
+  'long/carriers.test.ts',
   'long/idle-carriers.test.ts',
   'long/slow-chunks.test.ts',
   'long/stopped.test.ts',
