@@ -86,7 +86,7 @@ export class LogReader {
     const { connection } = this.#parts
     if (this.#cursor === first - 1 && !this.#isReadingOn && connection.bufferedBytes < HIGH_WATER_BYTES) {
       this.#cursor = last
-      connection.send(frame)
+      connection.send(frame, true)
     } else this.readOn()
   }
 

@@ -7,29 +7,82 @@ const LENGTH_64 = 127
 /** Up to here a copy costs less than a second piece in the same write. */
 const MAX_COPIED_BYTES = 16_384
 
-/** Writes what connections were given in one turn of the event loop: each has one write, as the system call costs more than the bytes. */
+/** A round of telling that took less is not followed by a rest: timers are no finer. */
+const SHORT_ROUND_MS = 0.5
+/** The rest after a round of telling, in times of what the round took: so much of the time is left for what comes in. */
+const REST_PER_ROUND = 4
+/** Nobody is to see that something waited. */
+const MAX_REST_MS = 20
+/** What waits for a connection while the writer rests; more goes at once. */
+const MAX_WAITING_BYTES = 65_536
+
+/** Time as a writer needs it: in milliseconds that never go back. */
+export interface WriterClock {
+  nowMs(): number
+  setTimer(delayMs: number, task: () => void): void
+}
+
+const machineClock: WriterClock = {
+  nowMs: () => performance.now(),
+  setTimer: (delayMs, task) => void setTimeout(task, delayMs)
+}
+
+/**
+ * Writes what connections were given: each has one write for all that one turn of the event loop had for it, as the system call costs more than the bytes.
+ *
+ * Messages that may wait are written in rounds, with a rest behind each that took long. So the more connections listen and the busier the hub is, the more of such messages share
+ * a write; with few listeners, or after a quiet moment, none waits at all.
+ */
 export class TurnWriter {
-  #waiting: Outgoing[] = []
-  #lastMessage: Uint8Array | undefined
-  #lastFrame: Buffer = Buffer.alloc(0)
-  readonly #write = (): void => {
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const outgoing of waiting) outgoing.write()
+  readonly #clock: WriterClock
+  #urgent: Outgoing[] = []
+  #patient: Outgoing[] = []
+  #isScheduled = false
+  #isResting = false
+  #lastMessages: readonly Uint8Array[] = []
+  #lastFrames: Buffer = Buffer.alloc(0)
+  readonly #turnEnds = (): void => {
+    this.#isScheduled = false
+    const urgent = this.#urgent
+    this.#urgent = []
+    for (const outgoing of urgent) outgoing.write()
+    if (!this.#isResting && this.#patient.length > 0) this.#tell()
   }
 
-  /** A short message as a frame. The same one goes to many, one after the other: it is framed once. */
-  framed(message: Uint8Array): Buffer {
-    if (message !== this.#lastMessage) {
-      this.#lastFrame = joined([message])
-      this.#lastMessage = message
+  constructor(clock = machineClock) {
+    this.#clock = clock
+  }
+
+  /** Short messages as frames. The same ones go to many, one connection after the other: they are framed once. */
+  framed(messages: readonly Uint8Array[]): Buffer {
+    if (!areSame(messages, this.#lastMessages)) {
+      this.#lastFrames = joined(messages)
+      this.#lastMessages = messages
     }
-    return this.#lastFrame
+    return this.#lastFrames
   }
 
-  /** Has `outgoing.write` called before the event loop goes on. */
-  schedule(outgoing: Outgoing): void {
-    if (this.#waiting.push(outgoing) === 1) process.nextTick(this.#write)
+  /** Has `outgoing.write` called before the event loop goes on; or, of what may wait, in the next round. */
+  schedule(outgoing: Outgoing, mayWait: boolean): void {
+    const queue = mayWait ? this.#patient : this.#urgent
+    queue.push(outgoing)
+    if (this.#isScheduled || (mayWait && this.#isResting)) return
+    this.#isScheduled = true
+    process.nextTick(this.#turnEnds)
+  }
+
+  #tell(): void {
+    const patient = this.#patient
+    this.#patient = []
+    const startedMs = this.#clock.nowMs()
+    for (const outgoing of patient) outgoing.write()
+    const tookMs = this.#clock.nowMs() - startedMs
+    if (tookMs < SHORT_ROUND_MS) return
+    this.#isResting = true
+    this.#clock.setTimer(Math.min(MAX_REST_MS, tookMs * REST_PER_ROUND), () => {
+      this.#isResting = false
+      if (this.#patient.length > 0) this.#tell()
+    })
   }
 }
 
@@ -39,6 +92,8 @@ export class Outgoing {
   readonly #writer: TurnWriter
   #messages: Uint8Array[] = []
   #bytes = 0
+  /** Whether it has asked to be written at the end of the turn. */
+  #isUrgent = false
 
   constructor(socket: Duplex, writer: TurnWriter) {
     this.#socket = socket
@@ -50,20 +105,28 @@ export class Outgoing {
     return this.#bytes
   }
 
-  /** @param message MUST NOT change afterwards */
-  add(message: Uint8Array): void {
-    if (this.#messages.push(message) === 1) this.#writer.schedule(this)
+  /**
+   * @param message MUST NOT change afterwards
+   * @param mayWait it may go later, together with others; what follows it and may not takes it along
+   */
+  add(message: Uint8Array, mayWait = false): void {
+    const isFirst = this.#messages.push(message) === 1
     this.#bytes += message.length
+    const isUrgent = !mayWait || this.#bytes > MAX_WAITING_BYTES
+    if (isUrgent ? this.#isUrgent : !isFirst) return
+    this.#isUrgent = isUrgent
+    this.#writer.schedule(this, !isUrgent)
   }
 
   write(): void {
     const messages = this.#messages
+    this.#isUrgent = false
     if (messages.length === 0) return
     this.#messages = []
     const size = this.#bytes
     this.#bytes = 0
     if (this.#socket.destroyed) return
-    if (size <= MAX_COPIED_BYTES) this.#socket.write(messages.length === 1 ? this.#writer.framed(messages[0]!) : joined(messages))
+    if (size <= MAX_COPIED_BYTES) this.#socket.write(this.#writer.framed(messages))
     else {
       this.#socket.cork()
       for (const message of messages) {
@@ -74,6 +137,9 @@ export class Outgoing {
     }
   }
 }
+
+const areSame = (left: readonly Uint8Array[], right: readonly Uint8Array[]): boolean =>
+  left.length === right.length && left.every((message, index) => message === right[index])
 
 /** Short messages, framed one behind the other. */
 function joined(messages: readonly Uint8Array[]): Buffer {

@@ -125,8 +125,8 @@ class WsConnection implements Connection {
     this.#webSocket.on('close', (code, text) => events.onClose({ code, text: text.toString() }))
   }
 
-  send(bytes: Uint8Array): void {
-    if (this.#webSocket.readyState === WebSocket.OPEN) this.#outgoing.add(bytes)
+  send(bytes: Uint8Array, mayWait?: boolean): void {
+    if (this.#webSocket.readyState === WebSocket.OPEN) this.#outgoing.add(bytes, mayWait)
   }
 
   pause(): void {

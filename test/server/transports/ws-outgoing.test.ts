@@ -1,0 +1,120 @@
+import { Writable, type Duplex } from 'node:stream'
+import * as assert from 'uvu/assert'
+import { Outgoing, TurnWriter } from '../../../server/transports/ws-outgoing.ts'
+import { suite } from '../../util/suite.ts'
+
+const test = suite('server/transports/ws-outgoing')
+
+/** A writer whose time stands still but where a write takes some, and connections that note each write. */
+class Scene {
+  nowMs = 0
+  writeTakesMs = 0
+  readonly timers: { readonly delayMs: number; readonly task: () => void }[] = []
+  readonly writer = new TurnWriter({
+    nowMs: () => this.nowMs,
+    setTimer: (delayMs, task) => void this.timers.push({ delayMs, task })
+  })
+
+  connection(): { outgoing: Outgoing; writes: string[] } {
+    const writes: string[] = []
+    const socket = new Writable({
+      write: (bytes: Buffer, _encoding, done) => {
+        this.nowMs += this.writeTakesMs
+        writes.push(contents(bytes))
+        done()
+      }
+    })
+    return { outgoing: new Outgoing(socket as Duplex, this.writer), writes }
+  }
+
+  /** A round of telling that takes 2 ms, behind which the writer rests. */
+  async longRound(): Promise<void> {
+    this.writeTakesMs = 2
+    this.connection().outgoing.add(message('first'), true)
+    await turn()
+    this.writeTakesMs = 0
+  }
+}
+
+const message = (text: string): Uint8Array => Buffer.from(text)
+/** Each frame here has a head of two bytes, the second being the length. */
+function contents(bytes: Buffer): string {
+  const texts: string[] = []
+  for (let at = 0; at < bytes.length; at += 2 + bytes[at + 1]!)
+    texts.push(bytes.toString('utf8', at + 2, at + 2 + bytes[at + 1]!))
+  return texts.join(' ')
+}
+const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
+
+test('what a connection is given in one turn leaves in one write, whether it may wait or not', async () => {
+  const { outgoing, writes } = new Scene().connection()
+  outgoing.add(message('a'), true)
+  outgoing.add(message('b'))
+  outgoing.add(message('c'), true)
+  await turn()
+  assert.equal(writes, ['a b c'])
+})
+
+test('after a short round nothing waits', async () => {
+  const scene = new Scene()
+  const { outgoing, writes } = scene.connection()
+  outgoing.add(message('a'), true)
+  await turn()
+  outgoing.add(message('b'), true)
+  await turn()
+  assert.equal(writes, ['a', 'b'])
+  assert.equal(scene.timers, [])
+})
+
+test('after a long round what may wait is gathered, for four times as long', async () => {
+  const scene = new Scene()
+  await scene.longRound()
+  const [left, right] = [scene.connection(), scene.connection()]
+  for (const text of ['a', 'b']) {
+    for (const { outgoing } of [left, right]) outgoing.add(message(text), true)
+    await turn()
+  }
+  assert.equal([left.writes, right.writes], [[], []])
+  const rest = scene.timers[0]!
+  assert.is(rest.delayMs, 8)
+  rest.task()
+  assert.equal([left.writes, right.writes], [['a b'], ['a b']])
+})
+
+test('a rest has a longest time', async () => {
+  const scene = new Scene()
+  scene.writeTakesMs = 1_000
+  scene.connection().outgoing.add(message('first'), true)
+  await turn()
+  assert.is(scene.timers[0]?.delayMs, 20)
+})
+
+test('a message that may not wait takes along those before it, in order', async () => {
+  const scene = new Scene()
+  await scene.longRound()
+  const { outgoing, writes } = scene.connection()
+  outgoing.add(message('a'), true)
+  await turn()
+  outgoing.add(message('b'))
+  outgoing.add(message('c'), true)
+  await turn()
+  assert.equal(writes, ['a b c'])
+  outgoing.add(message('d'), true)
+  await turn()
+  scene.timers[0]!.task()
+  assert.equal(writes, ['a b c', 'd'])
+})
+
+test('no more waits for a connection than 64 KiB', async () => {
+  const scene = new Scene()
+  await scene.longRound()
+  const { outgoing } = scene.connection()
+  for (let at = 0; at < 10; at++) outgoing.add(new Uint8Array(6_553), true)
+  await turn()
+  assert.is(outgoing.bytes, 65_530)
+  outgoing.add(new Uint8Array(7), true)
+  await turn()
+  assert.is(outgoing.bytes, 0)
+})
+
+test.run()
