@@ -133,7 +133,7 @@ export class HocuspocusSession implements LiveSession {
       },
       askSince: stateVector => this.#send(framed(name, SYNC, stateVector, STEP_1)),
       answer: update => this.#send(framed(name, SYNC, update, STEP_2)),
-      update: update => this.#send(framed(name, SYNC, update, UPDATE)),
+      update: update => this.#send(updateMessage(update, name), true),
       presence: news => this.#send(framed(name, AWARENESS, encodeAwareness(news))),
       saved: isSaved => this.#send(status(name, isSaved)),
       end: error => this.#endDocument(name, error)
@@ -172,8 +172,8 @@ export class HocuspocusSession implements LiveSession {
     })
   }
 
-  #send(bytes: Uint8Array): void {
-    if (!this.#isClosed) this.#connection.send(bytes)
+  #send(bytes: Uint8Array, mayWait?: boolean): void {
+    if (!this.#isClosed) this.#connection.send(bytes, mayWait)
   }
 
   #fault(error: unknown): void {
@@ -194,6 +194,17 @@ export class HocuspocusSession implements LiveSession {
 }
 
 const notUnderstood = (): HubError => new HubError('bad-frame', 'the bytes are no message of Hocuspocus')
+
+const updateMessages = new WeakMap<Uint8Array, { readonly name: string; readonly message: Uint8Array }>()
+
+/** An update goes to many, most of whom call the document the same: its message is made once. */
+function updateMessage(update: Uint8Array, name: string): Uint8Array {
+  const made = updateMessages.get(update)
+  if (made?.name === name) return made.message
+  const message = framed(name, SYNC, update, UPDATE)
+  updateMessages.set(update, { name, message })
+  return message
+}
 
 /** `name kind [step] length bytes` */
 function framed(name: string, kind: number, bytes: Uint8Array, step?: number): Uint8Array {

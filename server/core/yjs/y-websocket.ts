@@ -112,7 +112,7 @@ export class YWebsocketSession implements LiveSession {
       },
       askSince: stateVector => this.#send(framed(SYNC, stateVector, STEP_1)),
       answer: update => this.#send(framed(SYNC, update, STEP_2)),
-      update: update => this.#send(framed(SYNC, update, UPDATE)),
+      update: update => this.#send(updateMessage(update), true),
       presence: news => this.#send(framed(AWARENESS, encodeAwareness(news))),
       // The update that comes back is the word for it.
       saved: () => undefined,
@@ -128,8 +128,8 @@ export class YWebsocketSession implements LiveSession {
     })
   }
 
-  #send(bytes: Uint8Array): void {
-    if (!this.#isClosed) this.#connection.send(bytes)
+  #send(bytes: Uint8Array, mayWait?: boolean): void {
+    if (!this.#isClosed) this.#connection.send(bytes, mayWait)
   }
 
   #fault(error: unknown): void {
@@ -146,6 +146,15 @@ export class YWebsocketSession implements LiveSession {
     this.#document?.close()
     this.#host.closed(this)
   }
+}
+
+const updateMessages = new WeakMap<Uint8Array, Uint8Array>()
+
+/** An update goes to many readers: its message is made once. */
+function updateMessage(update: Uint8Array): Uint8Array {
+  let message = updateMessages.get(update)
+  if (message === undefined) updateMessages.set(update, (message = framed(SYNC, update, UPDATE)))
+  return message
 }
 
 /** `kind [step] length bytes` */
