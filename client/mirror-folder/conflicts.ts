@@ -25,6 +25,15 @@ export class OwnConflicts {
   async end(): Promise<boolean> {
     if (this.#areEnded) return false
     this.#areEnded = true
+    try {
+      return await this.#endAll()
+    } catch (error) {
+      this.#areEnded = false
+      throw error
+    }
+  }
+
+  async #endAll(): Promise<boolean> {
     const { files, device } = this.#client
     const own = (await files.conflicts()).filter(conflict => conflict.device === device)
     if (own.length === 0) return false

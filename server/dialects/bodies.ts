@@ -36,22 +36,28 @@ export class BodyReader {
     const tooLarge = (): HubError => new HubError('too-large', `the body is over ${maxBytes} bytes`)
     if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge()
     let shared = 0
-    /** Gathers pieces as far as that may be. */
+    /** Gathers pieces as far as that may be, in one buffer: a piece of one byte takes hundreds as an object of its own. */
     const gathering = (): { take: (chunk: Uint8Array) => void; whole: () => Buffer } => {
-      const chunks: Uint8Array[] = []
+      let held = Buffer.alloc(0)
       let bytes = 0
       return {
         take: chunk => {
-          if (bytes + chunk.length > maxBytes) throw tooLarge()
-          const more = Math.max(0, bytes + chunk.length - SMALL_BYTES) - Math.max(0, bytes - SMALL_BYTES)
+          const end = bytes + chunk.length
+          if (end > maxBytes) throw tooLarge()
+          const more = Math.max(0, end - SMALL_BYTES) - Math.max(0, bytes - SMALL_BYTES)
           if (this.#sharedBytes + more > SHARED_BYTES)
             throw new HubError('overloaded', 'too many large requests at once', { retryAfterMs: 1_000 })
-          bytes += chunk.length
           this.#sharedBytes += more
           shared += more
-          chunks.push(chunk)
+          if (end > held.length) {
+            const larger = Buffer.allocUnsafe(Math.min(maxBytes, Math.max(end, 2 * held.length)))
+            held.copy(larger, 0, 0, bytes)
+            held = larger
+          }
+          held.set(chunk, bytes)
+          bytes = end
         },
-        whole: () => Buffer.concat(chunks, bytes)
+        whole: () => held.subarray(0, bytes)
       }
     }
     try {

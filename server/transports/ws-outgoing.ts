@@ -13,7 +13,7 @@ const SHORT_ROUND_MS = 0.5
 const REST_PER_ROUND = 4
 /** Nobody is to see that something waited. */
 const MAX_REST_MS = 20
-/** What waits for a connection while the writer rests; more goes at once. */
+/** At most this waits for a connection while the writer rests: the message that goes over it takes all along. */
 const MAX_WAITING_BYTES = 65_536
 
 /** Time as a writer needs it: in milliseconds that never go back. */
@@ -86,21 +86,24 @@ export class TurnWriter {
   }
 }
 
-/** The messages of one connection that leave at the end of this turn, as unmasked frames of the WebSocket protocol. */
+/** The messages of one connection that have not left yet, as unmasked frames of the WebSocket protocol. */
 export class Outgoing {
   readonly #socket: Duplex
   readonly #writer: TurnWriter
+  readonly #isOpen: () => boolean
   #messages: Uint8Array[] = []
   #bytes = 0
   /** Whether it has asked to be written at the end of the turn. */
   #isUrgent = false
 
-  constructor(socket: Duplex, writer: TurnWriter) {
+  /** @param isOpen false once a close frame was sent, behind which nothing may follow (RFC 6455, section 5.5.1) */
+  constructor(socket: Duplex, writer: TurnWriter, isOpen: () => boolean) {
     this.#socket = socket
     this.#writer = writer
+    this.#isOpen = isOpen
   }
 
-  /** What waits for the end of the turn. */
+  /** What was not written yet. */
   get bytes(): number {
     return this.#bytes
   }
@@ -125,7 +128,7 @@ export class Outgoing {
     this.#messages = []
     const size = this.#bytes
     this.#bytes = 0
-    if (this.#socket.destroyed) return
+    if (!this.#isOpen()) return
     if (size <= MAX_COPIED_BYTES) this.#socket.write(this.#writer.framed(messages))
     else {
       this.#socket.cork()

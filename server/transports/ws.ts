@@ -85,7 +85,7 @@ class WsConnection implements Connection {
 
   constructor(webSocket: WebSocket, socket: Duplex, remote: string, writer: TurnWriter, maxFirstBytes: number) {
     this.#webSocket = webSocket
-    this.#outgoing = new Outgoing(socket, writer)
+    this.#outgoing = new Outgoing(socket, writer, () => webSocket.readyState === WebSocket.OPEN)
     this.#socket = socket
     this.remote = remote
     webSocket.binaryType = 'nodebuffer'

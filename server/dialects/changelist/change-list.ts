@@ -82,7 +82,7 @@ export async function* changeList(
   const knownUs = usOfTicks(request.localDate)
   const isFull = request.localDate === 0n || knownUs < (await floorTimeUs(store, account))
   const span = { sinceUs: isFull ? -Infinity : knownUs, untilUs: account.timeUs, isFull }
-  const changed = isFull ? undefined : await changedPaths({ store, clock }, account, knownUs)
+  const changed = isFull ? undefined : await changedPaths({ store, clock }, bearer, knownUs)
   const read = { account, clock, bearer, changed }
   const { changeType, exceptFiles, exceptFolders } = request
 

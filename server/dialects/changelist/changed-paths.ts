@@ -1,13 +1,15 @@
 import { folderOf } from '../../../protocol/index.ts'
-import type { Account } from '../../core/account.ts'
 import type { Change } from '../../core/fold.ts'
 import { changesOf } from '../../core/fold-log.ts'
+import { mustBeLetIn, type Bearer } from '../../core/policy.ts'
 import { nextTurn, type Clock } from '../../core/ports.ts'
 import { StoreTrimmed, type Store } from '../../core/store.ts'
 
 /** How far back from the log's end the first look is, and the last. */
 const LOOKS = { first: 64, most: 16_384 } as const
 const READ_BYTES = 65_536
+/** What is read of the log at most: long notes may stand in it, too. */
+const MAX_READ_BYTES = 16_777_216
 
 /** Where something may have changed: every record of which something did is here. */
 export interface ChangedPaths {
@@ -18,13 +20,15 @@ export interface ChangedPaths {
 /**
  * The paths of the files and folders of which the log tells something after a time. It costs what was changed since, however many files there are.
  *
+ * @throws HubError when the bearer is let in no more
  * @returns undefined when the log does not reach back so far, or holds so much since that the records are sooner looked through
  */
 export async function changedPaths(
   { store, clock }: { readonly store: Store; readonly clock: Clock },
-  account: Account,
+  bearer: Bearer,
   sinceUs: number
 ): Promise<ChangedPaths | undefined> {
+  const { account } = bearer
   const { id, head } = account
   // Of the log only what is durable can be read.
   await account.settled()
@@ -32,14 +36,19 @@ export async function changedPaths(
   try {
     let cursor = await cursorAt(store, id, head, account.floor, sinceUs)
     if (cursor === undefined) return undefined
+    let bytes = 0
     while (cursor < head) {
-      for (const run of await store.read(id, cursor, READ_BYTES))
+      for (const run of await store.read(id, cursor, READ_BYTES)) {
+        bytes += run.run.length
         for (const { change } of changesOf(run)) {
           if (change.cursor <= cursor) continue
           cursor = change.cursor
           if (change.timeUs > sinceUs) for (const path of pathsOf(change)) files.add(path)
         }
+      }
+      if (bytes > MAX_READ_BYTES) return undefined
       await nextTurn(clock)
+      mustBeLetIn(bearer)
     }
   } catch (error) {
     if (error instanceof StoreTrimmed) return undefined

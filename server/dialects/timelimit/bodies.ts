@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { createGunzip, createInflate, gunzipSync, inflateSync } from 'node:zlib'
+import { createGunzip, createInflate, gunzipSync, inflateSync, type Gunzip, type Inflate } from 'node:zlib'
 import { checked, HubError, type Shape } from '../../../protocol/index.ts'
 import { hasAtMostValues } from '../../transports/json-bounds.ts'
 import { BodyReader, SMALL_BYTES } from '../bodies.ts'
@@ -9,7 +9,7 @@ import { Refused } from './refusals.ts'
 export const MAX_BODY_BYTES = 102_400
 /** The same of one that pushes actions. */
 export const MAX_PUSH_BYTES = 5_242_880
-/** What is unpacked at once. */
+/** Packed bytes that are unpacked at once, where they make few. */
 const SMALL_PACKED_BYTES = 16_384
 /** Values in a body: actions come as texts, and whoever pulls has a few for each category. */
 const MAX_VALUES = 16_384
@@ -33,6 +33,8 @@ export class JsonBodies {
     // Of another type nothing is read: it is as if there were no body.
     if (!isJson(request.headers['content-type'])) throw new Refused(400)
     const encoding = (request.headers['content-encoding'] ?? 'identity').toLowerCase()
+    const packing = PACKINGS.get(encoding)
+    if (packing === undefined && encoding !== 'identity') throw new Refused(415)
     let isRead = false
     return this.#bodies
       .read(
@@ -41,7 +43,7 @@ export class JsonBodies {
           isRead = true
           return use(parsed(form, bytes.toString()))
         },
-        { maxBytes, unpack: packed => unpacked(packed, encoding) }
+        { maxBytes, ...(packing !== undefined && { unpack: packed => unpacked(packed, packing) }) }
       )
       .catch((error: unknown) => {
         // What was sent cannot be unpacked.
@@ -64,17 +66,17 @@ function parsed<T>(form: Shape<T>, text: string): T {
 const isJson = (contentType = ''): boolean => contentType.split(';', 1)[0]!.trim().toLowerCase() === 'application/json'
 
 /** How what is packed is unpacked: at once, and piece by piece. */
-const PACKINGS = new Map([
+interface Packing {
+  readonly unpack: typeof gunzipSync
+  readonly createUnpacker: () => Gunzip | Inflate
+}
+
+const PACKINGS = new Map<string, Packing>([
   ['gzip', { unpack: gunzipSync, createUnpacker: createGunzip }],
   ['deflate', { unpack: inflateSync, createUnpacker: createInflate }]
 ])
 
-/** @throws Refused 415 */
-function unpacked(packed: Buffer, encoding: string): Buffer | AsyncIterable<Uint8Array> {
-  if (encoding === 'identity') return packed
-  const packing = PACKINGS.get(encoding)
-  if (packing === undefined) throw new Refused(415)
-  const { unpack, createUnpacker } = packing
+function unpacked(packed: Buffer, { unpack, createUnpacker }: Packing): Buffer | AsyncIterable<Uint8Array> {
   // Few bytes, as nearly all are, take less time than it takes to have another thread unpack them.
   if (packed.length <= SMALL_PACKED_BYTES)
     try {

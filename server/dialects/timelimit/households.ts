@@ -182,9 +182,9 @@ export class Households {
     this.sockets.notify(account, tell, targets, device)
   }
 
-  /** The key that a device seals new passwords for, now. */
-  keyOf(device: string): DeviceKey {
-    return this.#parts.keys.newest(device, this.#parts.clock.nowMs())
+  /** The key that a device seals new passwords for, by the time that its actions are taken at: the log's does not go back with the clock. */
+  keyOf({ account, device }: Caller): DeviceKey {
+    return this.#parts.keys.newest(device, Math.max(this.#parts.clock.nowMs(), account.timeUs / 1_000))
   }
 
   /** An account by its id, which the hub itself gave; undefined when there is none. */

@@ -185,7 +185,7 @@ function answerTo(
   { account, device, token }: Caller & { readonly token: string },
   level: number
 ): Promise<Json> {
-  const asking = { device, key: () => households.keyOf(device) }
+  const asking = { device, key: () => households.keyOf({ account, device }) }
   const status = statusPieces(familyOf(account.views), asking, { ...NOTHING, clientLevel: level })
   const pieces = function* (): Generator<string, void, void> {
     yield `{"deviceAuthToken":${JSON.stringify(token)},"ownDeviceId":${JSON.stringify(device)},"data":`

@@ -20,7 +20,7 @@ export const statusServices = (households: Households, clock: Clock): Record<str
     return told(
       account,
       clock,
-      statusPieces(households.readings.of(account), { device, key: () => households.keyOf(device) }, status)
+      statusPieces(households.readings.of(account), { device, key: () => households.keyOf(caller) }, status)
     )
   }),
   '/sync/report-removed': service(withToken, async ({ deviceAuthToken }) => {

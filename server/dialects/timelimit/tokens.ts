@@ -115,10 +115,11 @@ export class DeviceTokens {
     return bytes === undefined ? undefined : (decodeValue(bytes) as unknown as TokenRecord)
   }
 
-  #keep(token: string, record: TokenRecord): Promise<void> {
+  async #keep(token: string, record: TokenRecord): Promise<void> {
     const hash = hashOf(token)
+    await this.#store.commit({ appends: [], writes: [{ key: keyOf(hash), value: encodeValue({ ...record }) }] })
+    // Not before: what is read meanwhile is what was.
     this.#remembered.delete(hash.toString('latin1'))
-    return this.#store.commit({ appends: [], writes: [{ key: keyOf(hash), value: encodeValue({ ...record }) }] })
   }
 }
 

@@ -15,7 +15,7 @@ class Scene {
     setTimer: (delayMs, task) => void this.timers.push({ delayMs, task })
   })
 
-  connection(): { outgoing: Outgoing; writes: string[] } {
+  connection(isOpen = (): boolean => true): { outgoing: Outgoing; writes: string[] } {
     const writes: string[] = []
     const socket = new Writable({
       write: (bytes: Buffer, _encoding, done) => {
@@ -24,7 +24,7 @@ class Scene {
         done()
       }
     })
-    return { outgoing: new Outgoing(socket as Duplex, this.writer), writes }
+    return { outgoing: new Outgoing(socket as Duplex, this.writer, isOpen), writes }
   }
 
   /** A round of telling that takes 2 ms, behind which the writer rests. */
@@ -103,6 +103,18 @@ test('a message that may not wait takes along those before it, in order', async 
   await turn()
   scene.timers[0]!.task()
   assert.equal(writes, ['a b c', 'd'])
+})
+
+test('what still waits when a connection closes does not follow its close frame', async () => {
+  const scene = new Scene()
+  await scene.longRound()
+  let isOpen = true
+  const { outgoing, writes } = scene.connection(() => isOpen)
+  outgoing.add(message('a'), true)
+  isOpen = false
+  scene.timers[0]!.task()
+  assert.equal(writes, [])
+  assert.is(outgoing.bytes, 0)
 })
 
 test('no more waits for a connection than 64 KiB', async () => {
