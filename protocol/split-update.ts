@@ -1,6 +1,7 @@
 import * as Y from 'yjs'
 import { HubError } from './errors.ts'
 import { LIMITS } from './limits.ts'
+import { updateSlices } from './update-slices.ts'
 
 type Decoded = ReturnType<typeof Y.decodeUpdate>
 type Struct = Decoded['structs'][number]
@@ -12,6 +13,8 @@ interface Queue {
   readonly structs: Struct[]
   taken: number
 }
+
+type Structs = Pick<Queue, 'client' | 'structs'>
 
 /** What one part may hold. */
 interface Bounds {
@@ -28,6 +31,8 @@ const WIRE_BOUNDS: Bounds = {
   clients: LIMITS.maxUpdateClients,
   bytes: LIMITS.maxUpdateBytes - HEAD_BYTES
 }
+/** Structs that Yjs reads or writes within a millisecond or two, while that code is not optimised yet. */
+const STEP_STRUCTS = 1_000
 
 /**
  * Cuts a Yjs update that is over the limits into several that are within them. Applied in order they are the whole, and each builds only on those
@@ -40,11 +45,18 @@ export function splitUpdate(update: Uint8Array): Uint8Array[] {
 }
 
 /**
- * The same with parts of so many structs, however large the update is, made one by one: each when it is asked for. What cannot be put in order is
+ * The same with parts of so many structs, however large the update is, made one by one: each when it is asked for; undefined while it is read. What cannot be put in order is
  * the last part.
  */
-export function* updateSteps(update: Uint8Array, maxStructs: number): Generator<Uint8Array, void, void> {
-  const { structs, ds } = Y.decodeUpdate(update)
+export function* updateSteps(update: Uint8Array, maxStructs: number): Generator<Uint8Array | undefined, void, void> {
+  const structs: Struct[] = []
+  let deleted: Spans = new Map()
+  for (const slice of updateSlices(update, STEP_STRUCTS)) {
+    const read = Y.decodeUpdate(slice)
+    structs.push(...read.structs)
+    deleted = read.ds.clients
+    yield undefined
+  }
   if (structs.length <= maxStructs) {
     yield update
     return
@@ -57,8 +69,18 @@ export function* updateSteps(update: Uint8Array, maxStructs: number): Generator<
   }
   // Applied to what it builds on, what was taken already does nothing.
   if (taken < structs.length) yield update
-  else for (const part of spanParts(ds.clients, maxStructs)) yield encode([], part)
+  else for (const part of spanParts(deleted, maxStructs)) yield encode([], part)
 }
+
+/** A whole document as an update, written in steps. It MUST NOT be changed between them, and lack nothing that its edits build on. */
+export function* writeSteps(doc: Y.Doc): Generator<void, Uint8Array, void> {
+  const structs = inYjsOrder(doc.store.clients).map(([client, structs]) => ({ client, structs }))
+  const deleted = new Map(inYjsOrder(Y.createDeleteSetFromStructStore(doc.store).clients))
+  return yield* encoding(structs, deleted, STEP_STRUCTS)
+}
+
+const inYjsOrder = <T>(clients: ReadonlyMap<number, T>): [client: number, value: T][] =>
+  [...clients].sort(([left], [right]) => right - left)
 
 /**
  * What an update brings that a document lacks, within the limits: a device that comes back sends all that was ever deleted, and other things that are known.
@@ -196,15 +218,25 @@ function spanParts(clients: Spans, maxSpans: number): Spans[] {
   return parts
 }
 
-/** The Yjs update format, version 1. */
-function encode(queues: readonly Queue[], deleted: Spans): Uint8Array {
+function encode(clients: readonly Structs[], deleted: Spans): Uint8Array {
+  return encoding(clients, deleted, Infinity).next().value as Uint8Array
+}
+
+/** The Yjs update format, version 1, with so many structs in a step. */
+function* encoding(clients: readonly Structs[], deleted: Spans, stepStructs: number): Generator<void, Uint8Array, void> {
   const encoder = new Y.UpdateEncoderV1()
-  encoder.writeLen(queues.length)
-  for (const { client, structs } of queues) {
+  encoder.writeLen(clients.length)
+  let left = stepStructs
+  for (const { client, structs } of clients) {
     encoder.writeLen(structs.length)
     encoder.writeClient(client)
     encoder.writeLen(structs[0]!.id.clock)
-    for (const struct of structs) struct.write(encoder, 0)
+    for (const struct of structs) {
+      struct.write(encoder, 0)
+      if (--left > 0) continue
+      left = stepStructs
+      yield
+    }
   }
   encoder.writeLen(deleted.size)
   for (const [client, spans] of deleted) {

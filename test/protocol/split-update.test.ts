@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert'
 import * as fc from 'fast-check'
 import * as Y from 'yjs'
-import { splitUpdate, updateSteps } from '../../protocol/split-update.ts'
+import { splitUpdate, updateSteps, writeSteps } from '../../protocol/split-update.ts'
 import { HubError, LIMITS } from '../../protocol/index.ts'
 import { inspectUpdate } from '../../server/core/documents/gate.ts'
 import { suite } from '../util/suite.ts'
@@ -143,6 +143,7 @@ test('an update is taken in step by step, each step builds on those before it, a
         const update = Y.encodeStateAsUpdate(whole)
         const copy = new Y.Doc()
         for (const part of updateSteps(update, most)) {
+          if (part === undefined) continue
           const { structs, ds } = Y.decodeUpdate(part)
           assert.ok(structs.length <= most && [...ds.clients.values()].flat().length <= Math.max(most, structs.length))
           Y.applyUpdate(copy, part)
@@ -158,6 +159,24 @@ test('an update is taken in step by step, each step builds on those before it, a
   )
 })
 
+test('a document is written in steps as Yjs writes it in one go', () => {
+  fc.assert(
+    fc.property(fc.array(edit, { minLength: 100, maxLength: 600, size: 'max' }), edits => {
+      const authors = Array.from({ length: 5 }, () => new Y.Doc())
+      for (const one of edits) play(authors, one)
+      const [doc] = authors as [Y.Doc]
+      const writing = writeSteps(doc)
+      let step = writing.next()
+      while (step.done !== true) step = writing.next()
+      assert.ok(Buffer.from(step.value).equals(Y.encodeStateAsUpdate(doc)))
+    }),
+    { numRuns: 30 }
+  )
+  const long = new Y.Doc()
+  for (let count = 0; count < 3_500; count++) long.getText('t').insert(0, 'x')
+  assert.is([...writeSteps(long)].length, 3)
+})
+
 test('of an update that lacks what it builds on the steps bring all there is', () => {
   const doc = new Y.Doc()
   doc.getText('t').insert(0, 'before')
@@ -167,7 +186,7 @@ test('of an update that lacks what it builds on the steps bring all there is', (
   const stepped = new Y.Doc()
   const rest = Y.encodeStateAsUpdate(doc, known)
   Y.applyUpdate(whole, rest)
-  for (const part of updateSteps(rest, 4)) Y.applyUpdate(stepped, part)
+  for (const part of updateSteps(rest, 4)) if (part !== undefined) Y.applyUpdate(stepped, part)
   assert.ok(stepped.store.pendingStructs !== null)
   for (const copy of [whole, stepped]) Y.applyUpdate(copy, Y.encodeStateAsUpdate(doc, Y.encodeStateVector(copy)))
   assert.ok(isSame(stepped, doc) && isSame(whole, doc))

@@ -3,7 +3,7 @@ import { HubError, LIMITS } from '../../../protocol/index.ts'
 import type { LoggedChange } from '../fold-log.ts'
 import type { SnapshotRecord } from '../records.ts'
 import { inspectUpdate } from './gate.ts'
-import { applyInSteps, atOnce, isUpdateOf, type Steps } from './steps.ts'
+import { applyInSteps, atOnce, isUpdateOf, Writing, type Steps } from './steps.ts'
 import { Versions, type Moment, type StoredHistory } from './versions.ts'
 
 /** One of the log's updates of a document, and whose Yjs client made it. */
@@ -51,8 +51,8 @@ export class Document {
   /** Everything since the snapshot; what the document is rebuilt from when Yjs fails half-way. */
   readonly #tail: Omit<TailUpdate, 'owner'>[] = []
   #tailBytes = 0
-  /** The document as it was last written out; gone with the next edit. */
-  #encoded: Uint8Array | undefined
+  /** The document as it is written out, or was; gone with the next edit. */
+  #writing: Writing | undefined
   /** How long the tail was when no snapshot could be made of it. */
   #triedAt = 0
   usedAtMs = 0
@@ -97,7 +97,7 @@ export class Document {
 
   /** What it takes, as encoded. */
   get heldBytes(): number {
-    return this.#documentBytes + this.#versions.foundBytes + (this.#encoded?.length ?? 0)
+    return this.#documentBytes + this.#versions.foundBytes + (this.#writing?.writtenBytes ?? 0)
   }
 
   get #documentBytes(): number {
@@ -127,7 +127,7 @@ export class Document {
    */
   apply(update: Uint8Array, at: Moment): Uint8Array {
     const { device } = at
-    this.#room(update.length)
+    this.#mustTake(update.length)
     if (this.#owners.size >= LIMITS.maxDocumentClients)
       throw new HubError('document-too-large', 'too many Yjs clients have edited this book')
     const { ends, repeats } = inspectUpdate(update, { doc: this.#doc, owners: this.#owners }, device)
@@ -156,7 +156,7 @@ export class Document {
    * @throws HubError `document-too-large`, `bad-update`, and what `change` throws
    */
   edit(change: (doc: Y.Doc) => void, at: Moment): Uint8Array {
-    this.#room(LIMITS.maxBodyBytes)
+    this.#mustTake(LIMITS.maxBodyBytes)
     this.#doc.clientID = this.#hubClient()
     let made: Uint8Array | undefined
     const note = (update: Uint8Array): void => {
@@ -182,8 +182,13 @@ export class Document {
 
   /** The whole document as one Yjs v1 update, which MUST NOT be changed. Written out once between two edits, however many ask. */
   encode(): Uint8Array {
+    return atOnce(this.#encoding())
+  }
+
+  *#encoding(): Steps<Uint8Array> {
     if (this.#snapshot !== undefined && this.#tail.length === 0) return this.#snapshot.update
-    return (this.#encoded ??= Y.encodeStateAsUpdate(this.#doc))
+    this.#writing ??= new Writing(this.#doc)
+    return yield* this.#writing.inSteps()
   }
 
   /**
@@ -194,14 +199,14 @@ export class Document {
    */
   *folding(): Steps<Folded | undefined> {
     const count = this.#tail.length
-    const snapshot = { update: this.encode(), owners: [...this.#owners], burst: this.#versions.burst }
-    const state = Y.snapshot(this.#doc)
+    const [owners, burst, state] = [[...this.#owners], this.#versions.burst, Y.snapshot(this.#doc)]
     this.#triedAt = count
+    const snapshot = { update: yield* this.#encoding(), owners, burst }
     yield
     if (!(yield* isUpdateOf(snapshot.update, state))) return undefined
     this.#triedAt = 0
     this.#snapshot = snapshot
-    if (this.#encoded === snapshot.update) this.#encoded = undefined
+    if (this.#tail.length === count) this.#writing = undefined
     for (const { update } of this.#tail.splice(0, count)) this.#tailBytes -= update.length
     return { snapshot, count }
   }
@@ -234,14 +239,16 @@ export class Document {
     this.#versions = versions
   }
 
-  #room(bytes: number): void {
+  /** Comes before each change: what is being written out shows the document as it was. */
+  #mustTake(bytes: number): void {
     if (this.#documentBytes + bytes > LIMITS.maxDocumentBytes) throw new HubError('document-too-large')
+    if (this.#writing !== undefined) atOnce(this.#writing.inSteps())
   }
 
   #keep(update: Uint8Array, at: Moment): void {
     this.#tail.push({ update, at })
     this.#tailBytes += update.length
-    this.#encoded = undefined
+    this.#writing = undefined
   }
 
   /** The first to use a Yjs client id keeps it. */

@@ -1,5 +1,5 @@
 import * as Y from 'yjs'
-import { updateSteps } from '../../../protocol/index.ts'
+import { updateSteps, writeSteps } from '../../../protocol/index.ts'
 
 /** Work that is done in steps of some milliseconds at most. Whoever asks for the next one lets others work before, or not. */
 export type Steps<T> = Generator<void, T, void>
@@ -14,9 +14,34 @@ export function* applyInSteps(doc: Y.Doc, update: Uint8Array): Steps<void> {
   if (update.length <= SMALL_BYTES) Y.applyUpdate(doc, update)
   else
     for (const part of updateSteps(update, STEP_STRUCTS)) {
-      Y.applyUpdate(doc, part)
+      if (part !== undefined) Y.applyUpdate(doc, part)
       yield
     }
+}
+
+/** A document as one Yjs v1 update: written in steps, until somebody needs it at once or is about to change the document. */
+export class Writing {
+  readonly #steps: Steps<Uint8Array>
+  #update: Uint8Array | undefined
+
+  constructor(doc: Y.Doc) {
+    this.#steps = writeSteps(doc)
+  }
+
+  /** 0 until all is written. */
+  get writtenBytes(): number {
+    return this.#update?.length ?? 0
+  }
+
+  /** Whoever takes a step takes it for all who wait for the end. */
+  *inSteps(): Steps<Uint8Array> {
+    while (this.#update === undefined) {
+      const { done, value } = this.#steps.next()
+      if (done === true) this.#update = value
+      else yield
+    }
+    return this.#update
+  }
 }
 
 /** True when a new document takes all of the update in. */

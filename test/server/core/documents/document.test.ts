@@ -208,7 +208,7 @@ test('a document is folded and opened in bounded steps, and what it takes in mea
       }),
       'one'
     )
-  const heldBefore = logged.log.length
+  const [heldBefore, before] = [logged.log.length, stateOf(logged.document)]
   const folding = logged.document.folding()
   let steps = 0
   let step = folding.next()
@@ -222,6 +222,7 @@ test('a document is folded and opened in bounded steps, and what it takes in mea
   assert.ok(steps >= 5, `${steps} steps`)
   const { snapshot, count } = step.value!
   assert.is(count, heldBefore)
+  assert.equal(stateOf(Document.open('epoch', snapshot, [])), before)
   assert.ok(logged.document.hasTail)
   const opening = Document.opening('epoch', snapshot, logged.log.slice(count))
   let opened = opening.next()
