@@ -2,11 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { constants, existsSync } from 'node:fs'
 import { chmod, copyFile, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { checkFolder, FILES, STORE, type CheckReport } from './check.ts'
+import { checkFolder, type CheckReport } from './check.ts'
 import { newId } from './core/ids.ts'
 import { StoreDamage } from './core/store.ts'
+import { FILES, STORE } from './data-folder.ts'
+import { onStandingStore } from './standing-store.ts'
 import { listBlobs } from './storage/check-blobs.ts'
-import { openForReading } from './storage/environment.ts'
 import { flushFolder, makeFolder } from './storage/files.ts'
 import { freeBytes } from './storage/free-space.ts'
 import { renewEpochs } from './storage/new-epochs.ts'
@@ -55,15 +56,11 @@ export async function backUp(dataFolder: string, folder: string): Promise<Manife
   if (!existsSync(store)) throw new RangeError(`there is no store in ${resolve(dataFolder)}`)
   await makeEmpty(folder, 'to make a backup in')
   const madeAtMs = Date.now()
-  await trialOpen(store, TRIAL_MS)
-  const db = openForReading(store)
-  try {
-    await mustHaveRoom(folder, (await stat(store)).size)
-    await db.backup(join(folder, STORE), false)
-  } finally {
-    await db.close()
-  }
-  await flushFile(join(folder, STORE))
+  await mustHaveRoom(folder, (await stat(store)).size)
+  await onStandingStore(dataFolder, STORE, async path => {
+    await trialOpen(path, TRIAL_MS)
+    await copyFlushed(path, join(folder, STORE))
+  })
   await copyFiles(dataFolder, folder)
   const manifest = await soundManifest(folder, STORE, madeAtMs, 'the backup')
   await writeFlushed(join(folder, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`)

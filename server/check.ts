@@ -4,16 +4,14 @@ import type { AccountEntry } from './auth/accounts.ts'
 import { checkAccount } from './core/check-account.ts'
 import type { ContentRecord, Table } from './core/records.ts'
 import { StoreDamage } from './core/store.ts'
+import { FILES, STORE } from './data-folder.ts'
 import { TimeLimitHousehold } from './dialects/timelimit/household.ts'
+import { onStandingStore } from './standing-store.ts'
 import { checkBlobs } from './storage/check-blobs.ts'
-import { openForReading, standStill, type Database } from './storage/environment.ts'
-import { StoreSnapshot } from './storage/read-only.ts'
+import { openForReading, type Database } from './storage/environment.ts'
+import { StandingStore } from './storage/read-only.ts'
 import { trialOpen } from './storage/trial-open.ts'
 import { walkStore } from './storage/walk.ts'
-
-/** The parts of a data folder. */
-export const STORE = 'store'
-export const FILES = 'files'
 
 /** Something in a data folder that is not as it should be. */
 export interface Finding {
@@ -32,8 +30,6 @@ export interface CheckReport {
   fileBytes: number
 }
 
-/** A check may take long, and what it holds on to makes the store grow: so it looks again after this long. */
-const SNAPSHOT_MS = 1_000
 /** What folds the logs of families. */
 const household = new TimeLimitHousehold()
 /** Reading from end to end takes as long as it takes. */
@@ -43,8 +39,8 @@ const TRIAL_MS = 24 * 3_600_000
  * Checks a data folder or a backup: every checksum, every record against the log that it is folded from, every file against its SHA-256, and that
  * each content that an account holds has its file.
  *
- * It changes nothing, and runs beside a hub too: it reads the store as it stood at one moment, in this process, so that neither the hub's time nor its life
- * depends on what is found.
+ * It changes nothing. Beside a hub it reads a copy that the hub makes, in this process, so that neither the hub's time nor its life depends on what is found;
+ * without one it keeps others from opening the store meanwhile.
  *
  * @param storeName the store's file name in the folder
  * @throws RangeError when there is no store
@@ -52,16 +48,17 @@ const TRIAL_MS = 24 * 3_600_000
 export async function checkFolder(folder: string, storeName = STORE): Promise<CheckReport> {
   const report: CheckReport = { findings: [], accounts: 0, changes: 0, entries: 0, files: 0, fileBytes: 0 }
   const find = (account: string, what: string): void => void report.findings.push({ account, what })
-  const path = join(folder, storeName)
   const held: Held[] = []
   try {
-    if ((await trialOpen(path, TRIAL_MS)) === undefined) throw new RangeError(`there is no store in ${folder}`)
-    const db = openForReading(path)
-    try {
-      await checkStore(db, report, find, held)
-    } finally {
-      await db.close()
-    }
+    await onStandingStore(folder, storeName, async path => {
+      await trialOpen(path, TRIAL_MS)
+      const db = openForReading(path)
+      try {
+        await checkStore(db, report, find, held)
+      } finally {
+        await db.close()
+      }
+    })
   } catch (error) {
     if (!(error instanceof StoreDamage)) throw error
     find('', error.message)
@@ -89,40 +86,29 @@ async function checkStore(
   find: (account: string, what: string) => void,
   held: Held[]
 ): Promise<void> {
-  const now = standStill(db)
   const damages: [account: string, what: string][] = []
-  const walk = walkStore(now, (account, what) => damages.push([account, what]))
-  now.done()
+  const walk = walkStore(db, (account, what) => damages.push([account, what]))
   report.entries = walk.entries
   report.accounts = walk.accounts.size
-  let snapshot: StoreSnapshot | undefined
-  let takenAtMs = 0
   try {
-    snapshot = new StoreSnapshot(db)
-    takenAtMs = performance.now()
-    const names = namesOf(snapshot, what => find('', what))
+    const store = new StandingStore(db)
+    const names = namesOf(store, what => find('', what))
     const nameOf = (id: string): string => (id === '' ? '' : `${names.get(id) ?? '?'} (${id})`)
     for (const [account, what] of damages.splice(0)) find(nameOf(account), what)
     for (const account of new Set([...names.keys(), ...walk.accounts])) {
       if (!names.has(account)) find(nameOf(account), 'there are entries of this id, and no such account')
-      if (performance.now() - takenAtMs > SNAPSHOT_MS) {
-        snapshot.done()
-        snapshot = new StoreSnapshot(db)
-        takenAtMs = performance.now()
-      }
-      report.changes += await checkAccount(snapshot, account, what => find(nameOf(account), what), household)
-      for (const content of contentsOf(snapshot, account)) held.push({ account: nameOf(account), ...content })
+      report.changes += await checkAccount(store, account, what => find(nameOf(account), what), household)
+      for (const content of contentsOf(store, account)) held.push({ account: nameOf(account), ...content })
     }
   } finally {
-    snapshot?.done()
     for (const [account, what] of damages) find(account, what)
   }
 }
 
 /** What an account holds; nothing where that cannot be read, which is reported already. */
-function contentsOf(snapshot: StoreSnapshot, account: string): Omit<Held, 'account'>[] {
+function contentsOf(store: StandingStore, account: string): Omit<Held, 'account'>[] {
   try {
-    return snapshot.range([account, 'contents' satisfies Table], undefined, Infinity).map(([key, bytes]) => {
+    return store.range([account, 'contents' satisfies Table], undefined, Infinity).map(([key, bytes]) => {
       const { sizeBytes } = decodeValue(bytes) as unknown as ContentRecord
       return { sha256: key.at(-1)!, sizeBytes }
     })
@@ -133,10 +119,10 @@ function contentsOf(snapshot: StoreSnapshot, account: string): Omit<Held, 'accou
 }
 
 /** Who has an account, by its id. */
-function namesOf(snapshot: StoreSnapshot, find: (what: string) => void): Map<string, string> {
+function namesOf(store: StandingStore, find: (what: string) => void): Map<string, string> {
   try {
     return new Map(
-      snapshot.range(['', 'accounts'], undefined, Infinity).map(([, bytes]) => {
+      store.range(['', 'accounts'], undefined, Infinity).map(([, bytes]) => {
         const { id, name } = decodeValue(bytes) as unknown as AccountEntry
         return [id, name]
       })

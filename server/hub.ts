@@ -14,13 +14,13 @@ import { SignIns } from './auth/sign-ins.ts'
 import { SyncKeys } from './auth/sync-keys.ts'
 import { rememberVerified } from './auth/verified-passwords.ts'
 import { createCarriers } from './carriers.ts'
-import { FILES, STORE } from './check.ts'
 import { systemClock } from './clock.ts'
 import { controlListener, CONTROL_SOCKET } from './control.ts'
 import type { BlobStore } from './core/blobs.ts'
 import { Hub } from './core/hub.ts'
 import type { Logger, RandomBytes } from './core/ports.ts'
-import { StoreDamage, type Store } from './core/store.ts'
+import type { Store } from './core/store.ts'
+import { FILES } from './data-folder.ts'
 import { DIALECT_PATHS, mountDialects } from './dialects.ts'
 import { joinDocuments } from './dialects/kosync/documents.ts'
 import { DeviceKeys } from './dialects/timelimit/device-keys.ts'
@@ -30,6 +30,7 @@ import { openFamilies } from './families.ts'
 import { createPublishing } from './files/publishing.ts'
 import { Uploads } from './files/uploads.ts'
 import type { OperatorParts } from './operations.ts'
+import { copyStore, openStore } from './open-store.ts'
 import type { Config } from './options.ts'
 import { hostsOf } from './hosts.ts'
 import { mountFeed } from './routes/feed.ts'
@@ -38,17 +39,11 @@ import { mountHome } from './routes/home.ts'
 import { mountSignIn } from './routes/sign-in.ts'
 import { DiskBlobStore } from './storage/disk-blobs.ts'
 import { freeBytes, FreeSpace } from './storage/free-space.ts'
-import { LmdbStore } from './storage/lmdb.ts'
-import { trialOpen } from './storage/trial-open.ts'
 import { figuresOf } from './stats.ts'
 import { createAddressOf } from './transports/address.ts'
 import { createHttpApp, createHttpServer } from './transports/http.ts'
 
 const random: RandomBytes = count => randomBytes(count)
-/** How long a start may read the store to find damage. */
-const TRIAL_MS = 2_000
-const ADVICE =
-  'Nothing was changed. `npx lectern check` names what is wrong; put the folder aside, and make a new one with `npx lectern restore BACKUP`'
 /** Beside live connections: requests, and upgrades that are under way or refused. */
 const MORE_CONNECTIONS = 1_000
 /** How often a hub that closes looks for connections without a request. */
@@ -135,45 +130,12 @@ export async function openHub(config: Config, logger: Logger): Promise<OpenHub> 
     space,
     household,
     figures: () => figuresOf(store, config.dataFolder),
+    copyStore: () => copyStore(store, config),
     async close() {
       space.stop()
       await hub.close()
       await store.close()
     }
-  }
-}
-
-/**
- * Opens the store, after a look at it from another process.
- * @throws StoreDamage saying what to do
- */
-async function openStore(config: Config, logger: Logger): Promise<LmdbStore> {
-  const path = join(config.dataFolder, STORE)
-  try {
-    await tryStore(path, config, logger)
-    return await LmdbStore.open({
-      path,
-      mapSizeBytes: config.mapSizeGiB * 2 ** 30,
-      flushTimeoutMs: config.flushTimeoutSeconds * 1_000,
-      takeOver: config.takeOver,
-      logger
-    })
-  } catch (error) {
-    if (!(error instanceof StoreDamage)) throw error
-    throw new StoreDamage(`${error.message}. ${ADVICE}`, { cause: error })
-  }
-}
-
-/** @throws StoreDamage unless the operator wants it opened all the same */
-async function tryStore(path: string, { openDamaged }: Config, logger: Logger): Promise<void> {
-  try {
-    const trial = await trialOpen(path, TRIAL_MS)
-    if (trial === undefined) return
-    if (trial.damaged.length > 0) throw new StoreDamage(`${path} has damaged entries: ${trial.damaged.join(', ')}`)
-    if (!trial.isWhole) logger.info({ bytes: trial.bytes }, 'the store is large: the rest of it is checked as it is read')
-  } catch (error) {
-    if (!openDamaged || !(error instanceof StoreDamage)) throw error
-    logger.error({ err: error }, 'the store is damaged, and is opened all the same')
   }
 }
 

@@ -47,6 +47,8 @@ export interface OperatorParts {
   readonly blobs: BlobStore
   readonly store: Store
   readonly figures: () => Promise<FolderFigures>
+  /** Copies the store as it stands into the data folder. @returns the copy's name @throws HubError `storage-full` */
+  readonly copyStore: () => Promise<string>
 }
 
 interface Operation<A> {
@@ -151,6 +153,7 @@ export const OPERATIONS = {
     unlinkedDocuments((await open(parts, account)).views, 1_000).map(document => ({ ...document }))
   ),
   stats: operation(map({}), hubStats),
+  copy: operation(map({}), async ({ copyStore }) => ({ name: await copyStore() })),
   compact: operation(map({ account: opt(name) }), async ({ hub, directory }, { account }) => {
     const entries = account === undefined ? directory.list() : [directory.get(account)]
     const rows: Plain[] = []

@@ -3,7 +3,7 @@ import { isRunKey } from './keys.ts'
 
 export type Database = RootDatabase<Buffer, Buffer>
 
-/** What reading needs of a database: the newest state of it, or one that stands still. */
+/** What reading needs of a database. */
 export type Reading = Pick<Database, 'getBinary' | 'getRange' | 'doesExist'>
 
 const writeKey = (key: Buffer, target: Buffer, start: number): number => {
@@ -36,24 +36,11 @@ const encoder = {
   }
 }
 
-/** Opens the environment. README.md says why each option is as it is. */
+/** Opens the environment, of which this process MUST be the owner. README.md says why each option is as it is. */
 export const openEnvironment = (path: string, mapSizeBytes: number): Database => open(optionsOf(path, mapSizeBytes, keyEncoder))
 
-/** Opens the environment beside a process that may be writing to it. Every key is read whole. */
+/** The same to read it only. Every key is read whole. */
 export const openForReading = (path: string): Database => open({ ...optionsOf(path, 2 ** 36, wholeKeyEncoder), readOnly: true })
-
-/** The database as it stands now, and stands still until `done`. What it holds on to cannot be used again until then: so not for long. */
-export function standStill(db: Database): Reading & { done(): void } {
-  const transaction = db.useReadTransaction()
-  // lmdb's types leave out that it takes options.
-  const get = db.getBinary.bind(db) as (key: Buffer, options: object) => Buffer | undefined
-  return {
-    getBinary: key => get(key, { transaction }),
-    getRange: range => db.getRange({ ...range, transaction }),
-    doesExist: key => get(key, { transaction }) !== undefined,
-    done: () => transaction.done()
-  }
-}
 
 function optionsOf(path: string, mapSizeBytes: number, keyEncoder: object): RootDatabaseOptionsWithPath {
   // `safeRestore` is not in lmdb's types.

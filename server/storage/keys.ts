@@ -4,7 +4,6 @@ import type { RecordKey } from '../core/store.ts'
 export const MAX_KEY_BYTES = 1_900
 
 /** What a key leads to; its first byte. */
-const OWNER = 'o'
 const EPOCH = 'e'
 const FLOOR = 'f'
 const JOURNAL = 'j'
@@ -30,8 +29,6 @@ function encode(kind: string, parts: RecordKey): Buffer {
     throw new TypeError(`a key must be at most ${MAX_KEY_BYTES} bytes: ${parts[0] ?? ''}…`)
   return bytes
 }
-
-export const ownerKey: Buffer = encode(OWNER, [])
 
 /**
  * `'r' *(part 0)`: bytes that compare as the parts do, one by one, by code point.

@@ -10,7 +10,7 @@ import { LOG_LIMITS, Logs, type LogLimits, type Put, type Step } from './logs.ts
 import { named } from './damage.ts'
 import { Flushes, type FlushTimes } from './flushes.ts'
 import { IdleWork } from './idle-work.ts'
-import { claim, inUse, release, type Owner } from './owner.ts'
+import { claim, type Claim } from './owner.ts'
 import { getRecord, rangeRecords, sealRecord } from './records.ts'
 
 /** When runs move from the journal into segments. */
@@ -43,6 +43,8 @@ export interface LmdbOptions {
   readonly flushTimeoutMs?: number
   /** Takes the store from an owner on another host, which cannot be seen from here. Only when that one is gone for good. */
   readonly takeOver?: boolean
+  /** Called once the store is this process's own, before LMDB opens it. */
+  readonly inspect?: () => Promise<void>
   /** For tests. */
   readonly limits?: Partial<StoreLimits>
 }
@@ -71,28 +73,23 @@ const LIMITS: StoreLimits = { ...LOG_LIMITS, idleMs: 60_000 }
 
 const EXIT_TEMPFAIL = 75
 const MOVE_PAUSE_MS = 50
-/** A backup or check that was killed would keep pages from being used again. */
-const READER_CHECK_MS = 60_000
-/** Files that this process has open. LMDB would share its environment between two stores, and their transactions would mix. */
-const opened = new Set<string>()
 
 /** The store in one LMDB file. README.md has the record layout, and the facts about LMDB that bind. */
 export class LmdbStore implements Store {
   readonly #db: Database
   readonly #path: string
-  readonly #owner: Owner
+  readonly #claim: Claim
   readonly #onFatal: (error: Error) => void
   readonly #logs: Logs
   readonly #idleWork: IdleWork
   readonly #flushes: Flushes
-  readonly #readerTimer: NodeJS.Timeout
   #state: 'open' | 'failed' | 'closed' = 'open'
   #lastCommit: Promise<void> = Promise.resolve()
 
   private constructor(
     db: Database,
     path: string,
-    owner: Owner,
+    claimed: Claim,
     onFatal: (error: Error) => void,
     onHang: (error: Error) => void,
     flushTimeoutMs: number,
@@ -103,20 +100,19 @@ export class LmdbStore implements Store {
     this.#idleWork = new IdleWork(idleMs, MOVE_PAUSE_MS, () => this.#move())
     if (!this.#logs.isAtRest) this.#idleWork.busy()
     this.#path = path
-    this.#owner = owner
+    this.#claim = claimed
     this.#onFatal = onFatal
     this.#flushes = new Flushes(flushTimeoutMs, () => {
       this.#state = 'failed'
       onHang(new Error(`the disk did not answer a flush within ${flushTimeoutMs} ms`))
     })
-    this.#readerTimer = setInterval(() => db.readerCheck(), READER_CHECK_MS).unref()
   }
 
   /**
-   * Opens the file, or makes it, and claims it for this process.
+   * Claims the file for this process, and opens or makes it.
    *
    * @throws Error when another process uses it, naming that one
-   * @throws StoreDamage when the file is cut short or is no store, or the claim of the last owner or the journal cannot be read
+   * @throws StoreDamage when the file is cut short or is no store, or the journal cannot be read
    */
   static async open({
     path,
@@ -125,27 +121,27 @@ export class LmdbStore implements Store {
     onFatal,
     flushTimeoutMs = 60_000,
     takeOver = false,
+    inspect,
     limits
   }: LmdbOptions): Promise<LmdbStore> {
     await makeFolder(dirname(path))
     const real = join(realpathSync(dirname(path)), basename(path))
-    if (opened.has(real)) throw inUse(process.pid, path)
-    opened.add(real)
+    const claimed = claim(real, takeOver, logger)
     try {
+      await inspect?.()
       await checkHead(real, true)
       const db = named(path, () => openEnvironment(real, mapSizeBytes))
       try {
         await flushFolder(dirname(real))
-        const owner = named(path, () => claim(db, path, takeOver, logger))
         const fatal = onFatal ?? (error => exit(error, logger))
         const hang = onFatal ?? (error => kill(error, logger))
-        return named(path, () => new LmdbStore(db, real, owner, fatal, hang, flushTimeoutMs, { ...LIMITS, ...limits }))
+        return named(path, () => new LmdbStore(db, real, claimed, fatal, hang, flushTimeoutMs, { ...LIMITS, ...limits }))
       } catch (error) {
         await db.close()
         throw error
       }
     } catch (error) {
-      opened.delete(real)
+      claimed.release()
       throw error
     }
   }
@@ -204,17 +200,21 @@ export class LmdbStore implements Store {
     }
   }
 
+  /** Makes a copy of the file, in which is what was committed so far, while commits go on. There MUST be no such file. */
+  async copyTo(path: string): Promise<void> {
+    this.#mustBeOpen()
+    await this.#db.backup(path, false)
+  }
+
   async close(): Promise<void> {
     if (this.#state === 'closed') return
     this.#mustBeOpen()
     this.#state = 'closed'
     this.#idleWork.stop()
-    clearInterval(this.#readerTimer)
     await this.#lastCommit
     this.#flushes.stop()
-    release(this.#db, this.#owner)
     await this.#db.close()
-    opened.delete(this.#path)
+    this.#claim.release()
   }
 
   #mustBeOpen(): void {

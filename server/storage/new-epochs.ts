@@ -1,12 +1,12 @@
 import { openEnvironment } from './environment.ts'
-import { behind, epochKey, epochPrefix, accountOfEpoch, ownerKey } from './keys.ts'
+import { behind, epochKey, epochPrefix, accountOfEpoch } from './keys.ts'
 import { keySum, sealValue } from './layout.ts'
 import { LOG_LIMITS, Logs, type Put } from './logs.ts'
 
 const EPOCHS_PER_TRANSACTION = 1_000
 
 /**
- * Makes a copied store one of its own: every log gets a new epoch, so that a cursor of the log that it was copied from cannot be misread, and nobody owns it.
+ * Makes a copied store one of its own: every log gets a new epoch, so that a cursor of the log that it was copied from cannot be misread.
  * MUST have the file to itself.
  *
  * @returns how many logs there are
@@ -35,7 +35,6 @@ export async function renewEpochs(path: string, mapSizeBytes: number, newEpoch: 
           return [key, sealValue(Buffer.from(newEpoch()), keySum(key))]
         })
       )
-    put([[ownerKey, undefined]])
     return accounts.length
   } finally {
     await db.close()

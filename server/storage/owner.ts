@@ -1,12 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { closeSync, fsyncSync, linkSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { Logger } from '../core/ports.ts'
-import type { Database } from './environment.ts'
-import { ownerKey } from './keys.ts'
-import { keySum, openValue, sealValue } from './layout.ts'
+import { isMissing } from './files.ts'
 
-/** Who uses a store. One process at a time may: the heads that it remembers are only right while nobody else appends. */
+/** Who has a store open. One process at a time may, be it only to read: README.md says why. */
 export interface Owner {
   readonly pid: number
   /** Boot id and clock ticks since boot, because a pid alone comes back; empty where the system does not tell. */
@@ -14,6 +12,11 @@ export interface Owner {
   readonly host: string
   /** Random: tells two claims of one process apart. */
   readonly id: string
+}
+
+/** A claim that is held. */
+export interface Claim {
+  release(): void
 }
 
 /** The ticks are field 22 of /proc/<pid>/stat (man proc_pid_stat), counted behind the name, which may hold spaces and brackets. */
@@ -46,36 +49,76 @@ export function isAlive({ pid, started, host }: Owner): boolean {
   return started === '' || now === '' || started === now
 }
 
-export const inUse = (pid: number, path: string, host = ''): Error =>
-  new Error(`another hub (pid ${pid}${host === '' ? '' : ` on ${host}`}) is using ${path}`)
-
-function readOwner(db: Database): Owner | undefined {
-  const record = db.getBinary(ownerKey)
-  return record && (JSON.parse(Buffer.from(openValue(record, keySum(ownerKey), 'the owner record')).toString()) as Owner)
-}
-
 /**
- * Makes this process the owner, in a write transaction, which excludes those of other processes.
+ * Makes this process the owner of the store at `path`, which MUST come before LMDB opens it. Whoever is there is named in the file `<path>-owner`.
  *
+ * @param takeOver takes it from an owner on another host too
  * @throws Error when the last owner may be alive
- * @throws StoreDamage
  */
-export function claim(db: Database, path: string, takeOver: boolean, logger: Logger): Owner {
+export function claim(path: string, takeOver = false, logger?: Logger): Claim {
+  const file = `${path}-owner`
   const owner = thisProcess()
-  db.transactionSync(() => {
-    const last = readOwner(db)
-    const isElsewhere = last !== undefined && last.host !== owner.host
-    if (last !== undefined && isAlive(last) && !(takeOver && isElsewhere))
-      throw inUse(last.pid, path, isElsewhere ? last.host : '')
-    if (last !== undefined) logger.warn({ pid: last.pid, host: last.host, path }, 'the last hub did not close its store')
-    void db.put(ownerKey, sealValue(Buffer.from(JSON.stringify(owner)), keySum(ownerKey)))
-  })
-  return owner
+  for (;;) {
+    const last = readOwner(file)
+    if (last === undefined) {
+      if (appears(file, owner)) return { release: () => void (readOwner(file)?.id === owner.id && rmSync(file)) }
+      continue
+    }
+    const isElsewhere = last.host !== owner.host
+    if (isAlive(last) && !(takeOver && isElsewhere)) throw inUse(last, path)
+    logger?.warn({ pid: last.pid, host: last.host, path }, 'the last owner did not close the store')
+    removeLast(file, last, owner, path)
+  }
 }
 
-/** MUST NOT be called while a commit is under way: a synchronous transaction cuts one of those in two. */
-export function release(db: Database, { id }: Owner): void {
-  db.transactionSync(() => {
-    if (readOwner(db)?.id === id) void db.remove(ownerKey)
-  })
+const inUse = ({ pid, host }: Owner, path: string): Error =>
+  new Error(`another process (pid ${pid}${host === hostname() ? '' : ` on ${host}`}) is using ${path}`)
+
+function readOwner(file: string): Owner | undefined {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+  try {
+    return JSON.parse(text) as Owner
+  } catch (error) {
+    throw new Error(`${file} cannot be read; remove it if nobody uses the store`, { cause: error })
+  }
+}
+
+/** Puts the file there, all of it at once. @returns false when there is one already */
+function appears(file: string, owner: Owner): boolean {
+  const unnamed = `${file}.${owner.id}`
+  const handle = openSync(unnamed, 'wx', 0o600)
+  try {
+    writeFileSync(handle, JSON.stringify(owner))
+    // A power cut must not leave a name without what it stands for.
+    fsyncSync(handle)
+    linkSync(unnamed, file)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  } finally {
+    closeSync(handle)
+    rmSync(unnamed)
+  }
+}
+
+/** Takes the claim of one who is gone away. Should somebody else have done so and claimed the store meanwhile, that claim goes back. */
+function removeLast(file: string, last: Owner, { id }: Owner, path: string): void {
+  const aside = `${file}.${id}`
+  try {
+    renameSync(file, aside)
+  } catch (error) {
+    if (isMissing(error)) return
+    throw error
+  }
+  const taken = readOwner(aside)!
+  if (taken.id !== last.id) linkSync(aside, file)
+  rmSync(aside)
+  if (taken.id !== last.id) throw inUse(taken, path)
 }

@@ -1,26 +1,18 @@
 import type { LogHead, RecordKey, Store, StoredRun } from '../core/store.ts'
 import { named } from './damage.ts'
-import { standStill, type Database, type Reading } from './environment.ts'
+import type { Reading } from './environment.ts'
 import { LOG_LIMITS, Logs } from './logs.ts'
 import { getRecord, rangeRecords } from './records.ts'
 
-/** A store as it stood at one moment, read beside whoever writes to it. */
-export class StoreSnapshot implements Pick<Store, 'head' | 'read' | 'get' | 'range'> {
-  readonly #db: Reading & { done(): void }
+/** A store that nobody writes to. */
+export class StandingStore implements Pick<Store, 'head' | 'read' | 'get' | 'range'> {
+  readonly #db: Reading
   readonly #logs: Logs
 
-  /**
-   * The state of the moment.
-   * @throws StoreDamage when the journal is not what was written
-   */
-  constructor(db: Database) {
-    this.#db = standStill(db)
-    try {
-      this.#logs = named('the journal', () => new Logs(this.#db, LOG_LIMITS))
-    } catch (error) {
-      this.#db.done()
-      throw error
-    }
+  /** @throws StoreDamage when the journal is not what was written */
+  constructor(db: Reading) {
+    this.#db = db
+    this.#logs = named('the journal', () => new Logs(db, LOG_LIMITS))
   }
 
   async head(account: string): Promise<LogHead | undefined> {
@@ -37,10 +29,5 @@ export class StoreSnapshot implements Pick<Store, 'head' | 'read' | 'get' | 'ran
 
   range(prefix: RecordKey, after: RecordKey | undefined, limit: number): [key: RecordKey, value: Uint8Array][] {
     return rangeRecords(this.#db, prefix, after, limit)
-  }
-
-  /** Lets go of that state. */
-  done(): void {
-    this.#db.done()
   }
 }

@@ -57,11 +57,11 @@ function read(db) {
   const damaged = []
   const outcome = isWhole => ({ entries, bytes, isWhole, damaged })
   try {
-    const { transaction, wrong } = stand(db)
+    const fd = openSync(path, 'r')
+    const wrong = checkPages(fd, readMeta(fd), pagesEndAtMs)
     if (wrong !== undefined) return tell({ damage: wrong })
-    // Of the same transaction: nothing else reads in this turn of the event loop.
     const { entryCount } = db.getStats()
-    for (const { key, value } of db.getRange({ transaction })) {
+    for (const { key, value } of db.getRange({})) {
       entries++
       bytes += key.length + value.length
       place = `the place behind ${nameOf(key)}`
@@ -75,20 +75,6 @@ function read(db) {
     tell({ damage: `it has ${entryCount} entries, and ${entries} can be found` })
   } catch (error) {
     tell({ damage: `it cannot be read at ${place}: ${error.message}` })
-  }
-}
-
-/**
- * Begins a reading of the newest state, and looks at its pages. A hub may be writing: what was newest both before and after the beginning is what is read,
- * and none of its pages are written over until the reading ends.
- */
-function stand(db) {
-  const fd = openSync(path, 'r')
-  for (;;) {
-    const before = readMeta(fd)
-    const transaction = db.useReadTransaction()
-    if (readMeta(fd).transaction === before.transaction) return { transaction, wrong: checkPages(fd, before, pagesEndAtMs) }
-    transaction.done()
   }
 }
 

@@ -66,6 +66,32 @@ test('a hub at work is checked too, and does not notice', async context => {
   const before = writer.acked
   assert.ok((await checkFolder(hub.dataFolder)).changes >= before)
   writer.wire.close()
+  assert.equal(
+    readdirSync(hub.dataFolder).filter(name => name.startsWith('store.')),
+    [],
+    'the copies are removed'
+  )
+})
+
+test('a store that another process has open, and no hub, is neither checked nor backed up, and it is said who uses it', async context => {
+  const data = await copyOfLeft(context)
+  const store = await LmdbStore.open({ path: join(data, 'store'), mapSizeBytes: 2 ** 30, logger })
+  for (const command of [['check'], ['backup', join(data, 'backup')]]) {
+    const ran = await lectern([...command, '--data', data])
+    assert.match(ran.out + ran.err, `another process (pid ${process.pid}) is using ${join(data, 'store')}`)
+    assert.is.not(ran.code, 0)
+  }
+  await store.close()
+  assert.is((await lectern(['check', '--data', data])).code, 0)
+})
+
+test('a copy that a killed check left goes with the next start', async context => {
+  const data = await copyOfLeft(context)
+  writeFileSync(join(data, 'store.copy-left'), 'left')
+  const hub = new HubProcess(data)
+  context.defer(() => hub.kill())
+  await hub.start()
+  assert.not(readdirSync(data).includes('store.copy-left'))
 })
 
 test('a compacted log is sound too: what is left of it is in the records, and a false one is named', async context => {

@@ -106,7 +106,7 @@ test('a store in use is refused to another process, which is told who uses it, a
   context.defer(() => kill(writer))
   await acks(writer, 0)
   const refusal = await openLmdb(path).catch((error: Error) => error.message)
-  assert.is(refusal, `another hub (pid ${writer.pid}) is using ${path}`)
+  assert.is(refusal, `another process (pid ${writer.pid}) is using ${path}`)
   await kill(writer)
   await (await openLmdb(path)).close()
 })

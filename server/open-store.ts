@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto'
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { HubError } from '../protocol/index.ts'
+import { newId } from './core/ids.ts'
+import type { Logger } from './core/ports.ts'
+import { StoreDamage } from './core/store.ts'
+import { COPY, STORE } from './data-folder.ts'
+import type { Config } from './options.ts'
+import { freeBytes } from './storage/free-space.ts'
+import { LmdbStore } from './storage/lmdb.ts'
+import { trialOpen } from './storage/trial-open.ts'
+
+/** How long a start may read the store to find damage. */
+const TRIAL_MS = 2_000
+const ADVICE =
+  'Nothing was changed. `npx lectern check` names what is wrong; put the folder aside, and make a new one with `npx lectern restore BACKUP`'
+
+/**
+ * Opens the store, after a look at it from another process.
+ * @throws StoreDamage saying what to do
+ */
+export async function openStore(config: Config, logger: Logger): Promise<LmdbStore> {
+  const path = join(config.dataFolder, STORE)
+  try {
+    return await LmdbStore.open({
+      path,
+      mapSizeBytes: config.mapSizeGiB * 2 ** 30,
+      flushTimeoutMs: config.flushTimeoutSeconds * 1_000,
+      takeOver: config.takeOver,
+      inspect: async () => {
+        await tryStore(path, config, logger)
+        await removeCopies(config.dataFolder)
+      },
+      logger
+    })
+  } catch (error) {
+    if (!(error instanceof StoreDamage)) throw error
+    throw new StoreDamage(`${error.message}. ${ADVICE}`, { cause: error })
+  }
+}
+
+/**
+ * Copies the store into the data folder, for somebody to check or to keep, who removes the copy.
+ * @returns its name
+ * @throws HubError `storage-full`
+ */
+export async function copyStore(store: LmdbStore, { dataFolder, minFreeMiB }: Config): Promise<string> {
+  const { storeBytes } = store.figures
+  if ((await freeBytes(dataFolder)) - minFreeMiB * 2 ** 20 < storeBytes)
+    throw new HubError('storage-full', `there is no room for a copy of the store, which takes ${storeBytes} bytes`)
+  const name = COPY + newId(count => randomBytes(count))
+  await store.copyTo(join(dataFolder, name))
+  return name
+}
+
+/** What is left of those who were killed before they removed theirs. */
+async function removeCopies(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) if (name.startsWith(COPY)) await rm(join(folder, name))
+}
+
+/** @throws StoreDamage unless the operator wants it opened all the same */
+async function tryStore(path: string, { openDamaged }: Config, logger: Logger): Promise<void> {
+  try {
+    const trial = await trialOpen(path, TRIAL_MS)
+    if (trial === undefined) return
+    if (trial.damaged.length > 0) throw new StoreDamage(`${path} has damaged entries: ${trial.damaged.join(', ')}`)
+    if (!trial.isWhole) logger.info({ bytes: trial.bytes }, 'the store is large: the rest of it is checked as it is read')
+  } catch (error) {
+    if (!openDamaged || !(error instanceof StoreDamage)) throw error
+    logger.error({ err: error }, 'the store is damaged, and is opened all the same')
+  }
+}
