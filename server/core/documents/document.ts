@@ -198,16 +198,18 @@ export class Document {
    * @returns undefined when Yjs does not give back what it was given, and the tail must stay
    */
   *folding(): Steps<Folded | undefined> {
-    const count = this.#tail.length
+    const [count, bytes] = [this.#tail.length, this.#tailBytes]
     const [owners, burst, state] = [[...this.#owners], this.#versions.burst, Y.snapshot(this.#doc)]
     this.#triedAt = count
     const snapshot = { update: yield* this.#encoding(), owners, burst }
     yield
     if (!(yield* isUpdateOf(snapshot.update, state))) return undefined
+    yield
     this.#triedAt = 0
     this.#snapshot = snapshot
     if (this.#tail.length === count) this.#writing = undefined
-    for (const { update } of this.#tail.splice(0, count)) this.#tailBytes -= update.length
+    this.#tail.splice(0, count)
+    this.#tailBytes -= bytes
     return { snapshot, count }
   }
 
