@@ -24,6 +24,8 @@ export class Views {
   #changed = new Map<string, Entry>()
   /** Given to a commit that has not resolved: the store does not show them yet. */
   #storing = new Map<string, Entry>()
+  /** Tables of which the store was found to hold nothing: most accounts use few, and who joins reads all. */
+  readonly #empty = new Set<Table>()
 
   constructor(store: Store, account: string) {
     this.#store = store
@@ -78,7 +80,9 @@ export class Views {
     const start = [this.#account, table, ...prefix]
     const behind = after === '' ? undefined : [...start, ...after.split(SEPARATOR)]
     const found: [key: string, value: Tables[T]][] = []
-    for (const [parts, bytes] of this.#store.range(start, behind, limit + removed)) {
+    const stored = this.#empty.has(table) ? [] : this.#store.range(start, behind, limit + removed)
+    if (stored.length === 0 && prefix.length === 0 && after === '' && limit > 0) this.#empty.add(table)
+    for (const [parts, bytes] of stored) {
       const key = parts.slice(start.length).join(SEPARATOR)
       if (!over.has(key)) found.push([key, decodeValue(bytes) as unknown as Tables[T]])
     }
@@ -98,10 +102,10 @@ export class Views {
     this.noteActivity()
     this.#storing = this.#changed
     this.#changed = new Map()
-    return Array.from(this.#storing.values(), ({ key, value }) => ({
-      key,
-      value: value && encodeValue(value as unknown as Plain)
-    }))
+    return Array.from(this.#storing.values(), ({ key, value }) => {
+      this.#empty.delete(key[1] as Table)
+      return { key, value: value && encodeValue(value as unknown as Plain) }
+    })
   }
 
   /** The commit of what `takeWrites` gave has resolved. */
