@@ -4,6 +4,7 @@ import * as Y from 'yjs'
 
 type Reader = Y.UpdateDecoderV1
 
+/** A whole first byte: a gap. */
 const SKIP = 10
 /** Bits of the byte that each struct begins with. */
 const HAS_ORIGIN = 0x80
@@ -14,7 +15,7 @@ const CONTENT = 0x1f
 const NAMED_TYPES: ReadonlySet<number> = new Set([3, 5])
 
 /**
- * A Yjs update in slices of so many structs, made one by one: each an update with structs as they stand there, and the last one with what is deleted. So a long one can be decoded bit by bit,
+ * A Yjs update in slices of so many structs, made one by one: each an update with structs as they stand there, and the last one with what is deleted. So a long one can be decoded slice by slice,
  * where Yjs does it in one go.
  *
  * @param update in format version 1 (Yjs, `src/utils/updates.js`)

@@ -56,8 +56,8 @@ export async function backUp(dataFolder: string, folder: string): Promise<Manife
   if (!existsSync(store)) throw new RangeError(`there is no store in ${resolve(dataFolder)}`)
   await makeEmpty(folder, 'to make a backup in')
   const madeAtMs = Date.now()
-  await mustHaveRoom(folder, (await stat(store)).size)
   await onStandingStore(dataFolder, STORE, async path => {
+    await mustHaveRoom(folder, (await stat(path)).size)
     await trialOpen(path, TRIAL_MS)
     await copyFlushed(path, join(folder, STORE))
   })

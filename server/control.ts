@@ -52,7 +52,8 @@ export async function callControl(
         'forbidden',
         `${dataFolder} cannot be used from here: the hub that runs there belongs to another user; run this as that user`
       )
-    if (code !== 'ENOENT' && code !== 'ECONNREFUSED') throw error
+    // No hub listens on a path that is too long for a socket.
+    if (!['ENOENT', 'ECONNREFUSED', 'ENAMETOOLONG', 'EINVAL'].includes(code ?? '')) throw error
     assertRunning(name)
     return undefined
   }

@@ -130,7 +130,7 @@ export async function openHub(config: Config, logger: Logger): Promise<OpenHub> 
     space,
     household,
     figures: () => figuresOf(store, config.dataFolder),
-    copyStore: () => copyStore(store, config),
+    copyStore: name => copyStore(store, config, name),
     async close() {
       space.stop()
       await hub.close()
@@ -179,7 +179,7 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
   const control = createServer(controlListener(open, logger))
   const controlPath = join(config.dataFolder, CONTROL_SOCKET)
   try {
-    // The store's lock is held, so a socket that is still there belongs to a process that is gone.
+    // The store is claimed, so a socket that is still there belongs to a process that is gone.
     await rm(controlPath, { force: true })
     await listen(control, { path: controlPath }).catch((error: unknown) => {
       throw new Error(

@@ -1,14 +1,13 @@
-import { randomBytes } from 'node:crypto'
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HubError } from '../protocol/index.ts'
-import { newId } from './core/ids.ts'
 import type { Logger } from './core/ports.ts'
 import { StoreDamage } from './core/store.ts'
 import { COPY, STORE } from './data-folder.ts'
 import type { Config } from './options.ts'
 import { freeBytes } from './storage/free-space.ts'
 import { LmdbStore } from './storage/lmdb.ts'
+import { isFree } from './storage/owner.ts'
 import { trialOpen } from './storage/trial-open.ts'
 
 /** How long a start may read the store to find damage. */
@@ -41,22 +40,29 @@ export async function openStore(config: Config, logger: Logger): Promise<LmdbSto
 }
 
 /**
- * Copies the store into the data folder, for somebody to check or to keep, who removes the copy.
- * @returns its name
- * @throws HubError `storage-full`
+ * Copies the store into the data folder, for somebody to check or to keep, who has claimed the copy and removes it.
+ * @throws HubError `storage-full`, `bad-request`
  */
-export async function copyStore(store: LmdbStore, { dataFolder, minFreeMiB }: Config): Promise<string> {
-  const { storeBytes } = store.figures
-  if ((await freeBytes(dataFolder)) - minFreeMiB * 2 ** 20 < storeBytes)
-    throw new HubError('storage-full', `there is no room for a copy of the store, which takes ${storeBytes} bytes`)
-  const name = COPY + newId(count => randomBytes(count))
-  await store.copyTo(join(dataFolder, name))
-  return name
+export async function copyStore(store: LmdbStore, { dataFolder, minFreeMiB }: Config, name: string): Promise<void> {
+  if (!isCopy(name)) throw new HubError('bad-request', `a copy is called ${COPY}…`, { field: 'name' })
+  await store.copyTo(join(dataFolder, name), async () => {
+    await removeCopies(dataFolder)
+    const { storeBytes } = store.figures
+    if ((await freeBytes(dataFolder)) - minFreeMiB * 2 ** 20 < storeBytes)
+      throw new HubError(
+        'storage-full',
+        `there is no room for a copy of the store, which takes ${storeBytes} bytes: make room, or stop the hub, without which none is needed`
+      )
+  })
 }
+
+const isCopy = (name: string): boolean => name.startsWith(COPY) && /^\w+$/.test(name.slice(COPY.length))
 
 /** What is left of those who were killed before they removed theirs. */
 async function removeCopies(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) if (name.startsWith(COPY)) await rm(join(folder, name))
+  for (const name of await readdir(folder))
+    if (isCopy(name) && isFree(join(folder, name)))
+      for (const file of [name, `${name}-lock`, `${name}-owner`]) await rm(join(folder, file), { force: true })
 }
 
 /** @throws StoreDamage unless the operator wants it opened all the same */

@@ -47,8 +47,8 @@ export interface OperatorParts {
   readonly blobs: BlobStore
   readonly store: Store
   readonly figures: () => Promise<FolderFigures>
-  /** Copies the store as it stands into the data folder. @returns the copy's name @throws HubError `storage-full` */
-  readonly copyStore: () => Promise<string>
+  /** Copies the store as it stands into the data folder. @throws HubError `storage-full` */
+  readonly copyStore: (name: string) => Promise<void>
 }
 
 interface Operation<A> {
@@ -153,7 +153,10 @@ export const OPERATIONS = {
     unlinkedDocuments((await open(parts, account)).views, 1_000).map(document => ({ ...document }))
   ),
   stats: operation(map({}), hubStats),
-  copy: operation(map({}), async ({ copyStore }) => ({ name: await copyStore() })),
+  copy: operation(map({ name }), async ({ copyStore }, given) => {
+    await copyStore(given.name)
+    return {}
+  }),
   compact: operation(map({ account: opt(name) }), async ({ hub, directory }, { account }) => {
     const entries = account === undefined ? directory.list() : [directory.get(account)]
     const rows: Plain[] = []

@@ -1,8 +1,14 @@
+import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { callControl } from './control.ts'
+import { newId } from './core/ids.ts'
+import { COPY, STORE } from './data-folder.ts'
 import { claim, type Claim } from './storage/owner.ts'
+
+/** The disk has no room for a claim, or nothing can be written there from here: then LMDB writes nothing there either. */
+const UNCLAIMED: ReadonlySet<unknown> = new Set(['EROFS', 'EACCES', 'EPERM', 'ENOSPC', 'EDQUOT'])
 
 /**
  * Does work on a store file that nobody else has open: the folder's own, which is claimed for as long; or, where a hub runs, a copy that it makes. Another process MUST NOT have LMDB open a
@@ -14,29 +20,35 @@ import { claim, type Claim } from './storage/owner.ts'
 export async function onStandingStore<T>(folder: string, storeName: string, work: (path: string) => Promise<T>): Promise<T> {
   const path = join(folder, storeName)
   if (!existsSync(path)) throw new RangeError(`there is no store in ${resolve(folder)}`)
-  const answer = await callControl(folder, 'copy', {})
-  if (answer === undefined) {
-    const claimed = claimToRead(path)
-    try {
-      return await work(path)
-    } finally {
-      claimed?.release()
-    }
-  }
-  const copy = join(folder, (answer.result as { name: string }).name)
+  if (storeName === STORE && (await callControl(folder, 'account.list', {})) !== undefined) return onCopy(folder, work)
+  const claimed = claimToRead(path)
   try {
-    return await work(copy)
+    return await work(path)
   } finally {
-    for (const left of [copy, `${copy}-lock`]) await rm(left, { force: true })
+    claimed?.release()
   }
 }
 
-/** Where nobody can write, there is nothing to claim. */
+/** The copy is claimed before it is made: copies of nobody are removed by the hub. */
+async function onCopy<T>(folder: string, work: (path: string) => Promise<T>): Promise<T> {
+  const name = COPY + newId(count => randomBytes(count))
+  const copy = join(folder, name)
+  const claimed = claim(copy)
+  try {
+    if ((await callControl(folder, 'copy', { name })) === undefined)
+      throw new Error(`the hub in ${resolve(folder)} ended just now: run this again`)
+    return await work(copy)
+  } finally {
+    for (const left of [copy, `${copy}-lock`]) await rm(left, { force: true })
+    claimed.release()
+  }
+}
+
 function claimToRead(path: string): Claim | undefined {
   try {
     return claim(path)
   } catch (error) {
-    if (['EROFS', 'EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    if (UNCLAIMED.has((error as NodeJS.ErrnoException).code)) return undefined
     throw error
   }
 }

@@ -102,14 +102,15 @@ export class Views {
     this.noteActivity()
     this.#storing = this.#changed
     this.#changed = new Map()
-    return Array.from(this.#storing.values(), ({ key, value }) => {
-      this.#empty.delete(key[1] as Table)
-      return { key, value: value && encodeValue(value as unknown as Plain) }
-    })
+    return Array.from(this.#storing.values(), ({ key, value }) => ({
+      key,
+      value: value && encodeValue(value as unknown as Plain)
+    }))
   }
 
   /** The commit of what `takeWrites` gave has resolved. */
   stored(): void {
+    for (const { key } of this.#storing.values()) this.#empty.delete(key[1] as Table)
     this.#storing = new Map()
   }
 }

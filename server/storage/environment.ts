@@ -36,7 +36,7 @@ const encoder = {
   }
 }
 
-/** Opens the environment, of which this process MUST be the owner. README.md says why each option is as it is. */
+/** Opens the environment, which this process MUST own, or be the only one to know. README.md says why each option is as it is. */
 export const openEnvironment = (path: string, mapSizeBytes: number): Database => open(optionsOf(path, mapSizeBytes, keyEncoder))
 
 /** The same to read it only. Every key is read whole. */

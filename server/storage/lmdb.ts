@@ -1,4 +1,5 @@
 import { realpathSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { Logger } from '../core/ports.ts'
@@ -20,7 +21,7 @@ export interface StoreLimits extends LogLimits {
 }
 
 export interface LmdbOptions {
-  /** The database file; beside it stands `<path>-lock`. Missing folders are made. */
+  /** The database file; beside it stand `<path>-lock` and `<path>-owner`. Missing folders are made. */
   readonly path: string
   /**
    * Address space to reserve at first. Past it the file grows on, at the cost of a new mapping. Takes no memory and no disk.
@@ -85,6 +86,7 @@ export class LmdbStore implements Store {
   readonly #flushes: Flushes
   #state: 'open' | 'failed' | 'closed' = 'open'
   #lastCommit: Promise<void> = Promise.resolve()
+  #lastCopy: Promise<void> = Promise.resolve()
 
   private constructor(
     db: Database,
@@ -200,10 +202,23 @@ export class LmdbStore implements Store {
     }
   }
 
-  /** Makes a copy of the file, in which is what was committed so far, while commits go on. There MUST be no such file. */
-  async copyTo(path: string): Promise<void> {
-    this.#mustBeOpen()
-    await this.#db.backup(path, false)
+  /**
+   * Makes a copy of the file, in which is what was committed so far, while commits go on; one copy after the other. There MUST be no such file.
+   * @param begins is called before each copy, and may refuse it by throwing
+   */
+  copyTo(path: string, begins = async (): Promise<void> => {}): Promise<void> {
+    const copying = this.#lastCopy.then(async () => {
+      this.#mustBeOpen()
+      await begins()
+      try {
+        await this.#db.backup(path, false)
+      } catch (error) {
+        await rm(path, { force: true })
+        throw error
+      }
+    })
+    this.#lastCopy = copying.catch(() => undefined)
+    return copying
   }
 
   async close(): Promise<void> {
@@ -212,6 +227,8 @@ export class LmdbStore implements Store {
     this.#state = 'closed'
     this.#idleWork.stop()
     await this.#lastCommit
+    // LMDB closes the file under the thread that copies it.
+    await this.#lastCopy
     this.#flushes.stop()
     await this.#db.close()
     this.#claim.release()

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { closeSync, fsyncSync, linkSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, linkSync, openSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { Logger } from '../core/ports.ts'
 import { isMissing } from './files.ts'
@@ -56,7 +56,18 @@ export function isAlive({ pid, started, host }: Owner): boolean {
  * @throws Error when the last owner may be alive
  */
 export function claim(path: string, takeOver = false, logger?: Logger): Claim {
-  const file = `${path}-owner`
+  // One store has one owner, by whatever name it is opened.
+  const real = existsSync(path) ? realpathSync(path) : path
+  return claimFile(`${real}-owner`, path, takeOver, logger)
+}
+
+/** True when nobody who may be alive has claimed `path`. */
+export function isFree(path: string): boolean {
+  const owner = readOwner(`${path}-owner`)
+  return owner === undefined || !isAlive(owner)
+}
+
+function claimFile(file: string, path: string, takeOver: boolean, logger?: Logger): Claim {
   const owner = thisProcess()
   for (;;) {
     const last = readOwner(file)
@@ -64,15 +75,24 @@ export function claim(path: string, takeOver = false, logger?: Logger): Claim {
       if (appears(file, owner)) return { release: () => void (readOwner(file)?.id === owner.id && rmSync(file)) }
       continue
     }
-    const isElsewhere = last.host !== owner.host
-    if (isAlive(last) && !(takeOver && isElsewhere)) throw inUse(last, path)
+    if (isAlive(last) && !(takeOver && last.host !== owner.host)) throw inUse(last, file, path)
     logger?.warn({ pid: last.pid, host: last.host, path }, 'the last owner did not close the store')
-    removeLast(file, last, owner, path)
+    // Of several who find that one gone, the one removes its claim who claims that first. It may be gone by then, and another be there.
+    const right = claimFile(`${file}.${last.id}`, path, takeOver)
+    try {
+      if (readOwner(file)?.id === last.id) rmSync(file)
+    } finally {
+      right.release()
+    }
   }
 }
 
-const inUse = ({ pid, host }: Owner, path: string): Error =>
-  new Error(`another process (pid ${pid}${host === hostname() ? '' : ` on ${host}`}) is using ${path}`)
+const inUse = ({ pid, host }: Owner, file: string, path: string): Error =>
+  new Error(
+    host === hostname()
+      ? `another process (pid ${pid}) is using ${path}: wait until it ends, or end it`
+      : `a process on another host (pid ${pid} on ${host}) may be using ${path}: if it is gone for good, remove ${file}`
+  )
 
 function readOwner(file: string): Owner | undefined {
   let text: string
@@ -85,7 +105,7 @@ function readOwner(file: string): Owner | undefined {
   try {
     return JSON.parse(text) as Owner
   } catch (error) {
-    throw new Error(`${file} cannot be read; remove it if nobody uses the store`, { cause: error })
+    throw new Error(`${file} cannot be read: remove it if nobody uses the store`, { cause: error })
   }
 }
 
@@ -97,28 +117,20 @@ function appears(file: string, owner: Owner): boolean {
     writeFileSync(handle, JSON.stringify(owner))
     // A power cut must not leave a name without what it stands for.
     fsyncSync(handle)
-    linkSync(unnamed, file)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw error
+    return isLinked(unnamed, file)
   } finally {
     closeSync(handle)
     rmSync(unnamed)
   }
 }
 
-/** Takes the claim of one who is gone away. Should somebody else have done so and claimed the store meanwhile, that claim goes back. */
-function removeLast(file: string, last: Owner, { id }: Owner, path: string): void {
-  const aside = `${file}.${id}`
+/** @returns false when there is such a file already */
+function isLinked(from: string, to: string): boolean {
   try {
-    renameSync(file, aside)
+    linkSync(from, to)
+    return true
   } catch (error) {
-    if (isMissing(error)) return
-    throw error
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw new Error(`${to} cannot be made: a store needs a file system with hard links`, { cause: error })
   }
-  const taken = readOwner(aside)!
-  if (taken.id !== last.id) linkSync(aside, file)
-  rmSync(aside)
-  if (taken.id !== last.id) throw inUse(taken, path)
 }

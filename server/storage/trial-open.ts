@@ -23,7 +23,7 @@ export interface Trial {
 
 /**
  * Looks at a store's file before this process maps it: at its beginning first, and then by having a child process open it and read all pages. So damage
- * that ends a reader with SIGBUS or SIGSEGV ends the child, and is named here.
+ * that ends a reader with SIGBUS or SIGSEGV ends the child, and is named here. This process MUST own the store.
  *
  * @param limitMs how long to read; what was not read by then counts as sound until someone reads it
  * @returns undefined when there is no such file

@@ -16,8 +16,7 @@ const ENTRIES: Record<string, string> = {
   j: 'a journal record',
   r: 'a record',
   e: 'an epoch',
-  f: 'a floor',
-  o: 'the owner'
+  f: 'a floor'
 }
 
 /**

@@ -187,8 +187,13 @@ export class Document {
 
   *#encoding(): Steps<Uint8Array> {
     if (this.#snapshot !== undefined && this.#tail.length === 0) return this.#snapshot.update
-    this.#writing ??= new Writing(this.#doc)
-    return yield* this.#writing.inSteps()
+    const writing = (this.#writing ??= new Writing(this.#doc))
+    try {
+      return yield* writing.inSteps()
+    } catch (error) {
+      if (this.#writing === writing) this.#writing = undefined
+      throw error
+    }
   }
 
   /**
@@ -244,7 +249,7 @@ export class Document {
   /** Comes before each change: what is being written out shows the document as it was. */
   #mustTake(bytes: number): void {
     if (this.#documentBytes + bytes > LIMITS.maxDocumentBytes) throw new HubError('document-too-large')
-    if (this.#writing !== undefined) atOnce(this.#writing.inSteps())
+    if (this.#writing !== undefined) this.encode()
   }
 
   #keep(update: Uint8Array, at: Moment): void {

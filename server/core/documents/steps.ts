@@ -23,6 +23,7 @@ export function* applyInSteps(doc: Y.Doc, update: Uint8Array): Steps<void> {
 export class Writing {
   readonly #steps: Steps<Uint8Array>
   #update: Uint8Array | undefined
+  #hasFailed = false
 
   constructor(doc: Y.Doc) {
     this.#steps = writeSteps(doc)
@@ -33,10 +34,16 @@ export class Writing {
     return this.#update?.length ?? 0
   }
 
-  /** Whoever takes a step takes it for all who wait for the end. */
+  /**
+   * Whoever takes a step takes it for all who wait for the end.
+   * @throws Error when it fails or has failed
+   */
   *inSteps(): Steps<Uint8Array> {
     while (this.#update === undefined) {
+      if (this.#hasFailed) throw new Error('the document could not be written out')
+      this.#hasFailed = true
       const { done, value } = this.#steps.next()
+      this.#hasFailed = false
       if (done === true) this.#update = value
       else yield
     }

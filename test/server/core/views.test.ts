@@ -28,6 +28,20 @@ test('a record is read as it was put last: not stored, on its way to the store, 
   assert.equal([views.changedCount, new Views(memory, 'a').get('settings', 'x')], [0, setting(2)])
 })
 
+test('records of a table that was empty are listed before, while and after they are first stored', async () => {
+  const memory = new MemoryStore()
+  const views = new Views(memory, 'a')
+  const names = (): string[] => views.range('settings', [], '', 10).map(([name]) => name)
+  assert.equal(names(), [])
+  views.put('settings', ['x'], setting(1))
+  assert.equal(names(), ['x'])
+  const writes = views.takeWrites()
+  assert.equal(names(), ['x'])
+  await memory.commit({ appends: [], writes })
+  views.stored()
+  assert.equal(names(), ['x'])
+})
+
 test('what changes in place after it was handed over is stored with the next commit', async () => {
   const memory = new MemoryStore()
   const views = new Views(memory, 'a')

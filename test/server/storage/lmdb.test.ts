@@ -1,14 +1,13 @@
 import { fork, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { readFile, stat, truncate, writeFile } from 'node:fs/promises'
-import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import * as assert from 'uvu/assert'
 import { StoreDamage } from '../../../server/core/store.ts'
 import { LmdbStore, type StoreLimits } from '../../../server/storage/lmdb.ts'
-import { isAlive, thisProcess } from '../../../server/storage/owner.ts'
 import { appendOf, bytes, joined } from '../../contract/store.ts'
 import { lmdbContract, openLmdb, silentLogger, storePath } from '../../util/open-lmdb.ts'
 import type { Acked } from './lmdb-writer.ts'
@@ -106,7 +105,7 @@ test('a store in use is refused to another process, which is told who uses it, a
   context.defer(() => kill(writer))
   await acks(writer, 0)
   const refusal = await openLmdb(path).catch((error: Error) => error.message)
-  assert.is(refusal, `another process (pid ${writer.pid}) is using ${path}`)
+  assert.is(refusal, `another process (pid ${writer.pid}) is using ${path}: wait until it ends, or end it`)
   await kill(writer)
   await (await openLmdb(path)).close()
 })
@@ -121,12 +120,25 @@ test('a store in use is refused to its own process too, and stays whole', async 
   assert.is((await store.head('a'))?.head, 1)
 })
 
-test('an owner counts as gone when its pid is nobody or was given to another process, and as alive when nobody can tell', () => {
-  const owner = thisProcess()
-  assert.ok(isAlive(owner))
-  assert.is(isAlive({ ...owner, started: 'an earlier boot 1' }), owner.started === '')
-  assert.not(isAlive({ ...owner, pid: 2 ** 22 + 1 }))
-  assert.ok(isAlive({ ...owner, host: `not ${hostname()}`, pid: 2 ** 22 + 1 }))
+test('copies are made one after the other, one that fails leaves nothing, and closing waits for them', async context => {
+  const path = storePath(context)
+  const store = await openLmdb(path)
+  await store.commit({ appends: [appendOf('a', 0)], writes: [] })
+  const refused = store.copyTo(`${path}.1`, async () => {
+    throw new Error('no room')
+  })
+  const failed = store.copyTo(join(path, 'no', 'such', 'folder'))
+  let begun = false
+  const made = store.copyTo(`${path}.2`, async () => void (begun = true))
+  assert.match((await refused.catch((error: Error) => error.message)) as string, 'no room')
+  assert.instance(await failed.catch((error: Error) => error), Error)
+  while (!begun) await new Promise(resolve => void setImmediate(resolve))
+  await store.close()
+  await made
+  const copy = await openLmdb(`${path}.2`)
+  assert.is((await copy.head('a'))?.head, 1)
+  await copy.close()
+  assert.not(existsSync(`${path}.1`))
 })
 
 /** Inverts one bit of every copy of `text` in the file. */
