@@ -128,11 +128,12 @@ test('copies are made one after the other, one that fails leaves nothing, and cl
     throw new Error('no room')
   })
   const failed = store.copyTo(join(path, 'no', 'such', 'folder'))
-  let begun = false
-  const made = store.copyTo(`${path}.2`, async () => void (begun = true))
+  let begins = (): void => {}
+  const begun = new Promise<void>(resolve => (begins = resolve))
+  const made = store.copyTo(`${path}.2`, async () => begins())
   assert.match((await refused.catch((error: Error) => error.message)) as string, 'no room')
   assert.instance(await failed.catch((error: Error) => error), Error)
-  while (!begun) await new Promise(resolve => void setImmediate(resolve))
+  await begun
   await store.close()
   await made
   const copy = await openLmdb(`${path}.2`)
