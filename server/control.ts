@@ -1,4 +1,5 @@
 import { request, type IncomingMessage, type RequestListener } from 'node:http'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { HubError, isErrorCode, type Plain } from '../protocol/index.ts'
 import type { Logger } from './core/ports.ts'
@@ -60,6 +61,18 @@ export async function callControl(
   const answer = JSON.parse(text) as { result: Plain } | { code: string; message: string }
   if ('result' in answer) return answer
   throw new HubError(isErrorCode(answer.code) ? answer.code : 'internal', answer.message)
+}
+
+/** True when somebody listens on the operator's socket, be it one who does not answer just now or is of another user. */
+export function hubListens(dataFolder: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect(join(dataFolder, CONTROL_SOCKET))
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code === 'EACCES' || code === 'EPERM'))
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+  })
 }
 
 function parsed(text: string): unknown {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { HubError } from '../protocol/index.ts'
 import type { Logger } from './core/ports.ts'
 import { StoreDamage } from './core/store.ts'
+import { hubListens } from './control.ts'
 import { COPY, STORE } from './data-folder.ts'
 import type { Config } from './options.ts'
 import { freeBytes } from './storage/free-space.ts'
@@ -17,10 +18,13 @@ const ADVICE =
 
 /**
  * Opens the store, after a look at it from another process.
+ * @throws Error when somebody uses it
  * @throws StoreDamage saying what to do
  */
 export async function openStore(config: Config, logger: Logger): Promise<LmdbStore> {
   const path = join(config.dataFolder, STORE)
+  // Its pid tells nothing to whoever sees other processes than it does, as in another container.
+  if (await hubListens(config.dataFolder)) throw new Error(`a hub is running in ${config.dataFolder}: end it first`)
   try {
     return await LmdbStore.open({
       path,

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { callControl } from './control.ts'
+import { callControl, hubListens } from './control.ts'
 import { newId } from './core/ids.ts'
 import { COPY, STORE } from './data-folder.ts'
 import { claim, type Claim } from './storage/owner.ts'
@@ -20,7 +20,7 @@ const UNCLAIMED: ReadonlySet<unknown> = new Set(['EROFS', 'EACCES', 'EPERM', 'EN
 export async function onStandingStore<T>(folder: string, storeName: string, work: (path: string) => Promise<T>): Promise<T> {
   const path = join(folder, storeName)
   if (!existsSync(path)) throw new RangeError(`there is no store in ${resolve(folder)}`)
-  if (storeName === STORE && (await callControl(folder, 'account.list', {})) !== undefined) return onCopy(folder, work)
+  if (storeName === STORE && (await hubListens(folder))) return onCopy(folder, work)
   const claimed = claimToRead(path)
   try {
     return await work(path)

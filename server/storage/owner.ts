@@ -103,16 +103,18 @@ function readOwner(file: string): Owner | undefined {
     throw error
   }
   try {
-    return JSON.parse(text) as Owner
-  } catch (error) {
-    throw new Error(`${file} cannot be read: remove it if nobody uses the store`, { cause: error })
+    const owner = JSON.parse(text) as Owner
+    if (Number.isInteger(owner.pid) && typeof owner.host === 'string') return owner
+  } catch {
+    // Said below.
   }
+  throw new Error(`${file} cannot be read: remove it if nobody uses the store`)
 }
 
 /** Puts the file there, all of it at once. @returns false when there is one already */
 function appears(file: string, owner: Owner): boolean {
   const unnamed = `${file}.${owner.id}`
-  const handle = openSync(unnamed, 'wx', 0o600)
+  const handle = openSync(unnamed, 'wx', 0o644)
   try {
     writeFileSync(handle, JSON.stringify(owner))
     // A power cut must not leave a name without what it stands for.

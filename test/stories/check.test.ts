@@ -85,6 +85,20 @@ test('a store that another process has open, and no hub, is neither checked nor 
   assert.is((await lectern(['check', '--data', data])).code, 0)
 })
 
+test('a hub is not started where one runs, even though its pid tells nothing, as in another container', async context => {
+  const hub = new HubProcess()
+  context.defer(() => hub.drop())
+  await hub.start()
+  rmSync(join(hub.dataFolder, 'store-owner'))
+  const second = new HubProcess(hub.dataFolder)
+  context.defer(() => second.kill())
+  const refusal = await second.start().then(
+    () => 'started',
+    (error: Error) => error.message
+  )
+  assert.match(refusal, `a hub is running in ${hub.dataFolder}: end it first`)
+})
+
 test('a copy that a killed check left goes with the next start', async context => {
   const data = await copyOfLeft(context)
   writeFileSync(join(data, 'store.copy-left'), 'left')
