@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import * as Y from 'yjs'
 import { decodeFrame, encodeFrame, PROTOCOL_VERSION, SUBPROTOCOL, type WireChange } from '../../protocol/index.ts'
 import type { HubAddress } from './hub-device.ts'
-import { clockOf } from './note-edits.ts'
+import { clockOf } from './document-edits.ts'
 import { maskedMessage, WireSocket } from './wire-socket.ts'
 
 const SYNC = 0
@@ -23,13 +23,19 @@ export async function readByYjs(port: number, path: string, clock: number): Prom
 /** The same for a new device of Lectern, which reads all of its account: a snapshot, and the log behind it. */
 export async function readByHub({ port, path, token }: HubAddress, clock: number): Promise<void> {
   const doc = new Y.Doc()
+  let parts: Uint8Array[] = []
   const hello = { version: PROTOCOL_VERSION, token, client: randomUUID(), epoch: '', cursor: 0, agent: 'bench' }
   await reading({ port, path, subprotocol: SUBPROTOCOL }, encodeFrame('hello', hello), message => {
     const frame = decodeFrame(message, 'hub')
     if (frame.kind === 'bye') throw new Error(`the hub ended with ${frame.code}`)
     const changes: readonly WireChange[] =
       frame.kind === 'snapshot' ? frame.entries : frame.kind === 'changes' ? frame.changes : []
-    for (const [, , , , , , kind, , body] of changes) if (kind === 'annotation.update') Y.applyUpdate(doc, body as Uint8Array)
+    for (const [, , , , , , kind, , body] of changes) {
+      if (kind === 'annotation.part') parts.push(body as Uint8Array)
+      if (kind !== 'annotation.update') continue
+      Y.applyUpdate(doc, parts.length === 0 ? (body as Uint8Array) : Buffer.concat([...parts, body as Uint8Array]))
+      parts = []
+    }
     return clockOf(doc) >= clock
   })
 }

@@ -4,7 +4,7 @@ import * as encoding from 'lib0/encoding'
 import { WebSocketServer } from 'ws'
 import * as sync from 'y-protocols/sync'
 import * as Y from 'yjs'
-import { noteEdits } from '../load/note-edits.ts'
+import { EDITS_OF, type EditKind } from '../load/document-edits.ts'
 import { config, ready } from './answer.ts'
 
 const SYNC = 0
@@ -13,10 +13,10 @@ const SYNC = 0
  * The least that a Yjs server does: it holds one document in memory, with all edits merged, answers the first step of the sync protocol with what the other
  * lacks, applies what it is sent, and sends that to all, the sender too, as servers for `y-websocket` do. It stores nothing and asks for no token.
  */
-const { edits } = config as { edits: number }
+const { kind = 'note', edits } = config as { kind?: EditKind; edits: number }
 
 const doc = new Y.Doc()
-for (const update of noteEdits(edits).updates) Y.applyUpdate(doc, update)
+for (const update of EDITS_OF[kind](edits).updates) Y.applyUpdate(doc, update)
 
 const server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: false })
 doc.on('update', (update: Uint8Array) => {

@@ -5,7 +5,7 @@ import { silent, type Messages } from '../load/device.ts'
 import { readByHub, readByYjs } from '../load/document-reader.ts'
 import { HubDevice, type HubAddress } from '../load/hub-device.ts'
 import { longestWaitMs } from '../load/longest-wait.ts'
-import { noteEdits } from '../load/note-edits.ts'
+import { EDITS_OF, type EditKind } from '../load/document-edits.ts'
 import { progressPushes } from '../load/position-pushes.ts'
 import { hubUpdatePushes } from '../load/update-pushes.ts'
 import { ServerProcess } from '../server-process.ts'
@@ -23,9 +23,9 @@ const WATCHED_MS = 1_000
 const WARM_MS = 500
 
 /** A device that has nothing takes in a document of many edits. */
-export const documentWorkload: Workload = {
-  name: 'document-10k',
-  text: `a new device takes in a note of ${EDITS} edits, each an update of its own; again and again, the hub started on the store that it was written to`,
+export const documentWorkload = (kind: EditKind): Workload => ({
+  name: kind === 'note' ? 'document-10k' : `${kind}-10k`,
+  text: `a new device takes in ${kind === 'note' ? `a note of ${EDITS} edits` : `${EDITS} highlights`}, each an update of its own; again and again, the hub started on the store that it was written to`,
   metrics: [
     compared('documents', '/s'),
     compared('applied', 'ms', 1),
@@ -33,11 +33,11 @@ export const documentWorkload: Workload = {
     compared('server CPU', 'µs/document')
   ],
   rows: [
-    { name: 'Yjs server, merged, from memory', run: runControl },
-    { name: 'lectern', run: options => runHub(options, false) },
-    { name: 'lectern, y-websocket', run: options => runHub(options, true) }
+    { name: 'Yjs server, merged, from memory', run: options => runControl(options, kind) },
+    { name: 'lectern', run: options => runHub(options, kind, false) },
+    { name: 'lectern, y-websocket', run: options => runHub(options, kind, true) }
   ]
-}
+})
 
 /** The log of a document is compacted while nobody does anything else: how long is somebody else kept waiting? */
 export const compactionWorkload: Workload = {
@@ -51,20 +51,20 @@ export const compactionWorkload: Workload = {
   ]
 }
 
-async function runControl(options: RoundOptions): Promise<Sample> {
-  const server = await ServerProcess.start('yjs.ts', { edits: EDITS })
-  const clock = clockAfter(EDITS)
+async function runControl(options: RoundOptions, kind: EditKind): Promise<Sample> {
+  const server = await ServerProcess.start('yjs.ts', { kind, edits: EDITS })
+  const clock = clockAfter(kind)
   const sample = await measure(server, options, () => readByYjs(server.ready.port, '/', clock))
   await server.stop()
   return sample
 }
 
-async function runHub(options: RoundOptions, isYjs: boolean): Promise<Sample> {
-  const folder = join(options.shared, 'document')
-  const { token } = await filled(folder, [EDITS], 0)
+async function runHub(options: RoundOptions, kind: EditKind, isYjs: boolean): Promise<Sample> {
+  const folder = join(options.shared, kind)
+  const { token } = await filled(folder, kind)
   const server = await startHub(folder, 0, 0)
   const { port, path } = server.ready
-  const clock = clockAfter(EDITS)
+  const clock = clockAfter(kind)
   const sample = await measure(server, options, () =>
     isYjs ? readByYjs(port, `/yjs/book/moby-dick?token=${token}`, clock) : readByHub({ port, path, token }, clock)
   )
@@ -73,7 +73,7 @@ async function runHub(options: RoundOptions, isYjs: boolean): Promise<Sample> {
 }
 
 async function runCompaction({ folder }: RoundOptions, edits: number): Promise<Sample> {
-  await fill(folder, [EDITS, edits], KEPT)
+  await fill(folder, 'note', [EDITS, edits], KEPT)
   const server = await startHub(folder, 0, 0)
   type Watched = { longestTurnMs: number; tookMs: number; floor: number }
   const { port } = server.ready
@@ -106,29 +106,33 @@ async function measure(server: ServerProcess<unknown>, { seconds }: RoundOptions
   }
 }
 
-const clocks = new Map<number, number>()
-function clockAfter(edits: number): number {
-  let clock = clocks.get(edits)
-  if (clock === undefined) clocks.set(edits, (clock = noteEdits(edits).clock))
+const clocks = new Map<EditKind, number>()
+function clockAfter(kind: EditKind): number {
+  const clock = clocks.get(kind) ?? EDITS_OF[kind](EDITS).clock
+  clocks.set(kind, clock)
   return clock
 }
 
 /** Filled once a run: what follows only reads. */
-let filling: Promise<{ token: string }> | undefined
-const filled = (...how: Parameters<typeof fill>): Promise<{ token: string }> => (filling ??= fill(...how))
+const fillings = new Map<EditKind, ReturnType<typeof fill>>()
+function filled(folder: string, kind: EditKind): ReturnType<typeof fill> {
+  const filling = fillings.get(kind) ?? fill(folder, kind, [EDITS], 0)
+  fillings.set(kind, filling)
+  return filling
+}
 
 /**
- * Pushes the edits of a note, and then page turns, in an account for each number of edits.
+ * Pushes the edits, and then page turns, in an account for each number of edits.
  * @returns a token of another device of the first one
  */
-async function fill(folder: string, edits: readonly number[], pageTurns: number): Promise<{ token: string }> {
+async function fill(folder: string, kind: EditKind, edits: readonly number[], pageTurns: number): Promise<{ token: string }> {
   mkdirSync(folder, { recursive: true })
   const server = await startHub(folder, edits.length, 2)
   const { port, path, tokens } = server.ready
   for (const [index, count] of edits.entries()) {
     const address = { port, path, token: tokens[index]![0]! }
     // Both come before the log is long: the hub compacts it by itself too.
-    const typed = await pusher(address, count === 0 ? silent : hubUpdatePushes(noteEdits(count), IN_FLIGHT), count)
+    const typed = await pusher(address, count === 0 ? silent : hubUpdatePushes(EDITS_OF[kind](count), IN_FLIGHT), count)
     const read = await pusher(address, progressPushes(IN_FLIGHT), pageTurns)
     await typed()
     await read()
