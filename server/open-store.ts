@@ -8,7 +8,7 @@ import { COPY, STORE } from './data-folder.ts'
 import type { Config } from './options.ts'
 import { freeBytes } from './storage/free-space.ts'
 import { LmdbStore } from './storage/lmdb.ts'
-import { isFree } from './storage/owner.ts'
+import { isFree, ownerOf } from './storage/owner.ts'
 import { trialOpen } from './storage/trial-open.ts'
 
 /** How long a start may read the store to find damage. */
@@ -23,8 +23,12 @@ const ADVICE =
  */
 export async function openStore(config: Config, logger: Logger): Promise<LmdbStore> {
   const path = join(config.dataFolder, STORE)
-  // Its pid tells nothing to whoever sees other processes than it does, as in another container.
-  if (await hubListens(config.dataFolder)) throw new Error(`a hub is running in ${config.dataFolder}: end it first`)
+  // Asked before the claim is: its pid tells nothing to whoever sees other processes than it does, as in another container.
+  if (await hubListens(config.dataFolder)) {
+    const owner = ownerOf(path)
+    const whose = owner === undefined ? '' : ` (pid ${owner.pid} on ${owner.host})`
+    throw new Error(`a hub is running in ${config.dataFolder}${whose}: end it first`)
+  }
   try {
     return await LmdbStore.open({
       path,

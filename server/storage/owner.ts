@@ -61,9 +61,12 @@ export function claim(path: string, takeOver = false, logger?: Logger): Claim {
   return claimFile(`${real}-owner`, path, takeOver, logger)
 }
 
+/** Who last claimed the store at `path` and did not let it go; undefined when nobody did. */
+export const ownerOf = (path: string): Owner | undefined => readOwner(`${path}-owner`)
+
 /** True when nobody who may be alive has claimed `path`. */
 export function isFree(path: string): boolean {
-  const owner = readOwner(`${path}-owner`)
+  const owner = ownerOf(path)
   return owner === undefined || !isAlive(owner)
 }
 
