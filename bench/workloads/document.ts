@@ -2,7 +2,8 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { silent, type Messages } from '../load/device.ts'
-import { readByHub, readByYjs } from '../load/document-reader.ts'
+import { readByHocuspocus, readByHub, readByYjs } from '../load/document-reader.ts'
+import { HocuspocusDevice } from '../load/hocuspocus-device.ts'
 import { HubDevice, type HubAddress } from '../load/hub-device.ts'
 import { longestWaitMs } from '../load/longest-wait.ts'
 import { EDITS_OF, type EditKind } from '../load/document-edits.ts'
@@ -11,9 +12,11 @@ import { hubUpdatePushes } from '../load/update-pushes.ts'
 import { ServerProcess } from '../server-process.ts'
 import { median } from '../statistics.ts'
 import { compared, type RoundOptions, type Sample, type Workload } from '../workload.ts'
+import { hocuspocusSkipped, startHocuspocus } from './hocuspocus-row.ts'
 import { startHub, stopHub } from './hub-row.ts'
 
 const EDITS = 10_000
+const DOCUMENT = 'moby-dick'
 const LARGE_EDITS = 100_000
 const IN_FLIGHT = 100
 /** What compaction keeps of a log in any case. */
@@ -34,6 +37,7 @@ export const documentWorkload = (kind: EditKind): Workload => ({
   ],
   rows: [
     { name: 'Yjs server, merged, from memory', run: options => runControl(options, kind) },
+    { name: 'hocuspocus, sqlite', skipped: hocuspocusSkipped, run: options => runHocuspocus(options, kind) },
     { name: 'lectern', run: options => runHub(options, kind, false) },
     { name: 'lectern, y-websocket', run: options => runHub(options, kind, true) }
   ]
@@ -59,6 +63,25 @@ async function runControl(options: RoundOptions, kind: EditKind): Promise<Sample
   return sample
 }
 
+/** It has the document in memory for as long as its writer stays. */
+async function runHocuspocus(options: RoundOptions, kind: EditKind): Promise<Sample> {
+  const server = await startHocuspocus(options.folder)
+  const { port } = server.ready
+  let done = (): void => {}
+  const settled = new Promise<void>(resolve => (done = resolve))
+  const writer = await HocuspocusDevice.open(port, DOCUMENT, EDITS_OF[kind](EDITS), [], (device, answered) => {
+    device.push(Math.min(answered, EDITS - device.pushed))
+    if (device.settled === EDITS) done()
+  })
+  writer.push(IN_FLIGHT)
+  await settled
+  const clock = clockAfter(kind)
+  const sample = await measure(server, options, () => readByHocuspocus(port, DOCUMENT, clock))
+  writer.close()
+  await server.stop()
+  return sample
+}
+
 async function runHub(options: RoundOptions, kind: EditKind, isYjs: boolean): Promise<Sample> {
   const folder = join(options.shared, kind)
   const { token } = await filled(folder, kind)
@@ -66,7 +89,7 @@ async function runHub(options: RoundOptions, kind: EditKind, isYjs: boolean): Pr
   const { port, path } = server.ready
   const clock = clockAfter(kind)
   const sample = await measure(server, options, () =>
-    isYjs ? readByYjs(port, `/yjs/book/moby-dick?token=${token}`, clock) : readByHub({ port, path, token }, clock)
+    isYjs ? readByYjs(port, `/yjs/book/${DOCUMENT}?token=${token}`, clock) : readByHub({ port, path, token }, clock)
   )
   await stopHub(server)
   return sample

@@ -1,7 +1,8 @@
 import { encodeValue, LIMITS, snapshotFrame, type ChangeKind, type Plain, type WireChange } from '../../protocol/index.ts'
 import type { Account } from './account.ts'
 import { nextTurn, type Clock } from './ports.ts'
-import { SEPARATOR } from './views.ts'
+import type { Table, Tables } from './records.ts'
+import { SEPARATOR, type Views } from './views.ts'
 
 /** Records read at once. */
 const PAGE_RECORDS = 64
@@ -67,11 +68,11 @@ export async function* snapshotFrames(
 /** The changes that would make the account as it is. */
 async function* entriesOf(account: Account, large: LargeDocuments): AsyncGenerator<WireChange> {
   const { views } = account
-  for (const [id, { name, app, readOnly, disabled, revoked, cursor, registeredAtUs }] of pages('devices')) {
+  for (const [id, { name, app, readOnly, disabled, revoked, cursor, registeredAtUs }] of recordsOf(views, 'devices')) {
     yield entry(cursor, registeredAtUs, 'device.put', id, { name, app, readOnly, ...(disabled === true && { disabled }) })
     if (revoked) yield entry(cursor, registeredAtUs, 'device.revoke', id, {})
   }
-  for (const [id, { fields, identifiers, removed, cursor, changedAtUs }] of pages('books')) {
+  for (const [id, { fields, identifiers, removed, cursor, changedAtUs }] of recordsOf(views, 'books')) {
     const all = Object.entries(identifiers)
     for (let at = 0; at === 0 || at < all.length; at += PUT_IDENTIFIERS) {
       const some = { identifiers: Object.fromEntries(all.slice(at, at + PUT_IDENTIFIERS)) }
@@ -79,23 +80,24 @@ async function* entriesOf(account: Account, large: LargeDocuments): AsyncGenerat
     }
     if (removed) yield entry(cursor, changedAtUs, 'book.remove', id, {})
   }
-  for (const [id, { fields, client, atMs, cursor, changedAtUs }] of pages('positions')) {
+  for (const [id, { fields, client, atMs, cursor, changedAtUs }] of recordsOf(views, 'positions')) {
     const [book, device] = id.split(SEPARATOR) as [string, string]
     yield [cursor, changedAtUs, device, client, 0, atMs, 'position.set', book, fields]
   }
-  for (const [content, { sizeBytes, cursor }] of pages('contents')) yield entry(cursor, 0, 'content.put', content, { sizeBytes })
-  for (const [path, { content, removed, movedTo, cursor, changedAtUs }] of pages('files')) {
+  for (const [content, { sizeBytes, cursor }] of recordsOf(views, 'contents'))
+    yield entry(cursor, 0, 'content.put', content, { sizeBytes })
+  for (const [path, { content, removed, movedTo, cursor, changedAtUs }] of recordsOf(views, 'files')) {
     if (movedTo !== undefined) continue
     yield entry(cursor, changedAtUs, 'file.put', path, { ...content })
     if (removed) yield entry(cursor, changedAtUs, 'file.remove', path, { base: content.sha256 })
   }
-  for (const [id] of pages('openConflicts')) {
+  for (const [id] of recordsOf(views, 'openConflicts')) {
     const { path, client, device, cursor, createdAtUs } = views.get('conflicts', id)!
     yield [cursor, createdAtUs, device, '', 0, 0, 'file.conflict', path, { client }]
   }
-  for (const [name, { value, cursor, changedAtUs }] of pages('settings'))
+  for (const [name, { value, cursor, changedAtUs }] of recordsOf(views, 'settings'))
     yield entry(cursor, changedAtUs, 'setting.put', name, { value })
-  for (const [book, { tail, folded = 0 }] of pages('documents')) {
+  for (const [book, { tail, folded = 0 }] of recordsOf(views, 'documents')) {
     const cursor = tail.at(-1) ?? folded
     for (const update of await account.documents.updates(book)) {
       const release = update.length > PART_BYTES ? await large.take() : undefined
@@ -109,14 +111,14 @@ async function* entriesOf(account: Account, large: LargeDocuments): AsyncGenerat
       }
     }
   }
+}
 
-  function* pages<T extends Parameters<typeof views.range>[0]>(table: T): Generator<ReturnType<typeof views.range<T>>[number]> {
-    for (let after = ''; ;) {
-      const page = views.range(table, [], after, PAGE_RECORDS)
-      yield* page
-      if (page.length < PAGE_RECORDS) return
-      after = page.at(-1)![0]
-    }
+function* recordsOf<T extends Table>(views: Views, table: T): Generator<[key: string, value: Tables[T]]> {
+  for (let after = ''; ;) {
+    const page = views.range(table, [], after, PAGE_RECORDS)
+    yield* page
+    if (page.length < PAGE_RECORDS) return
+    after = page.at(-1)![0]
   }
 }
 

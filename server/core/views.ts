@@ -68,14 +68,8 @@ export class Views {
    * joined by `SEPARATOR`, as in `after`.
    */
   range<T extends Table>(table: T, prefix: readonly string[], after: string, limit: number): [key: string, value: Tables[T]][] {
-    const begin = [table, ...prefix, ''].join(SEPARATOR)
-    const over = new Map<string, Tables[T] | undefined>()
+    const over = this.#unstored(table, prefix, after)
     let removed = 0
-    for (const entries of [this.#storing, this.#changed])
-      for (const [name, entry] of entries) {
-        const key = name.slice(begin.length)
-        if (name.startsWith(begin) && (after === '' || compareText(key, after) > 0)) over.set(key, entry.value as Tables[T])
-      }
     for (const value of over.values()) if (value === undefined) removed += 1
     const start = [this.#account, table, ...prefix]
     const behind = after === '' ? undefined : [...start, ...after.split(SEPARATOR)]
@@ -89,6 +83,20 @@ export class Views {
     if (over.size === 0) return found
     for (const [key, value] of over) if (value !== undefined) found.push([key, value])
     return found.sort(([left], [right]) => compareText(left, right)).slice(0, limit)
+  }
+
+  /** What the store does not show yet of such a range. */
+  #unstored<T extends Table>(table: T, prefix: readonly string[], after: string): Map<string, Tables[T] | undefined> {
+    const unstored = new Map<string, Tables[T] | undefined>()
+    if (this.#storing.size + this.#changed.size === 0) return unstored
+    const begin = [table, ...prefix, ''].join(SEPARATOR)
+    for (const entries of [this.#storing, this.#changed])
+      for (const [name, { value }] of entries) {
+        if (!name.startsWith(begin)) continue
+        const key = name.slice(begin.length)
+        if (after === '' || compareText(key, after) > 0) unstored.set(key, value as Tables[T] | undefined)
+      }
+    return unstored
   }
 
   /** Brings the index of what changed when up to the changed records. It is made here and not by the fold of each change, because most take place in the same few books. */
