@@ -122,7 +122,7 @@ export class Account {
 
   /** True when nothing is gathered, on its way to the store, or kept from it. */
   get isSettled(): boolean {
-    return this.#commitsUnderWay === 0 && this.#log.turn.isEmpty
+    return this.#commitsUnderWay === 0 && this.#log.isEmpty
   }
 
   /** The number that a client has reached; 0 for one that the hub never saw. */

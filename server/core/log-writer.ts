@@ -16,17 +16,22 @@ export class LogWriter {
   /** Beside `timeUs`, what the next change is later than. */
   #sealedUs = 0
   readonly #writer = new RunWriter()
-  #turn: Turn
+  /** Made with the first thing that is gathered: V8 takes for old whatever comes into one that has stood by, and then it is collected late. */
+  #turn: Turn | undefined
 
   constructor(head: number, timeUs: number) {
     this.head = head
     this.timeUs = timeUs
-    this.#turn = new Turn(this.#writer, head)
   }
 
-  /** What was gathered since the last turn was taken. */
+  /** Where to gather what the next commit is to hold. */
   get turn(): Turn {
-    return this.#turn
+    return (this.#turn ??= new Turn(this.#writer, this.head))
+  }
+
+  /** True when nothing was gathered since the last turn was taken. */
+  get isEmpty(): boolean {
+    return this.#turn === undefined || this.#turn.isEmpty
   }
 
   /** When the next change will have been made: strictly later than the newest one, even where the clock goes back. */
@@ -68,14 +73,14 @@ export class LogWriter {
       key: encodeName(key),
       body
     }
-    this.#turn.add(parts, note)
+    this.turn.add(parts, note)
   }
 
   /** Hands over what was gathered, and begins anew. */
   takeTurn(): Turn {
-    const turn = this.#turn
+    const { turn } = this
     turn.close()
-    this.#turn = new Turn(this.#writer, this.head)
+    this.#turn = undefined
     return turn
   }
 }

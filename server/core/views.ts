@@ -9,7 +9,7 @@ export const SEPARATOR = '\u0000'
 interface Entry {
   readonly key: readonly string[]
   /** Undefined: it was removed. */
-  readonly value: Tables[Table] | undefined
+  value: Tables[Table] | undefined
 }
 
 /**
@@ -56,11 +56,18 @@ export class Views {
   }
 
   put<T extends Table>(table: T, key: readonly string[], value: Tables[T]): void {
-    this.#changed.set(nameOf(table, key), { key: [this.#account, table, ...key], value })
+    this.#set(table, key, value)
   }
 
   remove(table: Table, ...key: string[]): void {
-    this.#changed.set(nameOf(table, key), { key: [this.#account, table, ...key], value: undefined })
+    this.#set(table, key, undefined)
+  }
+
+  #set<T extends Table>(table: T, key: readonly string[], value: Tables[T] | undefined): void {
+    const name = nameOf(table, key)
+    const changed = this.#changed.get(name)
+    if (changed === undefined) this.#changed.set(name, { key: [this.#account, table, ...key], value })
+    else changed.value = value
   }
 
   /**
