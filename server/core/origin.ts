@@ -1,20 +1,26 @@
 import { encodeName } from '../../protocol/index.ts'
 import type { Actor } from './policy.ts'
 
-/** Who an action comes from. Made once for each session, with its names ready to be written into the log. */
+/** Who an action comes from. Made once for each session; its names are made ready for the log by the first action, as most sessions only listen. */
 export class Origin {
   readonly device: string
   readonly client: string
   readonly actor: Actor
-  readonly deviceName: Uint8Array
-  readonly clientName: Uint8Array
+  #deviceName: Uint8Array | undefined
+  #clientName: Uint8Array | undefined
 
   constructor(device: string, client: string, actor: Actor = 'writer') {
     this.device = device
     this.client = client
     this.actor = actor
-    this.deviceName = encodeName(device)
-    this.clientName = encodeName(client)
+  }
+
+  get deviceName(): Uint8Array {
+    return (this.#deviceName ??= encodeName(this.device))
+  }
+
+  get clientName(): Uint8Array {
+    return (this.#clientName ??= encodeName(this.client))
   }
 }
 
