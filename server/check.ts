@@ -61,7 +61,8 @@ export async function checkFolder(folder: string, storeName = STORE): Promise<Ch
     })
   } catch (error) {
     if (!(error instanceof StoreDamage)) throw error
-    find('', error.message)
+    // What ended the reading was found on the way, as a rule.
+    if (!report.findings.some(({ what }) => what === error.message)) find('', error.message)
   }
   const { sizes, bytes } = await checkBlobs(join(folder, FILES), what => find('', what))
   for (const { account, sha256, sizeBytes } of held) {

@@ -11,6 +11,8 @@ export const CONTROL_SOCKET = 'control.sock'
 const MAX_BODY_BYTES = 1_048_576
 /** What a hub of this user answers is one page at the most, and JSON makes some of it longer. */
 const MAX_ANSWER_BYTES = 16_777_216
+/** A hub that was stopped, or copies a large store, answers late: then whoever waits is told so. */
+const SILENT_MS = 5_000
 
 /** Answers `POST /<operation>` with a JSON body on the operator's socket. */
 export function controlListener(parts: OperatorParts, logger: Logger): RequestListener {
@@ -34,7 +36,7 @@ export function controlListener(parts: OperatorParts, logger: Logger): RequestLi
 }
 
 /**
- * Has an operation done by the hub that runs on this data folder.
+ * Has an operation done by the hub that runs on this data folder. Says on stderr when that takes long.
  * @returns undefined when none runs
  * @throws HubError what the operation refused
  */
@@ -44,6 +46,7 @@ export async function callControl(
   given: unknown
 ): Promise<{ result: Plain } | undefined> {
   let text
+  const silent = setTimeout(() => process.stderr.write(`waiting for the hub in ${dataFolder} to answer …\n`), SILENT_MS)
   try {
     text = await post(join(dataFolder, CONTROL_SOCKET), `/${name}`, JSON.stringify(given))
   } catch (error) {
@@ -57,6 +60,8 @@ export async function callControl(
     if (!['ENOENT', 'ECONNREFUSED', 'ENAMETOOLONG', 'EINVAL'].includes(code ?? '')) throw error
     assertRunning(name)
     return undefined
+  } finally {
+    clearTimeout(silent)
   }
   const answer = JSON.parse(text) as { result: Plain } | { code: string; message: string }
   if ('result' in answer) return answer

@@ -1,10 +1,11 @@
+import { existsSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HubError } from '../protocol/index.ts'
 import type { Logger } from './core/ports.ts'
 import { StoreDamage } from './core/store.ts'
 import { hubListens } from './control.ts'
-import { COPY, STORE } from './data-folder.ts'
+import { COPY, FILES, STORE } from './data-folder.ts'
 import type { Config } from './options.ts'
 import { freeBytes } from './storage/free-space.ts'
 import { LmdbStore } from './storage/lmdb.ts'
@@ -13,8 +14,10 @@ import { trialOpen } from './storage/trial-open.ts'
 
 /** How long a start may read the store to find damage. */
 const TRIAL_MS = 2_000
-const ADVICE =
-  'Nothing was changed. `npx lectern check` names what is wrong; put the folder aside, and make a new one with `npx lectern restore BACKUP`'
+/** A folder of file contents, by the first two digits of their hashes. */
+const CONTENTS = /^[0-9a-f]{2}$/
+const advice = (folder: string): string =>
+  `Nothing was changed. \`npx lectern check --data ${folder}\` names what is wrong; put the folder aside, and make it anew with \`npx lectern restore BACKUP --data ${folder}\``
 
 /**
  * Opens the store, after a look at it from another process.
@@ -23,12 +26,8 @@ const ADVICE =
  */
 export async function openStore(config: Config, logger: Logger): Promise<LmdbStore> {
   const path = join(config.dataFolder, STORE)
-  // Asked before the claim is: its pid tells nothing to whoever sees other processes than it does, as in another container.
-  if (await hubListens(config.dataFolder)) {
-    const owner = ownerOf(path)
-    const whose = owner === undefined ? '' : ` (pid ${owner.pid} on ${owner.host})`
-    throw new Error(`a hub is running in ${config.dataFolder}${whose}: end it first`)
-  }
+  // Asked before the claim, which looks for a process by its pid: from another container that process cannot be seen.
+  if (await hubListens(config.dataFolder)) throw new Error(`a hub is running in ${config.dataFolder}${whose(path)}: end it first`)
   try {
     return await LmdbStore.open({
       path,
@@ -36,6 +35,7 @@ export async function openStore(config: Config, logger: Logger): Promise<LmdbSto
       flushTimeoutMs: config.flushTimeoutSeconds * 1_000,
       takeOver: config.takeOver,
       inspect: async () => {
+        await mustNotBeLost(path, config)
         await tryStore(path, config, logger)
         await removeCopies(config.dataFolder)
       },
@@ -43,7 +43,17 @@ export async function openStore(config: Config, logger: Logger): Promise<LmdbSto
     })
   } catch (error) {
     if (!(error instanceof StoreDamage)) throw error
-    throw new StoreDamage(`${error.message}. ${ADVICE}`, { cause: error })
+    throw new StoreDamage(`${error.message}. ${advice(config.dataFolder)}`, { cause: error })
+  }
+}
+
+/** Nothing where the claim is gone or cannot be read: that a hub listens is known without it. */
+function whose(path: string): string {
+  try {
+    const owner = ownerOf(path)
+    return owner === undefined ? '' : ` (pid ${owner.pid} on ${owner.host})`
+  } catch {
+    return ''
   }
 }
 
@@ -71,6 +81,17 @@ async function removeCopies(folder: string): Promise<void> {
   for (const name of await readdir(folder))
     if (isCopy(name) && isFree(join(folder, name)))
       for (const file of [name, `${name}-lock`, `${name}-owner`]) await rm(join(folder, file), { force: true })
+}
+
+/**
+ * A hub that began anew here would not know the files that it finds.
+ * @throws StoreDamage when there are files of a hub, and no store
+ */
+async function mustNotBeLost(path: string, { dataFolder }: Config): Promise<void> {
+  if (existsSync(path)) return
+  const files = join(dataFolder, FILES)
+  const names = existsSync(files) ? await readdir(files) : []
+  if (names.some(name => CONTENTS.test(name))) throw new StoreDamage(`${path} is gone, and ${files} holds what belongs to it`)
 }
 
 /** @throws StoreDamage unless the operator wants it opened all the same */

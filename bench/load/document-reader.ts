@@ -3,46 +3,38 @@ import * as Y from 'yjs'
 import { decodeFrame, encodeFrame, PROTOCOL_VERSION, SUBPROTOCOL, type WireChange } from '../../protocol/index.ts'
 import type { HubAddress } from './hub-device.ts'
 import { clockOf } from './document-edits.ts'
-import { varBytes } from './update-pushes.ts'
+import { hocuspocusHello, varBytes } from './update-pushes.ts'
 import { maskedMessage, WireSocket } from './wire-socket.ts'
 
 const SYNC = 0
 const STEP_2 = 1
 const AUTH = 2
+const REFUSED = 1
 
 /** Opens a connection and takes in a document that it knows nothing of. Resolves once it has all edits up to `clock`. */
 export async function readByYjs(port: number, path: string, clock: number): Promise<void> {
   const doc = new Y.Doc()
-  await reading({ port, path }, [Buffer.of(0, 0, 1, 0)], message => takeStep2(doc, message) && clockOf(doc) >= clock)
+  const step1 = maskedMessage(Buffer.of(SYNC, 0, 1, 0))
+  await reading({ port, path }, step1, message => takeStep2(doc, message) && clockOf(doc) >= clock)
 }
 
-/** The same of Hocuspocus, whose messages begin with the document's name. */
+/** The same from Hocuspocus, whose messages begin with the document's name. */
 export async function readByHocuspocus(port: number, document: string, clock: number): Promise<void> {
   const doc = new Y.Doc()
-  const name = varBytes(Buffer.from(document))
-  const auth = Buffer.concat([name, Buffer.of(AUTH, 0), varBytes(Buffer.from('token'))])
-  await reading(
-    { port, path: '/' },
-    [auth, Buffer.concat([name, Buffer.of(SYNC, 0, 1, 0)])],
-    message => takeStep2(doc, message.subarray(name.length)) && clockOf(doc) >= clock
-  )
+  const nameBytes = varBytes(Buffer.from(document)).length
+  await reading({ port, path: '/' }, hocuspocusHello(document), message => {
+    const bytes = message.subarray(nameBytes)
+    if (bytes[0] === AUTH && bytes[1] === REFUSED) throw new Error('the server refused the sign-in')
+    return takeStep2(doc, bytes) && clockOf(doc) >= clock
+  })
 }
 
-/** Applies what the other end had beyond. False when the message is about something else. */
-function takeStep2(doc: Y.Doc, message: Uint8Array): boolean {
-  if (message[0] !== SYNC || message[1] !== STEP_2) return false
-  let at = 2
-  while (message[at]! > 127) at += 1
-  Y.applyUpdate(doc, message.subarray(at + 1))
-  return true
-}
-
-/** The same for a new device of Lectern, which reads all of its account: a snapshot, and the log behind it. */
+/** The same as a new device of Lectern, which reads all of its account: a snapshot, and the log behind it. */
 export async function readByHub({ port, path, token }: HubAddress, clock: number): Promise<void> {
   const doc = new Y.Doc()
   let parts: Uint8Array[] = []
   const hello = { version: PROTOCOL_VERSION, token, client: randomUUID(), epoch: '', cursor: 0, agent: 'bench' }
-  await reading({ port, path, subprotocol: SUBPROTOCOL }, [encodeFrame('hello', hello)], message => {
+  await reading({ port, path, subprotocol: SUBPROTOCOL }, maskedMessage(encodeFrame('hello', hello)), message => {
     const frame = decodeFrame(message, 'hub')
     if (frame.kind === 'bye') throw new Error(`the hub ended with ${frame.code}`)
     const changes: readonly WireChange[] =
@@ -57,10 +49,19 @@ export async function readByHub({ port, path, token }: HubAddress, clock: number
   })
 }
 
+/** Applies the update of a step 2. False for any other message. */
+function takeStep2(doc: Y.Doc, message: Uint8Array): boolean {
+  if (message[0] !== SYNC || message[1] !== STEP_2) return false
+  let at = 2
+  while (message[at]! > 127) at += 1
+  Y.applyUpdate(doc, message.subarray(at + 1))
+  return true
+}
+
 /** @param take true when a message was the last one needed */
 async function reading(
   address: Parameters<typeof WireSocket.open>[0],
-  first: readonly Uint8Array[],
+  first: Uint8Array,
   take: (message: Uint8Array) => boolean
 ): Promise<void> {
   let done: () => void
@@ -68,7 +69,7 @@ async function reading(
   const socket = await WireSocket.open(address, (buffer, start, end) => {
     if (take(Buffer.from(buffer.subarray(start, end)))) done()
   })
-  socket.write(Buffer.concat(first.map(maskedMessage)))
+  socket.write(first)
   await all
   socket.close()
 }

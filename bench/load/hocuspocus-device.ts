@@ -1,8 +1,8 @@
 import { parseUpdateMeta } from 'yjs'
 import type { DeviceUpdates } from './annotation-updates.ts'
 import { silent, type Device, type Messages, type OnSettled } from './device.ts'
-import { hocuspocusUpdates, varBytes } from './update-pushes.ts'
-import { maskedMessage, WireSocket } from './wire-socket.ts'
+import { hocuspocusHello, hocuspocusUpdates, varBytes } from './update-pushes.ts'
+import { WireSocket } from './wire-socket.ts'
 
 const SYNC = 0
 const AUTH = 2
@@ -47,9 +47,7 @@ export class HocuspocusDevice implements Device {
     const device = new HocuspocusDevice(name.length, messages, others, onSettled)
     device.#socket = await WireSocket.open({ port, path: '/' }, (buffer, start, end) => device.#receive(buffer, start, end))
     const synced = new Promise<void>(resolve => (device.#synced = resolve))
-    const emptyStateVector = Buffer.of(0)
-    device.#socket.write(maskedMessage(Buffer.concat([name, Buffer.of(AUTH, 0), varBytes(Buffer.from('token'))])))
-    device.#socket.write(maskedMessage(Buffer.concat([name, Buffer.of(SYNC, 0), varBytes(emptyStateVector)])))
+    device.#socket.write(hocuspocusHello(document))
     await synced
     return device
   }

@@ -1,23 +1,24 @@
+import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { WebSocketServer } from 'ws'
 import { config, ready } from './answer.ts'
 
 /**
- * Bare ws: whoever connects is sent all of a number of bytes in memory, in messages of one size, and no more than a socket takes. No byte is sent twice: a message
- * sent again and again would come from the processor's cache, which no log does.
+ * Bare ws: whoever connects is sent a number of bytes from memory, in messages of one size, and no more than a socket takes. To one connection no byte of memory
+ * is sent twice: one message again and again would come from the processor's cache, as no log does.
  */
 const { totalBytes, messageBytes } = config as { totalBytes: number; messageBytes: number }
 const HIGH_WATER_BYTES = 262_144
 
-const bytes = Buffer.alloc(totalBytes, 'lectern')
+const bytes = randomBytes(totalBytes)
 const server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: false })
 
 server.on('connection', socket => {
-  let left = totalBytes
+  let sent = 0
   const send = (): void => {
-    while (left > 0 && socket.bufferedAmount < HIGH_WATER_BYTES) {
-      const message = bytes.subarray(totalBytes - left).subarray(0, messageBytes)
-      left -= message.length
+    while (sent < totalBytes && socket.bufferedAmount < HIGH_WATER_BYTES) {
+      const message = bytes.subarray(sent, sent + messageBytes)
+      sent += message.length
       socket.send(message, send)
     }
   }

@@ -8,7 +8,7 @@ import { HubDevice, type HubAddress } from '../load/hub-device.ts'
 import { longestWaitMs } from '../load/longest-wait.ts'
 import { EDITS_OF, type EditKind } from '../load/document-edits.ts'
 import { progressPushes } from '../load/position-pushes.ts'
-import { hubUpdatePushes } from '../load/update-pushes.ts'
+import { DOCUMENT, hubUpdatePushes } from '../load/update-pushes.ts'
 import { ServerProcess } from '../server-process.ts'
 import { median } from '../statistics.ts'
 import { compared, type RoundOptions, type Sample, type Workload } from '../workload.ts'
@@ -16,7 +16,6 @@ import { hocuspocusSkipped, startHocuspocus } from './hocuspocus-row.ts'
 import { startHub, stopHub } from './hub-row.ts'
 
 const EDITS = 10_000
-const DOCUMENT = 'moby-dick'
 const LARGE_EDITS = 100_000
 const IN_FLIGHT = 100
 /** What compaction keeps of a log in any case. */
@@ -37,7 +36,7 @@ export const documentWorkload = (kind: EditKind): Workload => ({
   ],
   rows: [
     { name: 'Yjs server, merged, from memory', run: options => runControl(options, kind) },
-    { name: 'hocuspocus, sqlite', skipped: hocuspocusSkipped, run: options => runHocuspocus(options, kind) },
+    { name: 'hocuspocus, from memory', skipped: hocuspocusSkipped, run: options => runHocuspocus(options, kind) },
     { name: 'lectern', run: options => runHub(options, kind, false) },
     { name: 'lectern, y-websocket', run: options => runHub(options, kind, true) }
   ]
@@ -63,7 +62,7 @@ async function runControl(options: RoundOptions, kind: EditKind): Promise<Sample
   return sample
 }
 
-/** It has the document in memory for as long as its writer stays. */
+/** Reads from memory: Hocuspocus keeps a document there for as long as somebody has it open, and its writer does. */
 async function runHocuspocus(options: RoundOptions, kind: EditKind): Promise<Sample> {
   const server = await startHocuspocus(options.folder)
   const { port } = server.ready

@@ -2,7 +2,7 @@ import { checked, HubError, key, map, str, type InferFields } from '../../protoc
 import type { Account } from '../core/account.ts'
 import type { Authenticate } from '../core/hub.ts'
 import { newId } from '../core/ids.ts'
-import { refusalOf } from '../core/policy.ts'
+import { mustBeLetIn, refusalOf } from '../core/policy.ts'
 import type { RandomBytes } from '../core/ports.ts'
 import type { DeviceRecord } from '../core/records.ts'
 import { issueToken, matches, parseToken } from './tokens.ts'
@@ -123,8 +123,7 @@ export const authenticateToken: Authenticate = async (token, open) => {
   const record = parsed && account?.views.get('devices', parsed.device)
   if (parsed === undefined || account === undefined || record === undefined || !matches(parsed.secret, record.secretHash))
     throw new HubError('unauthenticated')
-  const refused = refusalOf(record)
-  if (refused !== undefined) throw refused
+  mustBeLetIn({ refusal: () => refusalOf(record) })
   const { device } = parsed
   // Text, because the bytes may be a corner of some larger buffer, which a live session would keep.
   const secret = textOf(record.secretHash)

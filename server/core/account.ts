@@ -47,6 +47,7 @@ export class Account {
   readonly epoch: string
   readonly views: Views
   readonly documents: Documents
+  /** Those who are told of each change; they come by `follow`, and leave by themselves. */
   readonly followers = new Set<Follower>()
   readonly presences: Presences
   readonly readers: Readers
@@ -122,7 +123,7 @@ export class Account {
 
   /** True when nothing is gathered, on its way to the store, or kept from it. */
   get isSettled(): boolean {
-    return this.#commitsUnderWay === 0 && this.#log.isEmpty
+    return this.#commitsUnderWay === 0 && !this.#log.hasGathered
   }
 
   /** The number that a client has reached; 0 for one that the hub never saw. */
@@ -215,6 +216,15 @@ export class Account {
     this.recheck(key)
     await this.settled()
     return cursor
+  }
+
+  /**
+   * Tells somebody of every change from now on.
+   * @throws HubError `internal` when this account was given up, and is in memory anew: whoever waited for it meanwhile would hear of nothing
+   */
+  follow(follower: Follower): void {
+    if (this.#isBroken) throw new HubError('internal')
+    this.followers.add(follower)
   }
 
   /** Ends those connections of a device whose token lets nobody in any more. */

@@ -92,6 +92,7 @@ export class Feed implements LiveSession, Follower {
     const { account, device } = bearer
     if (this.#isClosed) return
     mustBeLetIn(bearer)
+    account.follow(this)
     const outlet = this.#outlet
     outlet.begin(account.epoch, account.durableHead)
     const log = new LogReader({
@@ -116,7 +117,6 @@ export class Feed implements LiveSession, Follower {
     const nowMs = this.#host.clock.nowMs()
     if (acks) account.readers.reads(device, this.client, from, nowMs)
     else account.readers.came(device, this.client, from, nowMs)
-    account.followers.add(this)
     log.readOn()
     await log.atHead()
     if (!this.#isClosed) outlet.atHead()

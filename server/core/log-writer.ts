@@ -16,7 +16,10 @@ export class LogWriter {
   /** Beside `timeUs`, what the next change is later than. */
   #sealedUs = 0
   readonly #writer = new RunWriter()
-  /** Made with the first thing that is gathered: V8 takes for old whatever comes into one that has stood by, and then it is collected late. */
+  /**
+   * Undefined until something is gathered: an empty turn that waits would be promoted to V8's old generation, and what it then gathers would outlive the collections of the
+   * young one.
+   */
   #turn: Turn | undefined
 
   constructor(head: number, timeUs: number) {
@@ -26,12 +29,12 @@ export class LogWriter {
 
   /** Where to gather what the next commit is to hold. */
   get turn(): Turn {
-    return (this.#turn ??= new Turn(this.#writer, this.head))
+    return (this.#turn ??= new Turn(this.#writer))
   }
 
-  /** True when nothing was gathered since the last turn was taken. */
-  get isEmpty(): boolean {
-    return this.#turn === undefined || this.#turn.isEmpty
+  /** True when something was gathered since the last turn was taken. */
+  get hasGathered(): boolean {
+    return this.#turn !== undefined && !this.#turn.isEmpty
   }
 
   /** When the next change will have been made: strictly later than the newest one, even where the clock goes back. */

@@ -191,6 +191,8 @@ export class Session implements LiveSession, Follower, Submitter {
     if (this.#isClosed) return
     // It may have been cut off since its token was looked at; from here on it is among those whom that ends.
     mustBeLetIn(bearer)
+    replace(account, device, client)
+    account.follow(this)
     this.#cancelHelloTimer()
     this.#host.logger.info({ account: account.id, device, agent, remote: this.remote }, 'signed in')
     const log = new LogReader({
@@ -223,8 +225,6 @@ export class Session implements LiveSession, Follower, Submitter {
       limits: { maxFrameBytes, maxActionsPerPush, maxUnansweredActions, maxUpdateBytes, idleTimeoutMs }
     })
     account.readers.came(device, client, log.begin(epoch), this.#host.clock.nowMs())
-    replace(account, device, client)
-    account.followers.add(this)
     log.readOn()
   }
 

@@ -27,12 +27,12 @@ export class Turn {
   readonly whenDurable: (() => void)[] = []
   readonly #writer: RunWriter
   #notes: Note[] = []
-  #head: number
+  /** The newest change that was added. */
+  #head = 0
 
   /** @param writer empty, and used by one turn at a time */
-  constructor(writer: RunWriter, head: number) {
+  constructor(writer: RunWriter) {
     this.#writer = writer
-    this.#head = head
   }
 
   get isEmpty(): boolean {

@@ -51,7 +51,7 @@ export class Views {
     const changed = this.#changed.get(name)
     if (changed?.value !== undefined) return changed.value as Tables[T]
     const value = this.get(table, ...key) ?? fresh()
-    this.#changed.set(name, { key: [this.#account, table, ...key], value })
+    this.#set(table, key, value)
     return value
   }
 
@@ -63,6 +63,7 @@ export class Views {
     this.#set(table, key, undefined)
   }
 
+  /** Changes the entry in place where there is one: a record that changes with every push keeps its key. */
   #set<T extends Table>(table: T, key: readonly string[], value: Tables[T] | undefined): void {
     const name = nameOf(table, key)
     const changed = this.#changed.get(name)
@@ -95,7 +96,6 @@ export class Views {
   /** What the store does not show yet of such a range. */
   #unstored<T extends Table>(table: T, prefix: readonly string[], after: string): Map<string, Tables[T] | undefined> {
     const unstored = new Map<string, Tables[T] | undefined>()
-    if (this.#storing.size + this.#changed.size === 0) return unstored
     const begin = [table, ...prefix, ''].join(SEPARATOR)
     for (const entries of [this.#storing, this.#changed])
       for (const [name, { value }] of entries) {

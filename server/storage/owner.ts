@@ -56,13 +56,17 @@ export function isAlive({ pid, started, host }: Owner): boolean {
  * @throws Error when the last owner may be alive
  */
 export function claim(path: string, takeOver = false, logger?: Logger): Claim {
-  // One store has one owner, by whatever name it is opened.
-  const real = existsSync(path) ? realpathSync(path) : path
-  return claimFile(`${real}-owner`, path, takeOver, logger)
+  return claimFile(ownerFile(path), path, takeOver, logger)
 }
 
-/** Who last claimed the store at `path` and did not let it go; undefined when nobody did. */
-export const ownerOf = (path: string): Owner | undefined => readOwner(`${path}-owner`)
+/** One store has one owner, by whatever name it is opened. */
+const ownerFile = (path: string): string => `${existsSync(path) ? realpathSync(path) : path}-owner`
+
+/**
+ * Who last claimed the store at `path` and did not let it go; undefined when nobody did.
+ * @throws Error when the claim cannot be read
+ */
+export const ownerOf = (path: string): Owner | undefined => readOwner(ownerFile(path))
 
 /** True when nobody who may be alive has claimed `path`. */
 export function isFree(path: string): boolean {

@@ -19,6 +19,7 @@ const ENTRIES_PER_LOOK = 256
 const MAX_NAMED = 20
 /** As in layout.ts and keys.ts, which this cannot load. */
 const RESIDUE = 0x2144df1c
+const JOURNAL = 0x6a
 const SEGMENT = 0x6c
 const CURSOR_BYTES = 8
 /** Before Node 20.15 there is none: then damage is found by who reads it. */
@@ -84,8 +85,9 @@ function isSound(key, value) {
   return crc32(value, crc32(summed)) === RESIDUE
 }
 
-/** A key in words: its kind and account, without what does not print. */
+/** A key in words: its kind and account, without what does not print; or, of what all accounts wrote in one turn, its number. */
 function nameOf(key) {
+  if (key[0] === JOURNAL) return `the journal record ${key.readBigUInt64BE(1)}`
   return JSON.stringify(
     key
       .toString('latin1')

@@ -91,7 +91,7 @@ export class Outgoing {
   readonly #socket: Duplex
   readonly #writer: TurnWriter
   readonly #isOpen: () => boolean
-  /** Undefined rather than empty: V8 takes for old whatever comes into a list that has stood by, and then it is collected late. */
+  /** Undefined rather than empty: a list that waits would be promoted to V8's old generation, and messages with it. */
   #messages: Uint8Array[] | undefined
   #bytes = 0
   /** Whether it has asked to be written at the end of the turn. */
@@ -114,9 +114,7 @@ export class Outgoing {
    * @param mayWait it may go later, together with others; what follows it and may not takes it along
    */
   add(message: Uint8Array, mayWait = false): void {
-    const isFirst = this.#messages === undefined
-    if (this.#messages === undefined) this.#messages = [message]
-    else this.#messages.push(message)
+    const isFirst = (this.#messages ??= []).push(message) === 1
     this.#bytes += message.length
     const isUrgent = !mayWait || this.#bytes > MAX_WAITING_BYTES
     if (isUrgent ? this.#isUrgent : !isFirst) return

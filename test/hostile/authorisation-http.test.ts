@@ -12,7 +12,7 @@ import { holdContent } from '../../server/core/files/contents.ts'
 import { Origin } from '../../server/core/origin.ts'
 import { permits, type Verb } from '../../server/core/policy.ts'
 import { isOperationName, operate, OPERATIONS } from '../../server/operations.ts'
-import { HELD, http, other, scene, stateOf, type Heard } from '../util/authorisation.ts'
+import { HELD, http, other, scene, stateOf, toldOverHttp, type Heard } from '../util/authorisation.ts'
 import { suite } from '../util/suite.ts'
 
 const test = suite('hostile/authorisation-http')
@@ -73,19 +73,15 @@ test('over HTTP a token opens the log of its own account: there are ways in, and
     assert.equal(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size, 1, route)
     count += answers.length
   }
-  for (const { actor, told, owner, token, name } of tried) {
+  for (const who of tried) {
+    const { actor, owner, token, name } = who
     const { status, text } = await http(hub.url, 'GET', '/api/v1/changes', token)
     const answer = JSON.parse(text) as { code?: string; epoch?: string; cursor?: number }
     count += 1
     if (permits(actor, 'follow'))
-      assert.equal(
-        [status, answer.epoch, answer.cursor],
-        [200, accounts[owner as 'ada'].epoch, accounts[owner as 'ada'].durableHead],
-        name
-      )
+      assert.equal([status, answer.epoch, answer.cursor], [200, accounts[owner].epoch, accounts[owner].durableHead], name)
     else {
-      // Who says nothing at all on a connection is one without a token here.
-      const code = token === undefined ? 'unauthenticated' : told!
+      const code = toldOverHttp(who)
       assert.equal([status, answer.code], [ERRORS[code].http, code], name)
     }
   }
@@ -173,11 +169,11 @@ test('over HTTP the annotations of a book are for devices of its account, and of
     })
   }
   const before = [accounts.ada, accounts.ben].map(stateOf)
-  for (const { actor, owner, token, told, name } of tried) {
+  for (const who of tried) {
+    const { actor, owner, token, name } = who
     const of = (id: string): Promise<Heard> => http(hub.url, 'GET', `/api/v1/books/${encodeURIComponent(id)}/annotations`, token)
     const [own, another, none] = [await of(`${owner}'s`), await of(`${other(owner)}'s`), await of('nobody')]
-    const code = token === undefined ? 'unauthenticated' : told
-    const refused = actor === 'stranger' ? ERRORS[code!].http : undefined
+    const refused = actor === 'stranger' ? ERRORS[toldOverHttp(who)].http : undefined
     assert.equal([own.status, another.status, none.status], [refused ?? 200, refused ?? 404, refused ?? 404], name)
     assert.is(another.text, none.text, name)
     assert.is(own.text.includes(`secret of ${owner}`), refused === undefined, name)

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { ERRORS } from '../../protocol/index.ts'
 import type { Account } from '../../server/core/account.ts'
 import { permits, type Verb } from '../../server/core/policy.ts'
-import { http, OBJECTS, other, scene, stateOf, type Tried } from '../util/authorisation.ts'
+import { http, OWNERSHIPS, other, scene, stateOf, toldOverHttp, type Tried } from '../util/authorisation.ts'
 import { register, type TestServingHub } from '../util/serving-hub.ts'
 import { suite } from '../util/suite.ts'
 
@@ -118,7 +118,7 @@ test('whoever asks the native REST, for whatever thing, gets what the policy say
   for (const [operation, row] of Object.entries(REST))
     for (const who of [...tried, ...byAccessToken]) {
       const foreign: string[] = []
-      for (const object of row.missing === undefined ? (['own'] as const) : OBJECTS) {
+      for (const object of row.missing === undefined ? (['own'] as const) : OWNERSHIPS) {
         const owner = object === 'own' ? who.owner : object === "another's" ? other(who.owner) : 'nobody'
         const thing = await thingOf(owner, row.of ?? 'device')
         const before = owners.map(owner => stateOf(accounts[owner]))
@@ -134,7 +134,7 @@ test('whoever asks the native REST, for whatever thing, gets what the policy say
         const may = permits(who.actor, row.verb)
         const code = status < 300 ? undefined : (JSON.parse(text) as { code: string }).code
         if (who.actor === 'stranger') {
-          const expected = who.token === undefined ? 'unauthenticated' : who.told!
+          const expected = toldOverHttp(who)
           assert.equal([status, code], [ERRORS[expected].http, expected], where)
         } else if (!may) assert.equal([status, code], [403, 'forbidden'], where)
         else assert.is(status, object === 'own' ? (status === 204 ? 204 : 200) : row.missing, where)

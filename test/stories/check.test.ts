@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
@@ -7,7 +9,8 @@ import type { RecordKey } from '../../server/core/store.ts'
 import { LmdbStore } from '../../server/storage/lmdb.ts'
 import { temporaryFolder } from '../util/folder.ts'
 import { HubProcess } from '../util/hub-process.ts'
-import { lectern } from '../util/lectern.ts'
+import { hubProgram } from '../util/hub-program.ts'
+import { ended, lectern } from '../util/lectern.ts'
 import { makeEpub } from '../util/make-epub.ts'
 import { LibraryWriter } from '../util/stored-library.ts'
 import { suite, type TestContext } from '../util/suite.ts'
@@ -97,6 +100,34 @@ test('a hub is not started where one runs, even though its pid tells nothing, as
     (error: Error) => error.message
   )
   assert.match(refusal, `a hub is running in ${hub.dataFolder}: end it first`)
+})
+
+test('a hub does not begin anew where there are files and their store is gone', async context => {
+  const data = await copyOfLeft(context)
+  rmSync(join(data, 'store'))
+  const hub = new HubProcess(data)
+  context.defer(() => hub.kill())
+  const refusal = await hub.start().then(
+    () => 'started',
+    (error: Error) => error.message
+  )
+  assert.match(refusal, 'the hub ended with 65')
+  assert.match(refusal, `is gone, and ${join(data, 'files')} holds what belongs to it`)
+  assert.match(refusal, `npx lectern restore BACKUP --data ${data}`)
+  assert.not(readdirSync(data).includes('store'))
+})
+
+test('whoever waits for a hub that does not answer is told so, and gets the answer when it comes', async context => {
+  const hub = new HubProcess()
+  context.defer(() => hub.drop())
+  await hub.start()
+  hub.signal('SIGSTOP')
+  const child = spawn(process.execPath, [hubProgram(), 'check', '--data', hub.dataFolder])
+  const ran = ended(child)
+  const [said] = (await once(child.stderr, 'data')) as [Buffer]
+  assert.match(said.toString(), `waiting for the hub in ${hub.dataFolder} to answer`)
+  hub.signal('SIGCONT')
+  assert.is((await ran).code, 0)
 })
 
 test('a copy that a killed check left goes with the next start', async context => {

@@ -8,12 +8,10 @@ import { register, servingHub, type TestServingHub } from './serving-hub.ts'
 import type { TestContext } from './suite.ts'
 
 /** Whose thing it is that is asked for. */
-export const OBJECTS = ['own', "another's", 'nonexistent'] as const
-export type Thing = (typeof OBJECTS)[number]
+export const OWNERSHIPS = ['own', "another's", 'nonexistent'] as const
 
-/** Contents that both accounts hold. */
+/** A content, for tests to give to both accounts. */
 export const HELD = { sha256: 'a'.repeat(64), sizeBytes: 1 }
-export const OTHER = { sha256: 'b'.repeat(64), sizeBytes: 1 }
 
 /** Someone who asks. */
 export interface Tried {
@@ -28,7 +26,7 @@ export interface Tried {
 }
 
 /** Two accounts of a whole hub, and who is tried on them. */
-export interface Scene {
+interface Scene {
   readonly hub: TestServingHub
   readonly accounts: { readonly ada: Account; readonly ben: Account }
   readonly tried: readonly Tried[]
@@ -101,6 +99,9 @@ export function stateOf({ head, views }: Account): string {
     .update(JSON.stringify([head, tables]))
     .digest('hex')
 }
+
+/** What a stranger is told over HTTP, where no hello is no token. */
+export const toldOverHttp = ({ token, told }: Tried): ErrorCode => (token === undefined ? 'unauthenticated' : told!)
 
 /** What an HTTP request brought. */
 export interface Heard {

@@ -215,7 +215,7 @@ test('what a row hides does not leave the hub by the log, and is there when the 
     if (kept.length === 0) continue
     const scene = await prepared(type)
     const heard: string[] = []
-    scene.account.followers.add({
+    scene.account.follow({
       device: 'reader',
       client: '',
       refusal: () => undefined,

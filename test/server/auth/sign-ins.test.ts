@@ -161,7 +161,7 @@ test('a sign-in ends the connections that it opened, and no others', async () =>
   const [byAccess, byOwn] = [await signIns.authenticate(accessToken, open), await signIns.authenticate(token, open)]
   const ended: string[] = []
   for (const [name, { refusal }] of Object.entries({ byAccess, byOwn }))
-    account.followers.add({
+    account.follow({
       device,
       client: name,
       refusal,

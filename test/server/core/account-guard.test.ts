@@ -1,14 +1,21 @@
 import * as assert from 'uvu/assert'
-import type { RecordKey } from '../../../server/core/store.ts'
+import type { Batch, RecordKey } from '../../../server/core/store.ts'
+import { revokeDevice } from '../../../server/auth/devices.ts'
 import { MemoryStore } from '../../../server/storage/memory.ts'
 import { coreHub } from '../../util/core-hub.ts'
 import { suite } from '../../util/suite.ts'
 
 const test = suite('server/core/account guards itself')
 
-/** A store in which the records of one table cannot be read while it is damaged. */
+/** A store in which the records of one table cannot be read while it is damaged, and whose commits wait while they are held. */
 class DamagedStore extends MemoryStore {
   damagedTable: string | undefined
+  held: Promise<void> | undefined
+
+  override async commit(batch: Batch): Promise<void> {
+    await this.held
+    return super.commit(batch)
+  }
 
   override get(key: RecordKey): Uint8Array | undefined {
     if (key[1] === this.damagedTable) throw new Error(`the record ${key.join('/')} is damaged`)
@@ -44,6 +51,39 @@ test('a damaged record ends the sessions of its account, and nothing else', asyn
   assert.equal(accepted.map(([number]) => number), [2, 3]) // prettier-ignore
   await healed.changesUpTo(accepted.at(-1)![1])
   assert.equal(healed.changes.map(([cursor]) => cursor), healed.changes.map((_, index) => index + 1)) // prettier-ignore
+})
+
+test('a device that waits to be let in while its account is given up is sent away, and then follows the account that there is', async () => {
+  const store = new DamagedStore()
+  const core = coreHub({ store })
+  const { account, devices } = await core.account('phone', 'desk')
+  const [before, desk, phone] = [core.connect(), core.connect(), core.connect()]
+  await before.hello(devices['phone']!.token)
+  await before.ask(1, 'setting.put', 'a', { value: 1 })
+  before.drop()
+  await desk.hello(devices['desk']!.token)
+
+  let release = (): void => {}
+  store.held = new Promise(resolve => (release = resolve))
+  desk.push(0, [1, 'setting.put', 'b', { value: 2 }])
+  // Its number is told once everything is durable.
+  const letIn = phone.hello(devices['phone']!.token).then(
+    () => 'let in',
+    () => 'sent away'
+  )
+  store.damagedTable = 'positions'
+  desk.push(0, [2, 'position.set', 'b', { progression: 0.5 }])
+  assert.is((await desk.closed()).bye?.code, 'internal')
+  store.damagedTable = undefined
+  release()
+  assert.is(await letIn, 'sent away')
+  assert.is((await phone.closed()).bye?.code, 'internal')
+  assert.is(account.followers.size, 0)
+
+  const again = core.connect()
+  await again.hello(devices['phone']!.token)
+  await revokeDevice((await core.hub.account(account.id))!, devices['phone']!.device)
+  assert.is((await again.closed()).bye?.code, 'device-revoked')
 })
 
 test('annotations of more books than fit in memory arrive in one push', async () => {

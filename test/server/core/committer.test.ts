@@ -23,7 +23,7 @@ function member(name: string, log: string[]): Account {
       return {
         append: { account: name, epoch: 'e', after: taken - 1, runs: [run] },
         writes: [],
-        turn: new Turn(new RunWriter(), 0)
+        turn: new Turn(new RunWriter())
       }
     },
     committed: () => void log.push(`${name} committed`),

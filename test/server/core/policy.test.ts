@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
 import { HubError, LIMITS } from '../../../protocol/index.ts'
-import { mustHaveRoomForDevice } from '../../../server/core/policy.ts'
+import { ACTORS, LEAST_ACTOR, mustHaveRoomForDevice, permits, type Verb } from '../../../server/core/policy.ts'
 import { MemoryStore } from '../../../server/storage/memory.ts'
 import { Views } from '../../../server/core/views.ts'
 import { suite } from '../../util/suite.ts'
@@ -46,6 +46,14 @@ test('an account has room for so many devices; those that were cut off take none
     refusalOf(() => mustHaveRoomForDevice(withDevices(LIMITS.maxDevices + 10, 11), 'new')),
     undefined
   )
+})
+
+test('rights rise from actor to actor', () => {
+  for (const verb of Object.keys(LEAST_ACTOR) as Verb[]) {
+    const allowed = ACTORS.map(actor => permits(actor, verb))
+    assert.not.match(allowed.join(' '), 'true false', verb)
+    assert.ok(permits('operator', verb))
+  }
 })
 
 test.run()
