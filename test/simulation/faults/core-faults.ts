@@ -92,14 +92,27 @@ export const CORE_FAULTS: readonly Fault[] = [
       }
     })
   ),
-  wrong('it lets a revoked device in again', 'isolation', () =>
-    patched(Views.prototype, 'get', get => {
+  wrong('it lets a revoked device in again', 'isolation', () => {
+    // What is open ends as it should.
+    let isCuttingOff = false
+    const recheckAgain = patched(Account.prototype, 'recheck', recheck => {
+      return function (this: Account, device) {
+        isCuttingOff = true
+        recheck.call(this, device)
+        isCuttingOff = false
+      }
+    })
+    const getAgain = patched(Views.prototype, 'get', get => {
       return function (this: Views, table, ...key) {
         const record = get.call(this, table, ...key)
-        return table === 'devices' && record !== undefined ? { ...record, revoked: false } : record
+        return table === 'devices' && record !== undefined && !isCuttingOff ? { ...record, revoked: false } : record
       } as typeof get
     })
-  ),
+    return () => {
+      getAgain()
+      recheckAgain()
+    }
+  }),
   wrong('it does not read on for a session that was slow', 'catch-up', () =>
     patched(LogReader.prototype, 'drained', () => () => undefined)
   )
