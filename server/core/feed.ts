@@ -93,6 +93,7 @@ export class Feed implements LiveSession, Follower {
     if (this.#isClosed) return
     mustBeLetIn(bearer)
     account.follow(this)
+    this.#bearer = bearer
     const outlet = this.#outlet
     outlet.begin(account.epoch, account.durableHead)
     const log = new LogReader({
@@ -111,7 +112,6 @@ export class Feed implements LiveSession, Follower {
       onFault: error => this.#fault(error),
       onSlow: () => this.end(new HubError('slow'))
     })
-    this.#bearer = bearer
     this.#log = log
     const from = log.begin(epoch)
     const nowMs = this.#host.clock.nowMs()

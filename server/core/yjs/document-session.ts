@@ -62,11 +62,11 @@ export class DocumentSession implements Follower {
     const { account, origin, book, outlet } = parts
     this.#parts = parts
     this.device = origin.device
-    account.follow(this)
     this.#seat = account.presences.join(book, origin.device, {
       isFull: () => outlet.bufferedBytes >= HIGH_WATER_BYTES,
       onPresence: news => outlet.presence(news)
     })
+    account.follow(this)
   }
 
   /** Opens the document, and asks the provider for what it has beyond. @throws HubError `overloaded`, and why the token lets nobody in any more */
