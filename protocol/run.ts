@@ -1,29 +1,21 @@
 import { FRAMES } from './frames.ts'
+import { allocate } from './slab.ts'
 
 const HEADER_BYTES = 7
 const NO_BYTES = new Uint8Array(0)
 const MAX_LIKELY_LENGTH = 65_536
-/** Runs are short and many: they share memory, as a buffer of its own for each would cost more than what is written to it. */
-const SLAB_BYTES = 65_536
-let slab = NO_BYTES
-let slabUsed = 0
-
-/** Memory that nobody else is given. */
-function allocate(bytes: number): Uint8Array {
-  if (bytes > SLAB_BYTES / 4) return new Uint8Array(bytes)
-  if (slabUsed + bytes > slab.length) {
-    slab = new Uint8Array(SLAB_BYTES)
-    slabUsed = 0
-  }
-  slabUsed += bytes
-  return slab.subarray(slabUsed - bytes, slabUsed)
-}
-
 const encoder = new TextEncoder()
 
-/** A name as a msgpack string, to be written as it is. */
+let lastName = ''
+let lastEncoded: Uint8Array = Uint8Array.of(0xa0)
+
+/** A name as a msgpack string, to be written as it is. The last one is remembered: whoever needs a name needs it twice. */
 export function encodeName(name: string): Uint8Array {
-  return encodeShortAscii(name) ?? encodeText(name)
+  if (name !== lastName) {
+    lastEncoded = encodeShortAscii(name) ?? encodeText(name)
+    lastName = name
+  }
+  return lastEncoded
 }
 
 /** Most names, at a fraction of the encoder's cost. */

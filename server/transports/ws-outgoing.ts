@@ -114,7 +114,10 @@ export class Outgoing {
    * @param mayWait it may go later, together with others; what follows it and may not takes it along
    */
   add(message: Uint8Array, mayWait = false): void {
-    const isFirst = (this.#messages ??= []).push(message) === 1
+    const isFirst = this.#messages === undefined
+    // A list that is made with what it holds has no room to spare; most hold one.
+    if (this.#messages === undefined) this.#messages = [message]
+    else this.#messages.push(message)
     this.#bytes += message.length
     const isUrgent = !mayWait || this.#bytes > MAX_WAITING_BYTES
     if (isUrgent ? this.#isUrgent : !isFirst) return

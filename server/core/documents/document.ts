@@ -3,6 +3,7 @@ import { HubError, LIMITS } from '../../../protocol/index.ts'
 import type { LoggedChange } from '../fold-log.ts'
 import type { SnapshotRecord } from '../records.ts'
 import { inspectUpdate } from './gate.ts'
+import { QuietDoc } from './quiet-doc.ts'
 import { applyInSteps, atOnce, isUpdateOf, Writing, type Steps } from './steps.ts'
 import { Versions, type Moment, type StoredHistory } from './versions.ts'
 
@@ -19,6 +20,8 @@ export interface Folded {
   readonly count: number
 }
 
+/** A snapshot is written, and read to see that it is whole, for every so many updates at most. */
+const FOLD_AFTER_UPDATES = 1_024
 /** Updates of the log that are applied in one step: each takes some 30 µs, a large one a millisecond. */
 const STEP_UPDATES = 32
 
@@ -106,7 +109,7 @@ export class Document {
 
   /** True when enough has come since the snapshot, or since one that failed, to make the next one. */
   get isSnapshotDue(): boolean {
-    const isLong = this.#tail.length - this.#triedAt >= 512 && this.#tailBytes * 2 >= (this.#snapshot?.update.length ?? 0)
+    const isLong = this.#tail.length - this.#triedAt >= FOLD_AFTER_UPDATES && this.#tailBytes * 2 >= (this.#snapshot?.update.length ?? 0)
     // Edits take room until a snapshot shows what is left of them.
     return isLong || (this.#triedAt === 0 && this.#tailBytes >= LIMITS.maxDocumentBytes / 4)
   }
@@ -233,7 +236,7 @@ export class Document {
   }
 
   *#building(): Steps<void> {
-    const doc = new Y.Doc()
+    const doc = new QuietDoc()
     if (this.#snapshot !== undefined) yield* applyInSteps(doc, this.#snapshot.update)
     const versions = new Versions(doc, this.#snapshot?.burst, this.#histories)
     // One by one, as they came: what an update finds collected already decides what becomes of it.

@@ -1,5 +1,6 @@
 import * as Y from 'yjs'
 import { updateSteps, writeSteps } from '../../../protocol/index.ts'
+import { QuietDoc } from './quiet-doc.ts'
 
 /** Work that is done in steps of some milliseconds at most. Whoever asks for the next one lets others work before, or not. */
 export type Steps<T> = Generator<void, T, void>
@@ -66,7 +67,7 @@ export function* isUpdateOf(update: Uint8Array, state: Y.Snapshot): Steps<boolea
 }
 
 function* reload(update: Uint8Array): Steps<Y.Snapshot | undefined> {
-  const doc = new Y.Doc()
+  const doc = new QuietDoc()
   try {
     yield* applyInSteps(doc, update)
     const { pendingStructs, pendingDs } = doc.store
