@@ -21,13 +21,15 @@ export function encodeName(name: string): Uint8Array {
 /** Most names, at a fraction of the encoder's cost. */
 function encodeShortAscii(name: string): Uint8Array | undefined {
   const { length } = name
-  if (length > 31) return undefined
-  const bytes = new Uint8Array(length + 1)
-  bytes[0] = 0xa0 | length
+  if (length > 255) return undefined
+  const headBytes = length < 32 ? 1 : 2
+  const bytes = new Uint8Array(headBytes + length)
+  bytes[0] = length < 32 ? 0xa0 | length : 0xd9
+  if (headBytes === 2) bytes[1] = length
   for (let index = 0; index < length; index++) {
     const unit = name.charCodeAt(index)
     if (unit > 0x7f) return undefined
-    bytes[index + 1] = unit
+    bytes[headBytes + index] = unit
   }
   return bytes
 }

@@ -4,12 +4,14 @@ import {
   ACTIONS,
   CHANGES,
   decodeFrame,
+  decodeValue,
   decodeValues,
   encodeFrame,
   encodeValue,
   FRAMES,
   HubError,
   LIMITS,
+  scan,
   type Frame,
   type FrameKind,
   type HubFrame,
@@ -202,6 +204,23 @@ test('keys that touch prototypes do not get into a frame', () => {
 test('values that stand one behind the other are all built', () => {
   assert.equal(decodeValues(Buffer.concat([encodeValue(1), encodeValue(['a']), encodeValue(null)])), [1, ['a'], null])
   assert.equal(decodeValues(new Uint8Array()), [])
+})
+
+test('bytes are one msgpack value at the borders of its heads, and in memory of their own', () => {
+  for (const [length, head] of [
+    [0, 'c400'],
+    [255, 'c4ff'],
+    [256, 'c50100'],
+    [65_535, 'c5ffff'],
+    [65_536, 'c600010000']
+  ] as const) {
+    const value = new Uint8Array(length).fill(7)
+    const bytes = encodeValue(value)
+    encodeValue(new Uint8Array(length).fill(8))
+    scan(bytes)
+    assert.ok(Buffer.from(bytes).toString('hex').startsWith(head))
+    assert.equal(Uint8Array.from(decodeValue(bytes) as Uint8Array), value)
+  }
 })
 
 test('frames that are decoded one behind the other do not disturb each other', () => {

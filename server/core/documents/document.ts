@@ -109,7 +109,8 @@ export class Document {
 
   /** True when enough has come since the snapshot, or since one that failed, to make the next one. */
   get isSnapshotDue(): boolean {
-    const isLong = this.#tail.length - this.#triedAt >= FOLD_AFTER_UPDATES && this.#tailBytes * 2 >= (this.#snapshot?.update.length ?? 0)
+    const isLong =
+      this.#tail.length - this.#triedAt >= FOLD_AFTER_UPDATES && this.#tailBytes * 2 >= (this.#snapshot?.update.length ?? 0)
     // Edits take room until a snapshot shows what is left of them.
     return isLong || (this.#triedAt === 0 && this.#tailBytes >= LIMITS.maxDocumentBytes / 4)
   }
