@@ -13,7 +13,7 @@ const unpackr = new Unpackr(BUILD)
 // A carrier's message can be a small part of a large block, which a view into it would keep from being freed.
 const frameUnpackr = new Unpackr({ ...BUILD, copyBuffers: true })
 
-/** One value as msgpack. */
+/** One value as msgpack, which may be a piece of a larger block: copy what is kept for long. */
 export const encodeValue = (value: Plain | readonly unknown[]): Uint8Array =>
   value instanceof Uint8Array ? encodeBytes(value) : packr.pack(value)
 

@@ -9,7 +9,9 @@ const encoder = new TextEncoder()
 let lastName = ''
 let lastEncoded: Uint8Array = Uint8Array.of(0xa0)
 
-/** A name as a msgpack string, to be written as it is. The last one is remembered: whoever needs a name needs it twice. */
+/**
+ * A name as a msgpack string, to be written as it is; it MUST NOT be changed. The last one is remembered: an action's key is needed for its digest, and again for its change.
+ */
 export function encodeName(name: string): Uint8Array {
   if (name !== lastName) {
     lastEncoded = encodeShortAscii(name) ?? encodeText(name)

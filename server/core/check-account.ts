@@ -1,12 +1,22 @@
-import { decodeValue, isSameValue, type ChangeKind } from '../../protocol/index.ts'
+import { decodeValue, isSameValue, type ChangeBody, type ChangeKind } from '../../protocol/index.ts'
 import { activityOf } from './activity-index.ts'
 import { timeKey } from './activity.ts'
 import { checkDocuments, type DocumentUpdates } from './documents/check-documents.ts'
+import { FILE_FOLDS } from './files/fold.ts'
 import { fold, type Change } from './fold.ts'
 import { changesOf, foldCounter, foldLogged, type LoggedChange } from './fold-log.ts'
 import type { HouseholdRules } from './household.ts'
 import { SINCE, TABLES } from './newer-tables.ts'
-import type { BookRecord, ClientRecord, FoldRecord, PositionHistoryRecord, PositionRecord, Table } from './records.ts'
+import type {
+  BookRecord,
+  ClientRecord,
+  ContentRecord,
+  FileRecord,
+  FoldRecord,
+  PositionHistoryRecord,
+  PositionRecord,
+  Table
+} from './records.ts'
 import { StoreDamage, type LogHead, type Store } from './store.ts'
 import { Views } from './views.ts'
 
@@ -65,6 +75,8 @@ class AccountCheck {
   readonly #over: Views
   /** What a trimmed log still holds of each device's places in each book, by cursor. */
   readonly #places = new Map<string, Map<number, Change<'position.set'>>>()
+  /** What a trimmed log still holds of files, by cursor: folding it again does nothing. */
+  readonly #ofFiles = new Map<number, Change>()
   /** The greatest number of each client so far. */
   readonly #numbers = new Map<string, number>()
   /** Where each book's document was changed, and by how many bytes. */
@@ -151,6 +163,7 @@ class AccountCheck {
   #foldOver({ change, note }: LoggedChange): void {
     foldCounter(this.#views, change, note)
     if (change.kind === 'household.act') return
+    if (change.kind in FILE_FOLDS) this.#ofFiles.set(change.cursor, change)
     if (change.kind !== 'position.set') return fold(this.#over, change, note)
     const place = `${change.key}/${change.device}`
     const known = this.#places.get(place) ?? new Map<number, Change<'position.set'>>()
@@ -209,7 +222,11 @@ class AccountCheck {
     if (this.#isTrimmed && table === 'positionHistories')
       return this.#comparePlaces(name, (stored as PositionHistoryRecord).versions)
     if (this.#isTrimmed && table === 'household') return
-    if (rebuilt === undefined && this.#isTrimmed && (stored as { cursor: number }).cursor < this.#log.floor) return
+    if (rebuilt === undefined && this.#isTrimmed) {
+      const { cursor } = stored as { cursor: number }
+      const change = this.#ofFiles.get(cursor)
+      if (cursor < this.#log.floor || (change !== undefined && isFrom(change, name, stored))) return
+    }
     if (rebuilt === undefined) this.#report(`the record ${name} does not come from the log`)
     else if (!isSameValue(stored, table === 'books' ? asTakenDown(stored as BookRecord, rebuilt as BookRecord) : rebuilt))
       this.#report(`the record ${name} is not what the log folds into`)
@@ -238,6 +255,18 @@ class AccountCheck {
         this.#report(`the record ${name} answers action ${number} with another change than the log has`)
     }
   }
+}
+
+/** False for a record that says something else than the change of files that it came from. */
+function isFrom({ kind, key, body }: Change, name: string, stored: unknown): boolean {
+  if (kind === 'content.put') {
+    if (!name.startsWith('contents/')) return true
+    const { sizeBytes } = stored as ContentRecord
+    return name === `contents/${key}` && sizeBytes === (body as ChangeBody<'content.put'>).sizeBytes
+  }
+  if (kind !== 'file.put' || !name.startsWith('files/')) return true
+  const { content, removed } = stored as FileRecord
+  return name === `files/${key}` && !removed && content.sha256 === (body as ChangeBody<'file.put'>).sha256
 }
 
 /** A book's beginning was not always taken down. */

@@ -116,8 +116,8 @@ export class Outgoing {
   add(message: Uint8Array, mayWait = false): void {
     const isFirst = this.#messages === undefined
     // A list that is made with what it holds has no room to spare; most hold one.
-    if (this.#messages === undefined) this.#messages = [message]
-    else this.#messages.push(message)
+    if (isFirst) this.#messages = [message]
+    else this.#messages!.push(message)
     this.#bytes += message.length
     const isUrgent = !mayWait || this.#bytes > MAX_WAITING_BYTES
     if (isUrgent ? this.#isUrgent : !isFirst) return

@@ -206,7 +206,7 @@ test('values that stand one behind the other are all built', () => {
   assert.equal(decodeValues(new Uint8Array()), [])
 })
 
-test('bytes are one msgpack value at the borders of its heads, and in memory of their own', () => {
+test('bytes are one msgpack value at the borders of its heads', () => {
   for (const [length, head] of [
     [0, 'c400'],
     [255, 'c4ff'],
@@ -216,11 +216,16 @@ test('bytes are one msgpack value at the borders of its heads, and in memory of 
   ] as const) {
     const value = new Uint8Array(length).fill(7)
     const bytes = encodeValue(value)
-    encodeValue(new Uint8Array(length).fill(8))
     scan(bytes)
     assert.ok(Buffer.from(bytes).toString('hex').startsWith(head))
     assert.equal(Uint8Array.from(decodeValue(bytes) as Uint8Array), value)
   }
+})
+
+test('bytes that were packed stay as they are, however many are packed behind them', () => {
+  const values = Array.from({ length: 300 }, (_, index) => new Uint8Array((index * 55) % 16_500).fill(index))
+  const packed = values.map(value => encodeValue(value))
+  for (const [index, value] of values.entries()) assert.equal(Uint8Array.from(decodeValue(packed[index]!) as Uint8Array), value)
 })
 
 test('frames that are decoded one behind the other do not disturb each other', () => {

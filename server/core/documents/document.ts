@@ -20,8 +20,8 @@ export interface Folded {
   readonly count: number
 }
 
-/** A snapshot is written, and read to see that it is whole, for every so many updates at most. */
-const FOLD_AFTER_UPDATES = 1_024
+/** From so many updates since the snapshot on the next one is due, where they weigh half of it too. */
+const FOLD_AFTER_UPDATES = 512
 /** Updates of the log that are applied in one step: each takes some 30 µs, a large one a millisecond. */
 const STEP_UPDATES = 32
 
@@ -36,7 +36,8 @@ export function tailUpdateOf({ change, note }: LoggedChange): TailUpdate {
   const { cursor, timeUs, device, body } = change
   const madeIn = typeof note === 'object' ? note.madeIn : undefined
   const owner = madeIn === undefined ? device : hubOwner(madeIn)
-  return { update: body as Uint8Array, owner, at: { cursor, timeUs, device } }
+  // A copy: what was read is a small part of a large block, which a document would keep for as long as its tail.
+  return { update: new Uint8Array(body as Uint8Array), owner, at: { cursor, timeUs, device } }
 }
 
 /**

@@ -283,4 +283,45 @@ test('records of files are what the log folds into, and folding it again changes
   assert.equal(wrong, [])
 })
 
+test('records of files that changed since the log was trimmed are checked against what is left of it', async () => {
+  const { ask, account, core } = await desk()
+  await ask('phone', 'file.put', 'old', content(A))
+  await Promise.all(Array.from({ length: 4_000 }, (_, index) => ask('phone', 'setting.put', `s${index % 3}`, { value: index })))
+  const { floor } = await core.hub.compact(account.id)
+  assert.ok(floor > 1_000)
+  const check = async (): Promise<string[]> => {
+    const wrong: string[] = []
+    await checkAccount(core.store, account.id, what => wrong.push(what))
+    return wrong
+  }
+  assert.equal(await check(), [])
+  const D = 'd'.repeat(64)
+  await holdContent(account, 'phone', D, 7)
+  await ask('phone', 'file.put', 'a/x', content(A))
+  await ask('laptop', 'file.put', 'a/x', content(B))
+  await ask('phone', 'file.move', 'a/x', { to: 'b/x', base: A })
+  await ask('phone', 'file.put', 'fresh', { sha256: D, sizeBytes: 7 })
+  await ask('phone', 'file.remove', 'old', { base: A })
+  await ask('phone', 'file.restore', 'old', {})
+  const [id] = account.views.range('conflicts', [], '', 1).map(([key]) => key)
+  await ask('phone', 'conflict.resolve', id!, { keep: 'client' })
+  account.storeRecords()
+  await account.settled()
+  assert.equal(await check(), [])
+  const falsify = async (key: readonly string[], change: object): Promise<void> => {
+    const known = decodeValue(core.store.get([account.id, ...key])!) as object
+    await core.store.commit({
+      appends: [],
+      writes: [{ key: [account.id, ...key], value: encodeValue({ ...known, ...change } as Plain) }]
+    })
+  }
+  await falsify(['contents', D], { sizeBytes: 8 })
+  await falsify(['files', 'fresh'], { content: content(C) })
+  await falsify(['folders', 'b'], { cursor: account.head + 1 })
+  assert.equal(
+    (await check()).sort(),
+    [`contents/${D}`, 'files/fresh', 'folders/b'].map(name => `the record ${name} does not come from the log`)
+  )
+})
+
 test.run()

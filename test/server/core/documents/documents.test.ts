@@ -136,7 +136,7 @@ test('after many edits a snapshot is stored with them, and a restart reads no mo
     if (number % 100 === 0) await client.changesUpTo(number)
   }
   await client.changesUpTo(1_201)
-  assert.ok(store.inner.get([account0.id, 'snapshots', 'b']))
+  await store.until(() => store.inner.get([account0.id, 'snapshots', 'b']) !== undefined)
   assert.ok(account0.views.get('documents', 'b')!.tail.length < 700)
   for (const kept of [store.inner, await storeAfter(store.batches), await logsOf(store.batches)]) {
     const again = coreHub({ store: kept }).connect()
