@@ -137,8 +137,12 @@ export class Outgoing {
     else {
       this.#socket.cork()
       for (const message of messages) {
-        this.#socket.write(head(message.length))
-        this.#socket.write(message)
+        // A short one may be a piece of a larger block, which would stay for as long as a slow reader leaves it.
+        if (message.length <= MAX_COPIED_BYTES) this.#socket.write(joined([message]))
+        else {
+          this.#socket.write(head(message.length))
+          this.#socket.write(message)
+        }
       }
       this.#socket.uncork()
     }

@@ -129,4 +129,15 @@ test('no more waits for a connection than 64 KiB', async () => {
   assert.is(outgoing.bytes, 0)
 })
 
+test('of a short message no part stays with a socket that does not take it, whatever goes with it', async () => {
+  const block = new Uint8Array(65_536)
+  const held: ArrayBufferLike[] = []
+  const socket = new Writable({ writev: chunks => held.push(...chunks.map(({ chunk }) => (chunk as Buffer).buffer)) })
+  const outgoing = new Outgoing(socket as Duplex, new Scene().writer, () => true)
+  for (const start of [0, 10_000, 20_000]) outgoing.add(block.subarray(start, start + 10_000))
+  await turn()
+  assert.is(held.length, 3)
+  assert.not(held.includes(block.buffer))
+})
+
 test.run()
