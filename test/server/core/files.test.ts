@@ -312,7 +312,7 @@ test('records of files that changed since the log was trimmed are checked agains
     const known = decodeValue(core.store.get([account.id, ...key])!) as object
     await core.store.commit({
       appends: [],
-      writes: [{ key: [account.id, ...key], value: encodeValue({ ...known, ...change } as Plain) }]
+      writes: [{ key: [account.id, ...key], value: encodeValue({ ...known, ...change }) }]
     })
   }
   await falsify(['contents', D], { sizeBytes: 8 })
