@@ -18,7 +18,7 @@ export function addMaintenance(program: Command): void {
   operator(
     program,
     'compact [account]',
-    'Fold the beginnings of logs that no device needs any more, all but the last 1,024 changes; a hub does it by itself.'
+    'Fold the beginnings of logs that no device needs any more, all but the last 1,024 changes at least; a hub does it by itself.'
   ).action(async (account: string | undefined, _, command: Command) =>
     print(await run(operatorConfig(command), 'compact', account === undefined ? {} : { account }))
   )

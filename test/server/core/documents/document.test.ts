@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { ANNOTATION_DOCUMENT, LIMITS } from '../../../../protocol/index.ts'
 import { listAnnotations, markAnnotation, putAnnotation } from '../../../../server/core/documents/annotations.ts'
-import { Document } from '../../../../server/core/documents/document.ts'
+import { Document, tailUpdateOf } from '../../../../server/core/documents/document.ts'
 import { LoggedDocument, momentOf, refusalOf, stateOf } from '../../../util/document-trace.ts'
 import { suite } from '../../../util/suite.ts'
 import { docOf, mapStruct, noteOf, rawUpdate, textStruct, updateOf } from '../../../util/yjs-update.ts'
@@ -24,6 +24,25 @@ test('an edit of the hub comes back as an update that others can apply', () => {
   Y.applyUpdate(reader, logged.edit(put('a', 'one')))
   Y.applyUpdate(reader, logged.edit(put('a', 'two')))
   assert.equal(listAnnotations(reader), [['a', { createdAtMs: 1, note: 'two', updatedAtMs: 1 }]])
+})
+
+test('an update of the log keeps nothing of the block that it was read from', () => {
+  const block = new Uint8Array(65_536)
+  const body = block.subarray(100, 110)
+  const change = {
+    kind: 'annotation.update',
+    key: 'b',
+    body,
+    cursor: 1,
+    timeUs: 1,
+    device: 'd',
+    client: 'c',
+    number: 1,
+    atMs: 1
+  } as const
+  const { update } = tailUpdateOf({ change, note: 0 })
+  assert.equal(update, Uint8Array.from(body))
+  assert.is.not(update.buffer, block.buffer)
 })
 
 test('an edit that throws leaves no trace, and the next one is whole', () => {
