@@ -4,7 +4,6 @@ import { FRAMES, type ClientFrame, type Frame, type FrameFields, type FrameKind,
 import { LIMITS } from './limits.ts'
 import { scan } from './scan.ts'
 import { checked, type Plain, type Shape } from './shapes.ts'
-import { allocate } from './slab.ts'
 
 // Records and extensions are msgpackr's own: other languages do not know them, and hostile bytes could build them.
 const packr = new Packr({ useRecords: false, mapsAsObjects: true, variableMapSize: true, moreTypes: false })
@@ -13,20 +12,8 @@ const unpackr = new Unpackr(BUILD)
 // A carrier's message can be a small part of a large block, which a view into it would keep from being freed.
 const frameUnpackr = new Unpackr({ ...BUILD, copyBuffers: true })
 
-/** One value as msgpack, which may be a piece of a larger block: copy what is kept for long. */
-export const encodeValue = (value: Plain | readonly unknown[]): Uint8Array =>
-  value instanceof Uint8Array ? encodeBytes(value) : packr.pack(value)
-
-/** Bytes as msgpack, at a fraction of the packer's cost: an update of a document is one such value. */
-function encodeBytes(value: Uint8Array): Uint8Array {
-  const { length } = value
-  const lengthBytes = length < 0x100 ? 1 : length < 0x10000 ? 2 : 4
-  const bytes = allocate(1 + lengthBytes + length)
-  bytes[0] = 0xc4 + (lengthBytes >> 1)
-  for (let at = lengthBytes, rest = length; at > 0; at--, rest >>>= 8) bytes[at] = rest
-  bytes.set(value, 1 + lengthBytes)
-  return bytes
-}
+/** One value as msgpack. */
+export const encodeValue = (value: Plain | readonly unknown[]): Uint8Array => packr.pack(value)
 
 /**
  * Builds a value from trusted bytes, such as a stored record.

@@ -1,37 +1,41 @@
 import { FRAMES } from './frames.ts'
-import { allocate } from './slab.ts'
 
 const HEADER_BYTES = 7
 const NO_BYTES = new Uint8Array(0)
 const MAX_LIKELY_LENGTH = 65_536
+/** Runs are short and many: they share memory, as a buffer of its own for each would cost more than what is written to it. */
+const SLAB_BYTES = 65_536
+let slab = NO_BYTES
+let slabUsed = 0
+
+/** Memory that nobody else is given. */
+function allocate(bytes: number): Uint8Array {
+  if (bytes > SLAB_BYTES / 4) return new Uint8Array(bytes)
+  if (slabUsed + bytes > slab.length) {
+    slab = new Uint8Array(SLAB_BYTES)
+    slabUsed = 0
+  }
+  slabUsed += bytes
+  return slab.subarray(slabUsed - bytes, slabUsed)
+}
+
 const encoder = new TextEncoder()
 
-let lastName = ''
-let lastEncoded: Uint8Array = Uint8Array.of(0xa0)
-
-/**
- * A name as a msgpack string, to be written as it is; it MUST NOT be changed. The last one is remembered: an action's key is needed for its digest, and again for its change.
- */
+/** A name as a msgpack string, to be written as it is. */
 export function encodeName(name: string): Uint8Array {
-  if (name !== lastName) {
-    lastEncoded = encodeShortAscii(name) ?? encodeText(name)
-    lastName = name
-  }
-  return lastEncoded
+  return encodeShortAscii(name) ?? encodeText(name)
 }
 
 /** Most names, at a fraction of the encoder's cost. */
 function encodeShortAscii(name: string): Uint8Array | undefined {
   const { length } = name
-  if (length > 255) return undefined
-  const headBytes = length < 32 ? 1 : 2
-  const bytes = new Uint8Array(headBytes + length)
-  bytes[0] = length < 32 ? 0xa0 | length : 0xd9
-  if (headBytes === 2) bytes[1] = length
+  if (length > 31) return undefined
+  const bytes = new Uint8Array(length + 1)
+  bytes[0] = 0xa0 | length
   for (let index = 0; index < length; index++) {
     const unit = name.charCodeAt(index)
     if (unit > 0x7f) return undefined
-    bytes[headBytes + index] = unit
+    bytes[index + 1] = unit
   }
   return bytes
 }
