@@ -34,6 +34,16 @@ const BESIDE_LOG: ReadonlySet<Table> = new Set(['fold', 'readers', 'tellings'])
 const OF_DOCUMENTS: ReadonlySet<Table> = new Set(['documents', 'snapshots', 'annotationHistories'])
 /** Compared with the records that they are derived from. */
 const OF_ACTIVITY: ReadonlySet<Table> = new Set(['activity', 'touched'])
+/** Changes of files write these, and no others. */
+const OF_FILES: ReadonlySet<Table> = new Set([
+  'contents',
+  'files',
+  'fileHistories',
+  'fileTotals',
+  'folders',
+  'conflicts',
+  'openConflicts'
+])
 const NOTHING: StoreReading = { head: async () => undefined, read: async () => [], get: () => undefined, range: () => [] }
 
 /**
@@ -224,7 +234,7 @@ class AccountCheck {
     if (this.#isTrimmed && table === 'household') return
     if (rebuilt === undefined && this.#isTrimmed) {
       const { cursor } = stored as { cursor: number }
-      const change = this.#ofFiles.get(cursor)
+      const change = OF_FILES.has(table) ? this.#ofFiles.get(cursor) : undefined
       if (cursor < this.#log.floor || (change !== undefined && isFrom(change, name, stored))) return
     }
     if (rebuilt === undefined) this.#report(`the record ${name} does not come from the log`)

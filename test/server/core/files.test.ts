@@ -318,9 +318,14 @@ test('records of files that changed since the log was trimmed are checked agains
   await falsify(['contents', D], { sizeBytes: 8 })
   await falsify(['files', 'fresh'], { content: content(C) })
   await falsify(['folders', 'b'], { cursor: account.head + 1 })
+  const cursor = account.views.get('files', 'fresh')!.cursor
+  await core.store.commit({
+    appends: [],
+    writes: [{ key: [account.id, 'settings', 'stray'], value: encodeValue({ value: 1, cursor }) }]
+  })
   assert.equal(
     (await check()).sort(),
-    [`contents/${D}`, 'files/fresh', 'folders/b'].map(name => `the record ${name} does not come from the log`)
+    [`contents/${D}`, 'files/fresh', 'folders/b', 'settings/stray'].map(name => `the record ${name} does not come from the log`)
   )
 })
 
