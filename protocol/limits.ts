@@ -35,16 +35,20 @@ export const LIMITS = {
   maxUpdateBytes: 786_432,
   /** Yjs clients that one update may name. */
   maxUpdateClients: 64,
-  /** Structs that one Yjs update may hold, and spans that it may delete. What conflicts costs their square to order. */
+  /** Structs that one Yjs update may hold, and spans that it may delete. */
   maxUpdateStructs: 2_000,
   /** Characters that one struct of a Yjs update may span. */
   maxUpdateSpan: 1_000_000,
-  /** Items that ordering one update may pass by: those that stand between the neighbours that it claims. */
-  maxConflictSteps: 1_000_000,
+  /** What taking in one update may cost, in items that Yjs passes by: above all those between the neighbours that its items claim. */
+  maxUpdateCost: 100_000,
   /** Yjs clients that may ever have edited one document: each makes every later edit a little dearer. */
   maxDocumentClients: 8_192,
   /** A book's annotation document, as one Yjs update. */
   maxDocumentBytes: 8_388_608,
+  /** Items that such a document may consist of. */
+  maxDocumentItems: 200_000,
+  /** Types within types of such a document, and values within a value. */
+  maxDocumentDepth: 64,
   /** What a client says of where it reads, as JSON, in UTF-16 code units. */
   maxPresenceLength: 4_096,
   /** Books that one connection is present in at a time. */

@@ -22,6 +22,17 @@ interface Bounds {
   readonly clients: number
   /** Infinity where it does not matter; then no edit is measured. */
   readonly bytes: number
+  /** Of all in a part that has more than one edit. */
+  readonly cost: number
+  readonly costOf: (struct: Struct) => number
+}
+
+/** What a step may hold, at most or at one edit. */
+export interface StepBounds {
+  readonly structs: number
+  readonly cost: number
+  /** What each of the update's structs costs, of which those before it were applied. */
+  readonly costsOf: (structs: readonly Struct[]) => (struct: Struct) => number
 }
 
 /** Room for the counts and ids around the structs. */
@@ -29,8 +40,11 @@ const HEAD_BYTES = LIMITS.maxUpdateClients * 20
 const WIRE_BOUNDS: Bounds = {
   structs: LIMITS.maxUpdateStructs,
   clients: LIMITS.maxUpdateClients,
-  bytes: LIMITS.maxUpdateBytes - HEAD_BYTES
+  bytes: LIMITS.maxUpdateBytes - HEAD_BYTES,
+  cost: Infinity,
+  costOf: () => 0
 }
+const NO_BOUNDS: Bounds = { structs: Infinity, clients: Infinity, bytes: Infinity, cost: Infinity, costOf: () => 0 }
 /** Structs that Yjs reads or writes within a millisecond or two, while that code is not optimised yet. */
 const STEP_STRUCTS = 1_000
 
@@ -45,10 +59,13 @@ export function splitUpdate(update: Uint8Array): Uint8Array[] {
 }
 
 /**
- * The same with parts of so many structs, however large the update is, made one by one: each when it is asked for; undefined while it is read. What cannot be put in order is
+ * The same with parts of bounded work, however large the update is, made one by one: each when it is asked for; undefined while it is read. What cannot be put in order is
  * the last part.
  */
-export function* updateSteps(update: Uint8Array, maxStructs: number): Generator<Uint8Array | undefined, void, void> {
+export function* updateSteps(
+  update: Uint8Array,
+  { structs: maxStructs, cost, costsOf }: StepBounds
+): Generator<Uint8Array | undefined, void, void> {
   const structs: Struct[] = []
   let deleted: Spans = new Map()
   for (const slice of updateSlices(update, STEP_STRUCTS)) {
@@ -57,19 +74,22 @@ export function* updateSteps(update: Uint8Array, maxStructs: number): Generator<
     deleted = read.ds.clients
     yield undefined
   }
-  if (structs.length <= maxStructs) {
-    yield update
-    return
-  }
-  const bounds = { structs: maxStructs, clients: Infinity, bytes: Infinity }
+  const bounds = { ...NO_BOUNDS, structs: maxStructs, cost, costOf: costsOf(structs) }
   let taken = 0
   for (const part of partsOf(structs, bounds)) {
-    for (const queue of part) taken += queue.structs.length
+    taken += countOf(part)
     yield encode(part, new Map())
   }
   // Applied to what it builds on, what was taken already does nothing.
   if (taken < structs.length) yield update
   else for (const part of spanParts(deleted, maxStructs)) yield encode([], part)
+}
+
+/** An update's edits, each behind those that it builds on; fewer where some build on each other in a circle. */
+export function inOrder(structs: readonly Struct[]): readonly Struct[] {
+  // What one client made is in order.
+  if (structs.every(({ id }) => id.client === structs[0]!.id.client)) return structs
+  return [...partsOf(structs, { ...NO_BOUNDS, structs: 1 })].flat().flatMap(queue => queue.structs)
 }
 
 /** A whole document as an update, written in steps. It MUST NOT be changed between them, and lack nothing that its edits build on. */
@@ -124,7 +144,7 @@ function split(update: Uint8Array, { structs, ds }: Pick<Decoded, 'structs' | 'd
     spans <= LIMITS.maxUpdateStructs
   if (isWithin) return [update]
   const parts = [...partsOf(structs, WIRE_BOUNDS)]
-  const taken = parts.flat().reduce((sum, queue) => sum + queue.structs.length, 0)
+  const taken = countOf(parts.flat())
   // What builds on edits that are neither here nor at the hub cannot be put in order: it is for the hub to say so.
   if (taken < structs.length) return [update]
   return [
@@ -145,9 +165,11 @@ function* partsOf(structs: readonly Struct[], bounds: Bounds): Generator<Queue[]
     const part = takePart(queues, isTaken, bounds)
     if (part.length === 0) return
     yield part
-    for (const { structs: taken } of part) left -= taken.length
+    left -= countOf(part)
   }
 }
+
+const countOf = (part: readonly Structs[]): number => part.reduce((sum, { structs }) => sum + structs.length, 0)
 
 function queuesOf(structs: readonly Struct[]): Queue[] {
   const queues = new Map<number, Queue>()
@@ -162,7 +184,7 @@ function queuesOf(structs: readonly Struct[]): Queue[] {
 
 function takePart(queues: Map<number, Queue>, isTaken: (id: Y.ID) => boolean, bounds: Bounds): Queue[] {
   const part = new Map<number, Queue>()
-  let { structs: structsLeft, bytes: bytesLeft } = bounds
+  let { structs: structsLeft, bytes: bytesLeft, cost: costLeft } = bounds
   for (let hasMoved = true; hasMoved && structsLeft > 0;) {
     hasMoved = false
     for (const queue of queues.values()) {
@@ -172,8 +194,10 @@ function takePart(queues: Map<number, Queue>, isTaken: (id: Y.ID) => boolean, bo
         if (struct instanceof Y.Skip) return []
         if (!dependenciesOf(struct).every(isTaken)) break
         const bytes = bytesLeft === Infinity ? 0 : sizeOf(struct)
-        if (bytes > bytesLeft) return [...part.values()]
+        const cost = bounds.costOf(struct)
+        if (bytes > bytesLeft || (cost > costLeft && part.size > 0)) return [...part.values()]
         bytesLeft -= bytes
+        costLeft -= cost
         structsLeft -= 1
         hasMoved = true
         const taken = part.get(queue.client) ?? { client: queue.client, structs: [], taken: 0 }

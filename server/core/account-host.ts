@@ -1,6 +1,7 @@
 import type { ChangeBody, HubError } from '../../protocol/index.ts'
 import type { Account } from './account.ts'
 import type { Background } from './documents/steps.ts'
+import type { TurnBudget } from './documents/turn-budget.ts'
 import type { HouseholdRules } from './household.ts'
 import type { Clock } from './ports.ts'
 import type { Store } from './store.ts'
@@ -23,6 +24,8 @@ export interface AccountHost {
   readonly clock: Clock
   /** Where work goes that can wait. */
   readonly background: Background
+  /** What is left for documents in this turn. */
+  readonly turnBudget: TurnBudget
   /** @throws HubError `storage-full` while nothing may be written */
   mustTakeWrites(): void
   /** What one account may take in the store, about. */

@@ -78,6 +78,7 @@ export class Account {
     this.documents = new Documents(id, log.epoch, this.views, {
       store: host.store,
       background: host.background,
+      turnBudget: host.turnBudget,
       nextTurn: task => host.clock.nextTurn(task),
       changed: () => this.storeRecords()
     })
@@ -160,21 +161,25 @@ export class Account {
   /**
    * Lets numbered actions of a client take effect, each at most once and each by itself. Their documents MUST be in memory.
    * @param confirmed the client has every answer up to this number
+   * @returns how many did: fewer when documents have had their share of this turn of the event loop; the rest wait for `documents.turn`
    * @throws HubError `internal`
    */
-  submit(origin: Origin, confirmed: number, actions: readonly WireAction[], submitter: Submitter): void {
+  submit(origin: Origin, confirmed: number, actions: readonly WireAction[], submitter: Submitter): number {
     this.#host.mustTakeWrites()
-    this.#guard(() => {
+    const mustWait = ([, , kind, key]: WireAction): boolean => this.documents.isTurnOver && needsDocument(kind, key)
+    if (actions.some(mustWait)) return 0
+    return this.#guard(() => {
       const record = this.views.edit('clients', [origin.device, origin.client], newClient)
       confirm(record, confirmed)
       const answers = this.#log.turn.answersFor(submitter)
       this.#host.wake(this)
-      for (const action of actions) {
-        const [number] = action
+      for (const [index, action] of actions.entries()) {
+        if (mustWait(action)) return index
         const answer = this.#take(origin, record, action)
-        if (answer.length === 3) answers.accepted.push([number, answer[2]])
-        else answers.refused.push([number, answer[3], answer[4], answer[5]])
+        if (answer.length === 3) answers.accepted.push([answer[0], answer[2]])
+        else answers.refused.push([answer[0], answer[3], answer[4], answer[5]])
       }
+      return actions.length
     })
   }
 

@@ -5,6 +5,7 @@ import { Committer } from './committer.ts'
 import { Compactor, type Compaction } from './compaction.ts'
 import { DocumentReadings } from './document-reading.ts'
 import { Background } from './documents/steps.ts'
+import { TurnBudget } from './documents/turn-budget.ts'
 import { NO_HOUSEHOLDS, type HouseholdRules } from './household.ts'
 import { newId } from './ids.ts'
 import type { Bearer } from './policy.ts'
@@ -71,6 +72,7 @@ export class Hub {
       store,
       clock,
       background: this.#background,
+      turnBudget: new TurnBudget(task => clock.nextTurn(task)),
       mustTakeWrites: () => this.mustTakeWrites(),
       maxAccountBytes: parts.maxAccountBytes ?? Infinity,
       household: parts.household ?? NO_HOUSEHOLDS,

@@ -240,9 +240,8 @@ export class Session implements LiveSession, Follower, Submitter {
     } catch (error) {
       return this.#refuse(log, error)
     }
-    if (!fitOneTurn(actions, account.documents)) return this.#submitInParts(account, origin, confirmed, actions)
-    account.submit(origin, confirmed, actions, this)
-    return undefined
+    const taken = fitOneTurn(actions, account.documents) ? account.submit(origin, confirmed, actions, this) : 0
+    return taken === actions.length ? undefined : this.#submitInParts(account, origin, confirmed, actions.slice(taken))
   }
 
   /** Nothing can be taken: the client is told once it has read what there is to read. */
@@ -253,12 +252,14 @@ export class Session implements LiveSession, Follower, Submitter {
 
   /** Work on documents is done in parts: as they come into memory, and with others' turns in between. */
   async #submitInParts(account: Account, origin: Origin, confirmed: number, actions: readonly WireAction[]): Promise<void> {
-    for (const part of partsOf(actions)) {
-      await account.loadDocuments(part)
-      if (this.#isClosed) return
-      account.submit(origin, confirmed, part, this)
-      await nextTurn(this.#host.clock)
-    }
+    for (const part of partsOf(actions))
+      for (let left = part; left.length > 0;) {
+        await account.documents.turn()
+        await account.loadDocuments(left)
+        if (this.#isClosed) return
+        left = left.slice(account.submit(origin, confirmed, left, this))
+        await nextTurn(this.#host.clock)
+      }
   }
 
   /** Views are read as they stand, and sent once that is durable. */

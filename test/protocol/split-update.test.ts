@@ -8,6 +8,9 @@ import { suite } from '../util/suite.ts'
 
 const test = suite('protocol/split-update')
 
+const WEIGHTLESS = { cost: Infinity, costsOf: () => () => 0 }
+const ONE_BY_ONE = Math.ceil(5_000 / LIMITS.maxUpdateStructs)
+
 /** Applies the parts to what the hub holds, each through its gate, and says how many there were. */
 function takeIn(hub: Y.Doc, update: Uint8Array): number {
   const parts = splitUpdate(update)
@@ -108,7 +111,7 @@ test('an update that deletes in more places than one may is cut', () => {
   doc.transact(() => {
     for (let count = 0; count < 5_000; count++) doc.getText('t').delete(count, 1)
   })
-  assert.is(takeIn(hub, Y.encodeStateAsUpdate(doc, Y.encodeStateVector(hub))), 3)
+  assert.is(takeIn(hub, Y.encodeStateAsUpdate(doc, Y.encodeStateVector(hub))), ONE_BY_ONE)
   assert.ok(isSame(hub, doc))
 })
 
@@ -142,7 +145,7 @@ test('an update is taken in step by step, each step builds on those before it, a
         for (const other of authors) Y.applyUpdate(whole, Y.encodeStateAsUpdate(other))
         const update = Y.encodeStateAsUpdate(whole)
         const copy = new Y.Doc()
-        for (const part of updateSteps(update, most)) {
+        for (const part of updateSteps(update, { ...WEIGHTLESS, structs: most })) {
           if (part === undefined) continue
           const { structs, ds } = Y.decodeUpdate(part)
           assert.ok(structs.length <= most && [...ds.clients.values()].flat().length <= Math.max(most, structs.length))
@@ -177,6 +180,22 @@ test('a document is written in steps as Yjs writes it in one go', () => {
   assert.is([...writeSteps(long)].length, 3)
 })
 
+test('a step ends before an edit that costs more than is left of it, unless that stands alone', () => {
+  const doc = new Y.Doc()
+  for (let count = 0; count < 6; count++) doc.getText('t').insert(0, 'x')
+  const costs = [1, 1, 1, 5, 0, 2]
+  const bounds = {
+    structs: 100,
+    cost: 2,
+    costsOf:
+      () =>
+      ({ id }: { id: Y.ID }) =>
+        costs[id.clock]!
+  }
+  const parts = [...updateSteps(Y.encodeStateAsUpdate(doc), bounds)].filter(part => part !== undefined)
+  assert.equal(parts.map(part => Y.decodeUpdate(part).structs.map(({ id }) => id.clock)), [[0, 1], [2], [3], [4, 5]]) // prettier-ignore
+})
+
 test('of an update that lacks what it builds on the steps bring all there is', () => {
   const doc = new Y.Doc()
   doc.getText('t').insert(0, 'before')
@@ -186,7 +205,7 @@ test('of an update that lacks what it builds on the steps bring all there is', (
   const stepped = new Y.Doc()
   const rest = Y.encodeStateAsUpdate(doc, known)
   Y.applyUpdate(whole, rest)
-  for (const part of updateSteps(rest, 4)) if (part !== undefined) Y.applyUpdate(stepped, part)
+  for (const part of updateSteps(rest, { ...WEIGHTLESS, structs: 4 })) if (part !== undefined) Y.applyUpdate(stepped, part)
   assert.ok(stepped.store.pendingStructs !== null)
   for (const copy of [whole, stepped]) Y.applyUpdate(copy, Y.encodeStateAsUpdate(doc, Y.encodeStateVector(copy)))
   assert.ok(isSame(stepped, doc) && isSame(whole, doc))

@@ -1,6 +1,7 @@
 import type { Plain, WireChange } from '../../protocol/index.ts'
 import { Account } from '../../server/core/account.ts'
 import { Background } from '../../server/core/documents/steps.ts'
+import { TurnBudget } from '../../server/core/documents/turn-budget.ts'
 import { NO_HOUSEHOLDS } from '../../server/core/household.ts'
 import { readPage } from '../../server/core/read.ts'
 import type { Store } from '../../server/core/store.ts'
@@ -112,6 +113,7 @@ async function refolded(world: World, id: string, books: readonly string[]): Pro
     store,
     clock: { nowMs: () => nowMs, nextTurn, setTimer: () => () => {} },
     background: new Background(nextTurn),
+    turnBudget: new TurnBudget(nextTurn),
     maxAccountBytes: Infinity,
     household: NO_HOUSEHOLDS,
     mustTakeWrites() {},

@@ -90,6 +90,7 @@ export class HeldStore implements Store {
     this.batches.push(batch)
     if (this.#isHoldingCommits) await this.#wait(this.#commits)
     await this.inner.commit(batch)
+    this.#wake()
   }
 
   trim(account: string, floor: number): Promise<number> {
@@ -103,8 +104,12 @@ export class HeldStore implements Store {
   #wait(waiting: (() => void)[]): Promise<void> {
     return new Promise(resolve => {
       waiting.push(resolve)
-      for (const waker of this.#wakers.splice(0)) waker()
+      this.#wake()
     })
+  }
+
+  #wake(): void {
+    for (const waker of this.#wakers.splice(0)) waker()
   }
 }
 

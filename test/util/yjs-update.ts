@@ -61,6 +61,12 @@ export const mapStruct = (place: ItemPlace): number[] => item(7, varUint(1), pla
 /** Plain values, whole numbers up to 63, that stand one behind the other. */
 export const valuesStruct = (values: readonly number[], place: ItemPlace): number[] =>
   item(8, [...varUint(values.length), ...values.flatMap(value => [125, value])], place)
+/** Lists in lists, so many, with a 1 in the innermost. */
+export const nestedValueStruct = (depth: number, place: ItemPlace): number[] =>
+  item(8, [1, ...Array.from({ length: depth }, () => [117, 1]).flat(), 125, 1], place)
+/** The same as Yjs once wrote values. */
+export const nestedJsonStruct = (depth: number, place: ItemPlace): number[] =>
+  item(2, [1, ...varString(`${'['.repeat(depth)}1${']'.repeat(depth)}`)], place)
 export const subdocumentStruct = (place: ItemPlace): number[] => item(9, [...varString('guid'), 118, 0], place)
 
 interface UpdateParts {
@@ -92,6 +98,19 @@ export function rawUpdate({ structs = [], deletes = [] }: UpdateParts): Uint8Arr
   }
   return Uint8Array.from(bytes)
 }
+
+/** Texts of one client from clock `start` on, each of which stands right before the one that it made last: no two become one item. */
+export function prependedUpdate(client: number, start: number, count: number, first: ItemPlace, text = 'a'): Uint8Array {
+  const structs = Array.from({ length: count }, (_, index) => {
+    const clock = start + index * text.length
+    return textStruct(text, clock === 0 ? first : { rightOrigin: [client, clock - text.length] })
+  })
+  return rawUpdate({ structs: [[client, start, structs]] })
+}
+
+/** Letters of one client in root text `t`, each of which claims to have no neighbours. */
+export const unplacedUpdate = (client: number, count: number, start = 0): Uint8Array =>
+  rawUpdate({ structs: [[client, start, Array.from({ length: count }, () => textStruct('a', { parent: 't' }))]] })
 
 /** What a change of a document adds, as one update. */
 export function updateOf(doc: Y.Doc, change: (annotations: Y.Map<unknown>) => void): Uint8Array {

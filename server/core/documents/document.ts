@@ -1,10 +1,12 @@
 import * as Y from 'yjs'
-import { HubError, LIMITS } from '../../../protocol/index.ts'
+import { HubError, inOrder, LIMITS } from '../../../protocol/index.ts'
 import type { LoggedChange } from '../fold-log.ts'
 import type { SnapshotRecord } from '../records.ts'
+import { updateCost } from './cost.ts'
 import { inspectUpdate } from './gate.ts'
+import { Places } from './places.ts'
 import { QuietDoc } from './quiet-doc.ts'
-import { applyInSteps, atOnce, isUpdateOf, Writing, type Steps } from './steps.ts'
+import { applyInSteps, atOnce, isUpdateOf, STEP_COST, Writing, type Steps } from './steps.ts'
 import { Versions, type Moment, type StoredHistory } from './versions.ts'
 
 /** One of the log's updates of a document, and whose Yjs client made it. */
@@ -14,6 +16,9 @@ export interface TailUpdate {
   readonly at: Moment
 }
 
+/** Is told of work as `updateCost` counts it. */
+export type Spend = (cost: number) => void
+
 /** A snapshot, and how many of the updates since the last one it holds. */
 export interface Folded {
   readonly snapshot: SnapshotRecord
@@ -22,8 +27,11 @@ export interface Folded {
 
 /** From so many updates since the snapshot on the next one is due, where they weigh half of it too. */
 const FOLD_AFTER_UPDATES = 512
-/** Updates of the log that are applied in one step: each takes some 30 µs, a large one a millisecond. */
-const STEP_UPDATES = 32
+/** From so much that it takes to open the document again on, a second or so, the next one is due too. */
+const FOLD_AFTER_COST = 1_000_000
+/** What an update of the log costs, and each of its structs, beside what `updateCost` counts. */
+const COST_PER_UPDATE = 30
+const COST_PER_STRUCT = 1
 
 /**
  * The owner of the Yjs client id under which the hub edits for clients without Yjs. One for each epoch: a restored log may lack
@@ -48,39 +56,42 @@ export function tailUpdateOf({ change, note }: LoggedChange): TailUpdate {
 export class Document {
   readonly #hub: string
   readonly #histories: StoredHistory
+  readonly #spend: Spend
   #doc!: Y.Doc
   #versions!: Versions
   #snapshot: SnapshotRecord | undefined
   readonly #owners: Map<number, string>
   /** Everything since the snapshot; what the document is rebuilt from when Yjs fails half-way. */
-  readonly #tail: Omit<TailUpdate, 'owner'>[] = []
+  readonly #tail: TailUpdate[] = []
   #tailBytes = 0
+  #tailCost = 0
   /** The document as it is written out, or was; gone with the next edit. */
   #writing: Writing | undefined
   /** How long the tail was when no snapshot could be made of it. */
   #triedAt = 0
   usedAtMs = 0
 
-  private constructor(epoch: string, snapshot: SnapshotRecord | undefined, histories: StoredHistory) {
+  private constructor(epoch: string, snapshot: SnapshotRecord | undefined, histories: StoredHistory, spend: Spend) {
     this.#hub = hubOwner(epoch)
     this.#histories = histories
+    this.#spend = spend
     this.#snapshot = snapshot
     this.#owners = new Map(snapshot?.owners ?? [])
   }
 
-  /** @param histories how annotations stood before, as stored */
+  /**
+   * @param histories how annotations stood before, as stored
+   * @param spend is told what each update costs that is about to be applied
+   */
   static *opening(
     epoch: string,
     snapshot: SnapshotRecord | undefined,
     tail: readonly TailUpdate[],
-    histories: StoredHistory = () => undefined
+    histories: StoredHistory = () => undefined,
+    spend: Spend = () => undefined
   ): Steps<Document> {
-    const document = new Document(epoch, snapshot, histories)
-    for (const [index, { update, owner, at }] of tail.entries()) {
-      document.#keep(update, at)
-      for (const client of Y.parseUpdateMeta(update).to.keys()) document.#own(client, owner)
-      if (index % STEP_UPDATES === STEP_UPDATES - 1) yield
-    }
+    const document = new Document(epoch, snapshot, histories, spend)
+    for (const each of tail) document.#keep(each, 0)
     yield* document.#building()
     return document
   }
@@ -113,7 +124,8 @@ export class Document {
     const isLong =
       this.#tail.length - this.#triedAt >= FOLD_AFTER_UPDATES && this.#tailBytes * 2 >= (this.#snapshot?.update.length ?? 0)
     // Edits take room until a snapshot shows what is left of them.
-    return isLong || (this.#triedAt === 0 && this.#tailBytes >= LIMITS.maxDocumentBytes / 4)
+    const isLarge = this.#tailBytes >= LIMITS.maxDocumentBytes / 4 || this.#tailCost >= FOLD_AFTER_COST
+    return isLong || (this.#triedAt === 0 && isLarge)
   }
 
   get hasTail(): boolean {
@@ -135,7 +147,8 @@ export class Document {
     this.#mustTake(update.length)
     if (this.#owners.size >= LIMITS.maxDocumentClients)
       throw new HubError('document-too-large', 'too many Yjs clients have edited this book')
-    const { ends, repeats } = inspectUpdate(update, { doc: this.#doc, owners: this.#owners }, device)
+    const { ends, repeats, cost } = inspectUpdate(update, { doc: this.#doc, owners: this.#owners }, device)
+    this.#spend(cost)
     let fresh = update
     try {
       // Yjs takes known edits on trust: a struct that claims to go on from one in another place would stand elsewhere after a restart.
@@ -151,7 +164,7 @@ export class Document {
       throw new HubError('update-gap')
     }
     for (const client of ends.keys()) this.#own(client, device)
-    this.#keep(fresh, at)
+    this.#keep({ update: fresh, owner: device, at }, cost)
     return fresh
   }
 
@@ -181,7 +194,7 @@ export class Document {
     }
     const update = made ?? EMPTY_UPDATE
     this.#own(this.#doc.clientID, this.#hub)
-    this.#keep(update, at)
+    this.#keep({ update, owner: this.#hub, at }, 0)
     return update
   }
 
@@ -205,21 +218,28 @@ export class Document {
    * Makes a snapshot that was loaded again and found equal. Between the steps the document may change, and then stands beyond it; but MUST NOT be folded
    * by anyone else.
    *
-   * @returns undefined when Yjs does not give back what it was given, and the tail must stay
+   * @returns undefined when Yjs cannot write it out or does not give back what it was given, and the tail must stay
    */
   *folding(): Steps<Folded | undefined> {
-    const [count, bytes] = [this.#tail.length, this.#tailBytes]
+    const [count, bytes, cost] = [this.#tail.length, this.#tailBytes, this.#tailCost]
     const [owners, burst, state] = [[...this.#owners], this.#versions.burst, Y.snapshot(this.#doc)]
     this.#triedAt = count
-    const snapshot = { update: yield* this.#encoding(), owners, burst }
+    let update
+    try {
+      update = yield* this.#encoding()
+    } catch {
+      return undefined
+    }
     yield
-    if (!(yield* isUpdateOf(snapshot.update, state))) return undefined
+    if (!(yield* isUpdateOf(update, state))) return undefined
     yield
     this.#triedAt = 0
+    const snapshot = { update, owners, burst }
     this.#snapshot = snapshot
     if (this.#tail.length === count) this.#writing = undefined
     this.#tail.splice(0, count)
     this.#tailBytes -= bytes
+    this.#tailCost -= cost
     return { snapshot, count }
   }
 
@@ -241,11 +261,21 @@ export class Document {
     const doc = new QuietDoc()
     if (this.#snapshot !== undefined) yield* applyInSteps(doc, this.#snapshot.update)
     const versions = new Versions(doc, this.#snapshot?.burst, this.#histories)
+    this.#tailCost = 0
+    let left = STEP_COST
     // One by one, as they came: what an update finds collected already decides what becomes of it.
-    for (const [index, { update, at }] of this.#tail.entries()) {
+    for (const { update, owner, at } of this.#tail) {
+      const { structs, ds } = Y.decodeUpdate(update)
+      const cost = updateCost(inOrder(structs), ds.clients, new Places(structs, doc), doc, Infinity)
+      this.#tailCost += cost
+      left -= COST_PER_UPDATE + COST_PER_STRUCT * structs.length + cost
+      if (left < 0) {
+        left = STEP_COST
+        yield
+      }
+      for (const { id } of structs) this.#own(id.client, owner)
       versions.at = at
       Y.applyUpdate(doc, update)
-      if (index % STEP_UPDATES === STEP_UPDATES - 1) yield
     }
     this.#doc = doc
     this.#versions = versions
@@ -254,12 +284,20 @@ export class Document {
   /** Comes before each change: what is being written out shows the document as it was. */
   #mustTake(bytes: number): void {
     if (this.#documentBytes + bytes > LIMITS.maxDocumentBytes) throw new HubError('document-too-large')
+    let items = 0
+    for (const made of this.#doc.store.clients.values()) items += made.length
+    if (items > LIMITS.maxDocumentItems)
+      throw new HubError(
+        'document-too-large',
+        `the annotations of this book consist of over ${LIMITS.maxDocumentItems} Yjs items`
+      )
     if (this.#writing !== undefined) this.encode()
   }
 
-  #keep(update: Uint8Array, at: Moment): void {
-    this.#tail.push({ update, at })
-    this.#tailBytes += update.length
+  #keep(each: TailUpdate, cost: number): void {
+    this.#tail.push(each)
+    this.#tailBytes += each.update.length
+    this.#tailCost += cost
     this.#writing = undefined
   }
 

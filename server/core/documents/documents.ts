@@ -5,6 +5,7 @@ import { StoreTrimmed, type Store } from '../store.ts'
 import type { Views } from '../views.ts'
 import { Document, tailUpdateOf, type TailUpdate } from './document.ts'
 import { inTurns, type Background } from './steps.ts'
+import type { TurnBudget } from './turn-budget.ts'
 
 /** What one account's documents may take in memory at once: so many, and so many bytes as encoded. */
 const MAX_LOADED = 500
@@ -21,6 +22,7 @@ export interface DocumentsHost {
   readonly store: Store
   /** Where documents are folded. */
   readonly background: Background
+  readonly turnBudget: TurnBudget
   readonly nextTurn: (task: () => void) => void
   /** There are records to store. */
   changed(): void
@@ -52,6 +54,16 @@ export class Documents {
   /** True when anything was ever written into the document. */
   isKnown(book: string): boolean {
     return this.#views.get('documents', book) !== undefined
+  }
+
+  /** No more should be done with any in this turn of the event loop: whoever has more waits for `turn`. */
+  get isTurnOver(): boolean {
+    return this.#host.turnBudget.isSpent
+  }
+
+  /** Resolves when the caller may go on, and MUST do so at once. */
+  turn(): Promise<void> {
+    return this.#host.turnBudget.turn()
   }
 
   isLoaded(book: string): boolean {
@@ -217,8 +229,12 @@ export class Documents {
   async #load(book: string): Promise<void> {
     const cursors = this.#views.get('documents', book)?.tail ?? []
     const tail = await this.#readTail(cursors)
-    const opening = Document.opening(this.#epoch, this.#views.get('snapshots', book), tail, id =>
-      this.#views.get('annotationHistories', book, id)
+    const opening = Document.opening(
+      this.#epoch,
+      this.#views.get('snapshots', book),
+      tail,
+      id => this.#views.get('annotationHistories', book, id),
+      this.#host.turnBudget.spend
     )
     this.#loaded.set(book, await inTurns(opening, this.#host.nextTurn))
   }

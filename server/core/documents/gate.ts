@@ -1,10 +1,13 @@
 import * as Y from 'yjs'
-import { HubError, LIMITS } from '../../../protocol/index.ts'
-import { conflictSteps } from './conflicts.ts'
+import { HubError, inOrder, LIMITS } from '../../../protocol/index.ts'
+import { updateCost } from './cost.ts'
+import { idsIn, Places, type Struct } from './places.ts'
 
 export interface Inspected {
   /** For each Yjs client in the update, the clock that it ends at. */
   readonly ends: ReadonlyMap<number, number>
+  /** Of taking it in, in items that Yjs passes by. */
+  readonly cost: number
   /** It holds edits that the document has already. */
   readonly repeats: boolean
 }
@@ -50,22 +53,54 @@ export function inspectUpdate(update: Uint8Array, { doc, owners }: GateDocument,
   }
   for (const struct of structs) {
     if (!(struct instanceof Y.Item)) continue
-    if (struct.content instanceof Y.ContentDoc) throw refuse('holds a subdocument')
-    const { origin, rightOrigin, parent } = struct as { origin: Y.ID | null; rightOrigin: Y.ID | null; parent: unknown }
-    for (const id of [origin, rightOrigin, parent]) {
-      if (!(id instanceof Y.ID)) continue
+    for (const id of idsIn(struct)) {
       if (id.client === struct.id.client && id.clock >= struct.id.clock) throw refuse('builds on what comes after')
       if (!isKnown(id.client, id.clock, ends, doc)) throw new HubError('update-gap')
     }
   }
+  const ordered = inOrder(structs)
+  if (ordered.length < structs.length) throw refuse('holds edits that build on each other in a circle')
   for (const [client, spans] of ds.clients)
     for (const { clock, len } of spans) {
       if (!(len > 0)) throw refuse('deletes nothing')
       if (!isKnown(client, clock + len - 1, ends, doc)) throw new HubError('update-gap')
     }
-  if (conflictSteps(structs, doc, LIMITS.maxConflictSteps) > LIMITS.maxConflictSteps)
-    throw refuse('conflicts with too much at one place')
-  return { ends, repeats }
+  const places = new Places(structs, doc)
+  mustBeShallow(ordered, places)
+  const cost = updateCost(ordered, ds.clients, places, doc, LIMITS.maxUpdateCost)
+  if (cost > LIMITS.maxUpdateCost) throw refuse('conflicts with too much at one place, or cuts too much in two')
+  return { ends, repeats, cost }
+}
+
+/** What is nested without end stops those who go through it half-way: Yjs when it deletes, and whoever writes it out. */
+function mustBeShallow(structs: readonly Struct[], places: Places): void {
+  for (const struct of structs) {
+    if (!(struct instanceof Y.Item)) continue
+    const { content } = struct
+    if (content instanceof Y.ContentDoc) throw refuse('holds a subdocument')
+    // Asked of each in order, it is found at once from those before; a single one seldom needs it.
+    const isNeeded = structs.length > 1 || content instanceof Y.ContentType
+    const depth = isNeeded ? places.homeOf(struct).depth : 0
+    if (content instanceof Y.ContentType && depth >= LIMITS.maxDocumentDepth)
+      throw refuse(`nests types over ${LIMITS.maxDocumentDepth} deep`)
+    if (!valuesOf(content).every(value => isShallow(value, LIMITS.maxDocumentDepth)))
+      throw refuse(`nests values over ${LIMITS.maxDocumentDepth} deep`)
+  }
+}
+
+/** The values of a content that may hold others. */
+function valuesOf(content: Y.Item['content']): readonly unknown[] {
+  if (content instanceof Y.ContentAny || content instanceof Y.ContentJSON) return content.arr
+  if (content instanceof Y.ContentEmbed) return [content.embed]
+  return content instanceof Y.ContentFormat ? [content.value] : NONE
+}
+
+const NONE: readonly unknown[] = []
+
+function isShallow(value: unknown, depthLeft: number): boolean {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return true
+  const inner: readonly unknown[] = Array.isArray(value) ? value : Object.values(value)
+  return depthLeft > 0 && inner.every(each => isShallow(each, depthLeft - 1))
 }
 
 /** True for an edit that the update brings or the document has. */

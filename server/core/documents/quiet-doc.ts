@@ -1,8 +1,12 @@
 import * as Y from 'yjs'
 
-/** A Yjs document that makes nothing of events without a listener: Yjs tells of each update six times, and builds a list of listeners each time. */
+/** A Yjs document that holds what was applied to it and nothing else. */
 export class QuietDoc extends Y.Doc {
   override emit(...[name, parts]: Parameters<Y.Doc['emit']>): void {
+    // Where a text has formatting, Yjs deletes what it finds unneeded of it after every update: a change that no device made, at a price that
+    // grows with the square of what the update deleted.
+    if (name === 'afterTransaction') (parts as unknown as [Y.Transaction])[0]._needFormattingCleanup = false
+    // Yjs tells of each update six times, and builds a list of listeners each time.
     if (this._observers.has(name)) super.emit(name, parts)
   }
 }

@@ -1,5 +1,7 @@
 import * as Y from 'yjs'
 import { updateSteps, writeSteps } from '../../../protocol/index.ts'
+import { placeCost } from './cost.ts'
+import { Places, type Struct } from './places.ts'
 import { QuietDoc } from './quiet-doc.ts'
 
 /** Work that is done in steps of some milliseconds at most. Whoever asks for the next one lets others work before, or not. */
@@ -7,17 +9,26 @@ export type Steps<T> = Generator<void, T, void>
 
 /** Structs that Yjs takes in within a fraction of a millisecond; within a few, while that code is not optimised yet. */
 const STEP_STRUCTS = 100
+/** Items that Yjs passes by in some two milliseconds, to order what claims the same place. */
+export const STEP_COST = 2_000
 /** An update that is no longer is taken in at once. */
-const SMALL_BYTES = 8_192
+const SMALL_BYTES = 1_024
 
 /** Applies an update that the document lacks nothing for. Between the steps it is there in part. */
 export function* applyInSteps(doc: Y.Doc, update: Uint8Array): Steps<void> {
   if (update.length <= SMALL_BYTES) Y.applyUpdate(doc, update)
-  else
-    for (const part of updateSteps(update, STEP_STRUCTS)) {
+  else {
+    let places: Places | undefined
+    const costsOf = (structs: readonly Struct[]): ((struct: Struct) => number) => {
+      const known = (places = new Places(structs, doc))
+      return struct => placeCost(struct, known)
+    }
+    for (const part of updateSteps(update, { structs: STEP_STRUCTS, cost: STEP_COST, costsOf })) {
       if (part !== undefined) Y.applyUpdate(doc, part)
+      places?.forget()
       yield
     }
+  }
 }
 
 /** A document as one Yjs v1 update: written in steps, until somebody needs it at once or is about to change the document. */

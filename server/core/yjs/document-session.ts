@@ -105,7 +105,9 @@ export class DocumentSession implements Follower {
    */
   take(update: Uint8Array, isState: boolean): Promise<void> | undefined {
     const { account, book, clock } = this.#parts
-    if (isState || update.length > LONG_UPDATE_BYTES || !account.documents.isLoaded(book)) return this.#takeLong(update)
+    const { documents } = account
+    if (isState || update.length > LONG_UPDATE_BYTES || !documents.isLoaded(book) || documents.isTurnOver)
+      return this.#takeInParts(update)
     this.#save([this.#perform(update)])
     this.#updatesInTurn += 1
     if (this.#updatesInTurn < UPDATES_PER_TURN) return undefined
@@ -166,14 +168,15 @@ export class DocumentSession implements Follower {
     return account.documents.use(book, clock.nowMs())
   }
 
-  async #takeLong(update: Uint8Array): Promise<void> {
+  async #takeInParts(update: Uint8Array): Promise<void> {
     const { doc } = await this.#load()
-    if (this.#isClosed) return
     const saves: Promise<boolean>[] = []
     for (const part of missing(update, doc)) {
+      await this.#parts.account.documents.turn()
+      await this.#load()
+      if (this.#isClosed) return
       saves.push(this.#perform(part))
       await nextTurn(this.#parts.clock)
-      if (this.#isClosed) return
     }
     this.#save(saves)
   }

@@ -23,7 +23,7 @@ export const CORE_FAULTS: readonly Fault[] = [
         const record = this.views.edit('clients', [origin.device, origin.client], () => ({ lastNumber: 0, answers: [] }))
         record.lastNumber = 0
         record.answers = []
-        submit.call(this, origin, ...rest)
+        return submit.call(this, origin, ...rest)
       }
     })
   ),
@@ -38,14 +38,14 @@ export const CORE_FAULTS: readonly Fault[] = [
           const [, , kind, key, body] = other
           return [number, digest([encodeName(kind), encodeName(key), encodeValue(body)]), ...rest] as typeof answer
         })
-        submit.call(this, origin, confirmed, actions, submitter)
+        return submit.call(this, origin, confirmed, actions, submitter)
       }
     })
   ),
   wrong('it forgets answers that were not confirmed', 'exactly once', () =>
     patched(Account.prototype, 'submit', submit => {
       return function (this: Account, origin, _, ...rest) {
-        submit.call(this, origin, this.lastNumber(origin.device, origin.client), ...rest)
+        return submit.call(this, origin, this.lastNumber(origin.device, origin.client), ...rest)
       }
     })
   ),

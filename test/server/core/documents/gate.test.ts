@@ -8,6 +8,8 @@ import {
   docOf,
   gcStruct,
   mapStruct,
+  nestedJsonStruct,
+  nestedValueStruct,
   noteOf,
   rawUpdate,
   skipStruct,
@@ -125,7 +127,7 @@ const REFUSED: Record<string, { code: ErrorCode; make: (one: Y.Doc, clock: numbe
     make: (_, clock) => rawUpdate({ structs: [[11, clock, [textStruct('x', { origin: [11, clock + 1] }), textStruct('y', {})]]] })
   },
   'two clients that build on each other': {
-    code: 'update-gap',
+    code: 'bad-update',
     make: (_, clock) =>
       rawUpdate({ structs: [[11, clock, [textStruct('x', { origin: [99, 0] })]], [99, 0, [textStruct('y', { origin: [11, clock] })]]] }) // prettier-ignore
   },
@@ -157,8 +159,26 @@ const REFUSED: Record<string, { code: ErrorCode; make: (one: Y.Doc, clock: numbe
     code: 'bad-update',
     make: () => rawUpdate({ deletes: [[22, Array.from({ length: LIMITS.maxUpdateStructs + 1 }, () => [0, 1] as const)]] })
   },
+  'types nested over the limit': {
+    code: 'bad-update',
+    make: (_, clock) => rawUpdate({ structs: [[11, clock, nestedMaps(clock, LIMITS.maxDocumentDepth + 1)]] })
+  },
+  'values nested over the limit': {
+    code: 'bad-update',
+    make: (_, clock) => rawUpdate({ structs: [[11, clock, [nestedValueStruct(LIMITS.maxDocumentDepth + 1, { key: 'z' })]]] })
+  },
+  'JSON nested over the limit': {
+    code: 'bad-update',
+    make: (_, clock) => rawUpdate({ structs: [[11, clock, [nestedJsonStruct(LIMITS.maxDocumentDepth + 1, { key: 'z' })]]] })
+  },
   'JSON that is none': { code: 'bad-update', make: (_, clock) => rawUpdate({ structs: [[11, clock, [[5, 1, 1, 97, 1, 123]]]] }) }
 }
+
+/** Maps of client 11, each in the one before it. */
+const nestedMaps = (clock: number, depth: number): number[][] =>
+  Array.from({ length: depth }, (_, index) =>
+    mapStruct(index === 0 ? { key: 'z' } : { parent: [11, clock + index - 1], key: 'x' })
+  )
 
 function bytesOf(...parts: (Uint8Array | number)[]): Uint8Array {
   return Uint8Array.from(parts.flatMap(part => (typeof part === 'number' ? [part] : [...part])))
@@ -240,7 +260,25 @@ test('what the limits still allow is accepted', () => {
     'three'
   )
   document.apply(rawUpdate({ structs: [[6_000, 0, [gcStruct(LIMITS.maxUpdateSpan)]]] }), 'three')
+  document.apply(rawUpdate({ structs: [[11, 4, nestedMaps(4, LIMITS.maxDocumentDepth)]] }), 'one')
+  document.apply(rawUpdate({ structs: [[7_000, 0, [nestedValueStruct(LIMITS.maxDocumentDepth, { key: 'y' })]]] }), 'three')
   assert.equal(stateOf(document.rebuilt()), stateOf(document.document))
+})
+
+test('two clients whose edits build on each other far and wide are taken, in whatever order they stand', () => {
+  for (const [first, second] of [
+    [50, 60],
+    [60, 50]
+  ] as const) {
+    const { document } = shared()
+    const count = LIMITS.maxUpdateStructs / 2
+    const ahead = Array.from({ length: count }, (_, clock) => textStruct('a', { origin: [second, clock] }))
+    const behind = Array.from({ length: count }, (_, clock) =>
+      textStruct('b', clock === 0 ? { key: 'y' } : { origin: [first, clock - 1] })
+    )
+    document.apply(rawUpdate({ structs: [[first, 0, ahead], [second, 0, behind]] }), 'three') // prettier-ignore
+    assert.equal(stateOf(document.rebuilt()), stateOf(document.document))
+  }
 })
 
 test('edits beneath what was deleted meanwhile are taken, and come to nothing', () => {

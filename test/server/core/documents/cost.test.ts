@@ -1,0 +1,185 @@
+import * as assert from 'uvu/assert'
+import * as Y from 'yjs'
+import { LIMITS } from '../../../../protocol/index.ts'
+import { updateCost } from '../../../../server/core/documents/cost.ts'
+import { Document } from '../../../../server/core/documents/document.ts'
+import { Places } from '../../../../server/core/documents/places.ts'
+import { momentOf, refusalOf } from '../../../util/document-trace.ts'
+import { suite } from '../../../util/suite.ts'
+import { prependedUpdate, rawUpdate, textStruct, unplacedUpdate, type Id, type ItemPlace } from '../../../util/yjs-update.ts'
+
+const test = suite('server/core/documents/cost')
+
+function costOf(update: Uint8Array, doc: Y.Doc): number {
+  const { structs, ds } = Y.decodeUpdate(update)
+  return updateCost(structs, ds.clients, new Places(structs, doc), doc, Infinity)
+}
+
+/** A document with so many items of client 1 in a list, none of which joins another. */
+function longList(count: number, first: ItemPlace = { parent: 't' }, text = 'a'): Document {
+  const document = Document.open('epoch', undefined, [])
+  for (let start = 0; start < count; start += 500)
+    document.apply(prependedUpdate(1, start * text.length, 500, first, text), momentOf('one'))
+  return document
+}
+
+test('updates that pile up at one place are refused before they cost much', () => {
+  const document = Document.open('epoch', undefined, [])
+  let accepted = 0
+  for (let client = 1; client <= 40; client++)
+    if (refusalOfApply(document, unplacedUpdate(client, 100), `d${client}`) === undefined) accepted += 1
+  assert.ok(accepted > 0 && accepted < 40, `${accepted} accepted`)
+  assert.is(refusalOfApply(document, unplacedUpdate(99, 2_000), 'd99'), 'bad-update')
+})
+
+test('a character that claims no neighbours passes by the whole list, whoever else is in the update', () => {
+  const { doc } = longList(2_000)
+  assert.is(costOf(unplacedUpdate(2, 1), doc), 2_000)
+  // The first one stands at the end; the second claims to stand anywhere before it.
+  const structs = [textStruct('b', { origin: [1, 0] }), textStruct('c', { rightOrigin: [2, 0] })]
+  // One more for what the first one would have to cut.
+  assert.is(costOf(rawUpdate({ structs: [[2, 0, structs]] }), doc), 2_000 + 1)
+})
+
+test('items of one update that claim places among each other are ordered against each other', () => {
+  const doc = new Y.Doc()
+  const at = (clock: number): Id => [1, clock]
+  const one = (structs: number[][]): number => costOf(rawUpdate({ structs: [[1, 0, structs]] }), doc)
+  const front = Array.from({ length: 100 }, (_, clock) =>
+    textStruct('a', clock === 0 ? { parent: 't' } : { rightOrigin: at(clock - 1) })
+  )
+  const back = Array.from({ length: 100 }, (_, clock) =>
+    textStruct('a', clock === 0 ? { parent: 't' } : { origin: at(clock - 1) })
+  )
+  assert.equal([one(front), one(back)], [0, 0])
+  // Each passes by all that stands before the one that it names.
+  const strays = Array.from({ length: 50 }, (_, index) => textStruct('b', { rightOrigin: at(index) }))
+  assert.ok(one([...front, ...strays]) >= 50 * 50)
+  assert.ok(one([...back, ...strays]) >= 50 * 49)
+  const behind = Array.from({ length: 50 }, () => textStruct('c', { origin: at(0) }))
+  assert.ok(one([...back, ...behind]) >= 50 * 50)
+})
+
+test('a key that was set often costs whoever claims to be the first to set it', () => {
+  const { doc } = longList(2_000, { parent: 'm', key: 'k' })
+  const first = textStruct('b', { rightOrigin: [1, 1_999] })
+  assert.is(costOf(rawUpdate({ structs: [[2, 0, [first]]] }), doc), Math.floor(1_999 / 64))
+})
+
+test('a span of deletions costs by what it covers, each time, and by what makes room where it cuts', () => {
+  const { doc } = longList(2_000, { parent: 't' }, 'ab')
+  assert.is(costOf(rawUpdate({ deletes: [[1, [[0, 4_000]]]] }), doc), 250 + 1)
+  assert.is(costOf(rawUpdate({ deletes: [[1, [[0, 4_000], [0, 4_000]]]] }), doc), 500 + 2) // prettier-ignore
+  assert.is(costOf(rawUpdate({ deletes: [[1, [[1, 1]]]] }), doc), 1 + 1)
+})
+
+test('deletions in a formatted text are taken in once, and leave the formatting to those who read it', () => {
+  const writer = new Y.Doc()
+  writer.clientID = 5
+  const text = new Y.Text('x')
+  writer.getMap('annotations').set('n', text)
+  const document = Document.open('epoch', undefined, [])
+  document.apply(Y.encodeStateAsUpdate(writer), momentOf('five'))
+  const before = Y.encodeStateVector(writer)
+  text.format(0, 1, { bold: true })
+  document.apply(Y.encodeStateAsUpdate(writer, before), momentOf('five'))
+  for (let start = 0; start < 10_000; start += 500)
+    document.apply(prependedUpdate(1, start, 500, { parent: [5, 0] }), momentOf('one'))
+  const deletedBefore = Y.createDeleteSetFromStructStore(document.doc.store).clients.size
+  document.apply(rawUpdate({ deletes: [[1, [[0, 10_000]]]] }), momentOf('one'))
+  const deleted = Y.createDeleteSetFromStructStore(document.doc.store).clients
+  assert.is(deletedBefore, 0)
+  assert.equal([...deleted.keys()], [1])
+})
+
+test('a document consists of so many items and no more, however few bytes they take', () => {
+  const document = longList(LIMITS.maxDocumentItems + 500)
+  assert.is(refusalOfApply(document, prependedUpdate(1, LIMITS.maxDocumentItems + 500, 1, {}), 'one'), 'document-too-large')
+})
+
+test('a document is opened in bounded steps, whatever its order costs', () => {
+  const document = longList(20_000)
+  const snapshot = document.takeSnapshot()!
+  const tail = []
+  for (let client = 2; client < 12; client++) {
+    const update = unplacedUpdate(client, 1)
+    document.apply(update, momentOf(`d${client}`))
+    tail.push({ update, owner: `d${client}`, at: momentOf(`d${client}`) })
+  }
+  const stepsFor = (...parts: Parameters<typeof Document.opening>): number => [...Document.opening(...parts)].length
+  const most = stepsFor('epoch', snapshot, [])
+  assert.is(stepsFor('epoch', snapshot, tail), most + 10)
+  assert.ok(stepsFor('epoch', document.takeSnapshot(), []) >= most + 10)
+})
+
+const refusalOfApply = (document: Document, update: Uint8Array, device: string): string | undefined => {
+  let code: string | undefined
+  try {
+    document.apply(update, momentOf(device))
+  } catch (error) {
+    code = refusalOf(() => {
+      throw error
+    })
+  }
+  return code
+}
+
+test('typing, pasting and setting keys one after the other pass by next to nothing', () => {
+  const doc = new Y.Doc()
+  const hub = new Y.Doc()
+  let most = 0
+  doc.on('update', (update: Uint8Array) => {
+    most = Math.max(most, costOf(update, hub))
+    Y.applyUpdate(hub, update)
+  })
+  const text = doc.getText('t')
+  for (let index = 0; index < 2_000; index++) text.insert(Math.floor((index * 7_919) % (text.length + 1)), 'a')
+  text.delete(100, 500)
+  text.insert(50, 'pasted '.repeat(1_000))
+  for (let index = 0; index < 500; index++)
+    doc.getMap('annotations').set(`id ${index % 50}`, new Y.Map([['note', new Y.Text('n')]]))
+  assert.ok(most <= 250, `${most} steps`)
+})
+
+test('two that type for long at the same place are not refused', () => {
+  const hub = Document.open('epoch', undefined, [])
+  const docs = [1, 2].map(clientID => Object.assign(new Y.Doc(), { clientID }))
+  for (const [index, doc] of docs.entries()) {
+    const text = doc.getText('t')
+    const updates: Uint8Array[] = []
+    doc.on('update', (update: Uint8Array) => updates.push(update))
+    for (let at = 0; at < 5_000; at++) text.insert(at % 3 === 0 ? 0 : text.length, 'x')
+    for (const update of updates) hub.apply(update, momentOf(`d${index}`))
+  }
+  assert.is(hub.doc.getText('t').length, 10_000)
+})
+
+test('characters typed one by one at the front of a long text are no conflict, however many come at once', () => {
+  const doc = new Y.Doc()
+  for (let index = 0; index < 2_000; index++) doc.getText('t').insert(0, 'x')
+  const hub = new Y.Doc()
+  Y.applyUpdate(hub, Y.encodeStateAsUpdate(doc))
+  for (let index = 0; index < 400; index++) doc.getText('t').insert(0, 'x')
+  assert.ok(costOf(Y.encodeStateAsUpdate(doc, Y.encodeStateVector(hub)), hub) < 10)
+})
+
+test('a note of an offline day, merged into one that others wrote meanwhile, costs little', () => {
+  const [here, there] = [1, 2].map(clientID => Object.assign(new Y.Doc(), { clientID })) as [Y.Doc, Y.Doc]
+  here.getText('t').insert(0, 'both know this sentence')
+  Y.applyUpdate(there, Y.encodeStateAsUpdate(here))
+  const before = Y.encodeStateVector(there)
+  for (const [doc, seed] of [
+    [here, 7_919],
+    [there, 104_729]
+  ] as const)
+    // prettier-ignore
+    for (let index = 0; index < 400; index++) {
+      const text = doc.getText('t')
+      const at = (index * seed) % text.length
+      if (index % 5 === 0) text.delete(at, 1)
+      else text.insert(at, 'x')
+    }
+  assert.ok(costOf(Y.encodeStateAsUpdate(there, before), here) < LIMITS.maxUpdateCost / 20)
+})
+
+test.run()

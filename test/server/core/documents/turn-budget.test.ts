@@ -1,0 +1,85 @@
+import * as assert from 'uvu/assert'
+import { TurnBudget } from '../../../../server/core/documents/turn-budget.ts'
+import { coreHub, type TestAction, type TestClient } from '../../../util/core-hub.ts'
+import { suite } from '../../../util/suite.ts'
+import { prependedUpdate, unplacedUpdate } from '../../../util/yjs-update.ts'
+
+const test = suite('server/core/documents/turn-budget')
+
+const turn = (): Promise<void> => new Promise(resolve => void setImmediate(resolve))
+
+async function accepted(client: TestClient, count: number): Promise<void> {
+  for (let left = count; left > 0;) left -= (await client.next('acked')).accepted.length
+}
+
+test('once a turn is spent, those who wait go on one by one in the order in which they came, each in a turn of its own', async () => {
+  const turns: (() => void)[] = []
+  const budget = new TurnBudget(task => turns.push(task))
+  const went: string[] = []
+  const go = async (name: string): Promise<void> => {
+    await budget.turn()
+    budget.spend(1_000_000)
+    went.push(name)
+  }
+  await go('first')
+  assert.ok(budget.isSpent)
+  const rest = ['a', 'b', 'c'].map(go)
+  for (const expected of [['first'], ['first', 'a'], ['first', 'a', 'b'], ['first', 'a', 'b', 'c']]) {
+    await turn()
+    assert.equal(went, expected)
+    assert.is(turns.length, 1)
+    turns.shift()!()
+  }
+  await Promise.all(rest)
+  assert.not(budget.isSpent)
+})
+
+test('what costs little is taken at once, whatever was taken in turns before', async () => {
+  const turns: (() => void)[] = []
+  const budget = new TurnBudget(task => turns.push(task))
+  for (let count = 0; count < 10_000; count++) {
+    await budget.turn()
+    budget.spend(1)
+  }
+  assert.is(turns.length, 0)
+})
+
+test('updates that are dear to order are taken one in a turn, over all connections; what others ask for is answered meanwhile', async () => {
+  const core = coreHub()
+  const { account, devices } = await core.account('phone', 'enemy')
+  const phone = core.connect()
+  await phone.hello(devices['phone']!.token)
+  const enemies = ['one', 'two', 'three'].map(() => core.connect())
+  for (const [index, enemy] of enemies.entries()) await enemy.hello(devices['enemy']!.token, { client: `tab${index}` })
+  const [first] = enemies
+  const list = Array.from({ length: 60 }, (_, index) => {
+    const update = prependedUpdate(1, index * 500, 500, { parent: 't' })
+    return [index + 1, 'annotation.update', 'book', update] as TestAction
+  })
+  for (let start = 0; start < list.length; start += 20) {
+    first!.push(0, ...list.slice(start, start + 20))
+    await accepted(first!, 20)
+  }
+  await account.settled()
+  const before = account.head
+  for (const [index, enemy] of enemies.entries()) {
+    const unplaced = Array.from({ length: 8 }, (_, count) => {
+      const update = unplacedUpdate(100 + index * 8 + count, 1)
+      return [100 + count, 'annotation.update', 'book', update] as TestAction
+    })
+    enemy.push(0, ...unplaced)
+  }
+  phone.push(0, [1, 'position.set', 'book', { progression: 0.5 }])
+  assert.is(account.head, before + 2, 'the first of them, and what takes no document')
+  const heads = [account.head]
+  while (account.head < before + 25) {
+    await turn()
+    heads.push(account.head)
+  }
+  const most = Math.max(...heads.slice(1).map((head, index) => head - heads[index]!))
+  assert.is(most, 1)
+  assert.equal((await phone.next('acked')).accepted.length, 1)
+  for (const enemy of enemies) await accepted(enemy, 8)
+})
+
+test.run()
