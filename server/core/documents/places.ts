@@ -43,8 +43,9 @@ export class Places {
   readonly #doc: Y.Doc
   readonly #structs: readonly Struct[]
   #byClient: Map<number, Struct[]> | undefined
-  readonly #homes = new Map<Y.Item, Home>()
-  readonly #rights = new Map<Y.Item, Y.Item | null>()
+  // Made when needed: most updates are one keystroke.
+  #homes: Map<Y.Item, Home> | undefined
+  #rights: Map<Y.Item, Y.Item | null> | undefined
 
   constructor(structs: readonly Struct[], doc: Y.Doc) {
     this.#structs = structs
@@ -52,25 +53,25 @@ export class Places {
   }
 
   homeOf(item: Y.Item): Home {
-    let home = this.#homes.get(item)
-    if (home === undefined) this.#homes.set(item, (home = this.#homeOf(item)))
+    let home = this.#homes?.get(item)
+    if (home === undefined) (this.#homes ??= new Map()).set(item, (home = this.#homeOf(item)))
     return home
   }
 
   /** MUST be called when some of the items were applied. */
   forget(): void {
-    this.#homes.clear()
-    this.#rights.clear()
+    this.#homes = undefined
+    this.#rights = undefined
   }
 
   /** The document's first item that stands to the right of one, whatever the update brings in between; null where that is the end. */
   rightOf(item: Y.Item): Y.Item | null {
-    let right = this.#rights.get(item)
-    if (right !== undefined) return right
     const { rightOrigin } = placeOf(item)
-    const neighbour = rightOrigin === null ? undefined : this.find(rightOrigin)
-    right = neighbour === undefined ? null : this.isNew(rightOrigin!) ? this.rightOf(neighbour) : neighbour
-    this.#rights.set(item, right)
+    if (rightOrigin === null) return null
+    const neighbour = this.find(rightOrigin) ?? null
+    if (neighbour === null || !this.isNew(rightOrigin)) return neighbour
+    let right = this.#rights?.get(item)
+    if (right === undefined) (this.#rights ??= new Map()).set(item, (right = this.rightOf(neighbour)))
     return right
   }
 
