@@ -27,24 +27,23 @@ interface Bounds {
   readonly costOf: (struct: Struct) => number
 }
 
-/** What a step may hold, at most or at one edit. */
+/** What a step may hold; or one edit, if that alone costs more. */
 export interface StepBounds {
   readonly structs: number
   readonly cost: number
-  /** What each of the update's structs costs, of which those before it were applied. */
-  readonly costsOf: (structs: readonly Struct[]) => (struct: Struct) => number
+  /** What one of the update's structs costs, once those before it were applied. */
+  readonly costOf: (struct: Struct, structs: readonly Struct[]) => number
 }
 
 /** Room for the counts and ids around the structs. */
 const HEAD_BYTES = LIMITS.maxUpdateClients * 20
+const NO_BOUNDS: Bounds = { structs: Infinity, clients: Infinity, bytes: Infinity, cost: Infinity, costOf: () => 0 }
 const WIRE_BOUNDS: Bounds = {
+  ...NO_BOUNDS,
   structs: LIMITS.maxUpdateStructs,
   clients: LIMITS.maxUpdateClients,
-  bytes: LIMITS.maxUpdateBytes - HEAD_BYTES,
-  cost: Infinity,
-  costOf: () => 0
+  bytes: LIMITS.maxUpdateBytes - HEAD_BYTES
 }
-const NO_BOUNDS: Bounds = { structs: Infinity, clients: Infinity, bytes: Infinity, cost: Infinity, costOf: () => 0 }
 /** Structs that Yjs reads or writes within a millisecond or two, while that code is not optimised yet. */
 const STEP_STRUCTS = 1_000
 
@@ -64,7 +63,7 @@ export function splitUpdate(update: Uint8Array): Uint8Array[] {
  */
 export function* updateSteps(
   update: Uint8Array,
-  { structs: maxStructs, cost, costsOf }: StepBounds
+  { structs: maxStructs, cost, costOf }: StepBounds
 ): Generator<Uint8Array | undefined, void, void> {
   const structs: Struct[] = []
   let deleted: Spans = new Map()
@@ -74,7 +73,7 @@ export function* updateSteps(
     deleted = read.ds.clients
     yield undefined
   }
-  const bounds = { ...NO_BOUNDS, structs: maxStructs, cost, costOf: costsOf(structs) }
+  const bounds: Bounds = { ...NO_BOUNDS, structs: maxStructs, cost, costOf: struct => costOf(struct, structs) }
   let taken = 0
   for (const part of partsOf(structs, bounds)) {
     taken += countOf(part)
@@ -210,8 +209,8 @@ function takePart(queues: Map<number, Queue>, isTaken: (id: Y.ID) => boolean, bo
   return [...part.values()]
 }
 
-/** The edits that one names: those beside it, and the type that it stands in. */
-function dependenciesOf(struct: Struct): Y.ID[] {
+/** The edits that one names: those beside it, and the one that holds the type that it stands in. */
+export function dependenciesOf(struct: Struct): Y.ID[] {
   if (!(struct instanceof Y.Item)) return []
   const { origin, rightOrigin, parent } = struct as { origin: Y.ID | null; rightOrigin: Y.ID | null; parent: unknown }
   return [origin, rightOrigin, parent].filter(id => id instanceof Y.ID)

@@ -90,13 +90,14 @@ async function checkStore(
   const damages: [account: string, what: string][] = []
   const walk = walkStore(db, (account, what) => damages.push([account, what]))
   report.entries = walk.entries
-  report.accounts = walk.accounts.size
   try {
     const store = new StandingStore(db)
     const names = namesOf(store, what => find('', what))
     const nameOf = (id: string): string => (id === '' ? '' : `${names.get(id) ?? '?'} (${id})`)
     for (const [account, what] of damages.splice(0)) find(nameOf(account), what)
-    for (const account of new Set([...names.keys(), ...walk.accounts])) {
+    const accounts = new Set([...names.keys(), ...walk.accounts])
+    report.accounts = accounts.size
+    for (const account of accounts) {
       if (!names.has(account)) find(nameOf(account), 'there are entries of this id, and no such account')
       report.changes += await checkAccount(store, account, what => find(nameOf(account), what), household)
       for (const content of contentsOf(store, account)) held.push({ account: nameOf(account), ...content })

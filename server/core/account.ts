@@ -161,13 +161,13 @@ export class Account {
   /**
    * Lets numbered actions of a client take effect, each at most once and each by itself. Their documents MUST be in memory.
    * @param confirmed the client has every answer up to this number
-   * @returns how many did: fewer when documents have had their share of this turn of the event loop; the rest wait for `documents.turn`
+   * @returns how many did: fewer when documents have had their share of this turn of the event loop; the rest wait for their turn
    * @throws HubError `internal`
    */
   submit(origin: Origin, confirmed: number, actions: readonly WireAction[], submitter: Submitter): number {
     this.#host.mustTakeWrites()
-    const mustWait = ([, , kind, key]: WireAction): boolean => this.documents.isTurnOver && needsDocument(kind, key)
-    if (actions.some(mustWait)) return 0
+    const mustWait = ([, , kind, key]: WireAction): boolean => this.documents.turnBudget.isSpent && needsDocument(kind, key)
+    if (mustWait(actions[0]!)) return 0
     return this.#guard(() => {
       const record = this.views.edit('clients', [origin.device, origin.client], newClient)
       confirm(record, confirmed)

@@ -8,7 +8,7 @@ import { suite } from '../util/suite.ts'
 
 const test = suite('protocol/split-update')
 
-const WEIGHTLESS = { cost: Infinity, costsOf: () => () => 0 }
+const WEIGHTLESS = { cost: Infinity, costOf: () => 0 }
 const ONE_BY_ONE = Math.ceil(5_000 / LIMITS.maxUpdateStructs)
 
 /** Applies the parts to what the hub holds, each through its gate, and says how many there were. */
@@ -187,10 +187,7 @@ test('a step ends before an edit that costs more than is left of it, unless that
   const bounds = {
     structs: 100,
     cost: 2,
-    costsOf:
-      () =>
-      ({ id }: { id: Y.ID }) =>
-        costs[id.clock]!
+    costOf: ({ id }: { id: Y.ID }) => costs[id.clock]!
   }
   const parts = [...updateSteps(Y.encodeStateAsUpdate(doc), bounds)].filter(part => part !== undefined)
   assert.equal(parts.map(part => Y.decodeUpdate(part).structs.map(({ id }) => id.clock)), [[0, 1], [2], [3], [4, 5]]) // prettier-ignore

@@ -18,11 +18,15 @@ const { values } = parseArgs({
     story: { type: 'boolean', default: false }
   }
 })
-const seed = Number(values.seed)
+const [seed, count] = [values.seed, values.seeds ?? '1'].map(text => (/^[1-9]\d*$/.test(text) ? Number(text) : NaN)) as [
+  number,
+  number
+]
+if (Number.isNaN(seed) || Number.isNaN(count)) throw new Error('--seed and --seeds take a whole number from 1 on')
 const numbersIn = (list: string): number[] => list.split(',').flatMap(text => (/^\d+$/.test(text) ? [Number(text)] : []))
 
 if (values.seeds === undefined) await one()
-else await many(Number(values.seeds))
+else await many()
 
 async function one(): Promise<void> {
   const whole = planOf(seed)
@@ -34,7 +38,7 @@ async function one(): Promise<void> {
   process.exitCode = violations.length > 0 ? 1 : 0
 }
 
-async function many(count: number): Promise<void> {
+async function many(): Promise<void> {
   const began = performance.now()
   const { failures, situations, events, simulatedHours } = await runSeeds(seed, count)
   for (const failure of failures) console.log(failure)

@@ -2,7 +2,7 @@ import * as Y from 'yjs'
 import { HubError, inOrder, LIMITS } from '../../../protocol/index.ts'
 import type { LoggedChange } from '../fold-log.ts'
 import type { SnapshotRecord } from '../records.ts'
-import { updateCost } from './cost.ts'
+import { deletionCost, updateCost } from './cost.ts'
 import { inspectUpdate } from './gate.ts'
 import { Places } from './places.ts'
 import { QuietDoc } from './quiet-doc.ts'
@@ -27,11 +27,10 @@ export interface Folded {
 
 /** From so many updates since the snapshot on the next one is due, where they weigh half of it too. */
 const FOLD_AFTER_UPDATES = 512
-/** From so much that it takes to open the document again on, a second or so, the next one is due too. */
+/** Nor may the updates since the snapshot cost more than this to take in again: a second or so. */
 const FOLD_AFTER_COST = 1_000_000
-/** What an update of the log costs, and each of its structs, beside what `updateCost` counts. */
-const COST_PER_UPDATE = 30
-const COST_PER_STRUCT = 1
+/** What reading an update of the log costs, in the measure of `updateCost`. */
+const READING_COST = 30
 
 /**
  * The owner of the Yjs client id under which the hub edits for clients without Yjs. One for each epoch: a restored log may lack
@@ -62,7 +61,7 @@ export class Document {
   #snapshot: SnapshotRecord | undefined
   readonly #owners: Map<number, string>
   /** Everything since the snapshot; what the document is rebuilt from when Yjs fails half-way. */
-  readonly #tail: TailUpdate[] = []
+  readonly #tail: (TailUpdate & { cost: number })[] = []
   #tailBytes = 0
   #tailCost = 0
   /** The document as it is written out, or was; gone with the next edit. */
@@ -147,20 +146,20 @@ export class Document {
     this.#mustTake(update.length)
     if (this.#owners.size >= LIMITS.maxDocumentClients)
       throw new HubError('document-too-large', 'too many Yjs clients have edited this book')
-    const { ends, repeats, cost } = inspectUpdate(update, { doc: this.#doc, owners: this.#owners }, device)
+    const { ends, fresh, cost } = inspectUpdate(update, { doc: this.#doc, owners: this.#owners }, device)
     this.#spend(cost)
-    let fresh = update
+    if (cost > LIMITS.maxUpdateCost)
+      throw new HubError('bad-update', `the Yjs update costs over ${LIMITS.maxUpdateCost} to take in; send it in parts`)
+    if (ends.size > 0) this.#mustHaveRoomForItems()
     try {
-      // Yjs takes known edits on trust: a struct that claims to go on from one in another place would stand elsewhere after a restart.
-      if (repeats) fresh = Y.diffUpdate(update, Y.encodeStateVector(this.#doc))
       this.#versions.at = at
       Y.applyUpdate(this.#doc, fresh)
     } catch {
-      this.#build()
+      this.#rebuild()
       throw new HubError('bad-update', 'the Yjs update cannot be applied')
     }
     if (this.#doc.store.pendingStructs !== null || this.#doc.store.pendingDs !== null) {
-      this.#build()
+      this.#rebuild()
       throw new HubError('update-gap')
     }
     for (const client of ends.keys()) this.#own(client, device)
@@ -186,7 +185,7 @@ export class Document {
       this.#doc.transact(() => change(this.#doc))
     } catch (error) {
       const isUnchanged = error instanceof HubError && made === undefined
-      if (!isUnchanged) this.#build()
+      if (!isUnchanged) this.#rebuild()
       if (error instanceof HubError) throw error
       throw new HubError('bad-update', 'Yjs cannot change the document in this way')
     } finally {
@@ -221,7 +220,7 @@ export class Document {
    * @returns undefined when Yjs cannot write it out or does not give back what it was given, and the tail must stay
    */
   *folding(): Steps<Folded | undefined> {
-    const [count, bytes, cost] = [this.#tail.length, this.#tailBytes, this.#tailCost]
+    const count = this.#tail.length
     const [owners, burst, state] = [[...this.#owners], this.#versions.burst, Y.snapshot(this.#doc)]
     this.#triedAt = count
     let update
@@ -237,9 +236,10 @@ export class Document {
     const snapshot = { update, owners, burst }
     this.#snapshot = snapshot
     if (this.#tail.length === count) this.#writing = undefined
-    this.#tail.splice(0, count)
-    this.#tailBytes -= bytes
-    this.#tailCost -= cost
+    for (const { update, cost } of this.#tail.splice(0, count)) {
+      this.#tailBytes -= update.length
+      this.#tailCost -= cost
+    }
     return { snapshot, count }
   }
 
@@ -253,7 +253,8 @@ export class Document {
     this.#doc.destroy()
   }
 
-  #build(): void {
+  #rebuild(): void {
+    this.#spend(this.#tailCost)
     atOnce(this.#building())
   }
 
@@ -261,14 +262,15 @@ export class Document {
     const doc = new QuietDoc()
     if (this.#snapshot !== undefined) yield* applyInSteps(doc, this.#snapshot.update)
     const versions = new Versions(doc, this.#snapshot?.burst, this.#histories)
-    this.#tailCost = 0
     let left = STEP_COST
     // One by one, as they came: what an update finds collected already decides what becomes of it.
-    for (const { update, owner, at } of this.#tail) {
+    for (const each of this.#tail) {
+      const { update, owner, at } = each
       const { structs, ds } = Y.decodeUpdate(update)
       const cost = updateCost(inOrder(structs), ds.clients, new Places(structs, doc), doc, Infinity)
-      this.#tailCost += cost
-      left -= COST_PER_UPDATE + COST_PER_STRUCT * structs.length + cost
+      this.#tailCost += cost - each.cost
+      each.cost = cost
+      left -= READING_COST + cost
       if (left < 0) {
         left = STEP_COST
         yield
@@ -277,6 +279,7 @@ export class Document {
       versions.at = at
       Y.applyUpdate(doc, update)
     }
+    doc.on('afterTransaction', ({ deleteSet }) => this.#spend(deletionCost(deleteSet)))
     this.#doc = doc
     this.#versions = versions
   }
@@ -284,6 +287,10 @@ export class Document {
   /** Comes before each change: what is being written out shows the document as it was. */
   #mustTake(bytes: number): void {
     if (this.#documentBytes + bytes > LIMITS.maxDocumentBytes) throw new HubError('document-too-large')
+    if (this.#writing !== undefined) this.encode()
+  }
+
+  #mustHaveRoomForItems(): void {
     let items = 0
     for (const made of this.#doc.store.clients.values()) items += made.length
     if (items > LIMITS.maxDocumentItems)
@@ -291,11 +298,10 @@ export class Document {
         'document-too-large',
         `the annotations of this book consist of over ${LIMITS.maxDocumentItems} Yjs items`
       )
-    if (this.#writing !== undefined) this.encode()
   }
 
   #keep(each: TailUpdate, cost: number): void {
-    this.#tail.push(each)
+    this.#tail.push({ ...each, cost })
     this.#tailBytes += each.update.length
     this.#tailCost += cost
     this.#writing = undefined

@@ -56,14 +56,9 @@ export class Documents {
     return this.#views.get('documents', book) !== undefined
   }
 
-  /** No more should be done with any in this turn of the event loop: whoever has more waits for `turn`. */
-  get isTurnOver(): boolean {
-    return this.#host.turnBudget.isSpent
-  }
-
-  /** Resolves when the caller may go on, and MUST do so at once. */
-  turn(): Promise<void> {
-    return this.#host.turnBudget.turn()
+  /** What may be done with documents in this turn of the event loop. */
+  get turnBudget(): TurnBudget {
+    return this.#host.turnBudget
   }
 
   isLoaded(book: string): boolean {

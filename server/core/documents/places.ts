@@ -18,25 +18,17 @@ type Type = Y.AbstractType<unknown>
 interface Home {
   /** Undefined for a type that the document does not have yet. */
   readonly type: Type | undefined
-  /** The type, or what tells it from others that the document does not have yet. */
-  readonly list: unknown
+  /** Equal for all items of the same type: the type itself or, where it is still to come, its name or the item that holds it. */
+  readonly identity: unknown
   /** The key that it has there, if that is a map. */
   readonly key: string | null
   /** How many types the type itself is in. */
   readonly depth: number
 }
 
-const NOWHERE: Home = { type: undefined, list: undefined, key: null, depth: 0 }
+const NOWHERE: Home = { type: undefined, identity: undefined, key: null, depth: 0 }
 
 export const placeOf = (item: Y.Item): Place => item as unknown as Place
-
-/** The items that one names: its neighbours, and the one that holds its type. */
-export function idsIn(item: Y.Item): Y.ID[] {
-  const { origin, rightOrigin, parent } = placeOf(item)
-  const ids: Y.ID[] = []
-  for (const id of [origin, rightOrigin, parent]) if (id instanceof Y.ID) ids.push(id)
-  return ids
-}
 
 /** Where the items of an update will stand in a document, as far as can be told before they are applied. All that they build on MUST be in one of the two. */
 export class Places {
@@ -56,12 +48,6 @@ export class Places {
     let home = this.#homes?.get(item)
     if (home === undefined) (this.#homes ??= new Map()).set(item, (home = this.#homeOf(item)))
     return home
-  }
-
-  /** MUST be called when some of the items were applied. */
-  forget(): void {
-    this.#homes = undefined
-    this.#rights = undefined
   }
 
   /** The document's first item that stands to the right of one, whatever the update brings in between; null where that is the end. */
@@ -103,7 +89,7 @@ export class Places {
     const { origin, rightOrigin, parent, parentSub } = placeOf(item)
     if (typeof parent === 'string') {
       const type = this.#doc.share.get(parent) as Type | undefined
-      return { type, list: type ?? parent, key: parentSub, depth: 0 }
+      return { type, identity: type ?? parent, key: parentSub, depth: 0 }
     }
     if (parent === null) {
       const id = origin ?? rightOrigin
@@ -115,13 +101,13 @@ export class Places {
     const holder = this.find(parent)
     if (!(holder?.content instanceof Y.ContentType)) return NOWHERE
     if (!this.isNew(parent)) return this.#known(holder.content.type, parentSub)
-    return { type: undefined, list: holder, key: parentSub, depth: this.homeOf(holder).depth + 1 }
+    return { type: undefined, identity: holder, key: parentSub, depth: this.homeOf(holder).depth + 1 }
   }
 
   #known(type: unknown, key: string | null): Home {
     if (!(type instanceof Y.AbstractType)) return NOWHERE
     let depth = 0
     for (let { _item } = type as Type; _item !== null; _item = (_item.parent as Type)._item) depth += 1
-    return { type: type as Type, list: type, key, depth }
+    return { type: type as Type, identity: type, key, depth }
   }
 }

@@ -19,13 +19,10 @@ export function* applyInSteps(doc: Y.Doc, update: Uint8Array): Steps<void> {
   if (update.length <= SMALL_BYTES) Y.applyUpdate(doc, update)
   else {
     let places: Places | undefined
-    const costsOf = (structs: readonly Struct[]): ((struct: Struct) => number) => {
-      const known = (places = new Places(structs, doc))
-      return struct => placeCost(struct, known)
-    }
-    for (const part of updateSteps(update, { structs: STEP_STRUCTS, cost: STEP_COST, costsOf })) {
+    const costOf = (struct: Struct, structs: readonly Struct[]): number =>
+      placeCost(struct, (places ??= new Places(structs, doc)))
+    for (const part of updateSteps(update, { structs: STEP_STRUCTS, cost: STEP_COST, costOf })) {
       if (part !== undefined) Y.applyUpdate(doc, part)
-      places?.forget()
       yield
     }
   }

@@ -22,9 +22,12 @@ export class TurnBudget {
     if (this.isSpent) this.#renewLater()
   }
 
-  /** Resolves when there is something left for the caller, who MUST use it at once: now, or in a later turn, one caller in each and in the order in which they came. */
+  /**
+   * Resolves when there is something left: at once, or in a later turn, for one caller in each and in the order in which they came. Whoever has waited for
+   * anything else since MUST look at `isSpent` again.
+   */
   turn(): Promise<void> {
-    if (!this.isSpent && this.#waiting.length === 0) return Promise.resolve()
+    if (!this.isSpent) return Promise.resolve()
     return new Promise(resolve => {
       this.#waiting.push(resolve)
       this.#renewLater()

@@ -6,7 +6,15 @@ import { Document } from '../../../../server/core/documents/document.ts'
 import { Places } from '../../../../server/core/documents/places.ts'
 import { momentOf, refusalOf } from '../../../util/document-trace.ts'
 import { suite } from '../../../util/suite.ts'
-import { prependedUpdate, rawUpdate, textStruct, unplacedUpdate, type Id, type ItemPlace } from '../../../util/yjs-update.ts'
+import {
+  mapStruct,
+  prependedUpdate,
+  rawUpdate,
+  textStruct,
+  unplacedUpdate,
+  type Id,
+  type ItemPlace
+} from '../../../util/yjs-update.ts'
 
 const test = suite('server/core/documents/cost')
 
@@ -34,11 +42,10 @@ test('updates that pile up at one place are refused before they cost much', () =
 
 test('a character that claims no neighbours passes by the whole list, whoever else is in the update', () => {
   const { doc } = longList(2_000)
-  assert.is(costOf(unplacedUpdate(2, 1), doc), 2_000)
+  assert.is(costOf(unplacedUpdate(2, 1), doc), 1 + 2_000)
   // The first one stands at the end; the second claims to stand anywhere before it.
   const structs = [textStruct('b', { origin: [1, 0] }), textStruct('c', { rightOrigin: [2, 0] })]
-  // One more for what the first one would have to cut.
-  assert.is(costOf(rawUpdate({ structs: [[2, 0, structs]] }), doc), 2_000 + 1)
+  assert.is(costOf(rawUpdate({ structs: [[2, 0, structs]] }), doc), 2 + 2_000)
 })
 
 test('items of one update that claim places among each other are ordered against each other', () => {
@@ -51,7 +58,7 @@ test('items of one update that claim places among each other are ordered against
   const back = Array.from({ length: 100 }, (_, clock) =>
     textStruct('a', clock === 0 ? { parent: 't' } : { origin: at(clock - 1) })
   )
-  assert.equal([one(front), one(back)], [0, 0])
+  assert.equal([one(front), one(back)], [100, 100])
   // Each passes by all that stands before the one that it names.
   const strays = Array.from({ length: 50 }, (_, index) => textStruct('b', { rightOrigin: at(index) }))
   assert.ok(one([...front, ...strays]) >= 50 * 50)
@@ -63,33 +70,84 @@ test('items of one update that claim places among each other are ordered against
 test('a key that was set often costs whoever claims to be the first to set it', () => {
   const { doc } = longList(2_000, { parent: 'm', key: 'k' })
   const first = textStruct('b', { rightOrigin: [1, 1_999] })
-  assert.is(costOf(rawUpdate({ structs: [[2, 0, [first]]] }), doc), Math.floor(1_999 / 64))
+  assert.is(costOf(rawUpdate({ structs: [[2, 0, [first]]] }), doc), 1 + Math.floor(1_999 / 64))
 })
 
 test('a span of deletions costs by what it covers, each time, and by what makes room where it cuts', () => {
   const { doc } = longList(2_000, { parent: 't' }, 'ab')
   assert.is(costOf(rawUpdate({ deletes: [[1, [[0, 4_000]]]] }), doc), 250 + 1)
   assert.is(costOf(rawUpdate({ deletes: [[1, [[0, 4_000], [0, 4_000]]]] }), doc), 500 + 2) // prettier-ignore
-  assert.is(costOf(rawUpdate({ deletes: [[1, [[1, 1]]]] }), doc), 1 + 1)
+  assert.is(costOf(rawUpdate({ deletes: [[1, [[1, 1]]]] }), doc), 1)
+  assert.is(costOf(rawUpdate({ deletes: [[1, [[1, 2]]]] }), doc), 1 + 1)
 })
 
-test('deletions in a formatted text are taken in once, and leave the formatting to those who read it', () => {
+test('what an update deletes of its own costs too', () => {
+  const structs = Array.from({ length: 800 }, (_, clock) =>
+    textStruct('a', clock === 0 ? { parent: 't' } : { rightOrigin: [1, clock - 1] })
+  )
+  const spans = Array.from({ length: 10 }, () => [0, 800] as const)
+  assert.is(costOf(rawUpdate({ structs: [[1, 0, structs]], deletes: [[1, spans]] }), new Y.Doc()), 800 + 10 * 100)
+})
+
+test('all that was ever deleted, sent again as Yjs does, cuts nothing', () => {
+  const doc = new Y.Doc()
+  doc.getText('t').insert(0, 'ab'.repeat(2_000))
+  for (let at = 0; at < 2_000; at++) doc.getText('t').delete(at, 1)
+  const hub = new Y.Doc()
+  Y.applyUpdate(hub, Y.encodeStateAsUpdate(doc))
+  const before = Y.encodeStateVector(doc)
+  doc.getMap('annotations').set('one', 1)
+  assert.is(costOf(Y.encodeStateAsUpdate(doc, before), hub), 1)
+})
+
+test('known edits that are sent again in another place are judged where they stand', () => {
+  const document = longList(2_000, { parent: 't' }, 'ab')
+  document.apply(unplacedUpdate(2, 1), momentOf('two'))
+  const spent: number[] = []
+  const again = Document.open('epoch', document.takeSnapshot(), [], undefined, cost => void spent.push(cost))
+  // The letter stands behind all the others; what goes on from it claims to stand behind the last.
+  const longer = textStruct('ab', { origin: [1, 3_999] })
+  again.apply(rawUpdate({ structs: [[2, 0, [longer]]] }), momentOf('two'))
+  const honest = textStruct('c', { origin: [2, 1] })
+  again.apply(rawUpdate({ structs: [[2, 2, [honest]]] }), momentOf('two'))
+  assert.equal(spent.filter(cost => cost > 0), [1, 1]) // prettier-ignore
+})
+
+test('what a document deletes with a type is spent, and so is what was refused', () => {
+  const spent: number[] = []
+  const document = Document.open('epoch', undefined, [], undefined, cost => void spent.push(cost))
+  document.apply(rawUpdate({ structs: [[1, 0, [mapStruct({ key: 'a' })]]] }), momentOf('one'))
+  const structs = Array.from({ length: 800 }, (_, clock) => textStruct('x', { parent: [1, 0], key: `k${clock}` }))
+  document.apply(rawUpdate({ structs: [[2, 0, structs]] }), momentOf('two'))
+  spent.length = 0
+  document.apply(rawUpdate({ deletes: [[1, [[0, 1]]]] }), momentOf('one'))
+  assert.equal(spent, [0, Math.floor(801 / 8)])
+  assert.is(refusalOfApply(document, unplacedUpdate(3, 2_000), 'three'), 'bad-update')
+  assert.ok(spent.at(-1)! > LIMITS.maxUpdateCost)
+})
+
+test('the hub leaves the cleaning up of a formatted text to those who read it', () => {
   const writer = new Y.Doc()
   writer.clientID = 5
-  const text = new Y.Text('x')
+  const text = new Y.Text('xy')
   writer.getMap('annotations').set('n', text)
+  text.format(0, 1, { bold: true })
   const document = Document.open('epoch', undefined, [])
   document.apply(Y.encodeStateAsUpdate(writer), momentOf('five'))
-  const before = Y.encodeStateVector(writer)
-  text.format(0, 1, { bold: true })
-  document.apply(Y.encodeStateAsUpdate(writer, before), momentOf('five'))
-  for (let start = 0; start < 10_000; start += 500)
-    document.apply(prependedUpdate(1, start, 500, { parent: [5, 0] }), momentOf('one'))
-  const deletedBefore = Y.createDeleteSetFromStructStore(document.doc.store).clients.size
-  document.apply(rawUpdate({ deletes: [[1, [[0, 10_000]]]] }), momentOf('one'))
-  const deleted = Y.createDeleteSetFromStructStore(document.doc.store).clients
-  assert.is(deletedBefore, 0)
-  assert.equal([...deleted.keys()], [1])
+  document.apply(rawUpdate({ deletes: [[5, [[1, 1]]]] }), momentOf('five'))
+  const deleted = Y.createDeleteSetFromStructStore(document.doc.store).clients.get(5)!
+  assert.equal(deleted.map(({ clock, len }) => [clock, len]), [[1, 1]]) // prettier-ignore
+})
+
+test('a snapshot is due when what came since costs much, however few updates it is, and it takes their place', () => {
+  const document = longList(50_000)
+  document.takeSnapshot()
+  for (let client = 2; !document.isSnapshotDue; client++) document.apply(unplacedUpdate(client, 1), momentOf(`d${client}`))
+  assert.is(document.doc.store.clients.size, 1 + 20)
+  document.takeSnapshot()
+  assert.not(document.isSnapshotDue)
+  document.apply(unplacedUpdate(99, 1), momentOf('d99'))
+  assert.not(document.isSnapshotDue)
 })
 
 test('a document consists of so many items and no more, however few bytes they take', () => {
@@ -160,7 +218,7 @@ test('characters typed one by one at the front of a long text are no conflict, h
   const hub = new Y.Doc()
   Y.applyUpdate(hub, Y.encodeStateAsUpdate(doc))
   for (let index = 0; index < 400; index++) doc.getText('t').insert(0, 'x')
-  assert.ok(costOf(Y.encodeStateAsUpdate(doc, Y.encodeStateVector(hub)), hub) < 10)
+  assert.is(costOf(Y.encodeStateAsUpdate(doc, Y.encodeStateVector(hub)), hub), 400)
 })
 
 test('a note of an offline day, merged into one that others wrote meanwhile, costs little', () => {
