@@ -40,7 +40,7 @@ export const LIMITS = {
   /** Characters that one struct of a Yjs update may span. */
   maxUpdateSpan: 1_000_000,
   /** What taking in one update may cost, in items that Yjs passes by: above all those between the neighbours that its items claim. */
-  maxUpdateCost: 100_000,
+  maxUpdateCost: 250_000,
   /** Yjs clients that may ever have edited one document: each makes every later edit a little dearer. */
   maxDocumentClients: 8_192,
   /** A book's annotation document, as one Yjs update. */

@@ -37,6 +37,8 @@ export interface StepBounds {
 
 /** Room for the counts and ids around the structs. */
 const HEAD_BYTES = LIMITS.maxUpdateClients * 20
+/** Yjs clients whose edits a document lacks altogether: putting them in order may take their square. */
+const MAX_FRESH_CLIENTS = 1_000
 const NO_BOUNDS: Bounds = { structs: Infinity, clients: Infinity, bytes: Infinity, cost: Infinity, costOf: () => 0 }
 const WIRE_BOUNDS: Bounds = {
   ...NO_BOUNDS,
@@ -110,6 +112,8 @@ const inYjsOrder = <T>(clients: ReadonlyMap<number, T>): [client: number, value:
 export function missingUpdates(update: Uint8Array, doc: Y.Doc): Uint8Array[] {
   const fresh = Y.diffUpdate(update, Y.encodeStateVector(doc))
   const { structs, ds } = Y.decodeUpdate(fresh)
+  if (queuesOf(structs).length > MAX_FRESH_CLIENTS)
+    throw new HubError('too-large', `the update has new edits of over ${MAX_FRESH_CLIENTS} Yjs clients`, { field: 'body' })
   const deleted = Y.createDeleteSetFromStructStore(doc.store).clients
   const clients: Spans = new Map()
   for (const [client, spans] of ds.clients) {

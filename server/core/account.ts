@@ -166,7 +166,7 @@ export class Account {
    */
   submit(origin: Origin, confirmed: number, actions: readonly WireAction[], submitter: Submitter): number {
     this.#host.mustTakeWrites()
-    const mustWait = ([, , kind, key]: WireAction): boolean => this.documents.turnBudget.isSpent && needsDocument(kind, key)
+    const mustWait = ([, , kind, key]: WireAction): boolean => this.documents.isTurnSpent && needsDocument(kind, key)
     if (mustWait(actions[0]!)) return 0
     return this.#guard(() => {
       const record = this.views.edit('clients', [origin.device, origin.client], newClient)

@@ -254,7 +254,7 @@ export class Session implements LiveSession, Follower, Submitter {
   async #submitInParts(account: Account, origin: Origin, confirmed: number, actions: readonly WireAction[]): Promise<void> {
     for (const part of partsOf(actions))
       for (let left = part; left.length > 0;) {
-        await account.documents.turnBudget.turn()
+        await account.documents.turn()
         await account.loadDocuments(left)
         if (this.#isClosed) return
         left = left.slice(account.submit(origin, confirmed, left, this))

@@ -34,34 +34,51 @@ export function deletionCost({ clients }: Y.Transaction['deleteSet']): number {
 
 /** What it costs to give one of an update's structs its place in the document, in the same measure. */
 export function placeCost(struct: Struct, places: Places): number {
-  return struct instanceof Y.Item ? itemsPassed(struct, places, Infinity) : 0
+  return struct instanceof Y.Item ? new Passing(places, Infinity).costOf(struct) : 0
 }
 
-/** The document's items between the neighbours that an item claims. */
-function itemsPassed(item: Y.Item, places: Places, maxCost: number): number {
-  const right = places.rightOf(item)
-  const { origin } = placeOf(item)
-  if (origin === null) return passedFromStart(item, right, places, maxCost)
-  // Nothing in the document goes on from what the update brings: Yjs stops at once.
-  const left = places.isNew(origin) ? undefined : places.find(origin)
-  // Neighbours that were typed one after the other lie in one item.
-  return left === undefined || left === right ? 0 : countTo(right, left.right, maxCost)
-}
+/** Counts the items that stand between the neighbours which an item claims. */
+class Passing {
+  readonly #places: Places
+  readonly #maxCost: number
+  /** Of the document's items those behind which the update brings something, and how much. */
+  readonly #brought: ReadonlyMap<Y.Item, number> | undefined
 
-function passedFromStart(item: Y.Item, right: Y.Item | null, places: Places, maxCost: number): number {
-  const { type, key } = places.homeOf(item)
-  if (type === undefined) return 0
-  if (key === null) return countTo(right, type._start, maxCost)
-  let first = type._map.get(key) ?? null
-  let walked = 0
-  for (; first?.left != null && walked < maxCost * WALKED_PER_COST; walked++) first = first.left
-  return Math.floor(walked / WALKED_PER_COST) + countTo(right, first, maxCost)
-}
+  constructor(places: Places, maxCost: number, brought?: ReadonlyMap<Y.Item, number>) {
+    this.#places = places
+    this.#maxCost = maxCost
+    this.#brought = brought
+  }
 
-function countTo(end: Y.Item | null, start: Y.Item | null, maxCost: number): number {
-  let count = 0
-  for (let item = start; item !== null && item !== end && count <= maxCost; item = item.right) count += 1
-  return count
+  costOf(item: Y.Item): number {
+    const { origin, rightOrigin } = placeOf(item)
+    const right = this.#places.rightOf(item)
+    if (origin === null) return this.#fromStart(item, right)
+    // Nothing in the document goes on from what the update brings: Yjs stops at once.
+    const left = this.#places.isNew(origin) ? undefined : this.#places.find(origin)
+    if (left === undefined) return 0
+    const isCut = origin.clock + 1 < left.id.clock + left.length
+    // Neighbours that were typed one after the other lie in one item; crossed ones are never met.
+    if (isCut && left === right && rightOrigin!.clock > origin.clock) return 0
+    return (isCut ? 1 + (this.#brought?.get(left) ?? 0) : 0) + this.#to(right === left ? null : right, left.right)
+  }
+
+  #fromStart(item: Y.Item, right: Y.Item | null): number {
+    const { type, key } = this.#places.homeOf(item)
+    if (type === undefined) return 0
+    if (key === null) return this.#to(right, type._start)
+    let first = type._map.get(key) ?? null
+    let walked = 0
+    for (; first?.left != null && walked < this.#maxCost * WALKED_PER_COST; walked++) first = first.left
+    return Math.floor(walked / WALKED_PER_COST) + this.#to(right, first)
+  }
+
+  #to(end: Y.Item | null, start: Y.Item | null): number {
+    let cost = 0
+    for (let item = start; item !== null && item !== end && cost <= this.#maxCost; item = item.right)
+      cost += 1 + (this.#brought?.get(item) ?? 0)
+    return cost
+  }
 }
 
 class Cost {
@@ -78,15 +95,23 @@ class Cost {
 
   addPlaces(structs: readonly Struct[]): void {
     this.sum += structs.length
+    let brought: ReadonlyMap<Y.Item, number> | undefined
     // Most updates are one keystroke, which has no siblings.
-    const families = structs.length === 1 ? undefined : new Families(this.#places)
+    if (structs.length > 1) {
+      const families = new Families(this.#places)
+      for (const struct of structs) if (struct instanceof Y.Item) families.add(struct)
+      this.sum += families.cost()
+      brought = families.behind
+    }
+    const passing = new Passing(this.#places, this.#maxCost, brought)
     for (const struct of structs) {
       if (this.sum > this.#maxCost) return
       if (!(struct instanceof Y.Item)) continue
-      this.#addPlace(struct)
-      families?.add(struct)
+      const { origin, rightOrigin } = placeOf(struct)
+      if (origin !== null) this.#addCut(origin.client, origin.clock + 1)
+      if (rightOrigin !== null) this.#addCut(rightOrigin.client, rightOrigin.clock)
+      this.sum += passing.costOf(struct)
     }
-    if (families !== undefined) this.sum += families.cost()
   }
 
   /** @param brought how many structs the update brings: it may delete what it brings */
@@ -102,13 +127,6 @@ class Cost {
     }
   }
 
-  #addPlace(item: Y.Item): void {
-    const { origin, rightOrigin } = placeOf(item)
-    if (origin !== null) this.#addCut(origin.client, origin.clock + 1)
-    if (rightOrigin !== null) this.#addCut(rightOrigin.client, rightOrigin.clock)
-    this.sum += itemsPassed(item, this.#places, this.#maxCost - this.sum)
-  }
-
   /**
    * Adds what it takes that an item begins at a clock.
    * @param isJoined what begins there may be joined with what stands before it, which takes as much
@@ -118,9 +136,13 @@ class Cost {
     const made = this.#doc.store.clients.get(client)
     if (made === undefined || clock >= Y.getState(this.#doc.store, client)) return made?.length ?? 0
     const index = Y.findIndexSS(made, clock)
-    const { id, deleted } = made[index]!
+    const item = made[index]!
+    const isCut = item.id.clock < clock
     // What was deleted before is neither cut nor joined.
-    if (!deleted && (isJoined || id.clock < clock)) this.sum += Math.floor((made.length - index) / MOVED_PER_COST)
+    if (!item.deleted && (isCut || isJoined)) this.sum += Math.floor((made.length - index) / MOVED_PER_COST)
+    // Values are copied when they are parted, text is not.
+    if (isCut && item instanceof Y.Item && !(item.content instanceof Y.ContentString))
+      this.sum += Math.floor(item.length / WALKED_PER_COST)
     return index
   }
 }
@@ -129,20 +151,23 @@ class Cost {
 interface Family {
   /** Its members; once summed up, those of the families behind them too. */
   size: number
-  /** Members that do not claim to stand right before the one that came last, as what one author writes does: they are ordered against all of the others. */
+  /** Members from the first on that does not claim to stand right before the one that came last, as what one author writes does: they are ordered against all others. */
   strays: number
   newest: Y.ID | null
-  /** The one that has the item as a member which all this is behind. */
+  /** The item that all this is behind, and the family that has it as a member where the update brings it. */
+  readonly left: Y.Item | undefined
   readonly parent: Family | undefined
 }
 
 /** How the items of an update stand to each other. */
 class Families {
   readonly #places: Places
-  readonly #behind = new Map<string, Family>()
+  readonly #byLeft = new Map<string, Family>()
   readonly #firsts = new Map<unknown, Map<string | null, Family>>()
   /** Each behind its parent. */
   readonly #all: Family[] = []
+  /** Of the document's items those behind which the update brings something, and how much; known after `cost`. */
+  readonly behind = new Map<Y.Item, number>()
 
   constructor(places: Places) {
     this.#places = places
@@ -150,15 +175,18 @@ class Families {
 
   add(item: Y.Item): void {
     const family = this.#of(item)
-    if (family.newest !== null && !Y.compareIDs(family.newest, placeOf(item).rightOrigin)) family.strays += 1
+    const isStray = family.newest !== null && !Y.compareIDs(family.newest, placeOf(item).rightOrigin)
+    if (isStray || family.strays > 0) family.strays += 1
     family.newest = item.id
     family.size += 1
   }
 
+  /** MUST be asked once, after all were added. */
   cost(): number {
     let cost = 0
-    for (const { parent, size, strays } of this.#all.reverse()) {
+    for (const { parent, left, size, strays } of this.#all.reverse()) {
       if (parent !== undefined) parent.size += size
+      else if (left !== undefined) this.behind.set(left, size + (this.behind.get(left) ?? 0))
       cost += strays * size
     }
     return cost
@@ -170,16 +198,17 @@ class Families {
       const { identity, key } = this.#places.homeOf(item)
       let keys = this.#firsts.get(identity)
       if (keys === undefined) this.#firsts.set(identity, (keys = new Map()))
-      return this.#familyAt(keys, key, undefined)
+      return this.#familyAt(keys, key, null)
     }
-    const left = this.#places.isNew(origin) ? this.#places.find(origin) : undefined
-    return this.#familyAt(this.#behind, `${origin.client}:${origin.clock}`, left)
+    return this.#familyAt(this.#byLeft, `${origin.client}:${origin.clock}`, origin)
   }
 
-  #familyAt<K>(families: Map<K, Family>, key: K, left: Y.Item | undefined): Family {
+  #familyAt<K>(families: Map<K, Family>, key: K, origin: Y.ID | null): Family {
     let family = families.get(key)
     if (family !== undefined) return family
-    family = { size: 0, strays: 0, newest: null, parent: left === undefined ? undefined : this.#of(left) }
+    const left = origin === null ? undefined : this.#places.find(origin)
+    const parent = left !== undefined && this.#places.isNew(left.id) ? this.#of(left) : undefined
+    family = { size: 0, strays: 0, newest: null, left, parent }
     families.set(key, family)
     this.#all.push(family)
     return family

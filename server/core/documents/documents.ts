@@ -56,9 +56,14 @@ export class Documents {
     return this.#views.get('documents', book) !== undefined
   }
 
-  /** What may be done with documents in this turn of the event loop. */
-  get turnBudget(): TurnBudget {
-    return this.#host.turnBudget
+  /** Documents have had their share of this turn of the event loop: whoever has more to do waits for `turn`. */
+  get isTurnSpent(): boolean {
+    return this.#host.turnBudget.isSpent
+  }
+
+  /** @see TurnBudget.turn */
+  turn(): Promise<void> {
+    return this.#host.turnBudget.turn(this.#account)
   }
 
   isLoaded(book: string): boolean {

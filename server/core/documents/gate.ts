@@ -1,3 +1,4 @@
+import { createDecoder, readVarUint } from 'lib0/decoding'
 import * as Y from 'yjs'
 import { dependenciesOf, HubError, inOrder, LIMITS } from '../../../protocol/index.ts'
 import { updateCost } from './cost.ts'
@@ -48,6 +49,8 @@ export function inspectUpdate(update: Uint8Array, document: GateDocument, device
     ends.set(client, clock + struct.length)
     if (ends.size > LIMITS.maxUpdateClients) throw refuse(`names over ${LIMITS.maxUpdateClients} clients`)
   }
+  // Of a client that is named twice Yjs takes the second part only.
+  if (readVarUint(createDecoder(update)) !== ends.size) throw refuse('names a client twice, or one without edits')
   for (const [client, end] of ends) {
     const owner = owners.get(client)
     if (end > Y.getState(doc.store, client) && owner !== undefined && owner !== device) throw new HubError('foreign-client')
@@ -80,6 +83,8 @@ function mustBeShallow(structs: readonly Struct[], places: Places): void {
     if (!(struct instanceof Y.Item)) continue
     const { content } = struct
     if (content instanceof Y.ContentDoc) throw refuse('holds a subdocument')
+    if (struct.length > 1 && !(content instanceof Y.ContentDeleted) && places.homeOf(struct).key !== null)
+      throw refuse('holds several values under one key')
     // Asked of each in order: what one builds on is known then, and nothing recurses deep.
     const isNeeded = structs.length > 1 || content instanceof Y.ContentType
     const depth = isNeeded ? places.homeOf(struct).depth : 0

@@ -4,7 +4,8 @@ const TURN_COST = 20_000
 /** How much work on documents is left in a turn of the event loop, over all accounts. Most updates cost next to nothing; whoever sends others waits in line. */
 export class TurnBudget {
   readonly #nextTurn: (task: () => void) => void
-  readonly #waiting: (() => void)[] = []
+  /** By whom they wait for; a Map keeps the order in which it was filled. */
+  readonly #waiting = new Map<string, (() => void)[]>()
   #left = TURN_COST
   #isRenewing = false
 
@@ -23,13 +24,15 @@ export class TurnBudget {
   }
 
   /**
-   * Resolves when there is something left: at once, or in a later turn, for one caller in each and in the order in which they came. Whoever has waited for
-   * anything else since MUST look at `isSpent` again.
+   * Resolves when there is something left: at once, or in a later turn, for one caller in each. Accounts take turns; within one, it goes by who came first.
+   * Whoever has waited for anything else since MUST look at `isSpent` again.
    */
-  turn(): Promise<void> {
+  turn(account: string): Promise<void> {
     if (!this.isSpent) return Promise.resolve()
     return new Promise(resolve => {
-      this.#waiting.push(resolve)
+      const line = this.#waiting.get(account)
+      if (line === undefined) this.#waiting.set(account, [resolve])
+      else line.push(resolve)
       this.#renewLater()
     })
   }
@@ -40,8 +43,17 @@ export class TurnBudget {
     this.#nextTurn(() => {
       this.#isRenewing = false
       this.#left = TURN_COST
-      this.#waiting.shift()?.()
-      if (this.#waiting.length > 0) this.#renewLater()
+      this.#letNextGo()
+      if (this.#waiting.size > 0) this.#renewLater()
     })
+  }
+
+  #letNextGo(): void {
+    for (const [account, line] of this.#waiting) {
+      this.#waiting.delete(account)
+      line.shift()!()
+      if (line.length > 0) this.#waiting.set(account, line)
+      return
+    }
   }
 }

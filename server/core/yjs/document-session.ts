@@ -106,7 +106,7 @@ export class DocumentSession implements Follower {
   take(update: Uint8Array, isState: boolean): Promise<void> | undefined {
     const { account, book, clock } = this.#parts
     const { documents } = account
-    if (isState || update.length > LONG_UPDATE_BYTES || !documents.isLoaded(book) || documents.turnBudget.isSpent)
+    if (isState || update.length > LONG_UPDATE_BYTES || !documents.isLoaded(book) || documents.isTurnSpent)
       return this.#takeInParts(update)
     this.#save([this.#perform(update)])
     this.#updatesInTurn += 1
@@ -170,14 +170,14 @@ export class DocumentSession implements Follower {
 
   async #takeInParts(update: Uint8Array): Promise<void> {
     const { doc } = await this.#load()
-    const { turnBudget } = this.#parts.account.documents
+    const { documents } = this.#parts.account
     const saves: Promise<boolean>[] = []
     for (const part of missing(update, doc)) {
       // Others who waited for the same document to load may have been first.
       do {
-        await turnBudget.turn()
+        await documents.turn()
         await this.#load()
-      } while (turnBudget.isSpent)
+      } while (documents.isTurnSpent)
       if (this.#isClosed) return
       saves.push(this.#perform(part))
       await nextTurn(this.#parts.clock)

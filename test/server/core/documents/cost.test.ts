@@ -12,6 +12,7 @@ import {
   rawUpdate,
   textStruct,
   unplacedUpdate,
+  valuesStruct,
   type Id,
   type ItemPlace
 } from '../../../util/yjs-update.ts'
@@ -45,7 +46,7 @@ test('a character that claims no neighbours passes by the whole list, whoever el
   assert.is(costOf(unplacedUpdate(2, 1), doc), 1 + 2_000)
   // The first one stands at the end; the second claims to stand anywhere before it.
   const structs = [textStruct('b', { origin: [1, 0] }), textStruct('c', { rightOrigin: [2, 0] })]
-  assert.is(costOf(rawUpdate({ structs: [[2, 0, structs]] }), doc), 2 + 2_000)
+  assert.is(costOf(rawUpdate({ structs: [[2, 0, structs]] }), doc), 2 + 2_000 + 1)
 })
 
 test('items of one update that claim places among each other are ordered against each other', () => {
@@ -65,6 +66,47 @@ test('items of one update that claim places among each other are ordered against
   assert.ok(one([...back, ...strays]) >= 50 * 49)
   const behind = Array.from({ length: 50 }, () => textStruct('c', { origin: at(0) }))
   assert.ok(one([...back, ...behind]) >= 50 * 50)
+})
+
+test('neighbours that are claimed the wrong way round are never met: that costs the rest of the list', () => {
+  const { doc } = longList(2_000, { parent: 't' }, 'ab')
+  const crossed = (origin: number, right: number): number =>
+    costOf(rawUpdate({ structs: [[2, 0, [textStruct('x', { origin: [1, origin], rightOrigin: [1, right] })]]] }), doc)
+  // The letters of client 1 stand in pairs, the newest in front.
+  assert.is(crossed(3_998, 3_999), 1)
+  assert.is(crossed(3_999, 3_998), 1 + 1_999)
+})
+
+test('what an update brings behind items of the document is passed by with them', () => {
+  const doc = new Y.Doc()
+  Y.applyUpdate(doc, rawUpdate({ structs: [[1, 0, [textStruct('p', { parent: 't' })]], [3, 0, [textStruct('q', { origin: [1, 0] })]]] })) // prettier-ignore
+  const behind = Array.from({ length: 100 }, (_, index) => textStruct('b', { origin: index === 0 ? [3, 0] : [4, index - 1] }))
+  const before = Array.from({ length: 50 }, (_, index) =>
+    textStruct('c', index === 0 ? { origin: [1, 0] } : { origin: [1, 0], rightOrigin: [5, index - 1] })
+  )
+  assert.is(costOf(rawUpdate({ structs: [[4, 0, behind], [5, 0, before]] }), doc), 150 + 50 * 101) // prettier-ignore
+})
+
+test('values that lie in one item are copied where it is cut', () => {
+  const doc = new Y.Doc()
+  Y.applyUpdate(
+    doc,
+    rawUpdate({
+      structs: [
+        [
+          1,
+          0,
+          [
+            valuesStruct(
+              Array.from({ length: 6_400 }, () => 1),
+              { parent: 'l' }
+            )
+          ]
+        ]
+      ]
+    })
+  )
+  assert.is(costOf(rawUpdate({ deletes: [[1, [[10, 1]]]] }), doc), 2 * 100)
 })
 
 test('a key that was set often costs whoever claims to be the first to set it', () => {

@@ -74,7 +74,7 @@ const REFUSED: Record<string, { code: ErrorCode; make: (one: Y.Doc, clock: numbe
     make: (_, clock) => rawUpdate({ structs: [[11, clock, [gcStruct(2)]], [11, clock, [gcStruct(1)]]] }) // prettier-ignore
   },
   'one client twice, the second part going on': {
-    code: 'update-gap',
+    code: 'bad-update',
     make: (_, clock) => rawUpdate({ structs: [[11, clock, [gcStruct(2)]], [11, clock + 2, [gcStruct(1)]]] }) // prettier-ignore
   },
   'a struct of no length': { code: 'bad-update', make: (_, clock) => rawUpdate({ structs: [[11, clock, [gcStruct(0)]]] }) },
@@ -158,6 +158,10 @@ const REFUSED: Record<string, { code: ErrorCode; make: (one: Y.Doc, clock: numbe
   'deletes over the limit': {
     code: 'bad-update',
     make: () => rawUpdate({ deletes: [[22, Array.from({ length: LIMITS.maxUpdateStructs + 1 }, () => [0, 1] as const)]] })
+  },
+  'several values under one key': {
+    code: 'bad-update',
+    make: (_, clock) => rawUpdate({ structs: [[11, clock, [valuesStruct([1, 2], { key: 'z' })]]] })
   },
   'types nested over the limit': {
     code: 'bad-update',

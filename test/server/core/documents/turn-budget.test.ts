@@ -12,25 +12,26 @@ async function accepted(client: TestClient, count: number): Promise<void> {
   for (let left = count; left > 0;) left -= (await client.next('acked')).accepted.length
 }
 
-test('once a turn is spent, those who wait go on one by one in the order in which they came, each in a turn of its own', async () => {
+test('once a turn is spent, those who wait go on one in a turn: accounts by turns, and in one account by who came first', async () => {
   const turns: (() => void)[] = []
   const budget = new TurnBudget(task => turns.push(task))
   const went: string[] = []
-  const go = async (name: string): Promise<void> => {
-    await budget.turn()
+  const go = async (account: string, name: string): Promise<void> => {
+    await budget.turn(account)
     budget.spend(1_000_000)
     went.push(name)
   }
-  await go('first')
+  await go('a', 'a1')
   assert.ok(budget.isSpent)
-  const rest = ['a', 'b', 'c'].map(go)
-  for (const expected of [['first'], ['first', 'a'], ['first', 'a', 'b'], ['first', 'a', 'b', 'c']]) {
+  const rest = [go('a', 'a2'), go('a', 'a3'), go('b', 'b1'), go('a', 'a4')]
+  for (let count = 1; count <= 5; count++) {
     await turn()
-    assert.equal(went, expected)
+    assert.is(went.length, count)
     assert.is(turns.length, 1)
     turns.shift()!()
   }
   await Promise.all(rest)
+  assert.equal(went, ['a1', 'a2', 'b1', 'a3', 'a4'])
   assert.not(budget.isSpent)
 })
 
@@ -38,7 +39,7 @@ test('what costs little is taken at once, whatever was taken in turns before', a
   const turns: (() => void)[] = []
   const budget = new TurnBudget(task => turns.push(task))
   for (let count = 0; count < 10_000; count++) {
-    await budget.turn()
+    await budget.turn('a')
     budget.spend(1)
   }
   assert.is(turns.length, 0)
