@@ -51,16 +51,17 @@ class Passing {
   }
 
   costOf(item: Y.Item): number {
-    const { origin, rightOrigin } = placeOf(item)
-    const right = this.#places.rightOf(item)
+    const { origin } = placeOf(item)
+    const rightId = this.#places.rightOf(item)
+    const right = (rightId && this.#places.find(rightId)) ?? null
     if (origin === null) return this.#fromStart(item, right)
     // Nothing in the document goes on from what the update brings: Yjs stops at once.
     const left = this.#places.isNew(origin) ? undefined : this.#places.find(origin)
     if (left === undefined) return 0
+    // What was typed in one go lies in one item, which is cut. Neighbours that are claimed the wrong way round are never met.
+    if (left === right) return rightId!.clock > origin.clock ? 0 : this.#to(null, left.right)
     const isCut = origin.clock + 1 < left.id.clock + left.length
-    // Neighbours that were typed one after the other lie in one item; crossed ones are never met.
-    if (isCut && left === right && rightOrigin!.clock > origin.clock) return 0
-    return (isCut ? 1 + (this.#brought?.get(left) ?? 0) : 0) + this.#to(right === left ? null : right, left.right)
+    return (isCut ? 1 + (this.#brought?.get(left) ?? 0) : 0) + this.#to(right, left.right)
   }
 
   #fromStart(item: Y.Item, right: Y.Item | null): number {

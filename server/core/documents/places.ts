@@ -37,7 +37,7 @@ export class Places {
   #byClient: Map<number, Struct[]> | undefined
   // Made when needed: most updates are one keystroke.
   #homes: Map<Y.Item, Home> | undefined
-  #rights: Map<Y.Item, Y.Item | null> | undefined
+  #rights: Map<Y.Item, Y.ID | null> | undefined
 
   constructor(structs: readonly Struct[], doc: Y.Doc) {
     this.#structs = structs
@@ -50,14 +50,16 @@ export class Places {
     return home
   }
 
-  /** The document's first item that stands to the right of one, whatever the update brings in between; null where that is the end. */
-  rightOf(item: Y.Item): Y.Item | null {
+  /** The document's first edit that stands to the right of an item, whatever the update brings in between; null where that is the end. */
+  rightOf(item: Y.Item): Y.ID | null {
     const { rightOrigin } = placeOf(item)
-    if (rightOrigin === null) return null
-    const neighbour = this.find(rightOrigin) ?? null
-    if (neighbour === null || !this.isNew(rightOrigin)) return neighbour
+    if (rightOrigin === null || !this.isNew(rightOrigin)) return rightOrigin
     let right = this.#rights?.get(item)
-    if (right === undefined) (this.#rights ??= new Map()).set(item, (right = this.rightOf(neighbour)))
+    if (right !== undefined) return right
+    const neighbour = this.find(rightOrigin)
+    right = neighbour === undefined ? null : this.rightOf(neighbour)
+    this.#rights ??= new Map()
+    this.#rights.set(item, right)
     return right
   }
 

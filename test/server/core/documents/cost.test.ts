@@ -1,6 +1,7 @@
+import * as fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { LIMITS } from '../../../../protocol/index.ts'
+import { LIMITS, splitUpdate } from '../../../../protocol/index.ts'
 import { updateCost } from '../../../../server/core/documents/cost.ts'
 import { Document } from '../../../../server/core/documents/document.ts'
 import { Places } from '../../../../server/core/documents/places.ts'
@@ -261,6 +262,46 @@ test('characters typed one by one at the front of a long text are no conflict, h
   Y.applyUpdate(hub, Y.encodeStateAsUpdate(doc))
   for (let index = 0; index < 400; index++) doc.getText('t').insert(0, 'x')
   assert.is(costOf(Y.encodeStateAsUpdate(doc, Y.encodeStateVector(hub)), hub), 400)
+})
+
+test('what one author writes where nobody else does costs no more than what it is made of', () => {
+  const edit = fc.record({ at: fc.nat({ max: 9_999 }), act: fc.nat({ max: 6 }) })
+  fc.assert(
+    fc.property(fc.array(edit, { minLength: 300, maxLength: 900, size: 'max' }), edits => {
+      const [doc, hub] = [5, 9].map(clientID => Object.assign(new Y.Doc(), { clientID })) as [Y.Doc, Y.Doc]
+      // Each in front of the last, so that they stay items of their own.
+      for (let count = 0; count < 40; count++) doc.getText('t').insert(0, 'A long paragraph that was pasted in one go. ')
+      doc.getArray('l').insert(
+        0,
+        Array.from({ length: 200 }, (_, index) => index)
+      )
+      Y.applyUpdate(hub, Y.encodeStateAsUpdate(doc))
+      doc.clientID = 2
+      const before = Y.encodeStateVector(doc)
+      const [text, list, map] = [doc.getText('t'), doc.getArray<number>('l'), doc.getMap<unknown>('annotations')]
+      let caret = 0
+      for (const { at, act } of edits) {
+        if (act === 0) text.insert((caret = at % (text.length + 1)), 'x')
+        // Typed in front of what was typed last, again and again.
+        else if (act === 1) text.insert(Math.min(caret, text.length), 'y')
+        else if (act === 2) text.delete(at % (text.length - 3), 3)
+        else if (act === 3) list.insert(at % 3 === 0 ? 0 : at % list.length, [at])
+        else if (act === 4) list.delete(at % list.length, 1)
+        else if (act === 5) map.set(`${at % 30}`, at % 2 === 0 ? at : new Y.Map([['note', new Y.Text(`${at}`)]]))
+        else text.format(at % (text.length - 9), 8, { bold: at % 2 === 0 ? true : null })
+      }
+      for (const part of splitUpdate(Y.encodeStateAsUpdate(doc, before))) {
+        const { structs, ds } = Y.decodeUpdate(part)
+        const spans = [...ds.clients.values()].flat()
+        const deleted = spans.reduce((sum, { len }) => sum + len, 0)
+        const cost = costOf(part, hub)
+        const most = structs.length + spans.length * 2 + deleted
+        assert.ok(cost <= most, `${cost} for ${structs.length} structs and ${spans.length} spans`)
+        Y.applyUpdate(hub, part)
+      }
+    }),
+    { numRuns: 30 }
+  )
 })
 
 test('a note of an offline day, merged into one that others wrote meanwhile, costs little', () => {
