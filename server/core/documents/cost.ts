@@ -1,7 +1,8 @@
 import * as Y from 'yjs'
 import { placeOf, type Places, type Struct } from './places.ts'
 
-type Spans = ReturnType<typeof Y.decodeUpdate>['ds']['clients']
+/** What an update deletes, by Yjs client. */
+export type Spans = ReturnType<typeof Y.decodeUpdate>['ds']['clients']
 
 /** Items that Yjs walks along in the time of passing one by and ordering it: some 1.2 µs. */
 const WALKED_PER_COST = 64

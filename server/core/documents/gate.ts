@@ -1,7 +1,7 @@
 import { createDecoder, readVarUint } from 'lib0/decoding'
 import * as Y from 'yjs'
 import { dependenciesOf, HubError, inOrder, LIMITS } from '../../../protocol/index.ts'
-import { updateCost } from './cost.ts'
+import { updateCost, type Spans } from './cost.ts'
 import { Places, type Struct } from './places.ts'
 
 export interface Inspected {
@@ -73,8 +73,23 @@ export function inspectUpdate(update: Uint8Array, document: GateDocument, device
     }
   const places = new Places(structs, doc)
   mustBeShallow(ordered, places)
+  mustHoldOneValueAKey(ordered, ds.clients, places)
   const cost = updateCost(ordered, ds.clients, places, doc, LIMITS.maxUpdateCost)
   return { ends, fresh: update, cost }
+}
+
+/**
+ * A key holds one value at a time, and only what was overwritten lies in one item with others, in documents that keep it. Yjs places what comes between two
+ * values that live in another order when it reads them again.
+ */
+function mustHoldOneValueAKey(structs: readonly Struct[], deleted: Spans, places: Places): void {
+  for (const struct of structs) {
+    if (struct.length === 1 || !(struct instanceof Y.Item) || struct.content instanceof Y.ContentDeleted) continue
+    if (places.homeOf(struct).key === null) continue
+    const { client, clock } = struct.id
+    const isGone = deleted.get(client)?.some(span => span.clock <= clock && clock + struct.length <= span.clock + span.len)
+    if (isGone !== true) throw refuse('holds several values under one key')
+  }
 }
 
 /** What is nested without end stops those who go through it half-way: Yjs when it deletes, and whoever writes it out. */
@@ -83,8 +98,6 @@ function mustBeShallow(structs: readonly Struct[], places: Places): void {
     if (!(struct instanceof Y.Item)) continue
     const { content } = struct
     if (content instanceof Y.ContentDoc) throw refuse('holds a subdocument')
-    if (struct.length > 1 && !(content instanceof Y.ContentDeleted) && places.homeOf(struct).key !== null)
-      throw refuse('holds several values under one key')
     // Asked of each in order: what one builds on is known then, and nothing recurses deep.
     const isNeeded = structs.length > 1 || content instanceof Y.ContentType
     const depth = isNeeded ? places.homeOf(struct).depth : 0

@@ -285,6 +285,18 @@ test('two clients whose edits build on each other far and wide are taken, in wha
   }
 })
 
+test('a document that keeps what was overwritten may send several old values of a key in one piece', () => {
+  const { document } = shared()
+  const keeping = Object.assign(new Y.Doc({ gc: false }), { clientID: 33 })
+  const update = updateOf(keeping, annotations => {
+    for (const value of [1, 2, 3]) annotations.set('z', value)
+  })
+  assert.ok(Y.decodeUpdate(update).structs.some(({ length }) => length > 1))
+  document.apply(update, 'three')
+  assert.is(document.document.doc.getMap(ANNOTATION_DOCUMENT.root).get('z'), 3)
+  assert.equal(stateOf(document.rebuilt()), stateOf(document.document))
+})
+
 test('edits beneath what was deleted meanwhile are taken, and come to nothing', () => {
   const { document, one, two } = shared()
   document.apply(
