@@ -4,8 +4,10 @@ import { LIMITS } from './limits.ts'
 import { updateSlices } from './update-slices.ts'
 
 type Decoded = ReturnType<typeof Y.decodeUpdate>
-type Struct = Decoded['structs'][number]
-type Spans = Decoded['ds']['clients']
+/** Anything that an update brings. */
+export type Struct = Decoded['structs'][number]
+/** What an update deletes, by Yjs client. */
+export type Spans = Decoded['ds']['clients']
 
 /** What one Yjs client brings, and how far it has been taken. */
 interface Queue {
@@ -37,7 +39,7 @@ export interface StepBounds {
 
 /** Room for the counts and ids around the structs. */
 const HEAD_BYTES = LIMITS.maxUpdateClients * 20
-/** Yjs clients whose edits a document lacks altogether: putting them in order may take their square. */
+/** Yjs clients with edits that a document lacks: putting those in order may take the square of how many they are. */
 const MAX_FRESH_CLIENTS = 1_000
 const NO_BOUNDS: Bounds = { structs: Infinity, clients: Infinity, bytes: Infinity, cost: Infinity, costOf: () => 0 }
 const WIRE_BOUNDS: Bounds = {
@@ -106,7 +108,7 @@ const inYjsOrder = <T>(clients: ReadonlyMap<number, T>): [client: number, value:
 /**
  * What an update brings that a document lacks, within the limits: a device that comes back sends all that was ever deleted, and other things that are known.
  *
- * @throws HubError `too-large` as `splitUpdate` does
+ * @throws HubError `too-large` as `splitUpdate` does, and for new edits of very many Yjs clients
  * @throws Error when the update cannot be read
  */
 export function missingUpdates(update: Uint8Array, doc: Y.Doc): Uint8Array[] {

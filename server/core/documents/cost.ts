@@ -1,8 +1,6 @@
 import * as Y from 'yjs'
-import { placeOf, type Places, type Struct } from './places.ts'
-
-/** What an update deletes, by Yjs client. */
-export type Spans = ReturnType<typeof Y.decodeUpdate>['ds']['clients']
+import type { Spans, Struct } from '../../../protocol/index.ts'
+import { placeOf, type Places } from './places.ts'
 
 /** Items that Yjs walks along in the time of passing one by and ordering it: some 1.2 µs. */
 const WALKED_PER_COST = 64

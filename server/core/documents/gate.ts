@@ -1,8 +1,8 @@
 import { createDecoder, readVarUint } from 'lib0/decoding'
 import * as Y from 'yjs'
-import { dependenciesOf, HubError, inOrder, LIMITS } from '../../../protocol/index.ts'
-import { updateCost, type Spans } from './cost.ts'
-import { Places, type Struct } from './places.ts'
+import { dependenciesOf, HubError, inOrder, LIMITS, type Spans, type Struct } from '../../../protocol/index.ts'
+import { updateCost } from './cost.ts'
+import { Places } from './places.ts'
 
 export interface Inspected {
   /** For each Yjs client in the update, the clock that it ends at. */

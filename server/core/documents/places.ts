@@ -1,7 +1,5 @@
 import * as Y from 'yjs'
-
-/** Anything that an update's structs may be. */
-export type Struct = Y.Item | Y.GC | Y.Skip
+import type { Struct } from '../../../protocol/index.ts'
 
 /** What an item says of its place, as it stands in an update: Yjs's own declarations know it only once it is placed. */
 interface Place {

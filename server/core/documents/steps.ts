@@ -1,7 +1,7 @@
 import * as Y from 'yjs'
-import { updateSteps, writeSteps } from '../../../protocol/index.ts'
+import { updateSteps, writeSteps, type Struct } from '../../../protocol/index.ts'
 import { placeCost } from './cost.ts'
-import { Places, type Struct } from './places.ts'
+import { Places } from './places.ts'
 import { QuietDoc } from './quiet-doc.ts'
 
 /** Work that is done in steps of some milliseconds at most. Whoever asks for the next one lets others work before, or not. */
