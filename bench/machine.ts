@@ -62,10 +62,12 @@ function fdatasyncUs(folder: string): Machine['fdatasyncUs'] {
 }
 
 const CLOCK_TICKS_PER_SECOND = 100
+/** Ticks are too coarse to tell of less. */
+const LEAST_SECONDS = 0.1
 
 /**
  * Watches how many cores everyone else keeps busy, from now until it is asked: a round that others disturbed says little.
- * The answer is undefined where there is no /proc. Servers count as ours once they have ended.
+ * The answer is undefined where there is no /proc, and of a moment. Servers count as ours once they have ended.
  */
 export function watchOthers(): () => number | undefined {
   const startedAtMs = performance.now()
@@ -74,6 +76,7 @@ export function watchOthers(): () => number | undefined {
     const after = othersTicks()
     if (before === undefined || after === undefined) return undefined
     const seconds = (performance.now() - startedAtMs) / 1_000
+    if (seconds < LEAST_SECONDS) return undefined
     return Math.max(0, (after - before) / CLOCK_TICKS_PER_SECOND / seconds)
   }
 }

@@ -11,7 +11,7 @@ import { progressPushes } from '../load/position-pushes.ts'
 import { DOCUMENT, hubUpdatePushes } from '../load/update-pushes.ts'
 import { ServerProcess } from '../server-process.ts'
 import { median } from '../statistics.ts'
-import { compared, type RoundOptions, type Sample, type Workload } from '../workload.ts'
+import { compared, type RoundOptions, type Row, type Sample, type Workload } from '../workload.ts'
 import { hocuspocusSkipped, startHocuspocus } from './hocuspocus-row.ts'
 import { startHub, stopHub } from './hub-row.ts'
 
@@ -23,16 +23,30 @@ const KEPT = 1_100
 /** About as long as the longest compaction takes. */
 const WATCHED_MS = 1_000
 const WARM_MS = 500
-/** Readers before those that are timed, so that V8 has optimised what it will, here and in the server: so many, or as many as come in that time. */
+/** Readers before those that are timed, so that V8 has optimised what it will, here and in the server: so many, or as many as come in that time for each row. */
 const WARM_READS = 4_000
 const WARM_READS_MS = 12_000
 /** Of them the first are timed by themselves. */
 const EARLY_READS = 100
+/** Between two readers, so that the servers are done with the one that left. */
+const REST_MS = 1
+
+/** A server that holds the document, and how a device that has nothing reads it. */
+interface Source {
+  readonly server: Pick<ServerProcess<unknown>, 'cpuUs'>
+  read(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** A row of which each reader's turn is followed by one of each other row. */
+interface SourceRow extends Pick<Row, 'name' | 'skipped'> {
+  open(options: RoundOptions): Promise<Source>
+}
 
 /** A device that has nothing takes in a document of many edits. */
 export const documentWorkload = (kind: EditKind): Workload => ({
   name: kind === 'note' ? 'document-10k' : `${kind}-10k`,
-  text: `a new device takes in ${kind === 'note' ? `a note of ${EDITS} edits` : `${EDITS} highlights`}, each an update of its own; again and again, the hub started on the store that it was written to; timed once the server is warm`,
+  text: `a new device takes in ${kind === 'note' ? `a note of ${EDITS} edits` : `${EDITS} highlights`}, each an update of its own; again and again, from one server after the other, the hub started on the store that it was written to; timed once they are warm`,
   metrics: [
     compared('documents', '/s'),
     compared('applied', 'ms', 1),
@@ -40,12 +54,12 @@ export const documentWorkload = (kind: EditKind): Workload => ({
     compared('first', 'ms', 1),
     compared('server CPU', 'µs/document')
   ],
-  rows: [
-    { name: 'Yjs server, merged, from memory', run: options => runControl(options, kind) },
-    { name: 'hocuspocus, from memory', skipped: hocuspocusSkipped, run: options => runHocuspocus(options, kind) },
-    { name: 'lectern', run: options => runHub(options, kind, false) },
-    { name: 'lectern, y-websocket', run: options => runHub(options, kind, true) }
-  ]
+  rows: byTurns([
+    { name: 'Yjs server, merged, from memory', open: () => openControl(kind) },
+    { name: 'hocuspocus, from memory', skipped: hocuspocusSkipped, open: options => openHocuspocus(options, kind) },
+    { name: 'lectern', open: options => openHub(options, kind, false) },
+    { name: 'lectern, y-websocket', open: options => openHub(options, kind, true) }
+  ])
 })
 
 /** The log of a document is compacted while nobody does anything else: how long is somebody else kept waiting? */
@@ -60,17 +74,15 @@ export const compactionWorkload: Workload = {
   ]
 }
 
-async function runControl(options: RoundOptions, kind: EditKind): Promise<Sample> {
+async function openControl(kind: EditKind): Promise<Source> {
   const server = await ServerProcess.start('yjs.ts', { kind, edits: EDITS })
   const clock = clockAfter(kind)
-  const sample = await measure(server, options, () => readByYjs(server.ready.port, '/', clock))
-  await server.stop()
-  return sample
+  return { server, read: () => readByYjs(server.ready.port, '/', clock), stop: () => server.stop() }
 }
 
 /** Reads from memory: Hocuspocus keeps a document there for as long as somebody has it open, and its writer does. */
-async function runHocuspocus(options: RoundOptions, kind: EditKind): Promise<Sample> {
-  const server = await startHocuspocus(options.folder)
+async function openHocuspocus({ folder }: RoundOptions, kind: EditKind): Promise<Source> {
+  const server = await startHocuspocus(folder)
   const { port } = server.ready
   let done = (): void => {}
   const settled = new Promise<void>(resolve => (done = resolve))
@@ -81,23 +93,26 @@ async function runHocuspocus(options: RoundOptions, kind: EditKind): Promise<Sam
   writer.push(IN_FLIGHT)
   await settled
   const clock = clockAfter(kind)
-  const sample = await measure(server, options, () => readByHocuspocus(port, DOCUMENT, clock))
-  writer.close()
-  await server.stop()
-  return sample
+  const stop = async (): Promise<void> => {
+    writer.close()
+    await server.stop()
+  }
+  return { server, read: () => readByHocuspocus(port, DOCUMENT, clock), stop }
 }
 
-async function runHub(options: RoundOptions, kind: EditKind, isYjs: boolean): Promise<Sample> {
-  const folder = join(options.shared, kind)
+/** A store has one hub, so that each row has a store of its own. */
+async function openHub({ shared }: RoundOptions, kind: EditKind, isYjs: boolean): Promise<Source> {
+  const folder = join(shared, isYjs ? `${kind}-yjs` : kind)
   const { token } = await filled(folder, kind)
   const server = await startHub(folder, 0, 0)
   const { port, path } = server.ready
   const clock = clockAfter(kind)
-  const sample = await measure(server, options, () =>
-    isYjs ? readByYjs(port, `/yjs/book/${DOCUMENT}?token=${token}`, clock) : readByHub({ port, path, token }, clock)
-  )
-  await stopHub(server)
-  return sample
+  return {
+    server,
+    read: () =>
+      isYjs ? readByYjs(port, `/yjs/book/${DOCUMENT}?token=${token}`, clock) : readByHub({ port, path, token }, clock),
+    stop: () => stopHub(server)
+  }
 }
 
 async function runCompaction({ folder }: RoundOptions, edits: number): Promise<Sample> {
@@ -116,30 +131,53 @@ async function runCompaction({ folder }: RoundOptions, edits: number): Promise<S
   return { 'longest turn': longestTurnMs, 'longest wait': waitMs, took: tookMs }
 }
 
-/** One after the other: first until the server is warm, then until the time is over, at least three. */
-async function measure(server: ServerProcess<unknown>, { seconds }: RoundOptions, read: () => Promise<void>): Promise<Sample> {
-  const early = await timed(read, (count, tookMs) => count >= WARM_READS || tookMs >= WARM_READS_MS)
-  const cpuBefore = server.cpuUs()
-  const warm = await timed(read, (count, tookMs) => count >= 3 && tookMs >= seconds * 1_000)
-  const cpuAfter = server.cpuUs()
-  return {
-    documents: 1_000 / median(warm),
-    applied: median(warm),
-    'first hundred': early.length < EARLY_READS ? undefined : median(early.slice(0, EARLY_READS)),
-    first: early[0],
-    'server CPU': cpuBefore === undefined ? undefined : (cpuAfter! - cpuBefore) / warm.length
-  }
+/** A machine that slows down or speeds up does so for all rows alike: the first one runs for all of them. */
+function byTurns(rows: readonly SourceRow[]): Row[] {
+  const running = rows.filter(({ skipped }) => skipped === undefined)
+  let samples: readonly Sample[] = []
+  return rows.map(row => ({
+    name: row.name,
+    skipped: row.skipped,
+    async run(options) {
+      if (row === running[0]) samples = await measure(running, options)
+      return samples[running.indexOf(row)]!
+    }
+  }))
 }
 
-/** How long each took, in milliseconds. */
-async function timed(read: () => Promise<void>, isEnough: (count: number, tookMs: number) => boolean): Promise<number[]> {
-  const times: number[] = []
+/** First until the servers are warm, then until the time is over, at least three of each. */
+async function measure(rows: readonly SourceRow[], options: RoundOptions): Promise<Sample[]> {
+  const sources: Source[] = []
+  for (const row of rows) sources.push(await row.open(options))
+  const cpuUs = (): (number | undefined)[] => sources.map(({ server }) => server.cpuUs())
+  const early = await timed(sources, (count, tookMs) => count >= WARM_READS || tookMs >= WARM_READS_MS * sources.length)
+  const before = cpuUs()
+  const warm = await timed(sources, (count, tookMs) => count >= 3 && tookMs >= options.seconds * 1_000 * sources.length)
+  const after = cpuUs()
+  for (const { stop } of sources) await stop()
+  return sources.map((_, index) => {
+    const [earlyMs, warmMs, cpuBefore] = [early[index]!, warm[index]!, before[index]]
+    return {
+      documents: 1_000 / median(warmMs),
+      applied: median(warmMs),
+      'first hundred': earlyMs.length < EARLY_READS ? undefined : median(earlyMs.slice(0, EARLY_READS)),
+      first: earlyMs[0],
+      'server CPU': cpuBefore === undefined ? undefined : (after[index]! - cpuBefore) / warmMs.length
+    }
+  })
+}
+
+/** How long each reader took, in milliseconds, for each source. */
+async function timed(sources: readonly Source[], isEnough: (count: number, tookMs: number) => boolean): Promise<number[][]> {
+  const times = sources.map((): number[] => [])
   const startedAtMs = performance.now()
-  while (!isEnough(times.length, performance.now() - startedAtMs)) {
-    const atMs = performance.now()
-    await read()
-    times.push(performance.now() - atMs)
-  }
+  while (!isEnough(times[0]!.length, performance.now() - startedAtMs))
+    for (const [index, { read }] of sources.entries()) {
+      const atMs = performance.now()
+      await read()
+      times[index]!.push(performance.now() - atMs)
+      await setTimeout(REST_MS)
+    }
   return times
 }
 
@@ -151,10 +189,10 @@ function clockAfter(kind: EditKind): number {
 }
 
 /** Filled once a run. What follows reads; the first reader of all has the hub fold what is left of the log. */
-const fillings = new Map<EditKind, ReturnType<typeof fill>>()
+const fillings = new Map<string, ReturnType<typeof fill>>()
 function filled(folder: string, kind: EditKind): ReturnType<typeof fill> {
-  const filling = fillings.get(kind) ?? fill(folder, kind, [EDITS], 0)
-  fillings.set(kind, filling)
+  const filling = fillings.get(folder) ?? fill(folder, kind, [EDITS], 0)
+  fillings.set(folder, filling)
   return filling
 }
 

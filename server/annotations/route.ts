@@ -33,7 +33,7 @@ export function mountAnnotations(app: HttpApp, { hub, clock, logger }: { hub: Hu
     const pageOf = async (after: string): Promise<AnnotationPage> => {
       const { account } = await hub.authenticate(token)
       await account.loadBooks(new Set([id]))
-      const { value, next } = readPage(account, 'annotations', id, after, clock.nowMs())
+      const { value, next } = await account.documents.inTurn(id, () => readPage(account, 'annotations', id, after, clock.nowMs()))
       await account.settled()
       return { value: value as unknown as readonly Row[], next }
     }

@@ -24,6 +24,7 @@ import { changesOf, foldLogged, type LoggedChange } from './fold-log.ts'
 import { encodeKind, LogWriter } from './log-writer.ts'
 import { fillTables, TABLES } from './newer-tables.ts'
 import { Origin } from './origin.ts'
+import { mustWait } from './parts.ts'
 import { mustHaveRoomForDevice, permits } from './policy.ts'
 import { Presences } from './presence.ts'
 import type { Answer, ClientRecord } from './records.ts'
@@ -166,16 +167,15 @@ export class Account {
    */
   submit(origin: Origin, confirmed: number, actions: readonly WireAction[], submitter: Submitter): number {
     this.#host.mustTakeWrites()
-    const mustWait = ([, , kind, key]: WireAction): boolean => this.documents.isTurnSpent && needsDocument(kind, key)
-    if (mustWait(actions[0]!)) return 0
+    if (mustWait(actions[0]!, this.documents)) return 0
     return this.#guard(() => {
       const record = this.views.edit('clients', [origin.device, origin.client], newClient)
       confirm(record, confirmed)
       const answers = this.#log.turn.answersFor(submitter)
       this.#host.wake(this)
-      for (const [index, action] of actions.entries()) {
-        if (mustWait(action)) return index
-        const answer = this.#take(origin, record, action)
+      for (let index = 0; index < actions.length; index++) {
+        if (mustWait(actions[index]!, this.documents)) return index
+        const answer = this.#take(origin, record, actions[index]!)
         if (answer.length === 3) answers.accepted.push([answer[0], answer[2]])
         else answers.refused.push([answer[0], answer[3], answer[4], answer[5]])
       }

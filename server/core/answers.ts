@@ -35,9 +35,8 @@ export function remember(record: ClientRecord, answer: Answer): void {
 
 /** Forgets what the client says has arrived. */
 export function confirm(record: ClientRecord, confirmed: number): void {
-  let count = 0
-  while (count < record.answers.length && record.answers[count]![0] <= confirmed) count += 1
-  if (count > 0) record.answers.splice(0, count)
+  const { answers } = record
+  while (answers.length > 0 && answers[0]![0] <= confirmed) answers.shift()
 }
 
 export const refusalOf = (number: number, digest: number, error: HubError): Answer => [

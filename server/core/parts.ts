@@ -13,6 +13,10 @@ export function fitOneTurn(actions: readonly WireAction[], documents: Documents)
   return true
 }
 
+/** True for an action on a document when those have had their share of this turn. */
+export const mustWait = ([, , kind, key]: WireAction, documents: Documents): boolean =>
+  documents.isTurnSpent && needsDocument(kind, key)
+
 /** Actions in order, in parts of bounded work on documents. */
 export function* partsOf(actions: readonly WireAction[]): Generator<WireAction[]> {
   let part: WireAction[] = []

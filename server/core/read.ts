@@ -10,7 +10,7 @@ import {
   type ViewName
 } from '../../protocol/index.ts'
 import type { Account } from './account.ts'
-import { listAnnotations, type PlainAnnotation } from './documents/annotations.ts'
+import type { PlainAnnotation } from './documents/annotations.ts'
 import { fileAt } from './files/contents.ts'
 import type {
   AnnotationVersion,
@@ -62,7 +62,7 @@ const VIEW_READERS: { readonly [V in ListView]: (account: Account, place: Place)
     return after === '' ? [[key, publicBook(book)]] : []
   },
   annotations: ({ documents }, { key, after, limit, nowMs }) =>
-    documents.isKnown(key) ? listAnnotations(documents.use(key, nowMs).doc, after, limit) : [],
+    documents.isKnown(key) ? documents.use(key, nowMs).list(after, limit) : [],
   'annotation-history': ({ documents }, { key, item, after, limit }) => {
     if (item === '') throw new HubError('bad-request', 'this view is read of one annotation at a time', { field: 'item' })
     const versions = documents.versions(key, item).filter(({ cursor }) => versionId(cursor) > after)

@@ -10,14 +10,13 @@ import {
   type CloseReason,
   type Connection,
   type Frame,
-  type Plain,
   type ViewName,
   type WireAction
 } from '../../protocol/index.ts'
 import type { Follower } from './account-host.ts'
 import type { Account } from './account.ts'
 import { admits } from './answers.ts'
-import type { DocumentReadings } from './document-reading.ts'
+import type { DocumentReadings, Part } from './document-reading.ts'
 import { Intake } from './intake.ts'
 import { LogReader } from './log-reader.ts'
 import { Origin } from './origin.ts'
@@ -225,7 +224,8 @@ export class Session implements LiveSession, Follower, Submitter {
       limits: { maxFrameBytes, maxActionsPerPush, maxUnansweredActions, maxUpdateBytes, idleTimeoutMs }
     })
     account.readers.came(device, client, log.begin(epoch), this.#host.clock.nowMs())
-    log.readOn()
+    // The welcome goes out by itself: the other end takes it in while what it lacks is made ready.
+    this.#host.clock.nextTurn(() => log.readOn())
   }
 
   #push({ account, origin, log }: Member, { confirmed, actions }: Frame<'push'>, size: number): Promise<void> | undefined {
@@ -265,21 +265,22 @@ export class Session implements LiveSession, Follower, Submitter {
   /** Views are read as they stand, and sent once that is durable. */
   async #read({ account, origin }: Member, { id, view, key, after, item = '' }: Frame<'read'>): Promise<void> {
     const nowMs = this.#host.clock.nowMs()
-    let page: { value: Plain; next: string; cursor: number } | HubError
+    const pageOf = (): Part | undefined => {
+      if (this.#isClosed) return undefined
+      if (view === 'document') return this.#host.readings.next(this, account, key, after, nowMs)
+      return { ...readPage(account, view, key, after, nowMs, item), cursor: account.head }
+    }
+    let answer: Part | HubError | undefined
     try {
       if (!permits(origin.actor, view)) throw new HubError('forbidden')
       checkPlace(view, key, after, item)
-      if (OF_DOCUMENTS.has(view) && account.documents.isKnown(key)) await account.documents.load([key])
-      if (this.#isClosed) return
-      page =
-        view === 'document'
-          ? this.#host.readings.next(this, account, key, after, nowMs)
-          : { ...readPage(account, view, key, after, nowMs, item), cursor: account.head }
+      const isOfDocument = OF_DOCUMENTS.has(view) && account.documents.isKnown(key)
+      answer = isOfDocument ? await account.documents.inTurn(key, pageOf) : pageOf()
     } catch (error) {
       if (!(error instanceof HubError)) throw error
-      page = error
+      answer = error
     }
-    const answer = page
+    if (answer === undefined) return
     await account.settled()
     if (answer instanceof HubError) this.#send('failed', { id, code: answer.code, message: answer.message, field: answer.field })
     else this.#send('view', { id, ...answer })

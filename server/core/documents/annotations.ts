@@ -26,20 +26,39 @@ export type PlainAnnotation = { [field: string]: Plain }
 type PutFields = Omit<ActionBody<'annotation.put'>, 'id'>
 type Entry = Y.Map<unknown> | PlainAnnotation
 
+/** The ids of a book's annotations, removed ones included, in order. */
+export const annotationIds = (doc: Y.Doc): string[] => [...doc.getMap(root).keys()].filter(isAnnotationId).sort()
+
 /**
  * The annotations of a book whose id sorts after `after`, removed ones included, by rising id and at most `limit`. What a Yjs client wrote that no plain
  * form can hold is left out.
+ *
+ * @param ids as `annotationIds` gives them, for who reads page by page
  */
-export function listAnnotations(doc: Y.Doc, after = '', limit = Infinity): [id: string, annotation: PlainAnnotation][] {
+export function listAnnotations(
+  doc: Y.Doc,
+  after = '',
+  limit = Infinity,
+  ids: readonly string[] = annotationIds(doc)
+): [id: string, annotation: PlainAnnotation][] {
   const entries = doc.getMap(root)
-  const ids = [...entries.keys()].filter(id => id > after && isAnnotationId(id)).sort()
   const found: [string, PlainAnnotation][] = []
-  for (const id of ids) {
-    if (found.length >= limit) break
-    const plain = toPlain(entries.get(id), 1)
-    if (isMap(plain)) found.push([id, plain])
+  for (let index = firstAfter(ids, after); index < ids.length && found.length < limit; index++) {
+    const plain = toPlain(entries.get(ids[index]!), 1)
+    if (isMap(plain)) found.push([ids[index]!, plain])
   }
   return found
+}
+
+/** Where in a sorted list the texts begin that sort after `after`. */
+function firstAfter(sorted: readonly string[], after: string): number {
+  let low = 0
+  for (let high = sorted.length; low < high;) {
+    const middle = (low + high) >>> 1
+    if (sorted[middle]! <= after) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 /** One annotation; undefined when there is none, or when no plain form can hold it. */

@@ -2,6 +2,7 @@ import * as Y from 'yjs'
 import { HubError, inOrder, LIMITS } from '../../../protocol/index.ts'
 import type { LoggedChange } from '../fold-log.ts'
 import type { SnapshotRecord } from '../records.ts'
+import { annotationIds, listAnnotations, type PlainAnnotation } from './annotations.ts'
 import { deletionCost, updateCost } from './cost.ts'
 import { inspectUpdate } from './gate.ts'
 import { Places } from './places.ts'
@@ -31,6 +32,8 @@ const FOLD_AFTER_UPDATES = 512
 const FOLD_AFTER_COST = 1_000_000
 /** What reading an update of the log costs, in the measure of `updateCost`. */
 const READING_COST = 30
+/** Bytes of a document that are written out in the time that `updateCost` counts as one; as long takes an id that is sorted. */
+const WRITTEN_BYTES_PER_COST = 32
 
 /**
  * The owner of the Yjs client id under which the hub edits for clients without Yjs. One for each epoch: a restored log may lack
@@ -66,6 +69,8 @@ export class Document {
   #tailCost = 0
   /** The document as it is written out, or was; gone with the next edit. */
   #writing: Writing | undefined
+  /** The ids of its annotations in order, once asked for; gone with the next edit. */
+  #ids: readonly string[] | undefined
   /** How long the tail was when no snapshot could be made of it. */
   #triedAt = 0
   usedAtMs = 0
@@ -197,9 +202,37 @@ export class Document {
     return update
   }
 
+  /** As `listAnnotations` gives them. The ids are sorted once between two edits, however many pages are read. */
+  list(after: string, limit: number): [id: string, annotation: PlainAnnotation][] {
+    if (this.#ids === undefined) {
+      this.#ids = annotationIds(this.#doc)
+      this.#spend(this.#ids.length)
+    }
+    return listAnnotations(this.#doc, after, limit, this.#ids)
+  }
+
+  /**
+   * What a Yjs state vector lacks, as one Yjs v1 update, which MUST NOT be changed.
+   * @throws HubError `bad-frame`
+   */
+  since(stateVector: Uint8Array): Uint8Array {
+    if (stateVector.length === 1 && stateVector[0] === 0) return this.encode()
+    let update
+    try {
+      update = Y.encodeStateAsUpdate(this.#doc, stateVector)
+    } catch {
+      throw new HubError('bad-frame', 'the state vector cannot be read')
+    }
+    this.#spend(update.length / WRITTEN_BYTES_PER_COST)
+    return update
+  }
+
   /** The whole document as one Yjs v1 update, which MUST NOT be changed. Written out once between two edits, however many ask. */
   encode(): Uint8Array {
-    return atOnce(this.#encoding())
+    const isWritten = this.#writing !== undefined || (this.#snapshot !== undefined && this.#tail.length === 0)
+    const update = atOnce(this.#encoding())
+    if (!isWritten) this.#spend(update.length / WRITTEN_BYTES_PER_COST)
+    return update
   }
 
   *#encoding(): Steps<Uint8Array> {
@@ -305,6 +338,7 @@ export class Document {
     this.#tailBytes += each.update.length
     this.#tailCost += cost
     this.#writing = undefined
+    this.#ids = undefined
   }
 
   /** The first to use a Yjs client id keeps it. */

@@ -66,6 +66,19 @@ export class Documents {
     return this.#host.turnBudget.turn(this.#account)
   }
 
+  /**
+   * Does work on a book's document when its turn has come, and the document is in memory.
+   * @throws HubError `overloaded` when too many are there
+   */
+  async inTurn<T>(book: string, work: () => T): Promise<T> {
+    // Others who waited for the same document to load may have been first.
+    do {
+      await this.turn()
+      await this.load([book])
+    } while (this.isTurnSpent)
+    return work()
+  }
+
   isLoaded(book: string): boolean {
     return this.#loaded.has(book)
   }

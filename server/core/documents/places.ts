@@ -28,7 +28,7 @@ const NOWHERE: Home = { type: undefined, identity: undefined, key: null, depth: 
 
 export const placeOf = (item: Y.Item): Place => item as unknown as Place
 
-/** Where the items of an update will stand in a document, as far as can be told before they are applied. All that they build on MUST be in one of the two. */
+/** Where the items of an update will stand in a document, as far as can be told before they are applied: of those that build on what is in neither, nothing can. */
 export class Places {
   readonly #doc: Y.Doc
   readonly #structs: readonly Struct[]
@@ -66,7 +66,7 @@ export class Places {
     return clock >= Y.getState(this.#doc.store, client)
   }
 
-  /** The item that holds an id, in the document or the update; undefined for one that was collected. */
+  /** The item that holds an id, in the document or the update; undefined for one that was collected, or that neither has. */
   find(id: Y.ID): Y.Item | undefined {
     const found: unknown = this.isNew(id) ? this.#brought(id) : Y.getItem(this.#doc.store, id)
     return found instanceof Y.Item ? found : undefined
@@ -81,8 +81,10 @@ export class Places {
         else structs.push(struct)
       }
     }
-    const structs = this.#byClient.get(client) as (Y.Item | Y.GC)[]
-    return structs[Y.findIndexSS(structs, clock)]
+    const structs = this.#byClient.get(client) as (Y.Item | Y.GC)[] | undefined
+    const last = structs?.at(-1)
+    const isHere = last !== undefined && clock >= structs![0]!.id.clock && clock < last.id.clock + last.length
+    return isHere ? structs![Y.findIndexSS(structs!, clock)] : undefined
   }
 
   #homeOf(item: Y.Item): Home {

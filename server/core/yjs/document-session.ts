@@ -94,9 +94,11 @@ export class DocumentSession implements Follower {
 
   /** Answers with what a state vector lacks. @throws HubError `bad-frame` */
   async give(stateVector: Uint8Array): Promise<void> {
-    const update = encodeSince(await this.#load(), stateVector)
-    await this.#parts.account.settled()
-    if (!this.#isClosed) this.#parts.outlet.answer(update)
+    const { account, book, outlet } = this.#parts
+    await this.#load()
+    const update = await account.documents.inTurn(book, () => this.#document.since(stateVector))
+    await account.settled()
+    if (!this.#isClosed) outlet.answer(update)
   }
 
   /**
@@ -165,22 +167,26 @@ export class DocumentSession implements Follower {
     const { account, book, clock } = this.#parts
     account.usedAtMs = clock.nowMs()
     await account.loadBooks(new Set([book]))
+    return this.#document
+  }
+
+  /** MUST be in memory. */
+  get #document(): Document {
+    const { account, book, clock } = this.#parts
     return account.documents.use(book, clock.nowMs())
   }
 
   async #takeInParts(update: Uint8Array): Promise<void> {
+    const { account, book, clock } = this.#parts
     const { doc } = await this.#load()
-    const { documents } = this.#parts.account
+    const { documents } = account
     const saves: Promise<boolean>[] = []
     for (const part of missing(update, doc)) {
-      // Others who waited for the same document to load may have been first.
-      do {
-        await documents.turn()
-        await this.#load()
-      } while (documents.isTurnSpent)
+      await documents.inTurn(book, () => {
+        if (!this.#isClosed) saves.push(this.#perform(part))
+      })
       if (this.#isClosed) return
-      saves.push(this.#perform(part))
-      await nextTurn(this.#parts.clock)
+      await nextTurn(clock)
     }
     this.#save(saves)
   }
@@ -231,16 +237,6 @@ export class DocumentSession implements Follower {
 
   #fault(error: unknown): void {
     this.end(error instanceof HubError ? error : new HubError('internal'))
-  }
-}
-
-/** @throws HubError `bad-frame` */
-function encodeSince(document: Document, stateVector: Uint8Array): Uint8Array {
-  if (stateVector.length === 1 && stateVector[0] === 0) return document.encode()
-  try {
-    return Y.encodeStateAsUpdate(document.doc, stateVector)
-  } catch {
-    throw new HubError('bad-frame', 'the state vector cannot be read')
   }
 }
 

@@ -1,5 +1,4 @@
 import { activitySince } from '../../core/activity.ts'
-import { listAnnotations } from '../../core/documents/annotations.ts'
 import { nextTurn } from '../../core/ports.ts'
 import { bookMembers, itemOf as itemOfBook } from './books.ts'
 import { numberOf } from './book-numbers.ts'
@@ -104,7 +103,7 @@ async function tellBook(
   told.activities.push(...activitiesOf(exchange, book, number, untilUs))
   for (let after = ''; account.documents.isKnown(book);) {
     await account.loadBooks(new Set([book]))
-    const page = listAnnotations(account.documents.use(book, exchange.nowMs).doc, after, PAGE)
+    const page = await account.documents.inTurn(book, () => account.documents.use(book, exchange.nowMs).list(after, PAGE))
     for (const [id, annotation] of page) {
       const marking = markingOf(number, book, id, annotation)
       const item = itemOfMarking(guidOf(book, id))

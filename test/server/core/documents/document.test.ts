@@ -199,6 +199,55 @@ test('a document that broke half-way is built again from its snapshot and what c
   assert.equal([...logged.document.doc.getMap(ANNOTATION_DOCUMENT.root).keys()].sort(), ['a', 'b'])
 })
 
+test('a document of which something is lost opens with what there is, and what builds on the lost part waits', () => {
+  const logged = new LoggedDocument()
+  const doc = docOf(5)
+  logged.apply(
+    updateOf(doc, map => map.set('a', noteOf('lost'))),
+    'phone'
+  )
+  logged.apply(
+    updateOf(doc, map => (map.get('a') as Y.Map<Y.Text>).get('note')!.insert(0, 'not ')),
+    'phone'
+  )
+  logged.apply(
+    updateOf(docOf(6), map => map.set('b', noteOf('kept'))),
+    'phone'
+  )
+  const left = Document.open('epoch', undefined, logged.log.slice(1))
+  assert.equal(
+    listAnnotations(left.doc).map(([id]) => id),
+    ['b']
+  )
+  assert.is.not(left.doc.store.pendingStructs, null)
+})
+
+test('ids are sorted once between two edits, and reading says what it costs', () => {
+  const spent: number[] = []
+  const document = Document.open('epoch', undefined, [], undefined, cost => spent.push(cost))
+  for (const id of ['c', 'a', 'b', 'd']) document.edit(doc => doc.getMap(ANNOTATION_DOCUMENT.root).set(id, {}), momentOf('phone'))
+  const costOf = (read: () => unknown): number => {
+    spent.length = 0
+    read()
+    return spent.reduce((sum, cost) => sum + cost, 0)
+  }
+  const ids = (after: string): string[] => document.list(after, 2).map(([id]) => id)
+  assert.ok(costOf(() => assert.equal(ids(''), ['a', 'b'])) > 0)
+  assert.is(
+    costOf(() => assert.equal(ids('b'), ['c', 'd'])),
+    0
+  )
+  assert.ok(costOf(() => document.since(Uint8Array.of(1, 1, 0))) > 0)
+  assert.ok(costOf(() => document.encode()) > 0)
+  assert.is(
+    costOf(() => document.since(Uint8Array.of(0))),
+    0,
+    'written out already'
+  )
+  document.edit(doc => doc.getMap(ANNOTATION_DOCUMENT.root).set('aa', {}), momentOf('phone'))
+  assert.equal(ids('a'), ['aa', 'b'])
+})
+
 test('a document is folded and opened in bounded steps, and what it takes in meanwhile stands beyond the snapshot', () => {
   const logged = new LoggedDocument()
   const doc = docOf(1)

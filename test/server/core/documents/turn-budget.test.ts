@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert'
 import { TurnBudget } from '../../../../server/core/documents/turn-budget.ts'
 import { coreHub, type TestAction, type TestClient } from '../../../util/core-hub.ts'
 import { suite } from '../../../util/suite.ts'
-import { prependedUpdate, unplacedUpdate } from '../../../util/yjs-update.ts'
+import { docOf, prependedUpdate, unplacedUpdate, updateOf } from '../../../util/yjs-update.ts'
 
 const test = suite('server/core/documents/turn-budget')
 
@@ -81,6 +81,38 @@ test('updates that are dear to order are taken one in a turn, over all connectio
   assert.is(most, 1)
   assert.equal((await phone.next('acked')).accepted.length, 1)
   for (const enemy of enemies) await accepted(enemy, 8)
+})
+
+test('documents that are dear to read are read one in a turn', async () => {
+  const core = coreHub()
+  const { account, devices } = await core.account('phone')
+  const phone = core.connect()
+  await phone.hello(devices['phone']!.token)
+  const doc = docOf(5)
+  for (let number = 1; number <= 50; number++) {
+    const update = updateOf(doc, annotations => {
+      for (let index = 0; index < 2_000; index++) annotations.set(`${number} ${index}`, 0)
+    })
+    phone.push(0, [number, 'annotation.update', 'book', update])
+    await accepted(phone, 1)
+  }
+  await turn()
+  let [turns, isOver] = [0, false]
+  const count = (): void => {
+    turns += 1
+    if (!isOver) setImmediate(count)
+  }
+  setImmediate(count)
+  const { documents } = account
+  const readIn: number[] = []
+  const read = (): Promise<void> =>
+    documents.inTurn('book', () => {
+      documents.use('book', 0).since(Uint8Array.of(1, 1, 0))
+      readIn.push(turns)
+    })
+  await Promise.all([read(), read(), read(), read()])
+  isOver = true
+  assert.is(new Set(readIn).size, 4)
 })
 
 test.run()
