@@ -41,14 +41,14 @@ export async function runWorkload(workload: Workload, options: HarnessOptions): 
       for (let tries = 0; ; tries++) {
         const busyOthers = watchOthers()
         const sample = await runRound(row, options)
-        const cores = busyOthers() ?? 0
-        const isTaken = cores < DISTURBED_FROM_CORES || tries >= options.patience
+        const cores = busyOthers()
+        const isTaken = cores === undefined || cores < DISTURBED_FROM_CORES || tries >= options.patience
         const { name, unit, digits } = workload.metrics[0]!
         const figure = `${sample[name]?.toFixed(digits)} ${name} ${unit}`
         options.log(`${workload.name}, round ${round}, ${row.name}: ${figure}${isTaken ? '' : ', disturbed, again'}`)
         if (!isTaken) continue
         samples.get(row)!.push(sample)
-        others.push(cores)
+        if (cores !== undefined) others.push(cores)
         break
       }
     }

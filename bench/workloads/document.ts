@@ -34,13 +34,13 @@ const REST_MS = 1
 /** A server that holds the document, and how a device that has nothing reads it. */
 interface Source {
   readonly server: Pick<ServerProcess<unknown>, 'cpuUs'>
-  read(): Promise<void>
-  stop(): Promise<void>
+  readonly read: () => Promise<void>
+  readonly stop: () => Promise<void>
 }
 
 /** A row of which each reader's turn is followed by one of each other row. */
 interface SourceRow extends Pick<Row, 'name' | 'skipped'> {
-  open(options: RoundOptions): Promise<Source>
+  readonly open: (options: RoundOptions) => Promise<Source>
 }
 
 /** A device that has nothing takes in a document of many edits. */

@@ -33,7 +33,8 @@ export function mountAnnotations(app: HttpApp, { hub, clock, logger }: { hub: Hu
     const pageOf = async (after: string): Promise<AnnotationPage> => {
       const { account } = await hub.authenticate(token)
       await account.loadBooks(new Set([id]))
-      const { value, next } = await account.documents.inTurn(id, () => readPage(account, 'annotations', id, after, clock.nowMs()))
+      const nowMs = clock.nowMs()
+      const { value, next } = await account.documents.inTurn(id, nowMs, () => readPage(account, 'annotations', id, after, nowMs))
       await account.settled()
       return { value: value as unknown as readonly Row[], next }
     }

@@ -83,10 +83,9 @@ export class Account {
       nextTurn: task => host.clock.nextTurn(task),
       changed: () => this.storeRecords()
     })
-    const folded = this.views.get('fold')
-    this.#foldedTo = folded?.foldedTo ?? 0
-    this.#log = new LogWriter(log.head, folded?.timeUs ?? 0)
-    this.heldBytes = folded?.heldBytes ?? 0
+    const { foldedTo = 0, timeUs = 0, heldBytes = 0 } = this.views.get('fold') ?? {}
+    this.#log = new LogWriter(log.head, timeUs)
+    ;[this.#foldedTo, this.heldBytes] = [foldedTo, heldBytes]
     this.durableHead = log.head
     this.usedAtMs = host.clock.nowMs()
   }
@@ -146,6 +145,7 @@ export class Account {
    * @throws HubError `overloaded` when there is no room for them
    */
   async loadBooks(books: ReadonlySet<string>): Promise<void> {
+    this.usedAtMs = this.#host.clock.nowMs()
     if (!this.documents.hasRoomFor(books.size)) {
       await this.settled()
       this.documents.makeRoom(this.durableHead)

@@ -8,7 +8,7 @@ const MAX_READINGS = 16
 /** A document without any edit, as a Yjs v1 update. */
 const EMPTY_UPDATE = Uint8Array.of(0, 0)
 
-/** A part of a document, which stood so at `cursor`. */
+/** A page of a list or a part of a document, which stood so at `cursor`. */
 export interface Part extends Page {
   readonly value: Plain
   readonly cursor: number

@@ -274,8 +274,9 @@ export class Session implements LiveSession, Follower, Submitter {
     try {
       if (!permits(origin.actor, view)) throw new HubError('forbidden')
       checkPlace(view, key, after, item)
-      const isOfDocument = OF_DOCUMENTS.has(view) && account.documents.isKnown(key)
-      answer = isOfDocument ? await account.documents.inTurn(key, pageOf) : pageOf()
+      // The parts of a document are all made with the first.
+      const isReady = !OF_DOCUMENTS.has(view) || (view === 'document' && after !== '') || !account.documents.isKnown(key)
+      answer = isReady ? pageOf() : await account.documents.inTurn(key, nowMs, pageOf)
     } catch (error) {
       if (!(error instanceof HubError)) throw error
       answer = error

@@ -27,7 +27,10 @@ type PutFields = Omit<ActionBody<'annotation.put'>, 'id'>
 type Entry = Y.Map<unknown> | PlainAnnotation
 
 /** The ids of a book's annotations, removed ones included, in order. */
-export const annotationIds = (doc: Y.Doc): string[] => [...doc.getMap(root).keys()].filter(isAnnotationId).sort()
+export const annotationIds = (doc: Y.Doc): string[] =>
+  Array.from(doc.getMap(root), ([id, value]) => (isEntry(value) && isAnnotationId(id) ? id : ''))
+    .filter(Boolean)
+    .sort()
 
 /**
  * The annotations of a book whose id sorts after `after`, removed ones included, by rising id and at most `limit`. What a Yjs client wrote that no plain
@@ -112,8 +115,10 @@ export function markAnnotation(doc: Y.Doc, id: string, removedAtMs: number | und
 /** A Yjs client may have written an annotation as one plain object, instead of a map of fields. */
 function entryOf(doc: Y.Doc, id: string): Entry | undefined {
   const entry = doc.getMap(root).get(id)
-  return entry instanceof Y.Map || isMap(entry) ? entry : undefined
+  return isEntry(entry) ? entry : undefined
 }
+
+const isEntry = (value: unknown): value is Entry => value instanceof Y.Map || isMap(value)
 
 /** An annotation's fields, to be changed one by one: a plain object becomes a map. */
 function openEntry(doc: Y.Doc, id: string): Y.Map<unknown> | undefined {

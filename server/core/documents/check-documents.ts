@@ -56,7 +56,7 @@ function checkOld(views: Views, { epoch, floor }: LogHead, book: string, report:
   if (tail.length > 0 || folded >= floor) report(`the record documents/${book} does not come from the log`)
   if (snapshot === undefined) return report(`the record snapshots/${book} is missing`)
   try {
-    if (!isComplete(Document.open(epoch, snapshot, []).doc)) report(`the record snapshots/${book} is not whole`)
+    if (!Document.open(epoch, snapshot, []).isComplete) report(`the record snapshots/${book} is not whole`)
   } catch (error) {
     report(`the document of ${book} cannot be built: ${(error as Error).message}`)
   }
@@ -125,17 +125,14 @@ function checkDocument(
   const stored = Document.open(epoch, snapshot, [])
   // Of a trimmed log, what is left must be in the snapshot already.
   const rebuilt = Document.open(epoch, floor > 1 ? snapshot : undefined, kept)
-  if (!isComplete(rebuilt.doc) || !isSameDocument(stored.doc, rebuilt.doc))
+  if (!rebuilt.isComplete || !isSameDocument(stored.doc, rebuilt.doc))
     report(`the record snapshots/${book} is not what its changes come to`)
   else if (snapshot !== undefined) compareOwners(book, snapshot.owners, ownersOf(kept), floor > 1, report)
   if (snapshot !== undefined && floor === 1 && !isSameValue(snapshot.burst, rebuilt.versions.burst))
     report(`the record snapshots/${book} names another time of edits than the log`)
   checkVersions(views, log, book, folded ?? 0, all, report)
-  if (!isComplete(Document.open(epoch, snapshot, rest).doc))
-    report(`the document of ${book} builds on changes that are not there`)
+  if (!Document.open(epoch, snapshot, rest).isComplete) report(`the document of ${book} builds on changes that are not there`)
 }
-
-const isComplete = ({ store }: Y.Doc): boolean => store.pendingStructs === null && store.pendingDs === null
 
 /** Whoever uses a Yjs client id first owns it. */
 function ownersOf(updates: readonly TailUpdate[]): Map<number, string> {

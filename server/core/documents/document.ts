@@ -1,5 +1,5 @@
 import * as Y from 'yjs'
-import { HubError, inOrder, LIMITS } from '../../../protocol/index.ts'
+import { ANNOTATION_DOCUMENT, HubError, inOrder, LIMITS } from '../../../protocol/index.ts'
 import type { LoggedChange } from '../fold-log.ts'
 import type { SnapshotRecord } from '../records.ts'
 import { annotationIds, listAnnotations, type PlainAnnotation } from './annotations.ts'
@@ -34,6 +34,8 @@ const FOLD_AFTER_COST = 1_000_000
 const READING_COST = 30
 /** Bytes of a document that are written out in the time that `updateCost` counts as one; as long takes an id that is sorted. */
 const WRITTEN_BYTES_PER_COST = 32
+/** Items that are looked through in that time. */
+const SEEN_PER_COST = 64
 
 /**
  * The owner of the Yjs client id under which the hub edits for clients without Yjs. One for each epoch: a restored log may lack
@@ -85,7 +87,7 @@ export class Document {
 
   /**
    * @param histories how annotations stood before, as stored
-   * @param spend is told what each update costs that is about to be applied
+   * @param spend is told what each update costs that is about to be applied, and what reading costs
    */
   static *opening(
     epoch: string,
@@ -102,6 +104,12 @@ export class Document {
 
   static open(...parts: Parameters<typeof Document.opening>): Document {
     return atOnce(Document.opening(...parts))
+  }
+
+  /** False where an update builds on what is lost: Yjs keeps it waiting, and a snapshot would not have it. */
+  get isComplete(): boolean {
+    const { pendingStructs, pendingDs } = this.#doc.store
+    return pendingStructs === null && pendingDs === null
   }
 
   /** To read from. Changing it by any other way than `apply` and `edit` would keep the change from the log. */
@@ -163,7 +171,7 @@ export class Document {
       this.#rebuild()
       throw new HubError('bad-update', 'the Yjs update cannot be applied')
     }
-    if (this.#doc.store.pendingStructs !== null || this.#doc.store.pendingDs !== null) {
+    if (!this.isComplete) {
       this.#rebuild()
       throw new HubError('update-gap')
     }
@@ -206,9 +214,11 @@ export class Document {
   list(after: string, limit: number): [id: string, annotation: PlainAnnotation][] {
     if (this.#ids === undefined) {
       this.#ids = annotationIds(this.#doc)
-      this.#spend(this.#ids.length)
+      this.#spend(this.#doc.getMap(ANNOTATION_DOCUMENT.root)._map.size)
     }
-    return listAnnotations(this.#doc, after, limit, this.#ids)
+    const found = listAnnotations(this.#doc, after, limit, this.#ids)
+    this.#spend(found.length)
+    return found
   }
 
   /**
@@ -223,13 +233,13 @@ export class Document {
     } catch {
       throw new HubError('bad-frame', 'the state vector cannot be read')
     }
-    this.#spend(update.length / WRITTEN_BYTES_PER_COST)
+    this.#spend((stateVector.length + update.length) / WRITTEN_BYTES_PER_COST + this.#itemCount / SEEN_PER_COST)
     return update
   }
 
   /** The whole document as one Yjs v1 update, which MUST NOT be changed. Written out once between two edits, however many ask. */
   encode(): Uint8Array {
-    const isWritten = this.#writing !== undefined || (this.#snapshot !== undefined && this.#tail.length === 0)
+    const isWritten = (this.#writing?.writtenBytes ?? 0) > 0 || (this.#snapshot !== undefined && this.#tail.length === 0)
     const update = atOnce(this.#encoding())
     if (!isWritten) this.#spend(update.length / WRITTEN_BYTES_PER_COST)
     return update
@@ -323,10 +333,14 @@ export class Document {
     if (this.#writing !== undefined) this.encode()
   }
 
-  #mustHaveRoomForItems(): void {
+  get #itemCount(): number {
     let items = 0
     for (const made of this.#doc.store.clients.values()) items += made.length
-    if (items > LIMITS.maxDocumentItems)
+    return items
+  }
+
+  #mustHaveRoomForItems(): void {
+    if (this.#itemCount > LIMITS.maxDocumentItems)
       throw new HubError(
         'document-too-large',
         `the annotations of this book consist of over ${LIMITS.maxDocumentItems} Yjs items`

@@ -67,16 +67,17 @@ export class Documents {
   }
 
   /**
-   * Does work on a book's document when its turn has come, and the document is in memory.
+   * Does work on a book's document, in memory, when its turn has come.
    * @throws HubError `overloaded` when too many are there
    */
-  async inTurn<T>(book: string, work: () => T): Promise<T> {
-    // Others who waited for the same document to load may have been first.
+  async inTurn<T>(book: string, nowMs: number, work: (document: Document) => T): Promise<T> {
+    // Others may have been first, and it may have had to leave meanwhile.
     do {
-      await this.turn()
       await this.load([book])
-    } while (this.isTurnSpent)
-    return work()
+      this.use(book, nowMs)
+      await this.turn()
+    } while (this.isTurnSpent || !this.#loaded.has(book))
+    return work(this.use(book, nowMs))
   }
 
   isLoaded(book: string): boolean {
@@ -95,6 +96,7 @@ export class Documents {
   /**
    * Brings the documents of these books into memory.
    * @throws HubError `overloaded` when too many are there
+   * @throws Error for one of which something is lost: what it has is left as it is
    */
   async load(books: Iterable<string>): Promise<void> {
     for (const book of books) {
@@ -149,7 +151,7 @@ export class Documents {
   async updates(book: string): Promise<Uint8Array[]> {
     for (;;) {
       const loaded = this.#loaded.get(book) ?? (await this.#worthLoading(book))
-      if (loaded !== undefined) return [loaded.encode()]
+      if (loaded !== undefined) return this.inTurn(book, loaded.usedAtMs, document => [document.encode()])
       const snapshot = this.#views.get('snapshots', book)
       const cursors = [...(this.#views.get('documents', book)?.tail ?? [])]
       try {
@@ -249,7 +251,9 @@ export class Documents {
       id => this.#views.get('annotationHistories', book, id),
       this.#host.turnBudget.spend
     )
-    this.#loaded.set(book, await inTurns(opening, this.#host.nextTurn))
+    const document = await inTurns(opening, this.#host.nextTurn)
+    if (!document.isComplete) throw new Error(`the document of ${book} builds on changes that are not there`)
+    this.#loaded.set(book, document)
   }
 
   async #readTail(cursors: readonly number[]): Promise<TailUpdate[]> {

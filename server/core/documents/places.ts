@@ -28,7 +28,7 @@ const NOWHERE: Home = { type: undefined, identity: undefined, key: null, depth: 
 
 export const placeOf = (item: Y.Item): Place => item as unknown as Place
 
-/** Where the items of an update will stand in a document, as far as can be told before they are applied: of those that build on what is in neither, nothing can. */
+/** Where the items of an update will stand in a document, as far as can be told before they are applied. What builds on something that neither has costs nothing: Yjs keeps it waiting. */
 export class Places {
   readonly #doc: Y.Doc
   readonly #structs: readonly Struct[]
@@ -81,10 +81,11 @@ export class Places {
         else structs.push(struct)
       }
     }
-    const structs = this.#byClient.get(client) as (Y.Item | Y.GC)[] | undefined
-    const last = structs?.at(-1)
-    const isHere = last !== undefined && clock >= structs![0]!.id.clock && clock < last.id.clock + last.length
-    return isHere ? structs![Y.findIndexSS(structs!, clock)] : undefined
+    const structs = (this.#byClient.get(client) ?? []) as (Y.Item | Y.GC)[]
+    const [first, last] = [structs[0], structs.at(-1)]
+    if (first === undefined || last === undefined || clock < first.id.clock || clock >= last.id.clock + last.length)
+      return undefined
+    return structs[Y.findIndexSS(structs, clock)]
   }
 
   #homeOf(item: Y.Item): Home {

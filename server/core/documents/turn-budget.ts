@@ -1,7 +1,7 @@
-/** What updates may cost in one turn of the event loop, as `updateCost` counts it: some 25 ms. */
+/** What work on documents may cost in one turn of the event loop, as `updateCost` counts it: some 25 ms. */
 const TURN_COST = 20_000
 
-/** How much work on documents is left in a turn of the event loop, over all accounts. Most updates cost next to nothing; whoever sends others waits in line. */
+/** How much work on documents is left in a turn of the event loop, over all accounts. Most of it costs next to nothing; whoever asks for what is dear waits in line. */
 export class TurnBudget {
   readonly #nextTurn: (task: () => void) => void
   /** By whom they wait for; a Map keeps the order in which it was filled. */

@@ -94,11 +94,13 @@ export class DocumentSession implements Follower {
 
   /** Answers with what a state vector lacks. @throws HubError `bad-frame` */
   async give(stateVector: Uint8Array): Promise<void> {
-    const { account, book, outlet } = this.#parts
+    const { account, book, clock, outlet } = this.#parts
     await this.#load()
-    const update = await account.documents.inTurn(book, () => this.#document.since(stateVector))
+    const update = await account.documents.inTurn(book, clock.nowMs(), document =>
+      this.#isClosed ? undefined : document.since(stateVector)
+    )
     await account.settled()
-    if (!this.#isClosed) outlet.answer(update)
+    if (!this.#isClosed && update !== undefined) outlet.answer(update)
   }
 
   /**
@@ -165,14 +167,7 @@ export class DocumentSession implements Follower {
 
   async #load(): Promise<Document> {
     const { account, book, clock } = this.#parts
-    account.usedAtMs = clock.nowMs()
     await account.loadBooks(new Set([book]))
-    return this.#document
-  }
-
-  /** MUST be in memory. */
-  get #document(): Document {
-    const { account, book, clock } = this.#parts
     return account.documents.use(book, clock.nowMs())
   }
 
@@ -182,7 +177,7 @@ export class DocumentSession implements Follower {
     const { documents } = account
     const saves: Promise<boolean>[] = []
     for (const part of missing(update, doc)) {
-      await documents.inTurn(book, () => {
+      await documents.inTurn(book, clock.nowMs(), () => {
         if (!this.#isClosed) saves.push(this.#perform(part))
       })
       if (this.#isClosed) return

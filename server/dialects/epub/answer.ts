@@ -103,7 +103,7 @@ async function tellBook(
   told.activities.push(...activitiesOf(exchange, book, number, untilUs))
   for (let after = ''; account.documents.isKnown(book);) {
     await account.loadBooks(new Set([book]))
-    const page = await account.documents.inTurn(book, () => account.documents.use(book, exchange.nowMs).list(after, PAGE))
+    const page = await account.documents.inTurn(book, exchange.nowMs, document => document.list(after, PAGE))
     for (const [id, annotation] of page) {
       const marking = markingOf(number, book, id, annotation)
       const item = itemOfMarking(guidOf(book, id))

@@ -223,4 +223,31 @@ test('a log that lacks what the records speak of is an error, and not a loop wit
   assert.is((await session.closed()).bye?.code, 'internal')
 })
 
+test('a document of which something is lost is not served, and nothing of it is folded away', async () => {
+  const { client, store, token } = await scene()
+  const doc = docOf(5)
+  await client.ask(
+    1,
+    'annotation.update',
+    'b',
+    updateOf(doc, map => map.set('a', noteOf('lost')))
+  )
+  await client.ask(
+    2,
+    'annotation.update',
+    'b',
+    updateOf(doc, map => (map.get('a') as Y.Map<Y.Text>).get('note')!.insert(0, 'not '))
+  )
+  const hub = coreHub({ store })
+  const account = (await hub.hub.account('account1'))!
+  account.views.edit('documents', ['b'], () => ({ tail: [] })).tail.shift()
+  const session = hub.connect()
+  await session.hello(token)
+  session.send('read', { id: 1, view: 'annotations', key: 'b', after: '' })
+  assert.is((await session.closed()).bye?.code, 'internal')
+  await age(hub)
+  assert.equal(account.views.get('documents', 'b')?.tail.length, 1)
+  assert.is(account.views.get('snapshots', 'b'), undefined)
+})
+
 test.run()

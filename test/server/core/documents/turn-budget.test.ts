@@ -106,8 +106,8 @@ test('documents that are dear to read are read one in a turn', async () => {
   const { documents } = account
   const readIn: number[] = []
   const read = (): Promise<void> =>
-    documents.inTurn('book', () => {
-      documents.use('book', 0).since(Uint8Array.of(1, 1, 0))
+    documents.inTurn('book', 0, document => {
+      document.since(Uint8Array.of(1, 1, 0))
       readIn.push(turns)
     })
   await Promise.all([read(), read(), read(), read()])
