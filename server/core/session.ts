@@ -224,8 +224,7 @@ export class Session implements LiveSession, Follower, Submitter {
       limits: { maxFrameBytes, maxActionsPerPush, maxUnansweredActions, maxUpdateBytes, idleTimeoutMs }
     })
     account.readers.came(device, client, log.begin(epoch), this.#host.clock.nowMs())
-    // The welcome goes out by itself: the other end takes it in while what it lacks is made ready.
-    this.#host.clock.nextTurn(() => log.readOn())
+    log.readOn()
   }
 
   #push({ account, origin, log }: Member, { confirmed, actions }: Frame<'push'>, size: number): Promise<void> | undefined {
