@@ -67,7 +67,7 @@ const LEAST_SECONDS = 0.1
 
 /**
  * Watches how many cores everyone else keeps busy, from now until it is asked: a round that others disturbed says little.
- * The answer is undefined where there is no /proc, and after less than a moment. Servers count as ours once they have ended.
+ * The answer is undefined where there is no /proc, and when too little time has passed. Servers count as ours once they have ended.
  */
 export function watchOthers(): () => number | undefined {
   const startedAtMs = performance.now()

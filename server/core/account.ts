@@ -12,7 +12,7 @@ import {
   type Plain,
   type WireAction
 } from '../../protocol/index.ts'
-import { asSent, handleAction, mustFit, needsDocument } from './actions.ts'
+import { asSent, handleAction, mustFit } from './actions.ts'
 import { confirm, judge, newClient, refusalOf, remember } from './answers.ts'
 import { digest } from './digest.ts'
 import type { AccountHost, Follower } from './account-host.ts'
@@ -85,7 +85,8 @@ export class Account {
     })
     const { foldedTo = 0, timeUs = 0, heldBytes = 0 } = this.views.get('fold') ?? {}
     this.#log = new LogWriter(log.head, timeUs)
-    ;[this.#foldedTo, this.heldBytes] = [foldedTo, heldBytes]
+    this.#foldedTo = foldedTo
+    this.heldBytes = heldBytes
     this.durableHead = log.head
     this.usedAtMs = host.clock.nowMs()
   }
@@ -130,14 +131,6 @@ export class Account {
   /** The number that a client has reached; 0 for one that the hub never saw. */
   lastNumber(device: string, client: string): number {
     return this.views.get('clients', device, client)?.lastNumber ?? 0
-  }
-
-  /**
-   * Brings the documents that these actions need into memory.
-   * @throws HubError `overloaded` when there is no room for them
-   */
-  async loadDocuments(actions: readonly WireAction[]): Promise<void> {
-    await this.loadBooks(new Set(actions.filter(([, , kind, key]) => needsDocument(kind, key)).map(([, , , key]) => key)))
   }
 
   /**

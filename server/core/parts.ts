@@ -13,6 +13,10 @@ export function fitOneTurn(actions: readonly WireAction[], documents: Documents)
   return true
 }
 
+/** The books whose documents these actions need. */
+export const booksOf = (actions: readonly WireAction[]): Set<string> =>
+  new Set(actions.filter(([, , kind, key]) => needsDocument(kind, key)).map(([, , , key]) => key))
+
 /** True for an action on a document when those have had their share of this turn. */
 export const mustWait = ([, , kind, key]: WireAction, documents: Documents): boolean =>
   documents.isTurnSpent && needsDocument(kind, key)

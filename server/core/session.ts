@@ -20,7 +20,7 @@ import type { DocumentReadings, Part } from './document-reading.ts'
 import { Intake } from './intake.ts'
 import { LogReader } from './log-reader.ts'
 import { Origin } from './origin.ts'
-import { fitOneTurn, partsOf } from './parts.ts'
+import { booksOf, fitOneTurn, partsOf } from './parts.ts'
 import { mustBeLetIn, permits, type Bearer } from './policy.ts'
 import { nextTurn, type Clock, type Logger } from './ports.ts'
 import { checkPlace, readPage } from './read.ts'
@@ -254,7 +254,7 @@ export class Session implements LiveSession, Follower, Submitter {
     for (const part of partsOf(actions))
       for (let left = part; left.length > 0;) {
         await account.documents.turn()
-        await account.loadDocuments(left)
+        await account.loadBooks(booksOf(left))
         if (this.#isClosed) return
         left = left.slice(account.submit(origin, confirmed, left, this))
         await nextTurn(this.#host.clock)
