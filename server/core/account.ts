@@ -362,7 +362,12 @@ export class Account {
   ): number {
     const { device, client } = origin
     const cursor = this.#log.head + 1
-    fold(this.views, { cursor, timeUs, device, client, number, atMs, kind, key, body }, note, this.#host.household)
+    fold(
+      this.views,
+      { cursor, timeUs, device, client, number, atMs, kind, key, body, encoded: bytes },
+      note,
+      this.#host.household
+    )
     this.#log.append(origin, number, atMs, timeUs, kind, key, bytes, note)
     if (kind === 'book.put') this.#host.bookPut(this, key, body as ChangeBody<'book.put'>)
     this.heldBytes += bytes.length + hiddenBytes(note) + CHANGE_BYTES

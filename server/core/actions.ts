@@ -18,6 +18,7 @@ import type { Documents } from './documents/documents.ts'
 import type { Moment } from './documents/versions.ts'
 import type { RichNote } from './fold.ts'
 import type { HouseholdRules } from './household.ts'
+import { positionVersions } from './position-history.ts'
 import type { Views } from './views.ts'
 
 /** What an action may look at and change before it becomes a change. */
@@ -64,8 +65,8 @@ const HANDLERS: { readonly [K in ActionKind]: Handler<K> } = {
   },
   'position.set': (_, _book, body) => ({ kind: 'position.set', body }),
   'position.restore': ({ views }, book, { cursor }) => {
-    for (const [, { versions }] of views.range('positionHistories', [book], '', LIMITS.maxNodes)) {
-      const version = versions.find(known => known.cursor === cursor)
+    for (const [, history] of views.range('positionHistories', [book], '', LIMITS.maxNodes)) {
+      const version = positionVersions(history).find(known => known.cursor === cursor)
       if (version !== undefined) return { kind: 'position.set', body: version.fields }
     }
     throw new HubError('not-found', 'no such position of this book is kept', { field: 'body.cursor' })

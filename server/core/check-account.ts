@@ -7,6 +7,7 @@ import { fold, type Change } from './fold.ts'
 import { changesOf, foldCounter, foldLogged, type LoggedChange } from './fold-log.ts'
 import type { HouseholdRules } from './household.ts'
 import { SINCE, TABLES } from './newer-tables.ts'
+import { positionVersions } from './position-history.ts'
 import type {
   BookRecord,
   ClientRecord,
@@ -188,8 +189,9 @@ class AccountCheck {
   }
 
   #compareRecords(tables: number): void {
+    const isToCome = (table: Table): boolean => table in SINCE && tables < SINCE[table as keyof typeof SINCE]
     const writes = [...this.#views.takeWrites(), ...this.#over.takeWrites()].filter(
-      ({ key }) => !OF_ACTIVITY.has(key[1] as Table) && !((key[1] ?? '') in SINCE && tables < SINCE[key[1] as keyof typeof SINCE])
+      ({ key }) => !OF_ACTIVITY.has(key[1] as Table) && !isToCome(key[1] as Table)
     )
     const rebuilt = new Map(
       writes.flatMap(({ key, value }) => (value === undefined ? [] : [[key.slice(1).join('/'), decodeValue(value)]]))
@@ -199,7 +201,7 @@ class AccountCheck {
       for (const [key, bytes] of page) {
         const [, table, ...rest] = key
         const name = [table, ...rest].join('/')
-        this.#compare(table as Table, name, decodeValue(bytes), rebuilt.get(name))
+        if (!isToCome(table as Table)) this.#compare(table as Table, name, decodeValue(bytes), rebuilt.get(name))
         rebuilt.delete(name)
       }
       if (page.length < PAGE) break
@@ -230,7 +232,7 @@ class AccountCheck {
     if (table === 'clients') return this.#compareClient(name, stored as ClientRecord, rebuilt as ClientRecord | undefined)
     if (this.#isTrimmed && table === 'positions') return this.#comparePlaces(name, [stored as PositionRecord])
     if (this.#isTrimmed && table === 'positionHistories')
-      return this.#comparePlaces(name, (stored as PositionHistoryRecord).versions)
+      return this.#comparePlaces(name, positionVersions(stored as PositionHistoryRecord))
     if (this.#isTrimmed && table === 'household') return
     if (rebuilt === undefined && this.#isTrimmed) {
       const { cursor } = stored as { cursor: number }

@@ -1,8 +1,8 @@
-import { mergeFields, positionReplaces, type ChangeBody, type ChangeKind } from '../../protocol/index.ts'
+import { encodeValue, mergeFields, positionReplaces, type ChangeBody, type ChangeKind } from '../../protocol/index.ts'
 import { FILE_FOLDS } from './files/fold.ts'
-import { addPosition } from './history.ts'
 import { NO_HOUSEHOLDS, type HouseholdRules } from './household.ts'
 import { foldIdentifiers } from './identifiers.ts'
+import { addPosition, newPositionHistory } from './position-history.ts'
 import type { BookRecord, PositionRecord } from './records.ts'
 import type { Views } from './views.ts'
 
@@ -17,6 +17,8 @@ export interface Change<K extends ChangeKind = ChangeKind> {
   readonly kind: K
   readonly key: string
   readonly body: ChangeBody<K>
+  /** The body as msgpack, where it is at hand. */
+  readonly encoded?: Uint8Array
 }
 
 /** What only the hub keeps about a change: the digest of the action that it came from, and rarely more. */
@@ -53,10 +55,16 @@ const FOLDS: { readonly [K in ChangeKind]: Fold<K> } = {
       changedAtUs: change.timeUs
     }
     const place = [change.key, change.device]
-    if (!positionReplaces(record, views.get('positions', change.key, change.device))) return
+    const known = views.get('positions', change.key, change.device)
+    if (!positionReplaces(record, known)) return
     views.put('positions', place, record)
-    const history = views.edit('positionHistories', place, () => ({ versions: [], added: 0 }))
-    addPosition(history, change.cursor, change.timeUs, change.atMs, change.body)
+    const isBack = (change.body.progression ?? 0) < (known?.fields.progression ?? 0)
+    addPosition(
+      views.edit('positionHistories', place, newPositionHistory),
+      change,
+      change.encoded ?? encodeValue(change.body),
+      isBack
+    )
   },
   'book.put': (views, change) => {
     views.put('books', [change.key], mergeBook(views.get('books', change.key), change))

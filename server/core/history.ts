@@ -1,38 +1,17 @@
-import { encodeValue, isSameValue, type ActionBody } from '../../protocol/index.ts'
-import type { AnnotationHistoryRecord, AnnotationVersion, PositionHistoryRecord, PositionVersion } from './records.ts'
+import { isSameValue } from '../../protocol/index.ts'
+import type { AnnotationHistoryRecord, AnnotationVersion } from './records.ts'
 
 /** The newest versions are all kept. */
 const DENSE_VERSIONS = 32
 /** Versions are thinned out whenever so many have come. */
-const THIN_AFTER = 32
+export const THIN_AFTER = 32
 /** Of older ones the last of each hour, for so long; and then the last of each day. */
 const HOURLY_US = 48 * 3_600e6
 const HOUR_US = 3_600e6
 const DAY_US = 86_400e6
 /** What is kept at most of one device's places in one book, or of one annotation, the oldest leaving first. */
 const MAX_VERSIONS = 256
-const MAX_POSITION_BYTES = 131_072
 const MAX_ANNOTATION_BYTES = 524_288
-
-const progressionOf = (fields: ActionBody<'position.set'>): number => fields.progression ?? 0
-
-/** Adds the newest place of a device to those that can be restored. The version before a jump back is kept longer than its neighbours. */
-export function addPosition(
-  history: PositionHistoryRecord,
-  cursor: number,
-  timeUs: number,
-  atMs: number,
-  fields: ActionBody<'position.set'>
-): void {
-  const { versions } = history
-  const last = versions.at(-1)
-  if (last !== undefined && progressionOf(fields) < progressionOf(last.fields)) last.isTurn = true
-  versions.push({ cursor, timeUs, atMs, fields })
-  history.added += 1
-  if (history.added < THIN_AFTER) return
-  history.added = 0
-  history.versions = thinned(versions, sizeOf, MAX_POSITION_BYTES)
-}
 
 /**
  * Adds a version to an annotation's history. One that it has already, by the cursor or as the last one's content, does nothing. A version before a removal,
@@ -52,8 +31,11 @@ export function addVersion(history: AnnotationHistoryRecord, version: Annotation
   history.versions = thinned(versions, ({ fields }) => fields.length, MAX_ANNOTATION_BYTES)
 }
 
-/** The same versions give the same, on every hub: time is the log's own. */
-function thinned<V extends { readonly timeUs: number; isTurn?: true }>(
+/**
+ * The versions that are kept, by rising time. The same versions give the same, on every hub: time is the log's own.
+ * @param maxBytes what those that are kept take at most, save that the newest is kept in any case
+ */
+export function thinned<V extends { readonly timeUs: number; readonly isTurn?: boolean }>(
   versions: readonly V[],
   bytesOf: (version: V) => number,
   maxBytes: number
@@ -74,5 +56,3 @@ function isLastOfSpan({ timeUs }: { readonly timeUs: number }, next: { readonly 
   const spanUs = newestUs - timeUs <= HOURLY_US ? HOUR_US : DAY_US
   return Math.floor(timeUs / spanUs) !== Math.floor(next.timeUs / spanUs)
 }
-
-const sizeOf = (version: PositionVersion): number => (version.bytes ??= encodeValue(version.fields).length)

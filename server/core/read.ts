@@ -12,6 +12,7 @@ import {
 import type { Account } from './account.ts'
 import type { PlainAnnotation } from './documents/annotations.ts'
 import { fileAt } from './files/contents.ts'
+import { positionVersions, type PositionVersion } from './position-history.ts'
 import type {
   AnnotationVersion,
   BookRecord,
@@ -19,8 +20,7 @@ import type {
   DeviceRecord,
   FileRecord,
   FolderRecord,
-  PositionRecord,
-  PositionVersion
+  PositionRecord
 } from './records.ts'
 import type { Views } from './views.ts'
 
@@ -73,7 +73,7 @@ const VIEW_READERS: { readonly [V in ListView]: (account: Account, place: Place)
   'position-history': ({ views }, { key, after, limit }) =>
     views
       .range('positionHistories', [key], '', LIMITS.maxNodes)
-      .flatMap(([device, { versions }]) => versions.map(version => publicPositionVersion(device, version)))
+      .flatMap(([device, history]) => positionVersions(history).map(version => publicPositionVersion(device, version)))
       .filter(([id]) => id > after)
       .sort(([left], [right]) => (left < right ? -1 : 1))
       .slice(0, limit),

@@ -32,22 +32,17 @@ export interface PositionRecord {
   readonly changedAtUs: number
 }
 
-/** A place that a device had in a book. Changes in place, as does its record. */
-export interface PositionVersion {
-  readonly cursor: number
-  readonly timeUs: number
-  readonly atMs: number
-  readonly fields: ActionBody<'position.set'>
-  /** The reader went back from here. */
-  isTurn?: true
-  /** What the fields take, once that was asked. */
-  bytes?: number
-}
-
-/** The places that a device had in a book, thinned out with time: what can be restored, below the floor too. */
+/**
+ * The places that a device had in a book, thinned out with time: what can be restored, below the floor too. Changes in place; read and written by
+ * `position-history.ts`.
+ *
+ * Kept as numbers and bytes: most page turns are never looked at again, but as objects each would outlive V8's young generation, at more than all else of it costs.
+ */
 export interface PositionHistoryRecord {
-  /** By rising cursor; the last is where the device is. */
-  versions: PositionVersion[]
+  /** Of each version, by rising cursor: cursor, timeUs, atMs, 1 where the reader went back from it, and where its fields end. */
+  numbers: number[]
+  /** The fields of the versions as msgpack, one behind the other. In memory there may be room behind them. */
+  fields: Uint8Array
   /** How many came since they were last thinned out. */
   added: number
 }

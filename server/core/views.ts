@@ -1,5 +1,6 @@
 import { decodeValue, encodeValue, type Plain } from '../../protocol/index.ts'
 import { noteActivity } from './activity.ts'
+import { storedPositions } from './position-history.ts'
 import type { Table, Tables } from './records.ts'
 import type { RecordWrite, Store } from './store.ts'
 
@@ -119,7 +120,7 @@ export class Views {
     this.#changed = new Map()
     return Array.from(this.#storing.values(), ({ key, value }) => ({
       key,
-      value: value && encodeValue(value as unknown as Plain)
+      value: value && encodeValue(storedForm(key[1] as Table, value) as unknown as Plain)
     }))
   }
 
@@ -129,6 +130,10 @@ export class Views {
     this.#storing = new Map()
   }
 }
+
+/** A record without what is of use in memory only. */
+const storedForm = (table: Table, record: Tables[Table]): Tables[Table] =>
+  table === 'positionHistories' ? storedPositions(record as Tables['positionHistories']) : record
 
 function nameOf(table: Table, key: readonly string[]): string {
   let name: string = table

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { encodeValue, HubError, isSameValue } from '../../../protocol/index.ts'
-import type { PositionRecord, PositionVersion } from '../../core/records.ts'
+import { positionVersions, type PositionVersion } from '../../core/position-history.ts'
+import type { PositionRecord } from '../../core/records.ts'
 import { SEPARATOR } from '../../core/views.ts'
 import { bookOf, isNumber } from './book-numbers.ts'
 import { dateOfUs, NO_DATE, ticksOfDate } from './dates.ts'
@@ -64,8 +65,7 @@ export function activitiesOf(exchange: Exchange, book: string, number: number, u
   for (const [key, position] of views.range('positions', [book], '', MAX_DEVICES)) {
     const of = key.split(SEPARATOR)[0]!
     if (of === device && (sinceUs > 0 || exchange.hasSent(itemOf(book)))) continue
-    const versions = views.get('positionHistories', book, of)?.versions ?? []
-    for (const version of versions)
+    for (const version of positionVersions(views.get('positionHistories', book, of)))
       if (version.cursor !== position.cursor && isOwn(version) && isNew({ changedAtUs: version.timeUs }))
         told.push(activityOf(number, book, of, version))
     if (isNew(position)) told.push(activityOf(number, book, of, position))

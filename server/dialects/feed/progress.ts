@@ -1,4 +1,5 @@
 import { LIMITS } from '../../../protocol/index.ts'
+import { positionVersions } from '../../core/position-history.ts'
 import type { BookRecord, PositionHistoryRecord } from '../../core/records.ts'
 import type { Views } from '../../core/views.ts'
 
@@ -94,8 +95,8 @@ function reachedUs(views: Views, book: string): (number | undefined)[] {
   return [first(progression => progression > 0), first(progression => progression >= FINISHED_AT)]
 }
 
-const firstOfHistory = ({ versions }: PositionHistoryRecord, isThere: (progression: number) => boolean): number | undefined =>
-  versions.find(({ fields }) => isThere(fields.progression ?? 0))?.timeUs
+const firstOfHistory = (history: PositionHistoryRecord, isThere: (progression: number) => boolean): number | undefined =>
+  positionVersions(history).find(({ fields }) => isThere(fields.progression ?? 0))?.timeUs
 
 const millisecondsOf = (us: number | undefined): number | undefined => us && Math.floor(us / 1_000)
 

@@ -1,5 +1,6 @@
 import { isSameValue, type ActionBody } from '../../../protocol/index.ts'
 import type { Account } from '../../core/account.ts'
+import { positionVersions } from '../../core/position-history.ts'
 import type { PositionRecord } from '../../core/records.ts'
 import type { Views } from '../../core/views.ts'
 import { isDocument, MAX_POSITIONS, positionsOf, extraOf, timeMsOf, type KosyncExtra } from './documents.ts'
@@ -95,13 +96,13 @@ function isReplayed(
   device: string,
   { progression, locators }: { readonly progression: number; readonly locators: Fields['locators'] }
 ): boolean {
-  const own = views.get('positionHistories', book, device)?.versions ?? []
+  const own = positionVersions(views.get('positionHistories', book, device))
   const before = own.find(({ fields }) => fields.progression === progression && isSameValue(fields.locators, locators))
   if (before === undefined) return false
   return views
     .range('positionHistories', [book], '', MAX_POSITIONS)
-    .some(([, { versions }]) =>
-      versions.some(({ timeUs, fields }) => timeUs > before.timeUs && (fields.progression ?? 0) > progression)
+    .some(([, history]) =>
+      positionVersions(history).some(({ timeUs, fields }) => timeUs > before.timeUs && (fields.progression ?? 0) > progression)
     )
 }
 

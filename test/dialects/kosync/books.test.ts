@@ -5,6 +5,7 @@ import type { Plain, WireChange } from '../../../protocol/index.ts'
 import { revokeDevice, updateDevice } from '../../../server/auth/devices.ts'
 import { bookHashes } from '../../../server/files/book-hashes.ts'
 import { Origin } from '../../../server/core/origin.ts'
+import { positionVersions } from '../../../server/core/position-history.ts'
 import { operate } from '../../../server/operations.ts'
 import { temporaryFolder } from '../../util/folder.ts'
 import { makeEpub } from '../../util/make-epub.ts'
@@ -221,7 +222,7 @@ test('a place that was sent before, while somebody was further since, is kept, t
   await own.put(document, '/body/d', 0.7)
   await own.put(document, '/body/c', 0.05)
   assert.equal((await flags()).slice(4), [undefined, undefined, true])
-  const kept = own.account.views.range('positionHistories', ['emma'], '', 9).flatMap(([, { versions }]) => versions)
+  const kept = own.account.views.range('positionHistories', ['emma'], '', 9).flatMap(([, history]) => positionVersions(history))
   const furthest = kept.find(({ fields }) => fields.progression === 0.7)!
   await own.account.perform(new Origin(wire.device, ''), 'position.restore', 'emma', { cursor: furthest.cursor })
   assert.equal([(await own.get(document)).progress, (await own.get(document)).percentage], ['/body/d', 0.7])

@@ -1,5 +1,7 @@
 import * as assert from 'uvu/assert'
-import { addPosition } from '../../../server/core/history.ts'
+import { decodeValue, encodeValue, type Plain } from '../../../protocol/index.ts'
+import { checkAccount } from '../../../server/core/check-account.ts'
+import { addPosition, newPositionHistory, positionVersions } from '../../../server/core/position-history.ts'
 import type { PositionHistoryRecord } from '../../../server/core/records.ts'
 import { coreHub, type TestAction } from '../../util/core-hub.ts'
 import { suite } from '../../util/suite.ts'
@@ -14,13 +16,16 @@ function historyOf(
   everyUs: number,
   progressionAt = (index: number): number => index / count
 ): PositionHistoryRecord {
-  const history: PositionHistoryRecord = { versions: [], added: 0 }
-  for (let index = 0; index < count; index++)
-    addPosition(history, index + 1, index * everyUs, 0, { progression: progressionAt(index) })
+  const history = newPositionHistory()
+  for (let index = 0; index < count; index++) {
+    const progression = progressionAt(index)
+    const isBack = index > 0 && progression < progressionAt(index - 1)
+    addPosition(history, { cursor: index + 1, timeUs: index * everyUs, atMs: 0 }, encodeValue({ progression }), isBack)
+  }
   return history
 }
 
-const cursorsOf = ({ versions }: PositionHistoryRecord): number[] => versions.map(({ cursor }) => cursor)
+const cursorsOf = (history: PositionHistoryRecord): number[] => positionVersions(history).map(({ cursor }) => cursor)
 
 test('the newest 32 places are all kept, and of older ones the last of each hour, then of each day', () => {
   const history = historyOf(6_400, HOUR_US / 20)
@@ -29,7 +34,7 @@ test('the newest 32 places are all kept, and of older ones the last of each hour
     cursors.slice(-32),
     Array.from({ length: 32 }, (_, index) => 6_369 + index)
   )
-  const older = history.versions.slice(0, -32)
+  const older = positionVersions(history).slice(0, -32)
   const hours = older
     .filter(({ timeUs }) => 6_399 * (HOUR_US / 20) - timeUs <= 47 * HOUR_US)
     .map(({ timeUs }) => Math.floor(timeUs / HOUR_US))
@@ -48,10 +53,12 @@ test('the place from which a reader went back is kept', () => {
 
 test('a history is bounded in entries and in bytes, whatever it is given', () => {
   const back = historyOf(5_000, 1e6, index => (index % 2 === 0 ? 0.5 : 0.1))
-  assert.ok(back.versions.length <= 256 + 32)
-  const large: PositionHistoryRecord = { versions: [], added: 0 }
-  for (let index = 0; index < 320; index++) addPosition(large, index + 1, index, 0, { extra: { text: 'x'.repeat(60_000) } })
-  assert.ok(large.versions.length <= 2, `${large.versions.length} large ones`)
+  assert.ok(cursorsOf(back).length <= 256 + 32)
+  const large = newPositionHistory()
+  const fields = encodeValue({ extra: { text: 'x'.repeat(60_000) } })
+  for (let index = 0; index < 320; index++) addPosition(large, { cursor: index + 1, timeUs: index, atMs: 0 }, fields, false)
+  assert.ok(cursorsOf(large).length <= 2, `${cursorsOf(large).length} large ones`)
+  assert.ok(large.fields.length < 3 * fields.length, `${large.fields.length} bytes`)
 })
 
 const turn = (number: number, progression: number): TestAction => [number, 'position.set', 'b', { progression }]
@@ -93,6 +100,42 @@ test('a place of any device is restored by its cursor, above the floor and below
   )
   await back.changesUpTo(accepted[0]![1])
   assert.equal(back.changes.at(-1)!.slice(6), ['position.set', 'b', { progression: 0.9, chapter: 'The last' }])
+})
+
+test('a store in which earlier places were objects is sound, and an account that is opened from it has them all', async () => {
+  const core = coreHub()
+  const { account, devices } = await core.account('phone')
+  const phone = core.connect()
+  await phone.hello(devices['phone']!.token)
+  const going = [0.1, 0.2, 0.9, 0.3, 0.4]
+  for (const [index, progression] of going.entries()) await phone.ask(index + 1, 'position.set', 'b', { progression })
+  const before = await phone.list('position-history', 'b')
+  await core.hub.close()
+  const key = [account.id, 'positionHistories', 'b', devices['phone']!.device]
+  const packed = decodeValue(core.store.get(key)!) as unknown as PositionHistoryRecord
+  const versions = positionVersions(packed).map(version => ({
+    ...version,
+    ...(version.fields.progression === 0.9 && { isTurn: true })
+  }))
+  const fold = decodeValue(core.store.get([account.id, 'fold'])!) as Record<string, Plain>
+  const writes = [
+    { key, value: encodeValue({ versions, added: packed.added }) },
+    { key: [account.id, 'fold'], value: encodeValue({ ...fold, tables: 3 }) }
+  ]
+  await core.store.commit({ appends: [], writes })
+  const faultsOf = async (): Promise<string[]> => {
+    const found: string[] = []
+    await checkAccount(core.store, account.id, what => void found.push(what))
+    return found
+  }
+  assert.equal(await faultsOf(), [])
+  const again = coreHub({ store: core.store })
+  const back = again.connect()
+  await back.hello(devices['phone']!.token)
+  assert.equal(await back.list('position-history', 'b'), before)
+  await again.hub.close()
+  assert.equal(decodeValue(core.store.get(key)!), packed as unknown as Plain)
+  assert.equal(await faultsOf(), [])
 })
 
 test('a place that is not kept, or is of another book, is refused', async () => {
