@@ -1,17 +1,12 @@
 import { decodeValue, encodeValue, type Plain } from '../../protocol/index.ts'
 import { noteActivity } from './activity.ts'
+import { ChangedRecords } from './changed-records.ts'
 import { storedPositions } from './position-history.ts'
 import type { Table, Tables } from './records.ts'
 import type { RecordWrite, Store } from './store.ts'
 
 /** Parts of a key hold no control characters, so that this parts them. */
 export const SEPARATOR = '\u0000'
-
-interface Entry {
-  readonly key: readonly string[]
-  /** Undefined: it was removed. */
-  value: Tables[Table] | undefined
-}
 
 /**
  * The records of one account: those of the store, under those that changed since they were last stored.
@@ -22,9 +17,9 @@ interface Entry {
 export class Views {
   readonly #store: Store
   readonly #account: string
-  #changed = new Map<string, Entry>()
+  #changed = new ChangedRecords()
   /** Given to a commit that has not resolved: the store does not show them yet. */
-  #storing = new Map<string, Entry>()
+  #storing = new ChangedRecords()
   /** Tables of which the store was found to hold nothing: most accounts use few, and who joins reads all. */
   readonly #empty = new Set<Table>()
 
@@ -39,37 +34,27 @@ export class Views {
   }
 
   get<T extends Table>(table: T, ...key: string[]): Tables[T] | undefined {
-    const name = nameOf(table, key)
-    const entry = this.#changed.get(name) ?? this.#storing.get(name)
-    if (entry !== undefined) return entry.value as Tables[T] | undefined
+    const record = this.#changed.get(table, key) ?? this.#storing.get(table, key)
+    if (record !== undefined) return record.value as Tables[T] | undefined
     const bytes = this.#store.get([this.#account, table, ...key])
     return bytes === undefined ? undefined : (decodeValue(bytes) as unknown as Tables[T])
   }
 
   /** A record to change in place: it is among the changed ones from now on. `fresh` makes one when there is none. */
   edit<T extends Table>(table: T, key: readonly string[], fresh: () => Tables[T]): Tables[T] {
-    const name = nameOf(table, key)
-    const changed = this.#changed.get(name)
+    const changed = this.#changed.get(table, key)
     if (changed?.value !== undefined) return changed.value as Tables[T]
     const value = this.get(table, ...key) ?? fresh()
-    this.#set(table, key, value)
+    this.#changed.set(table, key, value)
     return value
   }
 
   put<T extends Table>(table: T, key: readonly string[], value: Tables[T]): void {
-    this.#set(table, key, value)
+    this.#changed.set(table, key, value)
   }
 
   remove(table: Table, ...key: string[]): void {
-    this.#set(table, key, undefined)
-  }
-
-  /** Changes the entry in place where there is one: a record that changes with every push keeps its key. */
-  #set<T extends Table>(table: T, key: readonly string[], value: Tables[T] | undefined): void {
-    const name = nameOf(table, key)
-    const changed = this.#changed.get(name)
-    if (changed === undefined) this.#changed.set(name, { key: [this.#account, table, ...key], value })
-    else changed.value = value
+    this.#changed.set(table, key, undefined)
   }
 
   /**
@@ -97,11 +82,9 @@ export class Views {
   /** What the store does not show yet of such a range. */
   #unstored<T extends Table>(table: T, prefix: readonly string[], after: string): Map<string, Tables[T] | undefined> {
     const unstored = new Map<string, Tables[T] | undefined>()
-    const begin = [table, ...prefix, ''].join(SEPARATOR)
-    for (const entries of [this.#storing, this.#changed])
-      for (const [name, { value }] of entries) {
-        if (!name.startsWith(begin)) continue
-        const key = name.slice(begin.length)
+    for (const records of [this.#storing, this.#changed])
+      for (const { key: parts, value } of records.under(table, prefix)) {
+        const key = parts.slice(1 + prefix.length).join(SEPARATOR)
         if (after === '' || compareText(key, after) > 0) unstored.set(key, value as Tables[T] | undefined)
       }
     return unstored
@@ -109,37 +92,30 @@ export class Views {
 
   /** Brings the index of what changed when up to the changed records. It is made here and not by the fold of each change, because most take place in the same few books. */
   noteActivity(): void {
-    for (const { key, value } of this.#changed.values())
-      if (value !== undefined) noteActivity(this, key[1] as Table, key[2]!, value)
+    for (const { key, value } of [...this.#changed.all()]) if (value !== undefined) noteActivity(this, key[0], key[1]!, value)
   }
 
   /** The changed records, for the next commit. */
   takeWrites(): RecordWrite[] {
     this.noteActivity()
     this.#storing = this.#changed
-    this.#changed = new Map()
-    return Array.from(this.#storing.values(), ({ key, value }) => ({
-      key,
-      value: value && encodeValue(storedForm(key[1] as Table, value) as unknown as Plain)
+    this.#changed = new ChangedRecords()
+    return Array.from(this.#storing.all(), ({ key, value }) => ({
+      key: [this.#account, ...key],
+      value: value && encodeValue(storedForm(key[0], value) as unknown as Plain)
     }))
   }
 
   /** The commit of what `takeWrites` gave has resolved. */
   stored(): void {
-    for (const { key } of this.#storing.values()) this.#empty.delete(key[1] as Table)
-    this.#storing = new Map()
+    for (const { key } of this.#storing.all()) this.#empty.delete(key[0])
+    this.#storing = new ChangedRecords()
   }
 }
 
 /** A record without what is of use in memory only. */
 const storedForm = (table: Table, record: Tables[Table]): Tables[Table] =>
   table === 'positionHistories' ? storedPositions(record as Tables['positionHistories']) : record
-
-function nameOf(table: Table, key: readonly string[]): string {
-  let name: string = table
-  for (const part of key) name += SEPARATOR + part
-  return name
-}
 
 /** Orders texts by code point, which is the order of their UTF-8 bytes and so the store's. */
 function compareText(left: string, right: string): number {
