@@ -38,9 +38,9 @@ const LAYOUTS = new Map<unknown, Layout>(
 
 /** A frame's bytes. `fields` are trusted to fit the table. */
 export function encodeFrame<K extends FrameKind>(kind: K, fields: FrameFields<K>): Uint8Array {
-  const row = FRAMES[kind]
-  const values: unknown[] = [row.type]
-  for (const name of Object.keys(row.fields)) values.push((fields as Record<string, unknown>)[name] ?? null)
+  const { type } = FRAMES[kind]
+  const values: unknown[] = [type]
+  for (const { name } of LAYOUTS.get(type)!.fields) values.push((fields as Record<string, unknown>)[name] ?? null)
   return packr.pack(values)
 }
 

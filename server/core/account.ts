@@ -36,6 +36,7 @@ import { Views } from './views.ts'
 const STORE_AFTER_CHANGES = 1_024
 const STORE_AFTER_RECORDS = 256
 const READ_BYTES = 1_048_576
+const NO_WRITES: readonly RecordWrite[] = []
 
 /**
  * One account in memory: its log's head, its records and documents, and those who follow it.
@@ -169,8 +170,8 @@ export class Account {
       for (let index = 0; index < actions.length; index++) {
         if (mustWait(actions[index]!, this.documents)) return index
         const answer = this.#take(origin, record, actions[index]!)
-        if (answer.length === 3) answers.accepted.push([answer[0], answer[2]])
-        else answers.refused.push([answer[0], answer[3], answer[4], answer[5]])
+        if (answer.length === 3) answers.accept(answer[0], answer[2])
+        else answers.refuse([answer[0], answer[3], answer[4], answer[5]])
       }
       return actions.length
     })
@@ -240,7 +241,7 @@ export class Account {
 
   /** Runs `task` once everything submitted so far is durable. */
   whenDurable(task: () => void): void {
-    this.#log.turn.whenDurable.push(task)
+    this.#log.turn.whenDurable(task)
     this.#host.wake(this)
   }
 
@@ -251,7 +252,7 @@ export class Account {
   }
 
   /** Hands over what was gathered, for one commit. */
-  takeTurn(): { append: Append | undefined; writes: RecordWrite[]; turn: Turn } {
+  takeTurn(): { append: Append | undefined; writes: readonly RecordWrite[]; turn: Turn } {
     if (!this.#isBroken && this.documents.turnEnds()) this.#isStoringDue = true
     const turn = this.#log.takeTurn()
     this.#commitsUnderWay += 1
@@ -273,11 +274,11 @@ export class Account {
   }
 
   /** Tells everyone concerned about what became durable. */
-  announce({ runs, answers, whenDurable }: Turn): void {
+  announce({ runs, answers, tasks }: Turn): void {
     for (const { frame, first, count } of runs)
       for (const follower of this.followers) follower.deliver(frame, first, first + count - 1)
     for (const given of answers) given.submitter.answered(given)
-    for (const task of whenDurable) task()
+    for (const task of tasks) task()
   }
 
   /** Lets work take effect. If it fails half-way, only the log of this account is stored from then on, and nothing more taken. */
@@ -374,12 +375,12 @@ export class Account {
     return cursor
   }
 
-  #takeWrites(): RecordWrite[] {
+  #takeWrites(): readonly RecordWrite[] {
     const isDue =
       this.#isStoringDue ||
       this.#log.head - this.#foldedTo >= STORE_AFTER_CHANGES ||
       this.views.changedCount >= STORE_AFTER_RECORDS
-    if (!isDue || this.#isBroken) return []
+    if (!isDue || this.#isBroken) return NO_WRITES
     this.#isStoringDue = false
     const { head, timeUs } = this.#log
     this.#foldedTo = head

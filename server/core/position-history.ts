@@ -74,16 +74,20 @@ function thin(history: PositionHistoryRecord): void {
   for (let at = 0; at < numbers.length; at += COLUMNS)
     versions.push({ at, timeUs: numbers[at + TIME_US]!, isTurn: numbers[at + IS_TURN] === 1 })
   const kept = thinned(versions, ({ at }) => numbers[at + END]! - endOf(numbers, at), MAX_POSITION_BYTES)
-  history.numbers = []
   history.added = 0
+  // What is kept moves towards the beginning, in the memory that is there.
+  let to = 0
   let end = 0
   for (const { at } of kept) {
     const start = endOf(numbers, at)
-    // What is kept only moves towards the beginning.
-    fields.copyWithin(end, start, numbers[at + END])
-    end += numbers[at + END]! - start
-    history.numbers.push(numbers[at]!, numbers[at + TIME_US]!, numbers[at + AT_MS]!, numbers[at + IS_TURN]!, end)
+    const length = numbers[at + END]! - start
+    fields.copyWithin(end, start, start + length)
+    end += length
+    numbers.copyWithin(to, at, at + COLUMNS)
+    numbers[to + END] = end
+    to += COLUMNS
   }
+  numbers.length = to
   if (fields.length > end + MAX_SPARE_BYTES) history.fields = copyOf(fields.subarray(0, end), end + SPARE_BYTES)
 }
 

@@ -4,17 +4,49 @@ import type { StoredRun } from './store.ts'
 
 /** The answers to some actions. */
 export interface Answers {
-  readonly accepted: [number: number, cursor: number][]
+  readonly accepted: Accepted[]
   readonly refused: Refusal[]
 }
+
+export type Accepted = [number: number, cursor: number]
 
 /** Someone who waits for the answers to actions: they come once what they speak of is durable. */
 export interface Submitter {
   answered(answers: Answers): void
 }
 
-interface SubmitterAnswers extends Answers {
+/** The list with one more item; undefined stands for an empty one. A list that is made with what it holds has no room to spare, and most that wait for the disk hold one. */
+function joined<T>(list: T[] | undefined, item: T): T[] {
+  if (list === undefined) return [item]
+  list.push(item)
+  return list
+}
+
+/** What a submitter is to be told. */
+export class SubmitterAnswers implements Answers {
   readonly submitter: Submitter
+  #accepted: Accepted[] | undefined
+  #refused: Refusal[] | undefined
+
+  constructor(submitter: Submitter) {
+    this.submitter = submitter
+  }
+
+  get accepted(): Accepted[] {
+    return this.#accepted ?? []
+  }
+
+  get refused(): Refusal[] {
+    return this.#refused ?? []
+  }
+
+  accept(number: number, cursor: number): void {
+    this.#accepted = joined(this.#accepted, [number, cursor])
+  }
+
+  refuse(refusal: Refusal): void {
+    this.#refused = joined(this.#refused, refusal)
+  }
 }
 
 /** A run, with the frame that it goes out in. */
@@ -22,11 +54,11 @@ export type FramedRun = StoredRun & { readonly frame: Uint8Array }
 
 /** What one account gathers in one turn, for one commit: changes in runs, and those who wait for it to be durable. */
 export class Turn {
-  readonly runs: FramedRun[] = []
-  readonly answers: SubmitterAnswers[] = []
-  readonly whenDurable: (() => void)[] = []
+  #runs: FramedRun[] | undefined
+  #answers: SubmitterAnswers[] | undefined
+  #tasks: (() => void)[] | undefined
   readonly #writer: RunWriter
-  #notes: Note[] = []
+  #notes: Note[] | undefined
   /** The newest change that was added. */
   #head = 0
 
@@ -36,19 +68,36 @@ export class Turn {
   }
 
   get isEmpty(): boolean {
-    return this.#writer.count + this.runs.length + this.answers.length + this.whenDurable.length === 0
+    return this.#writer.count === 0 && (this.#runs ?? this.#answers ?? this.#tasks) === undefined
+  }
+
+  get runs(): readonly FramedRun[] {
+    return this.#runs ?? []
+  }
+
+  get answers(): readonly SubmitterAnswers[] {
+    return this.#answers ?? []
+  }
+
+  /** What is to be done once all of this is durable. */
+  get tasks(): readonly (() => void)[] {
+    return this.#tasks ?? []
   }
 
   /** Where the answers for `submitter` are gathered. */
-  answersFor(submitter: Submitter): Answers {
-    let answers = this.answers.findLast(answers => answers.submitter === submitter)
-    if (answers === undefined) this.answers.push((answers = { submitter, accepted: [], refused: [] }))
+  answersFor(submitter: Submitter): SubmitterAnswers {
+    let answers = this.#answers?.findLast(answers => answers.submitter === submitter)
+    if (answers === undefined) this.#answers = joined(this.#answers, (answers = new SubmitterAnswers(submitter)))
     return answers
+  }
+
+  whenDurable(task: () => void): void {
+    this.#tasks = joined(this.#tasks, task)
   }
 
   add(change: ChangeParts, note: Note): void {
     this.#writer.add(change)
-    this.#notes.push(note)
+    this.#notes = joined(this.#notes, note)
     this.#head = change.cursor
     if (this.#writer.byteLength >= LIMITS.changesFrameBytes) this.close()
   }
@@ -57,7 +106,7 @@ export class Turn {
   close(): void {
     if (this.#writer.count === 0) return
     const { run, frame, count } = this.#writer.take()
-    this.runs.push({ first: this.#head - count + 1, count, run, frame, notes: encodeValue(this.#notes) })
-    this.#notes = []
+    this.#runs = joined(this.#runs, { first: this.#head - count + 1, count, run, frame, notes: encodeValue(this.#notes ?? []) })
+    this.#notes = undefined
   }
 }

@@ -108,6 +108,7 @@ export class Views {
 
   /** The commit of what `takeWrites` gave has resolved. */
   stored(): void {
+    if (this.#storing.size === 0) return
     for (const { key } of this.#storing.all()) this.#empty.delete(key[0])
     this.#storing = new ChangedRecords()
   }
