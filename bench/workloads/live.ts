@@ -9,7 +9,7 @@ import { hubUpdatePushes } from '../load/update-pushes.ts'
 import { ServerProcess } from '../server-process.ts'
 import { busy, compared, type RoundOptions, type Row, type Sample, type Workload } from '../workload.ts'
 import { hocuspocusSkipped, startHocuspocus } from './hocuspocus-row.ts'
-import { startHub } from './hub-row.ts'
+import { startHub, type HubReady } from './hub-row.ts'
 
 /** Who is connected, and who pushes. */
 export interface Shape {
@@ -39,12 +39,16 @@ export interface Target {
 
 export type Open = (shape: Shape, onSettled: OnSettled, options: RoundOptions) => Promise<Target>
 
-/** Page turns, against a relay that neither keeps nor answers anything. */
+/** Page turns, against a relay that neither keeps nor answers anything, and beside one that does no more than that. */
 export const positionWorkload = (shape: Shape): Workload => ({
   name: shape.name,
   text: `${people(shape)}; a push is one page turn of 76 bytes`,
   metrics: metrics(shape),
-  rows: [row('bare ws relay', shape, openRelay), row('lectern', shape, openHub)]
+  rows: [
+    row('bare ws relay', shape, openRelay),
+    row('ws and LMDB, unchecked', shape, openLogRelay),
+    row('lectern', shape, openHub)
+  ]
 })
 
 /** Yjs edits, against Hocuspocus, which merges, acks and then stores them a while later. */
@@ -117,6 +121,13 @@ const openRelay: Open = async (shape, onSettled) => {
   return { server, accounts }
 }
 
+/** Hears and answers as Lectern does, and so has the same devices. */
+const openLogRelay: Open = async (shape, onSettled, { folder }) => {
+  const { accounts, devices, window } = shape
+  const server = await ServerProcess.start<HubReady>('log-relay.ts', { folder, accounts, devices })
+  return openDevices(server, shape, onSettled, (_account, device) => positionPushes(device, window))
+}
+
 const openHub: Open = (shape, onSettled, options) =>
   openHubWith(shape, onSettled, options, (_account, device) => positionPushes(device, shape.window))
 
@@ -132,6 +143,15 @@ async function openHubWith(
   messages: (account: number, device: number) => Messages
 ): Promise<Target> {
   const server = await startHub(folder, shape.accounts, shape.devices)
+  return openDevices(server, shape, onSettled, messages)
+}
+
+async function openDevices(
+  server: ServerProcess<HubReady>,
+  shape: Shape,
+  onSettled: OnSettled,
+  messages: (account: number, device: number) => Messages
+): Promise<Target> {
   const { port, path, tokens } = server.ready
   const accounts = await openAll(shape, (account, device) =>
     HubDevice.open(
