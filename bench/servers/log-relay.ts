@@ -106,5 +106,5 @@ server.on('connection', (webSocket, { socket }) => {
     else push(room, member, frame[2])
   })
 })
-const tokens = Array.from({ length: accounts }, (_, account) => new Array<string>(devices).fill(`account-${account}`))
+const tokens = Array.from({ length: accounts }, (_, account) => Array.from({ length: devices }, () => `account-${account}`))
 server.on('listening', () => ready({ port: (server.address() as AddressInfo).port, path: '/live', tokens }))

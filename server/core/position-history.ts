@@ -52,13 +52,10 @@ export function addPosition(
 export function positionVersions(history: PositionHistoryRecord | undefined): PositionVersion[] {
   const { numbers, fields } = history ?? newPositionHistory()
   const versions: PositionVersion[] = []
-  for (let at = 0; at < numbers.length; at += COLUMNS)
-    versions.push({
-      cursor: numbers[at + CURSOR]!,
-      timeUs: numbers[at + TIME_US]!,
-      atMs: numbers[at + AT_MS]!,
-      fields: decodeValue(fields.subarray(endOf(numbers, at), numbers[at + END]!)) as PositionVersion['fields']
-    })
+  for (let at = 0; at < numbers.length; at += COLUMNS) {
+    const body = decodeValue(fields.subarray(endOf(numbers, at), numbers[at + END])) as ActionBody<'position.set'>
+    versions.push({ cursor: numbers[at + CURSOR]!, timeUs: numbers[at + TIME_US]!, atMs: numbers[at + AT_MS]!, fields: body })
+  }
   return versions
 }
 

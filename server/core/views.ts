@@ -92,7 +92,7 @@ export class Views {
 
   /** Brings the index of what changed when up to the changed records. It is made here and not by the fold of each change, because most take place in the same few books. */
   noteActivity(): void {
-    for (const { key, value } of [...this.#changed.all()]) if (value !== undefined) noteActivity(this, key[0], key[1]!, value)
+    for (const { key, value } of this.#changed.all()) if (value !== undefined) noteActivity(this, key[0], key[1]!, value)
   }
 
   /** The changed records, for the next commit. */

@@ -134,7 +134,7 @@ test('a store in which earlier places were objects is sound, and an account that
   await back.hello(devices['phone']!.token)
   assert.equal(await back.list('position-history', 'b'), before)
   await again.hub.close()
-  assert.equal(decodeValue(core.store.get(key)!), packed as unknown as Plain)
+  assert.equal(decodeValue(core.store.get(key)!), packed)
   assert.equal(await faultsOf(), [])
 })
 
