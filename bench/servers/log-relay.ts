@@ -6,7 +6,7 @@ import { changesFrame, decodeValue, encodeFrame, encodeValue, LIMITS, PROTOCOL_V
 import { config, ready } from './answer.ts'
 
 /**
- * The least that a durable hub of Lectern's wire does: what the devices of an account push in one turn of the event loop is one put, flushed before its acks, and one frame for all of them.
+ * A durable hub of Lectern's wire that looks at nothing: what the devices of an account push in one turn of the event loop is one put, flushed before its acks, and one frame for all of them.
  * Nothing is scanned, checked, counted or folded, nobody is asked who he is, and there is no reading on.
  */
 const { folder, accounts, devices } = config as { folder: string; accounts: number; devices: number }

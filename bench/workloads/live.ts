@@ -39,7 +39,7 @@ export interface Target {
 
 export type Open = (shape: Shape, onSettled: OnSettled, options: RoundOptions) => Promise<Target>
 
-/** Page turns, against a relay that neither keeps nor answers anything, and beside one that does no more than that. */
+/** Page turns, against a relay that neither keeps nor answers anything, and beside a hub that keeps and answers, and looks at nothing. */
 export const positionWorkload = (shape: Shape): Workload => ({
   name: shape.name,
   text: `${people(shape)}; a push is one page turn of 76 bytes`,

@@ -36,7 +36,6 @@ import { Views } from './views.ts'
 const STORE_AFTER_CHANGES = 1_024
 const STORE_AFTER_RECORDS = 256
 const READ_BYTES = 1_048_576
-const NO_WRITES: readonly RecordWrite[] = []
 
 /**
  * One account in memory: its log's head, its records and documents, and those who follow it.
@@ -252,7 +251,7 @@ export class Account {
   }
 
   /** Hands over what was gathered, for one commit. */
-  takeTurn(): { append: Append | undefined; writes: readonly RecordWrite[]; turn: Turn } {
+  takeTurn(): { append: Append | undefined; writes: RecordWrite[]; turn: Turn } {
     if (!this.#isBroken && this.documents.turnEnds()) this.#isStoringDue = true
     const turn = this.#log.takeTurn()
     this.#commitsUnderWay += 1
@@ -375,12 +374,12 @@ export class Account {
     return cursor
   }
 
-  #takeWrites(): readonly RecordWrite[] {
+  #takeWrites(): RecordWrite[] {
     const isDue =
       this.#isStoringDue ||
       this.#log.head - this.#foldedTo >= STORE_AFTER_CHANGES ||
       this.views.changedCount >= STORE_AFTER_RECORDS
-    if (!isDue || this.#isBroken) return NO_WRITES
+    if (!isDue || this.#isBroken) return []
     this.#isStoringDue = false
     const { head, timeUs } = this.#log
     this.#foldedTo = head

@@ -19,7 +19,7 @@ import type {
   Table
 } from './records.ts'
 import { StoreDamage, type LogHead, type Store } from './store.ts'
-import { Views } from './views.ts'
+import { decodeRecord, Views } from './views.ts'
 
 /** What a check needs of a store: it changes nothing. */
 export type StoreReading = Pick<Store, 'head' | 'read' | 'get' | 'range'>
@@ -189,9 +189,8 @@ class AccountCheck {
   }
 
   #compareRecords(tables: number): void {
-    const isToCome = (table: Table): boolean => table in SINCE && tables < SINCE[table as keyof typeof SINCE]
     const writes = [...this.#views.takeWrites(), ...this.#over.takeWrites()].filter(
-      ({ key }) => !OF_ACTIVITY.has(key[1] as Table) && !isToCome(key[1] as Table)
+      ({ key }) => !OF_ACTIVITY.has(key[1] as Table) && !((key[1] ?? '') in SINCE && tables < SINCE[key[1] as keyof typeof SINCE])
     )
     const rebuilt = new Map(
       writes.flatMap(({ key, value }) => (value === undefined ? [] : [[key.slice(1).join('/'), decodeValue(value)]]))
@@ -201,7 +200,7 @@ class AccountCheck {
       for (const [key, bytes] of page) {
         const [, table, ...rest] = key
         const name = [table, ...rest].join('/')
-        if (!isToCome(table as Table)) this.#compare(table as Table, name, decodeValue(bytes), rebuilt.get(name))
+        this.#compare(table as Table, name, decodeRecord(table as Table, bytes), rebuilt.get(name))
         rebuilt.delete(name)
       }
       if (page.length < PAGE) break

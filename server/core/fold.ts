@@ -1,4 +1,4 @@
-import { encodeValue, mergeFields, positionReplaces, type ChangeBody, type ChangeKind } from '../../protocol/index.ts'
+import { mergeFields, positionReplaces, type ChangeBody, type ChangeKind } from '../../protocol/index.ts'
 import { FILE_FOLDS } from './files/fold.ts'
 import { NO_HOUSEHOLDS, type HouseholdRules } from './household.ts'
 import { foldIdentifiers } from './identifiers.ts'
@@ -55,16 +55,10 @@ const FOLDS: { readonly [K in ChangeKind]: Fold<K> } = {
       changedAtUs: change.timeUs
     }
     const place = [change.key, change.device]
-    const known = views.get('positions', change.key, change.device)
-    if (!positionReplaces(record, known)) return
+    if (!positionReplaces(record, views.get('positions', change.key, change.device))) return
     views.put('positions', place, record)
-    const isBack = (change.body.progression ?? 0) < (known?.fields.progression ?? 0)
-    addPosition(
-      views.edit('positionHistories', place, newPositionHistory),
-      change,
-      change.encoded ?? encodeValue(change.body),
-      isBack
-    )
+    const history = views.edit('positionHistories', place, newPositionHistory)
+    addPosition(history, change.cursor, change.timeUs, change.atMs, change.body, change.encoded)
   },
   'book.put': (views, change) => {
     views.put('books', [change.key], mergeBook(views.get('books', change.key), change))

@@ -1,18 +1,16 @@
-import { encodeValue } from '../../protocol/index.ts'
 import { activityRecords } from './activity-index.ts'
 import { noteActivity } from './activity.ts'
 import { changesOf } from './fold-log.ts'
 import type { Change } from './fold.ts'
 import { foldIdentifiers } from './identifiers.ts'
 import { nextTurn, type Clock } from './ports.ts'
-import { addPosition, newPositionHistory, type PositionVersion } from './position-history.ts'
 import type { LogHead, Store } from './store.ts'
-import { SEPARATOR, type Views } from './views.ts'
+import type { Views } from './views.ts'
 
-/** Tables that came later than others, or have another form since, and what the records of an account have in `fold` since they have them so. */
-export const SINCE = { identifiers: 1, activity: 2, openConflicts: 3, positionHistories: 4 } as const
+/** Tables that came later than others, and what the records of an account have in `fold` since they have them. */
+export const SINCE = { identifiers: 1, activity: 2, openConflicts: 3 } as const
 /** That of an account that has all. */
-export const TABLES = 4
+export const TABLES = 3
 
 const READ_BYTES = 262_144
 const PAGE = 256
@@ -23,7 +21,7 @@ interface FillParts {
 }
 
 /**
- * Makes the records of tables that there were none of, or that had another form, when this account's were last stored. They follow the log as far as the others do.
+ * Makes the records of tables that there were none of when this account's were last stored. They follow the log as far as the others do.
  * @returns true when there are such records now, to be stored
  */
 export async function fillTables(views: Views, parts: FillParts, account: string, log: LogHead): Promise<boolean> {
@@ -32,7 +30,6 @@ export async function fillTables(views: Views, parts: FillParts, account: string
   if (tables < SINCE.identifiers) await fillIdentifiers(views, parts.store, account, log, folded!.foldedTo)
   if (tables < SINCE.activity) await fillActivity(views, parts.clock)
   if (tables < SINCE.openConflicts) fillOpenConflicts(views)
-  if (tables < SINCE.positionHistories) packPositions(views)
   return tables < TABLES
 }
 
@@ -85,30 +82,6 @@ function fillOpenConflicts(views: Views): void {
     const page = views.range('conflicts', [], after, PAGE)
     for (const [id, { cursor, resolvedAtUs }] of page)
       if (resolvedAtUs === undefined) views.put('openConflicts', [id], { cursor })
-    if (page.length < PAGE) return
-    after = page.at(-1)![0]
-  }
-}
-
-/** Earlier places were objects once, each with a mark where the reader went back from it. */
-interface LooseHistory {
-  readonly versions: readonly (PositionVersion & { readonly isTurn?: true })[]
-  readonly added: number
-}
-
-function packPositions(views: Views): void {
-  for (let after = ''; ;) {
-    const page = views.range('positionHistories', [], after, PAGE)
-    for (const [place, record] of page) {
-      if (!('versions' in record)) continue
-      const { versions, added } = record as unknown as LooseHistory
-      const history = newPositionHistory()
-      for (const [index, version] of versions.entries()) {
-        addPosition(history, version, encodeValue(version.fields), versions[index - 1]?.isTurn === true)
-        history.added = 0
-      }
-      views.put('positionHistories', place.split(SEPARATOR), { ...history, added })
-    }
     if (page.length < PAGE) return
     after = page.at(-1)![0]
   }

@@ -1,95 +1,141 @@
-import { decodeValue, type ActionBody } from '../../protocol/index.ts'
+import { decodeValue, encodeValue, type ActionBody } from '../../protocol/index.ts'
 import { THIN_AFTER, thinned } from './history.ts'
 import type { PositionHistoryRecord } from './records.ts'
 
+/** What the places of one device in one book take at most. */
 const MAX_POSITION_BYTES = 131_072
-/** The room that is made with each growth, and at most kept when many leave. */
+/** The least room that is made with each growth. */
 const SPARE_BYTES = 2_048
-const MAX_SPARE_BYTES = 16_384
 
 /** What stands in `numbers` for each version, and how many numbers that are. */
 const CURSOR = 0
 const TIME_US = 1
 const AT_MS = 2
-const IS_TURN = 3
-const END = 4
-const COLUMNS = 5
+const PROGRESSION = 3
+const IS_TURN = 4
+const END = 5
+const COLUMNS = 6
 
 /** A place that a device had in a book. */
-export interface PositionVersion {
+export class PositionVersion {
   readonly cursor: number
   readonly timeUs: number
   readonly atMs: number
-  readonly fields: ActionBody<'position.set'>
+  /** 0 where the place has none. */
+  readonly progression: number
+  readonly #bytes: Uint8Array
+  readonly #start: number
+  readonly #end: number
+
+  constructor({ numbers, fields }: PositionHistoryRecord, at: number) {
+    this.cursor = numbers[at + CURSOR]!
+    this.timeUs = numbers[at + TIME_US]!
+    this.atMs = numbers[at + AT_MS]!
+    this.progression = numbers[at + PROGRESSION]!
+    this.#bytes = fields
+    this.#start = startOf(numbers, at)
+    this.#end = numbers[at + END]!
+  }
+
+  /** Built anew with each look at it. */
+  get fields(): ActionBody<'position.set'> {
+    return decodeValue(this.#bytes.subarray(this.#start, this.#end)) as ActionBody<'position.set'>
+  }
 }
 
 /** A device's places in a book of which none is known yet. */
 export const newPositionHistory = (): PositionHistoryRecord => ({ numbers: [], fields: new Uint8Array(0), added: 0 })
 
 /**
- * Adds the newest place of a device to those that can be restored.
- * @param fields as msgpack; copied
- * @param isBack the reader went back: the place that was left is kept longer than its neighbours
+ * Adds the newest place of a device to those that can be restored. The one before a jump back is kept longer than its neighbours.
+ * @param encoded its fields as msgpack; copied
  */
 export function addPosition(
   history: PositionHistoryRecord,
-  { cursor, timeUs, atMs }: Pick<PositionVersion, 'cursor' | 'timeUs' | 'atMs'>,
-  fields: Uint8Array,
-  isBack: boolean
+  cursor: number,
+  timeUs: number,
+  atMs: number,
+  fields: ActionBody<'position.set'>,
+  encoded = encodeValue(fields)
 ): void {
   const { numbers } = history
-  const start = endOf(numbers, numbers.length)
-  const end = start + fields.length
-  if (isBack && start > 0) numbers[numbers.length - COLUMNS + IS_TURN] = 1
-  if (end > history.fields.length) history.fields = copyOf(history.fields.subarray(0, start), end + SPARE_BYTES)
-  history.fields.set(fields, start)
-  numbers.push(cursor, timeUs, atMs, 0, end)
+  const last = numbers.length - COLUMNS
+  const progression = fields.progression ?? 0
+  if (last >= 0 && progression < numbers[last + PROGRESSION]!) numbers[last + IS_TURN] = 1
+  const start = startOf(numbers, numbers.length)
+  const end = start + encoded.length
+  // A record that was read has no room, so that nobody else's bytes are written to.
+  if (end > history.fields.length)
+    history.fields = copyOf(history.fields.subarray(0, start), end + Math.max(SPARE_BYTES, end >> 2))
+  history.fields.set(encoded, start)
+  numbers.push(cursor, timeUs, atMs, progression, 0, end)
   history.added += 1
   if (history.added >= THIN_AFTER) thin(history)
 }
 
 /** The places, by rising cursor; none where none was kept. */
 export function positionVersions(history: PositionHistoryRecord | undefined): PositionVersion[] {
-  const { numbers, fields } = history ?? newPositionHistory()
   const versions: PositionVersion[] = []
-  for (let at = 0; at < numbers.length; at += COLUMNS) {
-    const body = decodeValue(fields.subarray(endOf(numbers, at), numbers[at + END])) as ActionBody<'position.set'>
-    versions.push({ cursor: numbers[at + CURSOR]!, timeUs: numbers[at + TIME_US]!, atMs: numbers[at + AT_MS]!, fields: body })
-  }
+  if (history !== undefined)
+    for (let at = 0; at < history.numbers.length; at += COLUMNS) versions.push(new PositionVersion(history, at))
   return versions
 }
 
 /** The record as it is stored: without the room for more. */
 export const storedPositions = (history: PositionHistoryRecord): PositionHistoryRecord => ({
   ...history,
-  fields: history.fields.subarray(0, endOf(history.numbers, history.numbers.length))
+  fields: history.fields.subarray(0, startOf(history.numbers, history.numbers.length))
 })
 
+/** How places were stored once: as objects, each with a mark where the reader went back from it. */
+interface LooseHistory {
+  readonly versions: readonly (Pick<PositionVersion, 'cursor' | 'timeUs' | 'atMs' | 'fields'> & { readonly isTurn?: true })[]
+  readonly added: number
+}
+
+/** A record as it was stored, in whichever form. */
+export function readPositions(stored: PositionHistoryRecord | LooseHistory): PositionHistoryRecord {
+  if (!('versions' in stored)) return stored
+  const history = newPositionHistory()
+  for (const { cursor, timeUs, atMs, fields } of stored.versions) {
+    addPosition(history, cursor, timeUs, atMs, fields)
+    history.added = 0
+  }
+  // Of two that were not neighbours once, the later one says nothing about a way back.
+  for (const [index, { isTurn = false }] of stored.versions.entries()) history.numbers[index * COLUMNS + IS_TURN] = isTurn ? 1 : 0
+  return { ...storedPositions(history), added: stored.added }
+}
+
+/** What is kept is written anew: what was read of the history may still be in use. */
 function thin(history: PositionHistoryRecord): void {
   const { numbers, fields } = history
-  const versions: { readonly at: number; readonly timeUs: number; readonly isTurn: boolean }[] = []
+  const versions: { readonly at: number; readonly start: number; readonly timeUs: number; readonly isTurn: boolean }[] = []
   for (let at = 0; at < numbers.length; at += COLUMNS)
-    versions.push({ at, timeUs: numbers[at + TIME_US]!, isTurn: numbers[at + IS_TURN] === 1 })
-  const kept = thinned(versions, ({ at }) => numbers[at + END]! - endOf(numbers, at), MAX_POSITION_BYTES)
+    versions.push({
+      at,
+      start: startOf(numbers, at),
+      timeUs: numbers[at + TIME_US]!,
+      isTurn: numbers[at + IS_TURN] === 1
+    })
+  const kept = thinned(versions, ({ at, start }) => numbers[at + END]! - start, MAX_POSITION_BYTES)
+  const keptBytes = kept.reduce((sum, { at, start }) => sum + numbers[at + END]! - start, 0)
+  history.fields = new Uint8Array(keptBytes + SPARE_BYTES)
   history.added = 0
-  // What is kept moves towards the beginning, in the memory that is there.
   let to = 0
   let end = 0
-  for (const { at } of kept) {
-    const start = endOf(numbers, at)
-    const length = numbers[at + END]! - start
-    fields.copyWithin(end, start, start + length)
-    end += length
+  for (const { at, start } of kept) {
+    const bytes = fields.subarray(start, numbers[at + END])
+    history.fields.set(bytes, end)
+    end += bytes.length
     numbers.copyWithin(to, at, at + COLUMNS)
     numbers[to + END] = end
     to += COLUMNS
   }
   numbers.length = to
-  if (fields.length > end + MAX_SPARE_BYTES) history.fields = copyOf(fields.subarray(0, end), end + SPARE_BYTES)
 }
 
-/** Where the fields of the version before that at `at` end. */
-const endOf = (numbers: readonly number[], at: number): number => (at === 0 ? 0 : numbers[at - COLUMNS + END]!)
+/** Where the fields of the version at `at` begin: where those of the one before it end. */
+const startOf = (numbers: readonly number[], at: number): number => (at === 0 ? 0 : numbers[at - COLUMNS + END]!)
 
 function copyOf(bytes: Uint8Array, length: number): Uint8Array {
   const copy = new Uint8Array(length)

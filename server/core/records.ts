@@ -39,9 +39,9 @@ export interface PositionRecord {
  * Kept as numbers and bytes: most page turns are never looked at again, but as objects each would outlive V8's young generation, at more than all else of it costs.
  */
 export interface PositionHistoryRecord {
-  /** Of each version, by rising cursor: cursor, timeUs, atMs, 1 where the reader went back from it, and where its fields end. */
+  /** Of each version, by rising cursor: cursor, timeUs, atMs, progression, 1 where the reader went back from it, and where its fields end. */
   readonly numbers: number[]
-  /** The fields of the versions as msgpack, one behind the other. In memory there may be room behind them. */
+  /** The fields of the versions as msgpack, one behind the other. In memory there may be room behind them; what was written stays as it is. */
   fields: Uint8Array
   /** How many came since they were last thinned out. */
   added: number

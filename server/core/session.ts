@@ -120,13 +120,10 @@ export class Session implements LiveSession, Follower, Submitter {
   }
 
   answered({ accepted, refused }: Answers): void {
-    const most = Math.max(accepted.length, refused.length)
-    if (most <= ANSWERS_PER_FRAME) this.#send('acked', { accepted, refused })
-    else
-      for (let at = 0; at < most; at += ANSWERS_PER_FRAME) {
-        const end = at + ANSWERS_PER_FRAME
-        this.#send('acked', { accepted: accepted.slice(at, end), refused: refused.slice(at, end) })
-      }
+    for (let at = 0; at < Math.max(accepted.length, refused.length); at += ANSWERS_PER_FRAME) {
+      const end = at + ANSWERS_PER_FRAME
+      this.#send('acked', { accepted: accepted.slice(at, end), refused: refused.slice(at, end) })
+    }
     if (accepted.length > 0) this.#refusedInARow = this.#badUpdatesInARow = 0
     else {
       this.#refusedInARow += refused.length

@@ -4,8 +4,8 @@ import type { StoredRun } from './store.ts'
 
 /** The answers to some actions. */
 export interface Answers {
-  readonly accepted: Accepted[]
-  readonly refused: Refusal[]
+  readonly accepted: readonly Accepted[]
+  readonly refused: readonly Refusal[]
 }
 
 export type Accepted = [number: number, cursor: number]
@@ -32,11 +32,11 @@ export class SubmitterAnswers implements Answers {
     this.submitter = submitter
   }
 
-  get accepted(): Accepted[] {
+  get accepted(): readonly Accepted[] {
     return this.#accepted ?? []
   }
 
-  get refused(): Refusal[] {
+  get refused(): readonly Refusal[] {
     return this.#refused ?? []
   }
 
@@ -106,7 +106,7 @@ export class Turn {
   close(): void {
     if (this.#writer.count === 0) return
     const { run, frame, count } = this.#writer.take()
-    this.#runs = joined(this.#runs, { first: this.#head - count + 1, count, run, frame, notes: encodeValue(this.#notes ?? []) })
+    this.#runs = joined(this.#runs, { first: this.#head - count + 1, count, run, frame, notes: encodeValue(this.#notes!) })
     this.#notes = undefined
   }
 }

@@ -1,7 +1,7 @@
 import { decodeValue, encodeValue, type Plain } from '../../protocol/index.ts'
-import { noteActivity } from './activity.ts'
+import { noteActivity, SOURCES } from './activity.ts'
 import { ChangedRecords } from './changed-records.ts'
-import { storedPositions } from './position-history.ts'
+import { readPositions, storedPositions } from './position-history.ts'
 import type { Table, Tables } from './records.ts'
 import type { RecordWrite, Store } from './store.ts'
 
@@ -37,7 +37,7 @@ export class Views {
     const record = this.#changed.get(table, key) ?? this.#storing.get(table, key)
     if (record !== undefined) return record.value as Tables[T] | undefined
     const bytes = this.#store.get([this.#account, table, ...key])
-    return bytes === undefined ? undefined : (decodeValue(bytes) as unknown as Tables[T])
+    return bytes === undefined ? undefined : decodeRecord(table, bytes)
   }
 
   /** A record to change in place: it is among the changed ones from now on. `fresh` makes one when there is none. */
@@ -72,7 +72,7 @@ export class Views {
     if (stored.length === 0 && prefix.length === 0 && after === '' && limit > 0) this.#empty.add(table)
     for (const [parts, bytes] of stored) {
       const key = parts.slice(start.length).join(SEPARATOR)
-      if (!over.has(key)) found.push([key, decodeValue(bytes) as unknown as Tables[T]])
+      if (!over.has(key)) found.push([key, decodeRecord(table, bytes)])
     }
     if (over.size === 0) return found
     for (const [key, value] of over) if (value !== undefined) found.push([key, value])
@@ -92,7 +92,9 @@ export class Views {
 
   /** Brings the index of what changed when up to the changed records. It is made here and not by the fold of each change, because most take place in the same few books. */
   noteActivity(): void {
-    for (const { key, value } of this.#changed.all()) if (value !== undefined) noteActivity(this, key[0], key[1]!, value)
+    for (const table of SOURCES)
+      for (const { key, value } of this.#changed.under(table, []))
+        if (value !== undefined) noteActivity(this, table, key[1]!, value)
   }
 
   /** The changed records, for the next commit. */
@@ -102,7 +104,7 @@ export class Views {
     this.#changed = new ChangedRecords()
     return Array.from(this.#storing.all(), ({ key, value }) => ({
       key: [this.#account, ...key],
-      value: value && encodeValue(storedForm(key[0], value) as unknown as Plain)
+      value: value && encodeRecord(key[0], value)
     }))
   }
 
@@ -114,9 +116,16 @@ export class Views {
   }
 }
 
-/** A record without what is of use in memory only. */
-const storedForm = (table: Table, record: Tables[Table]): Tables[Table] =>
-  table === 'positionHistories' ? storedPositions(record as Tables['positionHistories']) : record
+/** A record as the store has it. */
+function encodeRecord(table: Table, record: Tables[Table]): Uint8Array {
+  const stored = table === 'positionHistories' ? storedPositions(record as Tables['positionHistories']) : record
+  return encodeValue(stored as unknown as Plain)
+}
+
+export function decodeRecord<T extends Table>(table: T, bytes: Uint8Array): Tables[T] {
+  const record = decodeValue(bytes) as unknown as Tables[T]
+  return table === 'positionHistories' ? (readPositions(record as Tables['positionHistories']) as Tables[T]) : record
+}
 
 /** Orders texts by code point, which is the order of their UTF-8 bytes and so the store's. */
 function compareText(left: string, right: string): number {

@@ -66,7 +66,7 @@ export function activitiesOf(exchange: Exchange, book: string, number: number, u
     const of = key.split(SEPARATOR)[0]!
     if (of === device && (sinceUs > 0 || exchange.hasSent(itemOf(book)))) continue
     for (const version of positionVersions(views.get('positionHistories', book, of)))
-      if (version.cursor !== position.cursor && isOwn(version) && isNew({ changedAtUs: version.timeUs }))
+      if (version.cursor !== position.cursor && isNew({ changedAtUs: version.timeUs }) && isOwn(version))
         told.push(activityOf(number, book, of, version))
     if (isNew(position)) told.push(activityOf(number, book, of, position))
   }

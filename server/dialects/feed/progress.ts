@@ -96,7 +96,7 @@ function reachedUs(views: Views, book: string): (number | undefined)[] {
 }
 
 const firstOfHistory = (history: PositionHistoryRecord, isThere: (progression: number) => boolean): number | undefined =>
-  positionVersions(history).find(({ fields }) => isThere(fields.progression ?? 0))?.timeUs
+  positionVersions(history).find(({ progression }) => isThere(progression))?.timeUs
 
 const millisecondsOf = (us: number | undefined): number | undefined => us && Math.floor(us / 1_000)
 

@@ -97,12 +97,12 @@ function isReplayed(
   { progression, locators }: { readonly progression: number; readonly locators: Fields['locators'] }
 ): boolean {
   const own = positionVersions(views.get('positionHistories', book, device))
-  const before = own.find(({ fields }) => fields.progression === progression && isSameValue(fields.locators, locators))
+  const before = own.find(version => version.progression === progression && isSameValue(version.fields.locators, locators))
   if (before === undefined) return false
   return views
     .range('positionHistories', [book], '', MAX_POSITIONS)
     .some(([, history]) =>
-      positionVersions(history).some(({ timeUs, fields }) => timeUs > before.timeUs && (fields.progression ?? 0) > progression)
+      positionVersions(history).some(version => version.timeUs > before.timeUs && version.progression > progression)
     )
 }
 

@@ -1,7 +1,13 @@
 import * as assert from 'uvu/assert'
 import { decodeValue, encodeValue, type Plain } from '../../../protocol/index.ts'
 import { checkAccount } from '../../../server/core/check-account.ts'
-import { addPosition, newPositionHistory, positionVersions } from '../../../server/core/position-history.ts'
+import {
+  addPosition,
+  newPositionHistory,
+  positionVersions,
+  readPositions,
+  storedPositions
+} from '../../../server/core/position-history.ts'
 import type { PositionHistoryRecord } from '../../../server/core/records.ts'
 import { coreHub, type TestAction } from '../../util/core-hub.ts'
 import { suite } from '../../util/suite.ts'
@@ -14,16 +20,17 @@ const HOUR_US = 3_600e6
 function historyOf(
   count: number,
   everyUs: number,
-  progressionAt = (index: number): number => index / count
+  progressionAt = (index: number): number => index / count,
+  extraAt = (_index: number): Plain => null
 ): PositionHistoryRecord {
   const history = newPositionHistory()
-  for (let index = 0; index < count; index++) {
-    const progression = progressionAt(index)
-    const isBack = index > 0 && progression < progressionAt(index - 1)
-    addPosition(history, { cursor: index + 1, timeUs: index * everyUs, atMs: 0 }, encodeValue({ progression }), isBack)
-  }
+  for (let index = 0; index < count; index++)
+    addPosition(history, index + 1, index * everyUs, 0, { progression: progressionAt(index), extra: { at: extraAt(index) } })
   return history
 }
+
+const stored = (history: PositionHistoryRecord): Uint8Array => encodeValue(storedPositions(history) as unknown as Plain)
+const read = (bytes: Uint8Array): PositionHistoryRecord => readPositions(decodeValue(bytes) as unknown as PositionHistoryRecord)
 
 const cursorsOf = (history: PositionHistoryRecord): number[] => positionVersions(history).map(({ cursor }) => cursor)
 
@@ -54,11 +61,46 @@ test('the place from which a reader went back is kept', () => {
 test('a history is bounded in entries and in bytes, whatever it is given', () => {
   const back = historyOf(5_000, 1e6, index => (index % 2 === 0 ? 0.5 : 0.1))
   assert.ok(cursorsOf(back).length <= 256 + 32)
-  const large = newPositionHistory()
-  const fields = encodeValue({ extra: { text: 'x'.repeat(60_000) } })
-  for (let index = 0; index < 320; index++) addPosition(large, { cursor: index + 1, timeUs: index, atMs: 0 }, fields, false)
+  const large = historyOf(320, 1, undefined, () => 'x'.repeat(60_000))
   assert.ok(cursorsOf(large).length <= 2, `${cursorsOf(large).length} large ones`)
-  assert.ok(large.fields.length < 3 * fields.length, `${large.fields.length} bytes`)
+  assert.ok(large.fields.length < 180_000, `${large.fields.length} bytes`)
+  const full = historyOf(351, 1, undefined, () => 'x'.repeat(60_000))
+  assert.ok(full.fields.length < 33 * 60_100 * 1.25, `${full.fields.length} bytes just before it is thinned out`)
+})
+
+test('a place is what it was, however often others were thinned out around it, and the record was stored and read', () => {
+  const extraAt = (index: number): Plain => 'é'.repeat((index * 7_919) % 90)
+  const progressionAt = (index: number): number => ((index * 31) % 100) / 100
+  let history = newPositionHistory()
+  for (let index = 0; index < 1_000; index++) {
+    addPosition(history, index + 1, index * 60e6, index, { progression: progressionAt(index), extra: { at: extraAt(index) } })
+    if (index % 83 === 0) history = read(stored(history))
+  }
+  const versions = positionVersions(history)
+  assert.ok(versions.length > 100)
+  for (const { cursor, timeUs, atMs, progression, fields } of versions)
+    assert.equal(
+      { timeUs, atMs, progression, fields },
+      {
+        timeUs: (cursor - 1) * 60e6,
+        atMs: cursor - 1,
+        progression: progressionAt(cursor - 1),
+        fields: { progression: progressionAt(cursor - 1), extra: { at: extraAt(cursor - 1) } }
+      }
+    )
+})
+
+test('what was read of a history stays as it is while places come and go', () => {
+  const bytesAt = (index: number): Uint8Array => new Uint8Array(8).fill(index)
+  // Four before they are thinned out, with room for those.
+  const history = historyOf(60, 1, undefined, bytesAt)
+  const known = positionVersions(history).map(({ cursor, fields }) => ({ cursor, fields }))
+  const before = stored(history)
+  for (let index = 60; index < 400; index++) addPosition(history, index + 1, index, 0, { extra: { at: bytesAt(255) } })
+  for (const { cursor, fields } of known) assert.equal(fields.extra, { at: bytesAt(cursor - 1) })
+  const copy = before.slice()
+  addPosition(read(before), 99, 99, 0, { extra: { at: bytesAt(255) } })
+  assert.equal(before, copy)
 })
 
 const turn = (number: number, progression: number): TestAction => [number, 'position.set', 'b', { progression }]
@@ -102,39 +144,42 @@ test('a place of any device is restored by its cursor, above the floor and below
   assert.equal(back.changes.at(-1)!.slice(6), ['position.set', 'b', { progression: 0.9, chapter: 'The last' }])
 })
 
-test('a store in which earlier places were objects is sound, and an account that is opened from it has them all', async () => {
+test('earlier places that were stored as objects are sound, and all there, and go on as the others', async () => {
   const core = coreHub()
   const { account, devices } = await core.account('phone')
   const phone = core.connect()
-  await phone.hello(devices['phone']!.token)
-  const going = [0.1, 0.2, 0.9, 0.3, 0.4]
-  for (const [index, progression] of going.entries()) await phone.ask(index + 1, 'position.set', 'b', { progression })
+  const { token, device } = devices['phone']!
+  await phone.hello(token)
+  for (let number = 1; number <= 40; number++)
+    await phone.ask(number, 'position.set', 'b', { progression: ((number * 37) % 50) / 50 })
   const before = await phone.list('position-history', 'b')
   await core.hub.close()
-  const key = [account.id, 'positionHistories', 'b', devices['phone']!.device]
-  const packed = decodeValue(core.store.get(key)!) as unknown as PositionHistoryRecord
-  const versions = positionVersions(packed).map(version => ({
-    ...version,
-    ...(version.fields.progression === 0.9 && { isTurn: true })
+  const key = [account.id, 'positionHistories', 'b', device]
+  const packed = read(core.store.get(key)!)
+  const all = positionVersions(packed)
+  const versions = all.map(({ cursor, timeUs, atMs, fields, progression }, index) => ({
+    ...{ cursor, timeUs, atMs, fields },
+    ...(progression > (all[index + 1]?.progression ?? 1) && { isTurn: true })
   }))
-  const fold = decodeValue(core.store.get([account.id, 'fold'])!) as Record<string, Plain>
-  const writes = [
-    { key, value: encodeValue({ versions, added: packed.added }) },
-    { key: [account.id, 'fold'], value: encodeValue({ ...fold, tables: 3 }) }
-  ]
-  await core.store.commit({ appends: [], writes })
+  const put = async (versions: Plain): Promise<void> =>
+    core.store.commit({ appends: [], writes: [{ key, value: encodeValue({ versions, added: packed.added }) }] })
   const faultsOf = async (): Promise<string[]> => {
     const found: string[] = []
     await checkAccount(core.store, account.id, what => void found.push(what))
     return found
   }
+  await put(versions.slice(1))
+  assert.is((await faultsOf()).length, 1, 'one that is not as the log has it is found')
+  await put(versions)
   assert.equal(await faultsOf(), [])
   const again = coreHub({ store: core.store })
   const back = again.connect()
-  await back.hello(devices['phone']!.token)
+  await back.hello(token)
   assert.equal(await back.list('position-history', 'b'), before)
+  await back.ask(41, 'position.set', 'b', { progression: 0.5 })
+  assert.equal((await back.list('position-history', 'b')).slice(0, -1), before)
   await again.hub.close()
-  assert.equal(decodeValue(core.store.get(key)!), packed)
+  assert.not.ok('versions' in (decodeValue(core.store.get(key)!) as object))
   assert.equal(await faultsOf(), [])
 })
 

@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert'
+import type { PositionRecord } from '../../../server/core/records.ts'
 import { Views } from '../../../server/core/views.ts'
 import { MemoryStore } from '../../../server/storage/memory.ts'
 import { Random } from '../../util/random.ts'
@@ -87,6 +88,34 @@ test('accounts, tables and keys that begin alike keep apart', () => {
     ['b', 'b ', ''].map(book => views.range('positions', [book], '', 9).map(([key]) => key)),
     [['d'], [], []]
   )
+})
+
+test('records under a part of their key are those that are there, whatever was put, removed and stored before', async () => {
+  const random = new Random(6)
+  const position = (cursor: number): PositionRecord => ({ fields: {}, client: '', atMs: 0, cursor, changedAtUs: 0 })
+  for (let round = 0; round < 60; round++) {
+    const memory = new MemoryStore()
+    const views = new Views(memory, 'a')
+    const model = new Map<string, number>()
+    for (let step = 0; step < 60; step++) {
+      const [book, device] = [random.pick(['b', 'b2', 'é']), random.pick(['', 'd', 'd2', 'e'])]
+      if (random.chance(0.3)) {
+        views.remove('positions', book, device)
+        model.delete(`${book}/${device}`)
+      } else {
+        views.put('positions', [book, device], position(step))
+        model.set(`${book}/${device}`, step)
+      }
+      assert.is(views.get('positions', book, device)?.cursor, model.get(`${book}/${device}`))
+      if (random.chance(0.1)) await store(views, memory)
+    }
+    if (random.chance(0.5)) views.takeWrites()
+    for (const book of ['b', 'b2', 'é', 'none'])
+      assert.equal(
+        views.range('positions', [book], '', 9).map(([device, { cursor }]) => [`${book}/${device}`, cursor]),
+        [...model].filter(([key]) => key.startsWith(`${book}/`)).sort(([left], [right]) => (left < right ? -1 : 1))
+      )
+  }
 })
 
 test('pages of a range hold each record once and in the order of code points, wherever the records are', async () => {
