@@ -158,7 +158,10 @@ test('earlier places that were stored as objects are sound, and all there, and g
   const packed = read(core.store.get(key)!)
   const all = positionVersions(packed)
   const versions = all.map(({ cursor, timeUs, atMs, fields, progression }, index) => ({
-    ...{ cursor, timeUs, atMs, fields },
+    cursor,
+    timeUs,
+    atMs,
+    fields,
     ...(progression > (all[index + 1]?.progression ?? 1) && { isTurn: true })
   }))
   const put = async (versions: Plain): Promise<void> =>
