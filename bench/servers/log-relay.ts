@@ -1,40 +1,40 @@
-import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
+import type { Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { open } from 'lmdb'
-import { WebSocketServer, type WebSocket } from 'ws'
+import { WebSocketServer } from 'ws'
+import { applyUpdate, Doc } from 'yjs'
 import { changesFrame, decodeValue, encodeFrame, encodeValue, LIMITS, PROTOCOL_VERSION } from '../../protocol/index.ts'
 import { config, ready } from './answer.ts'
 
 /**
- * A durable hub of Lectern's wire that looks at nothing: what the devices of an account push in one turn of the event loop is one put, flushed before its acks, and one frame for all of them.
- * Nothing is scanned, checked, counted or folded, nobody is asked who he is, and there is no reading on.
+ * The least that a durable hub of Lectern's wire can do: what all devices push in one turn of the event loop is one put, flushed before its acks; each device has one write for what that turn had for it.
+ * Updates are applied to a Yjs document of their book. Nothing is scanned, checked, counted, folded or stored but the log; nobody is asked who he is, nobody reads on, and no document is told from
+ * its account's.
  */
 const { folder, accounts, devices } = config as { folder: string; accounts: number; devices: number }
-const db = open<Uint8Array, Uint8Array>({
+const log = open<Uint8Array, number>({
   path: join(folder, 'log.mdb'),
   overlappingSync: false,
   encoding: 'binary',
-  keyEncoding: 'binary'
+  keyEncoding: 'uint32'
 })
-
-interface Member {
-  readonly webSocket: WebSocket
-  readonly socket: Socket
-}
 
 interface Room {
   readonly name: string
-  readonly members: Member[]
+  readonly members: Socket[]
+  readonly document: Doc
   head: number
   /** Of this turn. */
   changes: Uint8Array[]
-  answers: Map<Member, [number: number, cursor: number][]>
+  answers: Map<Socket, [number: number, cursor: number][]>
 }
 
 type Action = readonly [number: number, atMs: number, kind: string, key: string, body: never]
 
 const rooms = new Map<string, Room>()
 let waiting = new Set<Room>()
+let turns = 0
 
 const { maxFrameBytes, maxActionsPerPush, maxUnansweredActions, maxUpdateBytes, idleTimeoutMs } = LIMITS
 
@@ -50,20 +50,31 @@ const welcome = (name: string): Uint8Array =>
     limits: { maxFrameBytes, maxActionsPerPush, maxUnansweredActions, maxUpdateBytes, idleTimeoutMs }
   })
 
-function enter(member: Member, name: string): Room {
-  const room: Room = rooms.get(name) ?? { name, members: [], head: 0, changes: [], answers: new Map() }
+/** As messages of the WebSocket protocol (RFC 6455, section 5.2), each below 64 KiB. */
+function framed(...messages: Uint8Array[]): Buffer {
+  const parts: Uint8Array[] = []
+  for (const message of messages) {
+    const { length } = message
+    parts.push(length < 126 ? Buffer.of(0x82, length) : Buffer.of(0x82, 126, length >> 8, length & 255), message)
+  }
+  return Buffer.concat(parts)
+}
+
+function enter(socket: Socket, name: string): Room {
+  const room: Room = rooms.get(name) ?? { name, members: [], document: new Doc(), head: 0, changes: [], answers: new Map() }
   rooms.set(name, room)
-  room.members.push(member)
-  member.webSocket.send(welcome(name))
+  room.members.push(socket)
+  socket.write(framed(welcome(name)))
   return room
 }
 
-function push(room: Room, member: Member, actions: readonly Action[]): void {
+function push(room: Room, socket: Socket, actions: readonly Action[]): void {
   for (const action of actions) {
+    if (action[2] === 'annotation.update') applyUpdate(room.document, action[4])
     const cursor = ++room.head
     room.changes.push(encodeValue([cursor, Date.now() * 1_000, room.name, room.name, ...action]))
-    const answers = room.answers.get(member) ?? []
-    room.answers.set(member, answers)
+    const answers = room.answers.get(socket) ?? []
+    room.answers.set(socket, answers)
     answers.push([action[0], cursor])
   }
   if (waiting.size === 0) setImmediate(() => void turn())
@@ -71,24 +82,24 @@ function push(room: Room, member: Member, actions: readonly Action[]): void {
 }
 
 async function turn(): Promise<void> {
-  const turns = Array.from(waiting, room => {
-    const { changes, answers } = room
+  const told = Array.from(waiting, ({ members, changes, answers }) => ({
+    members,
+    answers,
+    frame: changesFrame(changes, changes.length)
+  }))
+  for (const room of waiting) {
     room.changes = []
     room.answers = new Map()
-    return { room, answers, frame: changesFrame(changes, changes.length) }
-  })
+  }
   waiting = new Set()
-  let flushed: Promise<unknown> | undefined
-  for (const { room, frame } of turns) flushed = db.put(Buffer.from(`${room.name} ${room.head}`), frame)
-  await flushed
-  for (const { room, answers, frame } of turns)
-    for (const member of room.members) {
-      const accepted = answers.get(member)
-      member.socket.cork()
-      if (accepted !== undefined) member.webSocket.send(encodeFrame('acked', { accepted, refused: [] }))
-      member.webSocket.send(frame)
-      member.socket.uncork()
+  await log.put(++turns, Buffer.concat(told.map(({ frame }) => frame)))
+  for (const { members, answers, frame } of told) {
+    const toOthers = framed(frame)
+    for (const socket of members) {
+      const accepted = answers.get(socket)
+      socket.write(accepted === undefined ? toOthers : framed(encodeFrame('acked', { accepted, refused: [] }), frame))
     }
+  }
 }
 
 const server = new WebSocketServer({
@@ -98,12 +109,11 @@ const server = new WebSocketServer({
   handleProtocols: ([offered]) => offered!
 })
 server.on('connection', (webSocket, { socket }) => {
-  const member = { webSocket, socket }
   let room: Room | undefined
   webSocket.on('message', (data: Buffer) => {
     const frame = decodeValue(data) as unknown as [type: number, version: number, token: string] & [0, 0, readonly Action[]]
-    if (room === undefined) room = enter(member, frame[2])
-    else push(room, member, frame[2])
+    if (room === undefined) room = enter(socket, frame[2])
+    else push(room, socket, frame[2])
   })
 })
 const tokens = Array.from({ length: accounts }, (_, account) => Array.from({ length: devices }, () => `account-${account}`))

@@ -46,8 +46,8 @@ export const positionWorkload = (shape: Shape): Workload => ({
   metrics: metrics(shape),
   rows: [
     row('bare ws relay', shape, openRelay),
-    row('ws and LMDB, unchecked', shape, openLogRelay),
-    row('lectern', shape, openHub)
+    row('ws and LMDB, unchecked', shape, openWithPositions(startLogRelay)),
+    row('lectern', shape, openWithPositions(startHub))
   ]
 })
 
@@ -58,7 +58,8 @@ export const annotationWorkload = (shape: Shape): Workload => ({
   metrics: metrics(shape),
   rows: [
     { ...row('hocuspocus, sqlite', shape, openHocuspocus), skipped: hocuspocusSkipped },
-    row('lectern', shape, openHubDocuments)
+    row('ws, LMDB and Yjs, unchecked', shape, openWithUpdates(startLogRelay)),
+    row('lectern', shape, openWithUpdates(startHub))
   ]
 })
 
@@ -121,37 +122,32 @@ const openRelay: Open = async (shape, onSettled) => {
   return { server, accounts }
 }
 
+type Start = (folder: string, accounts: number, devices: number) => Promise<ServerProcess<HubReady>>
+
 /** Hears and answers as Lectern does, and so has the same devices. */
-const openLogRelay: Open = async (shape, onSettled, { folder }) => {
-  const { accounts, devices, window } = shape
-  const server = await ServerProcess.start<HubReady>('log-relay.ts', { folder, accounts, devices })
-  return openDevices(server, shape, onSettled, (_account, device) => positionPushes(device, window))
-}
+const startLogRelay: Start = (folder, accounts, devices) => ServerProcess.start('log-relay.ts', { folder, accounts, devices })
 
-const openHub: Open = (shape, onSettled, options) =>
-  openHubWith(shape, onSettled, options, (_account, device) => positionPushes(device, shape.window))
+const openWithPositions =
+  (start: Start): Open =>
+  (shape, onSettled, options) =>
+    openDevices(start, shape, onSettled, options, (_account, device) => positionPushes(device, shape.window))
 
-const openHubDocuments: Open = (shape, onSettled, options) => {
-  const updates = updatesOf(shape, options.seconds)
-  return openHubWith(shape, onSettled, options, (account, device) => hubUpdatePushes(updates[account]![device]!, shape.window))
-}
+const openWithUpdates =
+  (start: Start): Open =>
+  (shape, onSettled, options) => {
+    const updates = updatesOf(shape, options.seconds)
+    const messages = (account: number, device: number): Messages => hubUpdatePushes(updates[account]![device]!, shape.window)
+    return openDevices(start, shape, onSettled, options, messages)
+  }
 
-async function openHubWith(
+async function openDevices(
+  start: Start,
   shape: Shape,
   onSettled: OnSettled,
   { folder }: RoundOptions,
   messages: (account: number, device: number) => Messages
 ): Promise<Target> {
-  const server = await startHub(folder, shape.accounts, shape.devices)
-  return openDevices(server, shape, onSettled, messages)
-}
-
-async function openDevices(
-  server: ServerProcess<HubReady>,
-  shape: Shape,
-  onSettled: OnSettled,
-  messages: (account: number, device: number) => Messages
-): Promise<Target> {
+  const server = await start(folder, shape.accounts, shape.devices)
   const { port, path, tokens } = server.ready
   const accounts = await openAll(shape, (account, device) =>
     HubDevice.open(

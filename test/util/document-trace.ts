@@ -1,8 +1,9 @@
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { HubError, type ErrorCode } from '../../protocol/index.ts'
-import { Document, type TailUpdate } from '../../server/core/documents/document.ts'
+import { Document } from '../../server/core/documents/document.ts'
 import { listAnnotations } from '../../server/core/documents/annotations.ts'
+import type { TailUpdate } from '../../server/core/documents/tail.ts'
 import type { Moment } from '../../server/core/documents/versions.ts'
 
 /** A document's bytes. Deleted edits lie in more or fewer pieces, as they came; once read again they lie in one. */

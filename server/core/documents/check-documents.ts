@@ -7,7 +7,8 @@ import { StoreDamage, type LogHead, type Store } from '../store.ts'
 import { Views } from '../views.ts'
 import { listAnnotations } from './annotations.ts'
 import { checkVersions } from './check-versions.ts'
-import { Document, tailUpdateOf, type TailUpdate } from './document.ts'
+import { Document, tailUpdateOf } from './document.ts'
+import type { TailUpdate } from './tail.ts'
 
 /** The changes of one book's document that a log holds. */
 export interface DocumentUpdates {

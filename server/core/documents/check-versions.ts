@@ -3,7 +3,8 @@ import type { Report } from '../check-account.ts'
 import type { AnnotationHistoryRecord } from '../records.ts'
 import type { LogHead } from '../store.ts'
 import type { Views } from '../views.ts'
-import { Document, type TailUpdate } from './document.ts'
+import { Document } from './document.ts'
+import type { TailUpdate } from './tail.ts'
 
 /**
  * Checks how a book's annotations stood before: as stored, against what the updates in the log show.

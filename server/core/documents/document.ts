@@ -3,19 +3,13 @@ import { ANNOTATION_DOCUMENT, HubError, inOrder, LIMITS } from '../../../protoco
 import type { LoggedChange } from '../fold-log.ts'
 import type { SnapshotRecord } from '../records.ts'
 import { annotationIds, listAnnotations, type PlainAnnotation } from './annotations.ts'
-import { deletionCost, updateCost } from './cost.ts'
+import { deletionCost, reloadCost, updateCost } from './cost.ts'
 import { inspectUpdate } from './gate.ts'
 import { Places } from './places.ts'
 import { QuietDoc } from './quiet-doc.ts'
 import { applyInSteps, atOnce, isUpdateOf, STEP_COST, Writing, type Steps } from './steps.ts'
+import { Tail, type TailUpdate } from './tail.ts'
 import { Versions, type Moment, type StoredHistory } from './versions.ts'
-
-/** One of the log's updates of a document, and whose Yjs client made it. */
-export interface TailUpdate {
-  readonly update: Uint8Array
-  readonly owner: string
-  readonly at: Moment
-}
 
 /** Is told of work as `updateCost` counts it. */
 export type Spend = (cost: number) => void
@@ -48,7 +42,7 @@ export function tailUpdateOf({ change, note }: LoggedChange): TailUpdate {
   const { cursor, timeUs, device, body } = change
   const madeIn = typeof note === 'object' ? note.madeIn : undefined
   const owner = madeIn === undefined ? device : hubOwner(madeIn)
-  // A copy: what was read is a small part of a large block, which a document would keep for as long as its tail.
+  // A copy: what was read is a small part of a large block, which it would keep.
   return { update: new Uint8Array(body as Uint8Array), owner, at: { cursor, timeUs, device } }
 }
 
@@ -66,9 +60,7 @@ export class Document {
   #snapshot: SnapshotRecord | undefined
   readonly #owners: Map<number, string>
   /** Everything since the snapshot; what the document is rebuilt from when Yjs fails half-way. */
-  readonly #tail: (TailUpdate & { cost: number })[] = []
-  #tailBytes = 0
-  #tailCost = 0
+  readonly #tail = new Tail()
   /** The document as it is written out, or was; gone with the next edit. */
   #writing: Writing | undefined
   /** The ids of its annotations in order, once asked for; gone with the next edit. */
@@ -128,15 +120,15 @@ export class Document {
   }
 
   get #documentBytes(): number {
-    return (this.#snapshot?.update.length ?? 0) + this.#tailBytes
+    return (this.#snapshot?.update.length ?? 0) + this.#tail.bytes
   }
 
   /** True when enough has come since the snapshot, or since one that failed, to make the next one. */
   get isSnapshotDue(): boolean {
     const isLong =
-      this.#tail.length - this.#triedAt >= FOLD_AFTER_UPDATES && this.#tailBytes * 2 >= (this.#snapshot?.update.length ?? 0)
+      this.#tail.length - this.#triedAt >= FOLD_AFTER_UPDATES && this.#tail.bytes * 2 >= (this.#snapshot?.update.length ?? 0)
     // Edits take room until a snapshot shows what is left of them.
-    const isLarge = this.#tailBytes >= LIMITS.maxDocumentBytes / 4 || this.#tailCost >= FOLD_AFTER_COST
+    const isLarge = this.#tail.bytes >= LIMITS.maxDocumentBytes / 4 || this.#tail.cost >= FOLD_AFTER_COST
     return isLong || (this.#triedAt === 0 && isLarge)
   }
 
@@ -265,6 +257,7 @@ export class Document {
   *folding(): Steps<Folded | undefined> {
     const count = this.#tail.length
     const [owners, burst, state] = [[...this.#owners], this.#versions.burst, Y.snapshot(this.#doc)]
+    const maxCost = reloadCost(this.#doc, STEP_COST)
     this.#triedAt = count
     let update
     try {
@@ -273,16 +266,13 @@ export class Document {
       return undefined
     }
     yield
-    if (!(yield* isUpdateOf(update, state))) return undefined
+    if (!(yield* isUpdateOf(update, state, maxCost))) return undefined
     yield
     this.#triedAt = 0
     const snapshot = { update, owners, burst }
     this.#snapshot = snapshot
     if (this.#tail.length === count) this.#writing = undefined
-    for (const { update, cost } of this.#tail.splice(0, count)) {
-      this.#tailBytes -= update.length
-      this.#tailCost -= cost
-    }
+    this.#tail.drop(count)
     return { snapshot, count }
   }
 
@@ -297,7 +287,7 @@ export class Document {
   }
 
   #rebuild(): void {
-    this.#spend(this.#tailCost)
+    this.#spend(this.#tail.cost)
     atOnce(this.#building())
   }
 
@@ -307,12 +297,11 @@ export class Document {
     const versions = new Versions(doc, this.#snapshot?.burst, this.#histories)
     let left = STEP_COST
     // One by one, as they came: what an update finds collected already decides what becomes of it.
-    for (const each of this.#tail) {
-      const { update, owner, at } = each
+    for (let index = 0; index < this.#tail.length; index++) {
+      const { update, owner, at } = this.#tail.at(index)
       const { structs, ds } = Y.decodeUpdate(update)
       const cost = updateCost(inOrder(structs), ds.clients, new Places(structs, doc), doc, Infinity)
-      this.#tailCost += cost - each.cost
-      each.cost = cost
+      this.#tail.setCost(index, cost)
       left -= READING_COST + cost
       if (left < 0) {
         left = STEP_COST
@@ -348,9 +337,7 @@ export class Document {
   }
 
   #keep(each: TailUpdate, cost: number): void {
-    this.#tail.push({ ...each, cost })
-    this.#tailBytes += each.update.length
-    this.#tailCost += cost
+    this.#tail.add(each, cost)
     this.#writing = undefined
     this.#ids = undefined
   }

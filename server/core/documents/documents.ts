@@ -3,8 +3,9 @@ import { changesOf } from '../fold-log.ts'
 import type { AnnotationVersion } from '../records.ts'
 import { StoreTrimmed, type Store } from '../store.ts'
 import type { Views } from '../views.ts'
-import { Document, tailUpdateOf, type TailUpdate } from './document.ts'
+import { Document, tailUpdateOf } from './document.ts'
 import { inTurns, type Background } from './steps.ts'
+import type { TailUpdate } from './tail.ts'
 import type { TurnBudget } from './turn-budget.ts'
 
 /** What one account's documents may take in memory at once: so many, and so many bytes as encoded. */

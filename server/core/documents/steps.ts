@@ -11,7 +11,9 @@ export type Steps<T> = Generator<void, T, void>
 const STEP_STRUCTS = 100
 /** Items that Yjs passes by in some two milliseconds, to order what claims the same place. */
 export const STEP_COST = 2_000
-/** An update that is no longer is taken in at once. */
+/** Bytes that Yjs takes in within some two milliseconds, where they are few items that pass by few. */
+const STEP_BYTES = 262_144
+/** An update that is no longer is taken in at once, whatever it holds. */
 const SMALL_BYTES = 1_024
 
 /** Applies an update that the document lacks nothing for. Between the steps it is there in part. */
@@ -68,16 +70,19 @@ export function* isWhole(update: Uint8Array): Steps<boolean> {
 /**
  * True when a new document made of `update` stands at `state`. The bytes of the two may differ: what was deleted bit by bit lies in pieces in memory,
  * and is read again as one.
+ *
+ * @param maxCost what it costs at most to take the update in
  */
-export function* isUpdateOf(update: Uint8Array, state: Y.Snapshot): Steps<boolean> {
-  const found = yield* reload(update)
+export function* isUpdateOf(update: Uint8Array, state: Y.Snapshot, maxCost: number): Steps<boolean> {
+  const found = yield* reload(update, maxCost)
   return found !== undefined && Y.equalSnapshots(found, state)
 }
 
-function* reload(update: Uint8Array): Steps<Y.Snapshot | undefined> {
+function* reload(update: Uint8Array, maxCost = Infinity): Steps<Y.Snapshot | undefined> {
   const doc = new QuietDoc()
   try {
-    yield* applyInSteps(doc, update)
+    if (maxCost <= STEP_COST && update.length <= STEP_BYTES) Y.applyUpdate(doc, update)
+    else yield* applyInSteps(doc, update)
     const { pendingStructs, pendingDs } = doc.store
     return pendingStructs === null && pendingDs === null ? Y.snapshot(doc) : undefined
   } catch {

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { LIMITS, splitUpdate } from '../../../../protocol/index.ts'
-import { updateCost } from '../../../../server/core/documents/cost.ts'
+import { LIMITS, splitUpdate, updateSteps } from '../../../../protocol/index.ts'
+import { placeCost, reloadCost, updateCost } from '../../../../server/core/documents/cost.ts'
 import { Document } from '../../../../server/core/documents/document.ts'
 import { Places } from '../../../../server/core/documents/places.ts'
 import { momentOf, refusalOf } from '../../../util/document-trace.ts'
@@ -302,6 +302,50 @@ test('what one author writes where nobody else does costs no more than what it i
     }),
     { numRuns: 30 }
   )
+})
+
+test('no document costs more to take in again than what was found of it without looking at each item', () => {
+  const edit = fc.record({ by: fc.nat({ max: 3 }), at: fc.nat({ max: 9_999 }), act: fc.nat({ max: 6 }) })
+  fc.assert(
+    fc.property(fc.array(edit, { maxLength: 300, size: 'max' }), edits => {
+      const docs = [4, 1, 3, 2].map(clientID => Object.assign(new Y.Doc(), { clientID }))
+      for (const { by, at, act } of edits) {
+        const doc = docs[by]!
+        const [text, list, map] = [doc.getText('t'), doc.getArray<number>('l'), doc.getMap('m')]
+        if (act === 0) text.insert(at % (text.length + 1), 'x')
+        else if (act === 1) text.insert(0, 'yz')
+        else if (act === 2 && text.length > 0) text.delete(at % text.length, 1)
+        else if (act === 3) list.insert(at % (list.length + 1), [at])
+        else if (act === 4) map.set(`${at % 3}`, at % 2 === 0 ? at : new Y.Text(`${at}`))
+        else if (act === 5) map.delete(`${at % 3}`)
+        else Y.applyUpdate(doc, Y.encodeStateAsUpdate(docs[at % 4]!))
+      }
+      const [whole] = docs
+      for (const doc of docs) Y.applyUpdate(whole!, Y.encodeStateAsUpdate(doc))
+      const again = new Y.Doc()
+      let cost = 0
+      for (const part of updateSteps(Y.encodeStateAsUpdate(whole!), { structs: 1, cost: Infinity, costOf: () => 0 })) {
+        const { structs } = Y.decodeUpdate(part ?? Uint8Array.of(0, 0))
+        for (const struct of structs) cost += 1 + placeCost(struct, new Places(structs, again))
+        if (part !== undefined) Y.applyUpdate(again, part)
+      }
+      assert.ok(cost <= reloadCost(whole!, Infinity), `${cost}, and not ${reloadCost(whole!, Infinity)} at most`)
+    }),
+    { numRuns: 100 }
+  )
+})
+
+test('a short document is read back in one step when it is folded, and one in which many items may pass each other by in several', () => {
+  const short = new Y.Doc()
+  for (let key = 0; key < 300; key++) short.getMap('annotations').set(`${key}`, new Y.Map([['note', new Y.Text('a')]]))
+  const stepsOf = (update: Uint8Array): number => {
+    const document = Document.open('epoch', undefined, [])
+    document.apply(update, momentOf('one'))
+    return [...document.folding()].length
+  }
+  const steps = stepsOf(Y.encodeStateAsUpdate(short))
+  assert.is(stepsOf(Y.encodeStateAsUpdate(new Y.Doc())), steps)
+  assert.ok(stepsOf(prependedUpdate(1, 0, 400, { parent: 't' }, 'a')) > steps)
 })
 
 test('a note of an offline day, merged into one that others wrote meanwhile, costs little', () => {

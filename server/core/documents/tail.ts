@@ -1,0 +1,96 @@
+import type { Moment } from './versions.ts'
+
+/** One of the log's updates of a document, and whose Yjs client made it. */
+export interface TailUpdate {
+  readonly update: Uint8Array
+  readonly owner: string
+  readonly at: Moment
+}
+
+/** The least room that is made with each growth. */
+const SPARE_BYTES = 2_048
+
+/** What stands in `#numbers` for each update, and how many numbers that are. */
+const END = 0
+const COST = 1
+const CURSOR = 2
+const TIME_US = 3
+const COLUMNS = 4
+
+/**
+ * The updates of a document since its snapshot, in order. They are kept as numbers and bytes: objects that live so long would cost V8's collector more than it
+ * costs to apply them.
+ */
+export class Tail {
+  #bytes = new Uint8Array(0)
+  readonly #numbers: number[] = []
+  /** For each update its owner, and the device that asked for it. */
+  readonly #names: string[] = []
+  #cost = 0
+
+  get length(): number {
+    return this.#numbers.length / COLUMNS
+  }
+
+  get bytes(): number {
+    return this.#endOf(this.length)
+  }
+
+  /** What all of them cost, as `updateCost` counts it. */
+  get cost(): number {
+    return this.#cost
+  }
+
+  /** The update is copied. */
+  add({ update, owner, at }: TailUpdate, cost: number): void {
+    const start = this.bytes
+    const end = start + update.length
+    if (end > this.#bytes.length) this.#makeRoom(0, end + Math.max(SPARE_BYTES, end))
+    this.#bytes.set(update, start)
+    this.#numbers.push(end, cost, at.cursor, at.timeUs)
+    this.#names.push(owner, at.device)
+    this.#cost += cost
+  }
+
+  /** @param index from 0 */
+  at(index: number): TailUpdate {
+    const row = index * COLUMNS
+    return {
+      update: this.#bytes.subarray(this.#endOf(index), this.#endOf(index + 1)),
+      owner: this.#names[index * 2]!,
+      at: {
+        cursor: this.#numbers[row + CURSOR]!,
+        timeUs: this.#numbers[row + TIME_US]!,
+        device: this.#names[index * 2 + 1]!
+      }
+    }
+  }
+
+  /** What an update costs is known better. */
+  setCost(index: number, cost: number): void {
+    const place = index * COLUMNS + COST
+    this.#cost += cost - this.#numbers[place]!
+    this.#numbers[place] = cost
+  }
+
+  /** Lets go of the first ones. */
+  drop(count: number): void {
+    const start = this.#endOf(count)
+    const gone = this.#numbers.splice(0, count * COLUMNS)
+    this.#names.splice(0, count * 2)
+    for (let row = 0; row < gone.length; row += COLUMNS) this.#cost -= gone[row + COST]!
+    for (let row = 0; row < this.#numbers.length; row += COLUMNS) this.#numbers[row + END]! -= start
+    this.#makeRoom(start, this.bytes)
+  }
+
+  /** Where the first `count` updates end. */
+  #endOf(count: number): number {
+    return count === 0 ? 0 : this.#numbers[(count - 1) * COLUMNS + END]!
+  }
+
+  #makeRoom(from: number, size: number): void {
+    const bytes = new Uint8Array(size)
+    bytes.set(this.#bytes.subarray(from, from + Math.min(size, this.#bytes.length - from)))
+    this.#bytes = bytes
+  }
+}
