@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { constants, existsSync } from 'node:fs'
 import { chmod, copyFile, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join, relative, resolve, sep } from 'node:path'
 import { checkFolder, type CheckReport } from './check.ts'
 import { newId } from './core/ids.ts'
 import { StoreDamage } from './core/store.ts'
 import { FILES, STORE } from './data-folder.ts'
 import { onStandingStore } from './standing-store.ts'
 import { listBlobs } from './storage/check-blobs.ts'
-import { flushFolder, makeFolder } from './storage/files.ts'
+import { flushFolder, isMissing, makeFolder } from './storage/files.ts'
 import { freeBytes } from './storage/free-space.ts'
 import { renewEpochs } from './storage/new-epochs.ts'
 import { trialOpen } from './storage/trial-open.ts'
@@ -47,13 +47,14 @@ export class BadCopy extends Error {
  *
  * The store is copied as it stands at one moment, and the files after it: a file is kept before the record that names it.
  *
- * @throws RangeError when `folder` is not empty, or there is no store
+ * @throws RangeError when `folder` is not empty or lies in the data folder, or there is no store
  * @throws StoreDamage when the store cannot be read
  * @throws BadCopy when what was copied is damaged
  */
 export async function backUp(dataFolder: string, folder: string): Promise<Manifest> {
   const store = join(dataFolder, STORE)
   if (!existsSync(store)) throw new RangeError(`there is no store in ${resolve(dataFolder)}`)
+  if (liesIn(folder, dataFolder)) throw new RangeError(`${resolve(folder)} lies in the data folder; name one outside of it`)
   await makeEmpty(folder, 'to make a backup in')
   const madeAtMs = Date.now()
   await onStandingStore(dataFolder, STORE, async path => {
@@ -110,11 +111,15 @@ async function readManifest(folder: string): Promise<Manifest> {
   try {
     manifest = JSON.parse(await readFile(join(folder, MANIFEST), 'utf8')) as Manifest
   } catch (error) {
-    throw new RangeError(`${resolve(folder)} is no finished backup: ${(error as Error).message}`, { cause: error })
+    const why = isMissing(error) ? `it has no ${MANIFEST}, which is written last` : (error as Error).message
+    throw new RangeError(`${resolve(folder)} is no finished backup: ${why}`, { cause: error })
   }
   if (manifest.format !== FORMAT) throw new RangeError(`the backup in ${folder} has the unknown format ${manifest.format}`)
   return manifest
 }
+
+/** True for a folder itself too. */
+const liesIn = (folder: string, parent: string): boolean => relative(parent, folder).split(sep)[0] !== '..'
 
 async function makeEmpty(folder: string, purpose: string): Promise<void> {
   await makeFolder(folder)

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { tellBookStory } from './book-story.ts'
 import { Report } from './report.ts'
 import { tellTraceStory } from './trace-story.ts'
@@ -11,6 +12,12 @@ if (files.length === 0) {
   process.stderr.write('usage: npm run demo -- BOOK.epub …\n       npm run demo -- --trace TRACE.json.gz\n')
   process.exit(2)
 }
+const missing = files.find(file => !existsSync(file))
+if (missing !== undefined) {
+  process.stderr.write(`demo: there is no file ${missing}\n`)
+  process.exit(2)
+}
+
 async function tell(): Promise<void> {
   for (const file of files) await (isTrace ? tellTraceStory(file, report) : tellBookStory(file, report))
   report.say(report.isGood ? '\nEvery promise shown was kept.' : '\nA promise was broken.')

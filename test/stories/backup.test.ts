@@ -111,7 +111,7 @@ test('a backup that is killed at any moment does the hub no harm', async context
     await gone
     const { code, err } = await lectern(['restore', backup, '--data', temporaryFolder(context)])
     assert.is(code, 2)
-    assert.match(err, 'is no finished backup')
+    assert.match(err, 'is no finished backup: it has no backup.json')
   }
   await stop()
   await writer.write(10)
@@ -135,6 +135,21 @@ test('neither backup nor restore writes over anything', async context => {
     assert.match(err, 'is not empty')
   }
   assert.equal(readdirSync(full), ['mine'])
+})
+
+test('no backup is made in the data folder itself', async context => {
+  const hub = await start(context)
+  const before = readdirSync(hub.dataFolder)
+  for (const folder of [hub.dataFolder, join(hub.dataFolder, 'backup'), join(hub.dataFolder, 'files', '..', 'backup')]) {
+    const { code, err } = await lectern(['backup', folder, '--data', hub.dataFolder])
+    assert.is(code, 2, err)
+    assert.match(err, 'lies in the data folder')
+  }
+  assert.equal(readdirSync(hub.dataFolder), before)
+  // Its name begins like the data folder's.
+  const beside = `${hub.dataFolder}-backup`
+  context.defer(() => rmSync(beside, { recursive: true }))
+  assert.is((await lectern(['backup', beside, '--data', hub.dataFolder])).code, 0)
 })
 
 test('a damaged backup is named and not restored; a damaged store is not backed up', async context => {

@@ -47,4 +47,12 @@ test('the demo runs from the sources', async () => {
   assert.match(err, 'usage: npm run demo')
 })
 
+test('a file that is not there is named', async () => {
+  for (const words of [['demo', '/no/such.epub'], ['demo', '--trace', '/no/such.json.gz']]) {
+    const { code, err } = await lectern(words)
+    assert.is(code, 2)
+    assert.match(err, `there is no file ${words.at(-1)!}`)
+  }
+})
+
 test.run()
