@@ -1,6 +1,5 @@
 import { join } from 'node:path'
-import type { Socket } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { open } from 'lmdb'
 import { WebSocketServer } from 'ws'
 import { applyUpdate, Doc } from 'yjs'
@@ -9,8 +8,7 @@ import { config, ready } from './answer.ts'
 
 /**
  * The least that a durable hub of Lectern's wire can do: what all devices push in one turn of the event loop is one put, flushed before its acks; each device has one write for what that turn had for it.
- * Updates are applied to a Yjs document of their book. Nothing is scanned, checked, counted, folded or stored but the log; nobody is asked who he is, nobody reads on, and no document is told from
- * its account's.
+ * Updates are applied to a Yjs document, of which each account has one. Nothing is scanned, checked, counted or folded; nobody is asked who he is, and there is no reading on.
  */
 const { folder, accounts, devices } = config as { folder: string; accounts: number; devices: number }
 const log = open<Uint8Array, number>({

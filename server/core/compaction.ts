@@ -135,7 +135,7 @@ export class Compactor {
       floor = Math.min(floor, tail[0] ?? Infinity)
       if (folded < floorBefore) continue
       const snapshot = stored.get('snapshots', book)
-      const isSound = snapshot !== undefined && (await this.#parts.background.run(isWhole(snapshot.update)))
+      const isSound = snapshot !== undefined && (await this.#parts.background.run(isWhole(snapshot)))
       if (this.#isStopped) return floorBefore
       if (isSound !== true) throw new StoreDamage(`the snapshot of the document ${book} of ${account.id} cannot be read`)
     }

@@ -204,6 +204,8 @@ export interface DocumentRecord {
 export interface SnapshotRecord {
   /** The document as one Yjs v1 update. */
   readonly update: Uint8Array
+  /** It is taken in at once, and not in steps. */
+  readonly isShort?: true
   /** Which device each Yjs client id belongs to; `@` and an epoch stand for the hub itself. */
   readonly owners: readonly (readonly [yjsClient: number, device: string])[]
   /** What was under way then. */

@@ -79,7 +79,7 @@ test('a hub at work is checked too, and does not notice', async context => {
 test('a store that another process has open, and no hub, is neither checked nor backed up, and it is said who uses it', async context => {
   const data = await copyOfLeft(context)
   const store = await LmdbStore.open({ path: join(data, 'store'), mapSizeBytes: 2 ** 30, logger })
-  for (const command of [['check'], ['backup', join(data, 'backup')]]) {
+  for (const command of [['check'], ['backup', join(temporaryFolder(context), 'backup')]]) {
     const ran = await lectern([...command, '--data', data])
     assert.match(ran.out + ran.err, `another process (pid ${process.pid}) is using ${join(data, 'store')}`)
     assert.is.not(ran.code, 0)

@@ -48,7 +48,10 @@ test('the demo runs from the sources', async () => {
 })
 
 test('a file that is not there is named', async () => {
-  for (const words of [['demo', '/no/such.epub'], ['demo', '--trace', '/no/such.json.gz']]) {
+  for (const words of [
+    ['demo', '/no/such.epub'],
+    ['demo', '--trace', '/no/such.json.gz']
+  ]) {
     const { code, err } = await lectern(words)
     assert.is(code, 2)
     assert.match(err, `there is no file ${words.at(-1)!}`)

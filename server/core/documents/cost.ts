@@ -32,19 +32,21 @@ export function deletionCost({ clients }: Y.Transaction['deleteSet']): number {
 }
 
 /**
- * What it costs at most to take a whole document in again, in the same measure: in whatever order its items come, each may pass by all others in its list, or under its key. This takes
- * less than looking at each.
+ * About what it costs at most to take a whole document in again, in the same measure and whatever the order: of those in one list, or in one map under keys that were set more than
+ * once, each may pass by all others; and values may be copied again and again where they are cut. To find that takes less than `placeCost` of each.
  *
- * @param enough counting stops beyond
+ * @param maxCost counting stops beyond
  */
-export function reloadCost(doc: Y.Doc, enough: number): number {
+export function reloadCost(doc: Y.Doc, maxCost: number): number {
   const siblings = new Map<unknown, number>()
   let cost = 0
   for (const made of doc.store.clients.values()) {
     cost += made.length
     for (const item of made) {
-      if (cost > enough) return cost
-      if (!(item instanceof Y.Item) || isAloneUnderKey(item)) continue
+      if (cost > maxCost) return cost
+      if (!(item instanceof Y.Item)) continue
+      if (holdsValues(item)) cost += item.length - 1
+      if (isAloneUnderKey(item)) continue
       const others = siblings.get(item.parent) ?? 0
       siblings.set(item.parent, others + 1)
       cost += 2 * others
@@ -52,6 +54,9 @@ export function reloadCost(doc: Y.Doc, enough: number): number {
   }
   return cost
 }
+
+/** Values are copied when they are parted, text is not. */
+const holdsValues = ({ content }: Y.Item): boolean => !(content instanceof Y.ContentString || content instanceof Y.ContentDeleted)
 
 const isAloneUnderKey = ({ parentSub, left, right }: Y.Item): boolean => parentSub !== null && left === null && right === null
 
@@ -164,9 +169,7 @@ class Cost {
     const isCut = item.id.clock < clock
     // What was deleted before is neither cut nor joined.
     if (!item.deleted && (isCut || isJoined)) this.sum += Math.floor((made.length - index) / MOVED_PER_COST)
-    // Values are copied when they are parted, text is not.
-    if (isCut && item instanceof Y.Item && !(item.content instanceof Y.ContentString))
-      this.sum += Math.floor(item.length / WALKED_PER_COST)
+    if (isCut && item instanceof Y.Item && holdsValues(item)) this.sum += Math.floor(item.length / WALKED_PER_COST)
     return index
   }
 }

@@ -7,7 +7,7 @@ import { deletionCost, reloadCost, updateCost } from './cost.ts'
 import { inspectUpdate } from './gate.ts'
 import { Places } from './places.ts'
 import { QuietDoc } from './quiet-doc.ts'
-import { applyInSteps, atOnce, isUpdateOf, STEP_COST, Writing, type Steps } from './steps.ts'
+import { atOnce, isWholeAt, STEP_COST, takeIn, wholeOf, Writing, type Steps } from './steps.ts'
 import { Tail, type TailUpdate } from './tail.ts'
 import { Versions, type Moment, type StoredHistory } from './versions.ts'
 
@@ -116,7 +116,8 @@ export class Document {
 
   /** What it takes, as encoded. */
   get heldBytes(): number {
-    return this.#documentBytes + this.#versions.foundBytes + (this.#writing?.writtenBytes ?? 0)
+    const snapshotBytes = this.#snapshot?.update.length ?? 0
+    return snapshotBytes + this.#tail.heldBytes + this.#versions.foundBytes + (this.#writing?.writtenBytes ?? 0)
   }
 
   get #documentBytes(): number {
@@ -257,19 +258,19 @@ export class Document {
   *folding(): Steps<Folded | undefined> {
     const count = this.#tail.length
     const [owners, burst, state] = [[...this.#owners], this.#versions.burst, Y.snapshot(this.#doc)]
-    const maxCost = reloadCost(this.#doc, STEP_COST)
+    const cost = reloadCost(this.#doc, STEP_COST)
     this.#triedAt = count
-    let update
+    let whole
     try {
-      update = yield* this.#encoding()
+      whole = wholeOf(yield* this.#encoding(), cost)
     } catch {
       return undefined
     }
     yield
-    if (!(yield* isUpdateOf(update, state, maxCost))) return undefined
+    if (!(yield* isWholeAt(whole, state))) return undefined
     yield
     this.#triedAt = 0
-    const snapshot = { update, owners, burst }
+    const snapshot = { ...whole, owners, burst }
     this.#snapshot = snapshot
     if (this.#tail.length === count) this.#writing = undefined
     this.#tail.drop(count)
@@ -293,7 +294,7 @@ export class Document {
 
   *#building(): Steps<void> {
     const doc = new QuietDoc()
-    if (this.#snapshot !== undefined) yield* applyInSteps(doc, this.#snapshot.update)
+    if (this.#snapshot !== undefined) yield* takeIn(doc, this.#snapshot)
     const versions = new Versions(doc, this.#snapshot?.burst, this.#histories)
     let left = STEP_COST
     // One by one, as they came: what an update finds collected already decides what becomes of it.

@@ -11,14 +11,24 @@ export type Steps<T> = Generator<void, T, void>
 const STEP_STRUCTS = 100
 /** Items that Yjs passes by in some two milliseconds, to order what claims the same place. */
 export const STEP_COST = 2_000
-/** Bytes that Yjs takes in within some two milliseconds, where they are few items that pass by few. */
-const STEP_BYTES = 262_144
+/** Bytes that Yjs decodes in such a time, whatever they hold. */
+const STEP_BYTES = 65_536
 /** An update that is no longer is taken in at once, whatever it holds. */
 const SMALL_BYTES = 1_024
 
-/** Applies an update that the document lacks nothing for. Between the steps it is there in part. */
-export function* applyInSteps(doc: Y.Doc, update: Uint8Array): Steps<void> {
-  if (update.length <= SMALL_BYTES) Y.applyUpdate(doc, update)
+/** A whole document as one Yjs v1 update, and whether it is taken in at once. What Yjs makes of it may depend on that, so it is read again as it was checked. */
+export interface Whole {
+  readonly update: Uint8Array
+  readonly isShort?: true
+}
+
+/** @param cost what `reloadCost` found of the document as it was written out, counting up to `STEP_COST` */
+export const wholeOf = (update: Uint8Array, cost: number): Whole =>
+  cost <= STEP_COST && update.length <= STEP_BYTES ? { update, isShort: true } : { update }
+
+/** Brings a whole document into an empty one. Between the steps it is there in part. */
+export function* takeIn(doc: Y.Doc, { update, isShort }: Whole): Steps<void> {
+  if (isShort === true || update.length <= SMALL_BYTES) Y.applyUpdate(doc, update)
   else {
     let places: Places | undefined
     const costOf = (struct: Struct, structs: readonly Struct[]): number =>
@@ -62,27 +72,24 @@ export class Writing {
   }
 }
 
-/** True when a new document takes all of the update in. */
-export function* isWhole(update: Uint8Array): Steps<boolean> {
-  return (yield* reload(update)) !== undefined
+/** True when an empty document takes all of it in. */
+export function* isWhole(whole: Whole): Steps<boolean> {
+  return (yield* reload(whole)) !== undefined
 }
 
 /**
- * True when a new document made of `update` stands at `state`. The bytes of the two may differ: what was deleted bit by bit lies in pieces in memory,
+ * True when a new document made of `whole` stands at `state`. The bytes of the two may differ: what was deleted bit by bit lies in pieces in memory,
  * and is read again as one.
- *
- * @param maxCost what it costs at most to take the update in
  */
-export function* isUpdateOf(update: Uint8Array, state: Y.Snapshot, maxCost: number): Steps<boolean> {
-  const found = yield* reload(update, maxCost)
+export function* isWholeAt(whole: Whole, state: Y.Snapshot): Steps<boolean> {
+  const found = yield* reload(whole)
   return found !== undefined && Y.equalSnapshots(found, state)
 }
 
-function* reload(update: Uint8Array, maxCost = Infinity): Steps<Y.Snapshot | undefined> {
+function* reload(whole: Whole): Steps<Y.Snapshot | undefined> {
   const doc = new QuietDoc()
   try {
-    if (maxCost <= STEP_COST && update.length <= STEP_BYTES) Y.applyUpdate(doc, update)
-    else yield* applyInSteps(doc, update)
+    yield* takeIn(doc, whole)
     const { pendingStructs, pendingDs } = doc.store
     return pendingStructs === null && pendingDs === null ? Y.snapshot(doc) : undefined
   } catch {

@@ -18,8 +18,7 @@ const TIME_US = 3
 const COLUMNS = 4
 
 /**
- * The updates of a document since its snapshot, in order. They are kept as numbers and bytes: objects that live so long would cost V8's collector more than it
- * costs to apply them.
+ * The updates of a document since its snapshot, in order. They are kept as numbers and bytes, because objects that live so long outlive V8's young generation.
  */
 export class Tail {
   #bytes = new Uint8Array(0)
@@ -34,6 +33,11 @@ export class Tail {
 
   get bytes(): number {
     return this.#endOf(this.length)
+  }
+
+  /** What they take, with the room for more. */
+  get heldBytes(): number {
+    return this.#bytes.length
   }
 
   /** What all of them cost, as `updateCost` counts it. */
@@ -56,7 +60,8 @@ export class Tail {
   at(index: number): TailUpdate {
     const row = index * COLUMNS
     return {
-      update: this.#bytes.subarray(this.#endOf(index), this.#endOf(index + 1)),
+      // A copy: Yjs keeps views of the values in it that are bytes.
+      update: this.#bytes.slice(this.#endOf(index), this.#endOf(index + 1)),
       owner: this.#names[index * 2]!,
       at: {
         cursor: this.#numbers[row + CURSOR]!,
@@ -66,7 +71,7 @@ export class Tail {
     }
   }
 
-  /** What an update costs is known better. */
+  /** Replaces what an update costs. */
   setCost(index: number, cost: number): void {
     const place = index * COLUMNS + COST
     this.#cost += cost - this.#numbers[place]!

@@ -304,7 +304,7 @@ test('what one author writes where nobody else does costs no more than what it i
   )
 })
 
-test('no document costs more to take in again than what was found of it without looking at each item', () => {
+test('what people write together costs no more to take in again than was found of the document', () => {
   const edit = fc.record({ by: fc.nat({ max: 3 }), at: fc.nat({ max: 9_999 }), act: fc.nat({ max: 6 }) })
   fc.assert(
     fc.property(fc.array(edit, { maxLength: 300, size: 'max' }), edits => {
@@ -335,17 +335,37 @@ test('no document costs more to take in again than what was found of it without 
   )
 })
 
-test('a short document is read back in one step when it is folded, and one in which many items may pass each other by in several', () => {
-  const short = new Y.Doc()
-  for (let key = 0; key < 300; key++) short.getMap('annotations').set(`${key}`, new Y.Map([['note', new Y.Text('a')]]))
-  const stepsOf = (update: Uint8Array): number => {
+test('a short document is read back and opened at once, and one in which items may pass each other by or values be cut is not', () => {
+  const stepsOf = (update: Uint8Array): [folding: number, opening: number] => {
     const document = Document.open('epoch', undefined, [])
     document.apply(update, momentOf('one'))
-    return [...document.folding()].length
+    const folding = [...document.folding()].length
+    return [folding, [...Document.opening('epoch', document.takeSnapshot(), [])].length]
   }
-  const steps = stepsOf(Y.encodeStateAsUpdate(short))
-  assert.is(stepsOf(Y.encodeStateAsUpdate(new Y.Doc())), steps)
-  assert.ok(stepsOf(prependedUpdate(1, 0, 400, { parent: 't' }, 'a')) > steps)
+  const made = (change: (doc: Y.Doc) => void): Uint8Array => {
+    const doc = new Y.Doc()
+    change(doc)
+    return Y.encodeStateAsUpdate(doc)
+  }
+  const short = made(doc => {
+    for (let key = 0; key < 300; key++) doc.getMap('annotations').set(`${key}`, new Y.Map([['note', new Y.Text('a')]]))
+  })
+  const [folding, opening] = stepsOf(short)
+  assert.is(opening, 0)
+  assert.is(stepsOf(made(doc => doc.getText('t').insert(0, 'a'.repeat(60_000))))[1], 0)
+  for (const long of [
+    prependedUpdate(1, 0, 400, { parent: 't' }, 'a'),
+    made(doc =>
+      doc.getArray('l').insert(
+        0,
+        Array.from({ length: 3_000 }, () => null)
+      )
+    ),
+    made(doc => doc.getText('t').insert(0, 'a'.repeat(70_000)))
+  ]) {
+    const [foldingLong, openingLong] = stepsOf(long)
+    assert.ok(foldingLong > folding && openingLong > 0, `${foldingLong} and ${openingLong}`)
+  }
 })
 
 test('a note of an offline day, merged into one that others wrote meanwhile, costs little', () => {
