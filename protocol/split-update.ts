@@ -2,6 +2,7 @@ import * as Y from 'yjs'
 import { HubError } from './errors.ts'
 import { LIMITS } from './limits.ts'
 import { updateSlices } from './update-slices.ts'
+import { CarefulDecoder } from './yjs-clients.ts'
 
 type Decoded = ReturnType<typeof Y.decodeUpdate>
 /** Anything that an update brings. */
@@ -108,11 +109,11 @@ const inYjsOrder = <T>(clients: ReadonlyMap<number, T>): [client: number, value:
 /**
  * What an update brings that a document lacks, within the limits: a device that comes back sends all that was ever deleted, and other things that are known.
  *
- * @throws HubError `too-large` as `splitUpdate` does, and for new edits of very many Yjs clients
+ * @throws HubError `too-large` as `splitUpdate` does, and for new edits of very many Yjs clients; `bad-update` for ids that share a hash
  * @throws Error when the update cannot be read
  */
 export function missingUpdates(update: Uint8Array, doc: Y.Doc): Uint8Array[] {
-  const fresh = Y.diffUpdate(update, Y.encodeStateVector(doc))
+  const fresh = Y.diffUpdateV2(update, Y.encodeStateVector(doc), CarefulDecoder, Y.UpdateEncoderV1)
   const { structs, ds } = Y.decodeUpdate(fresh)
   if (queuesOf(structs).length > MAX_FRESH_CLIENTS)
     throw new HubError('too-large', `the update has new edits of over ${MAX_FRESH_CLIENTS} Yjs clients`, { field: 'body' })

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { constants, existsSync } from 'node:fs'
+import { constants, existsSync, realpathSync } from 'node:fs'
 import { chmod, copyFile, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join, relative, resolve, sep } from 'node:path'
+import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { checkFolder, type CheckReport } from './check.ts'
 import { newId } from './core/ids.ts'
 import { StoreDamage } from './core/store.ts'
@@ -119,7 +119,11 @@ async function readManifest(folder: string): Promise<Manifest> {
 }
 
 /** True for a folder itself too. */
-const liesIn = (folder: string, parent: string): boolean => relative(parent, folder).split(sep)[0] !== '..'
+const liesIn = (folder: string, parent: string): boolean => relative(realPath(parent), realPath(folder)).split(sep)[0] !== '..'
+
+/** Where a path leads, be it to what is not there yet. */
+const realPath = (path: string): string =>
+  existsSync(path) ? realpathSync(path) : join(realPath(dirname(resolve(path))), basename(path))
 
 async function makeEmpty(folder: string, purpose: string): Promise<void> {
   await makeFolder(folder)

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { connectNode } from '../../client/node.ts'
@@ -140,7 +140,10 @@ test('neither backup nor restore writes over anything', async context => {
 test('no backup is made in the data folder itself', async context => {
   const hub = await start(context)
   const before = readdirSync(hub.dataFolder)
-  for (const folder of [hub.dataFolder, join(hub.dataFolder, 'backup'), join(hub.dataFolder, 'files', '..', 'backup')]) {
+  const link = join(temporaryFolder(context), 'link')
+  symlinkSync(hub.dataFolder, link)
+  const inside = [hub.dataFolder, join(hub.dataFolder, 'new', 'backup'), join(hub.dataFolder, 'files', '..', 'backup')]
+  for (const folder of [...inside, join(link, 'backup')]) {
     const { code, err } = await lectern(['backup', folder, '--data', hub.dataFolder])
     assert.is(code, 2, err)
     assert.match(err, 'lies in the data folder')

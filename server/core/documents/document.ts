@@ -1,5 +1,5 @@
 import * as Y from 'yjs'
-import { ANNOTATION_DOCUMENT, HubError, inOrder, LIMITS } from '../../../protocol/index.ts'
+import { ANNOTATION_DOCUMENT, HubError, inOrder, inspectStateVector, LIMITS } from '../../../protocol/index.ts'
 import type { LoggedChange } from '../fold-log.ts'
 import type { SnapshotRecord } from '../records.ts'
 import { annotationIds, listAnnotations, type PlainAnnotation } from './annotations.ts'
@@ -222,6 +222,7 @@ export class Document {
     if (stateVector.length === 1 && stateVector[0] === 0) return this.encode()
     let update
     try {
+      inspectStateVector(stateVector)
       update = Y.encodeStateAsUpdate(this.#doc, stateVector)
     } catch {
       throw new HubError('bad-frame', 'the state vector cannot be read')

@@ -1,6 +1,15 @@
 import { createDecoder, readVarUint } from 'lib0/decoding'
 import * as Y from 'yjs'
-import { dependenciesOf, HubError, inOrder, LIMITS, type Spans, type Struct } from '../../../protocol/index.ts'
+import {
+  CarefulDecoder,
+  ClientIds,
+  dependenciesOf,
+  HubError,
+  inOrder,
+  LIMITS,
+  type Spans,
+  type Struct
+} from '../../../protocol/index.ts'
 import { updateCost } from './cost.ts'
 import { Places } from './places.ts'
 
@@ -55,6 +64,7 @@ export function inspectUpdate(update: Uint8Array, document: GateDocument, device
     const owner = owners.get(client)
     if (end > Y.getState(doc.store, client) && owner !== undefined && owner !== device) throw new HubError('foreign-client')
   }
+  mustStaySpread(owners, ends)
   // Yjs takes known edits on trust: one that claims to go on from a known one in another place would be judged there, and stand elsewhere.
   if (repeats) return inspectUpdate(withoutKnown(update, doc), document, device)
   for (const struct of structs) {
@@ -76,6 +86,15 @@ export function inspectUpdate(update: Uint8Array, document: GateDocument, device
   mustHoldOneValueAKey(ordered, ds.clients, places)
   const cost = updateCost(ordered, ds.clients, places, doc, LIMITS.maxUpdateCost)
   return { ends, fresh: update, cost }
+}
+
+/** The document's clients with the new ones among them. */
+function mustStaySpread(owners: ReadonlyMap<number, string>, ends: ReadonlyMap<number, number>): void {
+  const strangers = [...ends.keys()].filter(client => !owners.has(client))
+  if (strangers.length === 0) return
+  const clients = new ClientIds()
+  for (const client of owners.keys()) clients.add(client)
+  for (const client of strangers) clients.add(client)
 }
 
 /**
@@ -135,7 +154,7 @@ function isKnown(client: number, clock: number, ends: ReadonlyMap<number, number
 }
 
 /** Keeps the bytes that it reads, to tell where the update ended. */
-class Reader extends Y.UpdateDecoderV1 {
+class Reader extends CarefulDecoder {
   static last: Reader | undefined
 
   constructor(bytes: ConstructorParameters<typeof Y.UpdateDecoderV1>[0]) {
@@ -149,7 +168,8 @@ function decode(update: Uint8Array): ReturnType<typeof Y.decodeUpdate> {
   let decoded: ReturnType<typeof Y.decodeUpdate>
   try {
     decoded = Y.decodeUpdateV2(update, Reader)
-  } catch {
+  } catch (error) {
+    if (error instanceof HubError) throw error
     throw refuse('cannot be decoded as version 1')
   }
   if (Reader.last!.restDecoder.pos !== update.length) throw refuse('goes on behind its end; only version 1 is taken')

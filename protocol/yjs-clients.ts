@@ -1,0 +1,92 @@
+import { clone, createDecoder, readVarUint } from 'lib0/decoding'
+import * as Y from 'yjs'
+import { HubError } from './errors.ts'
+import { LIMITS } from './limits.ts'
+
+/** So many are found fast, wherever V8 keeps them. */
+const FEW = 512
+const PLACES = 4_096
+/** Of as many ids as a document may have, taken at random, no place has half of this. */
+const MAX_PER_PLACE = 64
+const MAX_CLIENTS = 2 * LIMITS.maxDocumentClients
+
+/**
+ * Tells whether ids of Yjs clients can be keys of a Map. V8 finds a number by a hash that has no secret in it, so thousands of ids may be chosen that all lie in one place; then each is looked for among
+ * all of them, several times with each update. A V8 with another hash is not protected by this; nor is anything refused there that was taken at random.
+ */
+export class ClientIds {
+  readonly #few: number[] = []
+  #counts: Uint16Array | undefined
+  #count = 0
+
+  /** @throws HubError `bad-update` when too many lie in one place, or there are more than a document can have */
+  add(client: number): void {
+    this.#count += 1
+    if (this.#counts !== undefined) this.#place(client)
+    else if (this.#few.push(client) > FEW) {
+      this.#counts = new Uint16Array(PLACES)
+      for (const known of this.#few) this.#place(known)
+    }
+  }
+
+  #place(client: number): void {
+    const place = hashOf(client) % PLACES
+    if ((this.#counts![place]! += 1) > MAX_PER_PLACE)
+      throw new HubError('bad-update', 'the ids of too many Yjs clients share a hash; take them at random')
+    if (this.#count > MAX_CLIENTS) throw new HubError('bad-update', `over ${MAX_CLIENTS} Yjs clients are named`)
+  }
+}
+
+/** Reads an untrusted update of format version 1. @throws HubError `bad-update` before Yjs has too many of its clients in a Map, as `ClientIds` does */
+export class CarefulDecoder extends Y.UpdateDecoderV1 {
+  readonly #clients = new ClientIds()
+
+  override readClient(): number {
+    const client = super.readClient()
+    this.#clients.add(client)
+    return client
+  }
+
+  /** Comes before each client of which something is deleted. */
+  override resetDsCurVal(): void {
+    this.#clients.add(readVarUint(clone(this.restDecoder)))
+  }
+}
+
+/** @throws HubError `bad-update` as `ClientIds` does; Error when it cannot be read */
+export function inspectStateVector(stateVector: Uint8Array): void {
+  const decoder = createDecoder(stateVector)
+  const clients = new ClientIds()
+  for (let left = readVarUint(decoder); left > 0; left--) {
+    clients.add(readVarUint(decoder))
+    readVarUint(decoder)
+  }
+}
+
+/** What V8 makes of a number, of which a Map takes the lowest bits (`ComputeUnseededHash` and `ComputeLongHash`, `src/utils/utils.h`). */
+export function hashOf(value: number): number {
+  if (value !== (value | 0)) return hashOfDouble(value)
+  let hash = (~value + (value << 15)) | 0
+  hash ^= hash >>> 12
+  hash = (hash + (hash << 2)) | 0
+  hash ^= hash >>> 4
+  hash = Math.imul(hash, 2_057)
+  hash ^= hash >>> 16
+  return hash & 0x3fffffff
+}
+
+const double = new DataView(new ArrayBuffer(8))
+const as64 = (value: bigint): bigint => BigInt.asUintN(64, value)
+
+/** Of a number that is no 32-bit integer. */
+function hashOfDouble(value: number): number {
+  double.setFloat64(0, value)
+  let hash = double.getBigUint64(0)
+  hash = as64(~hash + (hash << 18n))
+  hash ^= hash >> 31n
+  hash = as64(hash * 21n)
+  hash ^= hash >> 11n
+  hash = as64(hash + (hash << 6n))
+  hash ^= hash >> 22n
+  return Number(hash & 0x3fffffffn)
+}
