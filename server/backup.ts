@@ -54,7 +54,7 @@ export class BadCopy extends Error {
 export async function backUp(dataFolder: string, folder: string): Promise<Manifest> {
   const store = join(dataFolder, STORE)
   if (!existsSync(store)) throw new RangeError(`there is no store in ${resolve(dataFolder)}`)
-  if (liesIn(folder, dataFolder)) throw new RangeError(`${resolve(folder)} lies in the data folder; name one outside of it`)
+  if (liesIn(folder, dataFolder)) throw new RangeError(`${resolve(folder)} is or lies in the data folder; name one outside of it`)
   await makeEmpty(folder, 'to make a backup in')
   const madeAtMs = Date.now()
   await onStandingStore(dataFolder, STORE, async path => {
