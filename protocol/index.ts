@@ -11,5 +11,13 @@ export * from './run.ts'
 export * from './merge.ts'
 export * from './text-difference.ts'
 export * from './split-update.ts'
-export { CarefulDecoder, ClientIds, inspectStateVector } from './yjs-clients.ts'
+export {
+  CarefulDecoder,
+  ClientIds,
+  dependenciesOf,
+  inspectStateVector,
+  mustHoldWholeNumbers,
+  type Spans,
+  type Struct
+} from './untrusted-update.ts'
 export type * from './connection.ts'

@@ -2,13 +2,9 @@ import * as Y from 'yjs'
 import { HubError } from './errors.ts'
 import { LIMITS } from './limits.ts'
 import { updateSlices } from './update-slices.ts'
-import { CarefulDecoder } from './yjs-clients.ts'
+import { CarefulDecoder, dependenciesOf, mustHoldWholeNumbers, type Spans, type Struct } from './untrusted-update.ts'
 
 type Decoded = ReturnType<typeof Y.decodeUpdate>
-/** Anything that an update brings. */
-export type Struct = Decoded['structs'][number]
-/** What an update deletes, by Yjs client. */
-export type Spans = Decoded['ds']['clients']
 
 /** What one Yjs client brings, and how far it has been taken. */
 interface Queue {
@@ -109,11 +105,12 @@ const inYjsOrder = <T>(clients: ReadonlyMap<number, T>): [client: number, value:
 /**
  * What an update brings that a document lacks, within the limits: a device that comes back sends all that was ever deleted, and other things that are known.
  *
- * @throws HubError `too-large` as `splitUpdate` does, and for new edits of very many Yjs clients; `bad-update` for ids that share a hash
+ * @throws HubError `too-large` as `splitUpdate` does, and for new edits of very many Yjs clients; `bad-update` for ids that share a hash, and numbers that are none
  * @throws Error when the update cannot be read
  */
 export function missingUpdates(update: Uint8Array, doc: Y.Doc): Uint8Array[] {
-  const fresh = Y.diffUpdateV2(update, Y.encodeStateVector(doc), CarefulDecoder, Y.UpdateEncoderV1)
+  mustHoldWholeNumbers(Y.decodeUpdateV2(update, CarefulDecoder))
+  const fresh = Y.diffUpdate(update, Y.encodeStateVector(doc))
   const { structs, ds } = Y.decodeUpdate(fresh)
   if (queuesOf(structs).length > MAX_FRESH_CLIENTS)
     throw new HubError('too-large', `the update has new edits of over ${MAX_FRESH_CLIENTS} Yjs clients`, { field: 'body' })
@@ -214,13 +211,6 @@ function takePart(queues: Map<number, Queue>, isTaken: (id: Y.ID) => boolean, bo
     }
   }
   return [...part.values()]
-}
-
-/** The edits that one names: those beside it, and the one that holds the type that it stands in. */
-export function dependenciesOf(struct: Struct): Y.ID[] {
-  if (!(struct instanceof Y.Item)) return []
-  const { origin, rightOrigin, parent } = struct as { origin: Y.ID | null; rightOrigin: Y.ID | null; parent: unknown }
-  return [origin, rightOrigin, parent].filter(id => id instanceof Y.ID)
 }
 
 /** @throws HubError `too-large` for what no update can hold */

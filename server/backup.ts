@@ -123,7 +123,7 @@ const liesIn = (folder: string, parent: string): boolean => relative(realPath(pa
 
 /** Where a path leads, be it to what is not there yet. */
 const realPath = (path: string): string =>
-  existsSync(path) ? realpathSync(path) : join(realPath(dirname(resolve(path))), basename(path))
+  existsSync(path) ? realpathSync(path) : join(realPath(dirname(resolve(path))), basename(resolve(path)))
 
 async function makeEmpty(folder: string, purpose: string): Promise<void> {
   await makeFolder(folder)

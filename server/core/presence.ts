@@ -31,7 +31,8 @@ interface Held extends Presence {
 interface Book {
   readonly seats: Set<Seat>
   readonly held: Map<number, Held>
-  readonly news: Map<number, Presence>
+  /** By `keyOf`. */
+  readonly news: Map<string, Presence>
   isGathering: boolean
 }
 
@@ -116,7 +117,7 @@ export class Presences {
   }
 
   #tell(book: Book, said: Presence): void {
-    book.news.set(said.id, said)
+    book.news.set(keyOf(said.id), said)
     this.#gather(book)
   }
 
@@ -154,8 +155,8 @@ export class Seat {
   readonly ids = new Set<number>()
   readonly #presences: Presences
   readonly #listener: PresenceListener
-  /** The newest of each id that it was not told. */
-  readonly #missed = new Map<number, Presence>()
+  /** The newest of each id that it was not told, by `keyOf`. */
+  readonly #missed = new Map<string, Presence>()
 
   /** @internal */
   constructor(presences: Presences, book: string, device: string, listener: PresenceListener) {
@@ -163,7 +164,7 @@ export class Seat {
     this.book = book
     this.device = device
     this.#listener = listener
-    for (const presence of presences.list(book)) this.#missed.set(presence.id, presence)
+    for (const presence of presences.list(book)) this.#missed.set(keyOf(presence.id), presence)
   }
 
   /**
@@ -182,14 +183,14 @@ export class Seat {
   /** @internal */
   tell(news: readonly Presence[]): void {
     if (this.#missed.size === 0 && !this.#listener.isFull()) return this.#listener.onPresence(news)
-    for (const presence of news) this.#missed.set(presence.id, presence)
+    for (const presence of news) this.#missed.set(keyOf(presence.id), presence)
   }
 
   /** The listener may be able to take something again. */
   tellMissed(): void {
     for (const part of inParts([...this.#missed.values()])) {
       if (this.#listener.isFull()) return
-      for (const { id } of part) this.#missed.delete(id)
+      for (const { id } of part) this.#missed.delete(keyOf(id))
       this.#listener.onPresence(part)
     }
   }
@@ -198,6 +199,9 @@ export class Seat {
     this.#presences.leave(this)
   }
 }
+
+/** A key that V8 hashes with a secret, where many ids may come: numbers can be chosen to share a hash. */
+const keyOf = (id: number): string => `id ${id}`
 
 function* inParts(news: readonly Presence[]): Generator<readonly Presence[]> {
   for (let at = 0; at < news.length; at += MAX_TOLD) yield news.slice(at, at + MAX_TOLD)

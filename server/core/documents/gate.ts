@@ -7,6 +7,7 @@ import {
   HubError,
   inOrder,
   LIMITS,
+  mustHoldWholeNumbers,
   type Spans,
   type Struct
 } from '../../../protocol/index.ts'
@@ -64,7 +65,6 @@ export function inspectUpdate(update: Uint8Array, document: GateDocument, device
     const owner = owners.get(client)
     if (end > Y.getState(doc.store, client) && owner !== undefined && owner !== device) throw new HubError('foreign-client')
   }
-  mustStaySpread(owners, ends)
   // Yjs takes known edits on trust: one that claims to go on from a known one in another place would be judged there, and stand elsewhere.
   if (repeats) return inspectUpdate(withoutKnown(update, doc), document, device)
   for (const struct of structs) {
@@ -84,17 +84,21 @@ export function inspectUpdate(update: Uint8Array, document: GateDocument, device
   const places = new Places(structs, doc)
   mustBeShallow(ordered, places)
   mustHoldOneValueAKey(ordered, ds.clients, places)
-  const cost = updateCost(ordered, ds.clients, places, doc, LIMITS.maxUpdateCost)
+  const cost = updateCost(ordered, ds.clients, places, doc, LIMITS.maxUpdateCost) + mustStaySpread(owners, ends)
   return { ends, fresh: update, cost }
 }
 
-/** The document's clients with the new ones among them. */
-function mustStaySpread(owners: ReadonlyMap<number, string>, ends: ReadonlyMap<number, number>): void {
+/**
+ * Looks at the document's clients with the new ones among them.
+ * @returns what that cost, as `updateCost` counts it
+ */
+function mustStaySpread(owners: ReadonlyMap<number, string>, ends: ReadonlyMap<number, number>): number {
   const strangers = [...ends.keys()].filter(client => !owners.has(client))
-  if (strangers.length === 0) return
+  if (strangers.length === 0) return 0
   const clients = new ClientIds()
   for (const client of owners.keys()) clients.add(client)
   for (const client of strangers) clients.add(client)
+  return owners.size >> 1
 }
 
 /**
@@ -173,5 +177,6 @@ function decode(update: Uint8Array): ReturnType<typeof Y.decodeUpdate> {
     throw refuse('cannot be decoded as version 1')
   }
   if (Reader.last!.restDecoder.pos !== update.length) throw refuse('goes on behind its end; only version 1 is taken')
+  mustHoldWholeNumbers(decoded)
   return decoded
 }

@@ -27,6 +27,8 @@ export function decodeAwareness(bytes: Uint8Array): Said[] {
       const id = decoding.readVarUint(decoder)
       const clock = decoding.readVarUint(decoder)
       const json = decoding.readVarString(decoder)
+      // lib0 reads some bytes as NaN or infinity, and never ends writing those.
+      if (!Number.isSafeInteger(id + clock)) throw new Error('no numbers')
       return { id, clock, state: json === 'null' ? undefined : json }
     })
   } catch {

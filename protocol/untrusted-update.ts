@@ -3,12 +3,19 @@ import * as Y from 'yjs'
 import { HubError } from './errors.ts'
 import { LIMITS } from './limits.ts'
 
+type Decoded = ReturnType<typeof Y.decodeUpdate>
+/** Anything that an update brings. */
+export type Struct = Decoded['structs'][number]
+/** What an update deletes, by Yjs client. */
+export type Spans = Decoded['ds']['clients']
+
 /** So many are found fast, wherever V8 keeps them. */
 const FEW = 512
 const PLACES = 4_096
 /** Of as many ids as a document may have, taken at random, no place has half of this. */
 const MAX_PER_PLACE = 64
-const MAX_CLIENTS = 2 * LIMITS.maxDocumentClients
+/** An update may name each for what it made, and for what of it was deleted. */
+const MAX_NAMED = 4 * LIMITS.maxDocumentClients
 
 /**
  * Tells whether ids of Yjs clients can be keys of a Map. V8 finds a number by a hash that has no secret in it, so thousands of ids may be chosen that all lie in one place; then each is looked for among
@@ -19,8 +26,9 @@ export class ClientIds {
   #counts: Uint16Array | undefined
   #count = 0
 
-  /** @throws HubError `bad-update` when too many lie in one place, or there are more than a document can have */
+  /** @throws HubError `bad-update` when too many lie in one place, there are more than an update of a document names, or one is no whole number */
   add(client: number): void {
+    mustBeWhole(client)
     this.#count += 1
     if (this.#counts !== undefined) this.#place(client)
     else if (this.#few.push(client) > FEW) {
@@ -33,7 +41,7 @@ export class ClientIds {
     const place = hashOf(client) % PLACES
     if ((this.#counts![place]! += 1) > MAX_PER_PLACE)
       throw new HubError('bad-update', 'the ids of too many Yjs clients share a hash; take them at random')
-    if (this.#count > MAX_CLIENTS) throw new HubError('bad-update', `over ${MAX_CLIENTS} Yjs clients are named`)
+    if (this.#count > MAX_NAMED) throw new HubError('bad-update', `over ${MAX_NAMED} Yjs clients are named`)
   }
 }
 
@@ -51,6 +59,36 @@ export class CarefulDecoder extends Y.UpdateDecoderV1 {
   override resetDsCurVal(): void {
     this.#clients.add(readVarUint(clone(this.restDecoder)))
   }
+}
+
+/**
+ * Refuses an update with numbers that are none: lib0 reads some bytes as NaN or infinity, and never ends writing those. It MUST be asked before Yjs applies, cuts or compares an
+ * untrusted update.
+ *
+ * @throws HubError `bad-update`
+ */
+export function mustHoldWholeNumbers({ structs, ds }: Pick<Decoded, 'structs' | 'ds'>): void {
+  for (const struct of structs) {
+    mustBeWhole(struct.id.client)
+    mustBeWhole(struct.id.clock + struct.length)
+    for (const { client, clock } of dependenciesOf(struct)) mustBeWhole(client + clock)
+  }
+  for (const [client, spans] of ds.clients) {
+    mustBeWhole(client)
+    for (const { clock, len } of spans) mustBeWhole(clock + len)
+  }
+}
+
+/** The edits that one names: those beside it, and the one that holds the type that it stands in. */
+export function dependenciesOf(struct: Struct): Y.ID[] {
+  if (!(struct instanceof Y.Item)) return []
+  const { origin, rightOrigin, parent } = struct as { origin: Y.ID | null; rightOrigin: Y.ID | null; parent: unknown }
+  return [origin, rightOrigin, parent].filter(id => id instanceof Y.ID)
+}
+
+/** Of two that are not negative the sum is whole and safe only where both are. */
+function mustBeWhole(number: number): void {
+  if (!Number.isSafeInteger(number)) throw new HubError('bad-update', 'the Yjs update holds a number over 2^53')
 }
 
 /** @throws HubError `bad-update` as `ClientIds` does; Error when it cannot be read */
