@@ -137,7 +137,7 @@ const REFUSED: Record<string, { code: ErrorCode; make: (one: Y.Doc, clock: numbe
     make: one => rawUpdate({ deletes: [[22, [[0, clockOf(one, 22) + 1]]]] })
   },
   'a delete that ends beyond all numbers': {
-    code: 'update-gap',
+    code: 'bad-update',
     make: () => rawUpdate({ deletes: [[22, [[1, Number.MAX_SAFE_INTEGER]]]] })
   },
   'a delete of nothing': { code: 'bad-update', make: () => rawUpdate({ deletes: [[22, [[0, 0]]]] }) },
