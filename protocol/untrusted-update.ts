@@ -11,6 +11,7 @@ export type Spans = Decoded['ds']['clients']
 
 /** So many are found fast, wherever V8 keeps them. */
 const FEW = 512
+/** Into which ids are parted by the lowest bits of their hash, as a Map of thousands does. */
 const PLACES = 4_096
 /** Of as many ids as a document may have, taken at random, no place has half of this. */
 const MAX_PER_PLACE = 64
@@ -18,7 +19,7 @@ const MAX_PER_PLACE = 64
 const MAX_NAMED = 4 * LIMITS.maxDocumentClients
 
 /**
- * Tells whether ids of Yjs clients can be keys of a Map. V8 finds a number by a hash that has no secret in it, so thousands of ids may be chosen that all lie in one place; then each is looked for among
+ * Refuses ids of Yjs clients that would be slow as keys of one Map. V8 finds a number by a hash that has no secret in it, so thousands of ids may be chosen that all lie in one place; then each is looked for among
  * all of them, several times with each update. A V8 with another hash is not protected by this; nor is anything refused there that was taken at random.
  */
 export class ClientIds {
