@@ -1,10 +1,12 @@
-import { LIMITS, decodeValue, encodeValue, type ActionKind, type Plain, type WireAction } from '../protocol/index.ts'
+import { LIMITS, decodeValue, encodeValue, maxValuesIn, type ActionKind, type Plain, type WireAction } from '../protocol/index.ts'
 import { checkAction, copied, sizeOf } from './action-check.ts'
 import { randomId, type Clock } from './clock.ts'
 import { newAnswer, type Pending } from './pending.ts'
 import type { ClientStorage, StorageChange } from './storage.ts'
 
 const CLIENT_KEY = 'outbox\nclient'
+/** Room for what a frame has beside its actions. */
+const HEAD_BYTES = 64
 const ACTION_PREFIX = 'outbox\naction\n'
 const actionKey = (number: number): string => ACTION_PREFIX + String(number).padStart(16, '0')
 
@@ -126,14 +128,18 @@ export class Outbox {
     const actions: WireAction[] = []
     const lastAllowed = this.#answered + Math.min(limits.maxUnansweredActions, LIMITS.maxUnansweredActions)
     const maxBytes = Math.min(limits.maxFrameBytes, LIMITS.maxFrameBytes)
-    let bytes = 64
+    let bytes = HEAD_BYTES
     let nodes = 8
     for (const pending of this.#pending.values()) {
       if (pending.stage === 'saving' || pending.number > lastAllowed) break
       if (pending.stage !== 'saved') continue
       bytes += pending.bytes
       nodes += pending.nodes
-      if (actions.length > 0 && (bytes > maxBytes || nodes > LIMITS.maxNodes || actions.length >= limits.maxActionsPerPush)) break
+      if (
+        actions.length > 0 &&
+        (bytes > maxBytes || nodes > maxValuesIn((bytes - HEAD_BYTES) / 2) || actions.length >= limits.maxActionsPerPush)
+      )
+        break
       pending.stage = 'sent'
       pending.wasSent = true
       actions.push([pending.number, pending.atMs, pending.kind, pending.key, pending.body])

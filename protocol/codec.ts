@@ -4,6 +4,7 @@ import { FRAMES, type ClientFrame, type Frame, type FrameFields, type FrameKind,
 import { LIMITS } from './limits.ts'
 import { scan } from './scan.ts'
 import { checked, type Plain, type Shape } from './shapes.ts'
+import { maxValuesIn } from './values.ts'
 
 // Records and extensions are msgpackr's own: other languages do not know them, and hostile bytes could build them.
 const packr = new Packr({ useRecords: false, mapsAsObjects: true, variableMapSize: true, moreTypes: false })
@@ -56,7 +57,7 @@ export function decodeFrame(bytes: Uint8Array, from: 'client'): ClientFrame
 export function decodeFrame(bytes: Uint8Array, from: 'hub'): HubFrame
 export function decodeFrame(bytes: Uint8Array, from: 'client' | 'hub'): Frame {
   if (bytes.length > LIMITS.maxFrameBytes) throw new HubError('frame-too-large')
-  scan(bytes, from === 'client' ? LIMITS.maxNodes : LIMITS.maxFrameBytes)
+  scan(bytes, from === 'client' ? maxValuesIn(bytes.length) : Infinity)
   const values: unknown = frameUnpackr.unpack(bytes)
   const layout = Array.isArray(values) ? LAYOUTS.get(values[0]) : undefined
   if (layout === undefined) throw new HubError('bad-frame', 'no frame has this type')

@@ -39,7 +39,9 @@ export const LIMITS = {
   maxUpdateStructs: 2_000,
   /** Characters that one struct of a Yjs update may span. */
   maxUpdateSpan: 1_000_000,
-  /** What taking in one update may cost, in items that Yjs passes by: above all those between the neighbours that its items claim. */
+  /** Values that one Yjs update may hold, keys included. */
+  maxUpdateValues: 131_072,
+  /** What taking in one update may cost, in items that Yjs passes by, and values: above all those between the neighbours that its items claim. */
   maxUpdateCost: 250_000,
   /** Yjs clients that may ever have edited one document: each makes every later edit a little dearer. */
   maxDocumentClients: 8_192,
@@ -47,6 +49,8 @@ export const LIMITS = {
   maxDocumentBytes: 8_388_608,
   /** Items that such a document may consist of. */
   maxDocumentItems: 200_000,
+  /** Types at the root of such a document, each with a name. */
+  maxDocumentRoots: 256,
   /** Types within types of such a document, and values within a value. */
   maxDocumentDepth: 64,
   /** What a client says of where it reads, as JSON, in UTF-16 code units. */

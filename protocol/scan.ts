@@ -1,5 +1,6 @@
 import { HubError } from './errors.ts'
 import { LIMITS } from './limits.ts'
+import { maxValuesIn, roomOf } from './values.ts'
 
 const bad = (why: string, at: number): HubError => new HubError('bad-frame', `${why} at byte ${at}`)
 
@@ -16,11 +17,11 @@ const SMALL_MAP = 16
  * Holds the limits of depth, values, lengths and map keys, and refuses what the protocol has no use for: extensions, keys that are
  * not strings, are doubled or touch prototypes, text that is not UTF-8, integers beyond 2^53, NaN and infinities, bytes after the end.
  *
- * @param maxValues how many values there may be, containers and map keys included
+ * @param maxValues how many values there may be, containers and map keys included, and `roomOf` keys
  * @throws HubError `bad-frame`, with the reason and the offset
  * @see https://github.com/msgpack/msgpack/blob/master/spec.md
  */
-export function scan(bytes: Uint8Array, maxValues: number = LIMITS.maxNodes): void {
+export function scan(bytes: Uint8Array, maxValues: number = maxValuesIn(bytes.length)): void {
   const end = new Scanner(bytes, maxValues).value(0, 0)
   if (end !== bytes.length) throw bad('bytes after the value', end)
 }
@@ -40,7 +41,7 @@ class Scanner {
 
   /** Checks the value that starts at `at` and returns the offset behind it. */
   value(at: number, depth: number): number {
-    if (++this.#values > this.#maxValues) throw bad(`over ${this.#maxValues} values`, at)
+    this.#count(1, at)
     const bytes = this.#bytes
     if (at >= bytes.length) throw bad('value cut off', at)
     const head = bytes[at]!
@@ -94,6 +95,11 @@ class Scanner {
     }
   }
 
+  #count(values: number, at: number): void {
+    this.#values += values
+    if (this.#values > this.#maxValues) throw bad(`over ${this.#maxValues} values`, at)
+  }
+
   #skip(at: number, length: number): number {
     if (length > this.#bytes.length - at) throw bad('length over the bytes that are there', at)
     return at + length
@@ -131,6 +137,7 @@ class Scanner {
     if (count > LIMITS.maxMapEntries) throw bad(`map over ${LIMITS.maxMapEntries} entries`, at)
     const seen = count > SMALL_MAP ? new Set<string>() : undefined
     const places: number[] = []
+    let room = 0
     for (let index = 0; index < count; index++) {
       const start = this.#keyStart(at)
       const end = this.value(at, depth)
@@ -139,8 +146,10 @@ class Scanner {
       if (seen === undefined ? this.#isAmong(places, start, end) : this.#isIn(seen, start, end))
         throw bad('map key is doubled', at)
       if (index + 1 < count) places.push(start, end)
+      if (this.#isDigit(start)) room = Math.max(room, roomOf(this.#letters(start, end)))
       at = this.value(end, depth)
     }
+    if (room > 0) this.#count(room, at)
     return at
   }
 
@@ -165,9 +174,19 @@ class Scanner {
   }
 
   #isIn(seen: Set<string>, start: number, end: number): boolean {
-    let key = ''
-    for (let index = start; index < end; index++) key += String.fromCharCode(this.#bytes[index]!)
-    return seen.size === seen.add(key).size
+    return seen.size === seen.add(this.#letters(start, end)).size
+  }
+
+  #isDigit(at: number): boolean {
+    const byte = this.#bytes[at]!
+    return byte >= 0x30 && byte <= 0x39
+  }
+
+  /** The bytes, each as a character. */
+  #letters(start: number, end: number): string {
+    let letters = ''
+    for (let index = start; index < end; index++) letters += String.fromCharCode(this.#bytes[index]!)
+    return letters
   }
 
   #enter(at: number, values: number, depth: number): void {

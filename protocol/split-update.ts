@@ -3,6 +3,7 @@ import { HubError } from './errors.ts'
 import { LIMITS } from './limits.ts'
 import { updateSlices } from './update-slices.ts'
 import { CarefulDecoder, dependenciesOf, mustHoldWholeNumbers, type Spans, type Struct } from './untrusted-update.ts'
+import { countValues } from './values.ts'
 
 type Decoded = ReturnType<typeof Y.decodeUpdate>
 
@@ -43,7 +44,9 @@ const WIRE_BOUNDS: Bounds = {
   ...NO_BOUNDS,
   structs: LIMITS.maxUpdateStructs,
   clients: LIMITS.maxUpdateClients,
-  bytes: LIMITS.maxUpdateBytes - HEAD_BYTES
+  bytes: LIMITS.maxUpdateBytes - HEAD_BYTES,
+  cost: LIMITS.maxUpdateValues,
+  costOf: valuesIn
 }
 /** Structs that Yjs reads or writes within a millisecond or two, while that code is not optimised yet. */
 const STEP_STRUCTS = 1_000
@@ -144,7 +147,8 @@ function split(update: Uint8Array, { structs, ds }: Pick<Decoded, 'structs' | 'd
     update.length <= LIMITS.maxUpdateBytes &&
     clients <= LIMITS.maxUpdateClients &&
     structs.length <= LIMITS.maxUpdateStructs &&
-    spans <= LIMITS.maxUpdateStructs
+    spans <= LIMITS.maxUpdateStructs &&
+    structs.reduce((sum, struct) => sum + valuesIn(struct), 0) <= LIMITS.maxUpdateValues
   if (isWithin) return [update]
   const parts = [...partsOf(structs, WIRE_BOUNDS)]
   const taken = countOf(parts.flat())
@@ -211,6 +215,15 @@ function takePart(queues: Map<number, Queue>, isTaken: (id: Y.ID) => boolean, bo
     }
   }
   return [...part.values()]
+}
+
+/** How many values an edit brings; one more where they are a list. */
+function valuesIn(struct: Struct): number {
+  if (!(struct instanceof Y.Item)) return 0
+  const { content } = struct
+  if (content instanceof Y.ContentAny || content instanceof Y.ContentJSON) return countValues(content.arr)
+  if (content instanceof Y.ContentEmbed) return countValues(content.embed)
+  return content instanceof Y.ContentFormat ? countValues(content.value) : 0
 }
 
 /** @throws HubError `too-large` for what no update can hold */

@@ -1,3 +1,4 @@
+import { recordOf } from '../../protocol/index.ts'
 import { sparse, type Annotation, type ReadBook } from './annotation.ts'
 import { localTimeMs } from './local-time.ts'
 import { badFile } from './limits.ts'
@@ -114,9 +115,7 @@ function timeOf(text: string | undefined): number | undefined {
 function plainOf(value: LuaValue): unknown {
   if (!(value instanceof Map)) return value
   const isList = [...value.keys()].every((name, index) => name === index + 1)
-  return isList
-    ? [...value.values()].map(plainOf)
-    : Object.fromEntries([...value].map(([name, item]) => [String(name), plainOf(item)]))
+  return isList ? [...value.values()].map(plainOf) : recordOf([...value].map(([name, item]) => [String(name), plainOf(item)]))
 }
 
 const textOf = (value: LuaValue | undefined): string =>

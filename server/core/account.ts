@@ -32,8 +32,8 @@ import type { Append, LogHead, RecordWrite } from './store.ts'
 import type { Submitter, Turn } from './turn.ts'
 import { Views } from './views.ts'
 
-/** Records are stored after this many changes, or this many records, since the last time. */
-const STORE_AFTER_CHANGES = 1_024
+/** Records are stored after changes of so many bytes, which are some thousand and may take thirty times as much in memory, or after this many records, since the last time. */
+const STORE_AFTER_BYTES = 262_144
 const STORE_AFTER_RECORDS = 256
 const READ_BYTES = 1_048_576
 
@@ -63,7 +63,8 @@ export class Account {
   heldBytes: number
   readonly #host: AccountHost
   readonly #log: LogWriter
-  #foldedTo: number
+  /** Of the changes since records were last stored. */
+  #unstoredBytes = 0
   #isStoringDue = false
   #isBroken = false
   #commitsUnderWay = 0
@@ -83,9 +84,8 @@ export class Account {
       nextTurn: task => host.clock.nextTurn(task),
       changed: () => this.storeRecords()
     })
-    const { foldedTo = 0, timeUs = 0, heldBytes = 0 } = this.views.get('fold') ?? {}
+    const { timeUs = 0, heldBytes = 0 } = this.views.get('fold') ?? {}
     this.#log = new LogWriter(log.head, timeUs)
-    this.#foldedTo = foldedTo
     this.heldBytes = heldBytes
     this.durableHead = log.head
     this.usedAtMs = host.clock.nowMs()
@@ -95,7 +95,7 @@ export class Account {
   static async open(id: string, log: LogHead, host: AccountHost): Promise<Account> {
     const account = new Account(id, log, host)
     const isFilled = await fillTables(account.views, host, id, log)
-    for (let cursor = account.#foldedTo; cursor < log.head;) {
+    for (let cursor = account.views.get('fold')?.foldedTo ?? 0; cursor < log.head;) {
       const runs = await host.store.read(id, cursor, READ_BYTES)
       for (const stored of runs) for (const change of changesOf(stored)) cursor = account.#foldAgain(change, cursor)
       if (runs.length === 0) throw new Error(`the log of ${id} ends at ${cursor}, before its head`)
@@ -370,19 +370,15 @@ export class Account {
     )
     this.#log.append(origin, number, atMs, timeUs, kind, key, bytes, note)
     if (kind === 'book.put') this.#host.bookPut(this, key, body as ChangeBody<'book.put'>)
-    this.heldBytes += bytes.length + hiddenBytes(note) + CHANGE_BYTES
+    this.#count(bytes.length + hiddenBytes(note) + CHANGE_BYTES)
     return cursor
   }
 
   #takeWrites(): RecordWrite[] {
-    const isDue =
-      this.#isStoringDue ||
-      this.#log.head - this.#foldedTo >= STORE_AFTER_CHANGES ||
-      this.views.changedCount >= STORE_AFTER_RECORDS
-    if (!isDue || this.#isBroken) return []
+    if (this.#isBroken || !(this.#isStoringDue || this.views.changedCount >= STORE_AFTER_RECORDS)) return []
     this.#isStoringDue = false
+    this.#unstoredBytes = 0
     const { head, timeUs } = this.#log
-    this.#foldedTo = head
     this.views.put('fold', [], { foldedTo: head, timeUs, heldBytes: this.heldBytes, tables: TABLES })
     return this.views.takeWrites()
   }
@@ -391,7 +387,13 @@ export class Account {
     if (change.cursor <= after) return after
     foldLogged(this.views, change, note, this.#host.household)
     this.#log.timeUs = change.timeUs
-    this.heldBytes += encodeValue(change.body).length + hiddenBytes(note) + CHANGE_BYTES
+    this.#count(encodeValue(change.body).length + hiddenBytes(note) + CHANGE_BYTES)
     return change.cursor
+  }
+
+  #count(bytes: number): void {
+    this.heldBytes += bytes
+    this.#unstoredBytes += bytes
+    if (this.#unstoredBytes >= STORE_AFTER_BYTES) this.#isStoringDue = true
   }
 }

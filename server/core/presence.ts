@@ -8,6 +8,8 @@ const GATHER_MS = 50
 const SWEEP_MS = 5_000
 /** Readers that are told of in one word: with the longest states it still fits into a frame, and a provider that says it again is within what it may say. */
 const MAX_TOLD = 32
+/** So many words of one book are kept for a listener that takes nothing. */
+const MAX_MISSED = 4_096
 /** A state as it is told: numbers and characters may take more room in the hub's JSON, and there is the device. */
 const MAX_TOLD_LENGTH = 2 * LIMITS.maxPresenceLength
 
@@ -183,7 +185,11 @@ export class Seat {
   /** @internal */
   tell(news: readonly Presence[]): void {
     if (this.#missed.size === 0 && !this.#listener.isFull()) return this.#listener.onPresence(news)
-    for (const presence of news) this.#missed.set(keyOf(presence.id), presence)
+    for (const presence of news) {
+      // That somebody left is noticed by the silence, too.
+      if (presence.state === undefined && this.#missed.size >= MAX_MISSED) this.#missed.delete(keyOf(presence.id))
+      else this.#missed.set(keyOf(presence.id), presence)
+    }
   }
 
   /** The listener may be able to take something again. */

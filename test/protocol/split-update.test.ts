@@ -104,6 +104,15 @@ test('an update of more bytes than one may hold is cut', () => {
   assert.ok(isSame(hub, doc))
 })
 
+test('an update of more values than one may hold is cut', () => {
+  const doc = new Y.Doc()
+  const list = Array.from({ length: LIMITS.maxUpdateValues / 4 }, () => 1)
+  for (const key of 'abcdefgh') doc.getMap('m').set(key, { list })
+  const hub = new Y.Doc()
+  assert.is(takeIn(hub, Y.encodeStateAsUpdate(doc)), 3)
+  assert.ok(isSame(hub, doc))
+})
+
 test('an update that deletes in more places than one may is cut', () => {
   const doc = new Y.Doc()
   doc.getText('t').insert(0, 'ab'.repeat(5_000))

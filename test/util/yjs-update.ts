@@ -64,9 +64,10 @@ export const valuesStruct = (values: readonly number[], place: ItemPlace): numbe
 /** Lists in lists, so many, with a 1 in the innermost. */
 export const nestedValueStruct = (depth: number, place: ItemPlace): number[] =>
   item(8, [1, ...Array.from({ length: depth }, () => [117, 1]).flat(), 125, 1], place)
-/** The same as Yjs once wrote values. */
+/** One value, as Yjs once wrote them. */
+export const jsonStruct = (json: string, place: ItemPlace): number[] => item(2, [1, ...varString(json)], place)
 export const nestedJsonStruct = (depth: number, place: ItemPlace): number[] =>
-  item(2, [1, ...varString(`${'['.repeat(depth)}1${']'.repeat(depth)}`)], place)
+  jsonStruct(`${'['.repeat(depth)}1${']'.repeat(depth)}`, place)
 export const subdocumentStruct = (place: ItemPlace): number[] => item(9, [...varString('guid'), 118, 0], place)
 
 interface UpdateParts {

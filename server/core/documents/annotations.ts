@@ -5,6 +5,7 @@ import {
   LIMITS,
   isSameValue,
   key,
+  roomOf,
   textDifference,
   type ActionBody,
   type Plain
@@ -160,22 +161,36 @@ function putText(entry: Y.Map<unknown>, next: string): void {
 
 /** The value as a frame can carry it, or undefined. Yjs clients may write anything. */
 export function toPlain(value: unknown, depth: number): Plain | undefined {
-  if (value === null || typeof value === 'boolean' || value instanceof Uint8Array) return value
-  if (value instanceof Y.Text && !(value instanceof Y.XmlText)) return toPlain(value.toJSON(), depth)
-  if (typeof value === 'string') return value.replaceAll(/\p{Surrogate}/gu, '\ufffd')
-  if (typeof value === 'number') return Number.isFinite(value) ? value : undefined
-  if (depth > MAX_DEPTH) return undefined
-  const items: unknown = value instanceof Y.Array ? value.toArray() : value
-  if (Array.isArray(items)) return items.map(item => toPlain(item, depth + 1) ?? null)
-  const entries =
-    value instanceof Y.Map ? [...(value as Y.Map<unknown>).entries()] : isMap(value) ? Object.entries(value) : undefined
-  if (entries === undefined) return undefined
-  const plain: PlainAnnotation = {}
-  for (const [name, item] of entries.filter(([name]) => isMapKey(name)).slice(0, LIMITS.maxMapEntries)) {
-    const held = toPlain(item, depth + 1)
-    if (held !== undefined) plain[name] = held
+  const copying = new Copying()
+  const plain = copying.plain(value, depth)
+  return copying.valuesLeft < 0 ? undefined : plain
+}
+
+/** Copies what may hold more than any frame: small numbers as keys take more room in memory than as text. */
+class Copying {
+  valuesLeft: number = LIMITS.maxNodes
+
+  plain(value: unknown, depth: number): Plain | undefined {
+    this.valuesLeft -= 1
+    if (this.valuesLeft < 0) return undefined
+    if (value === null || typeof value === 'boolean' || value instanceof Uint8Array) return value
+    if (value instanceof Y.Text && !(value instanceof Y.XmlText)) return this.plain(value.toJSON(), depth)
+    if (typeof value === 'string') return value.replaceAll(/\p{Surrogate}/gu, '\ufffd')
+    if (typeof value === 'number') return Number.isFinite(value) ? value : undefined
+    if (depth > MAX_DEPTH) return undefined
+    const items: unknown = value instanceof Y.Array ? value.toArray() : value
+    if (Array.isArray(items)) return items.map(item => this.plain(item, depth + 1) ?? null)
+    const entries =
+      value instanceof Y.Map ? [...(value as Y.Map<unknown>).entries()] : isMap(value) ? Object.entries(value) : undefined
+    if (entries === undefined) return undefined
+    const plain: PlainAnnotation = {}
+    for (const [name, item] of entries.filter(([name]) => isMapKey(name)).slice(0, LIMITS.maxMapEntries)) {
+      this.valuesLeft -= 1 + roomOf(name)
+      const held = this.plain(item, depth + 1)
+      if (held !== undefined) plain[name] = held
+    }
+    return plain
   }
-  return plain
 }
 
 const isMapKey = (name: string): boolean =>

@@ -3,6 +3,7 @@ import { ANNOTATION_DOCUMENT, HubError, inOrder, inspectStateVector, LIMITS } fr
 import type { LoggedChange } from '../fold-log.ts'
 import type { SnapshotRecord } from '../records.ts'
 import { annotationIds, listAnnotations, type PlainAnnotation } from './annotations.ts'
+import { applyUpdate, countObjects } from './apply-update.ts'
 import { deletionCost, reloadCost, updateCost } from './cost.ts'
 import { inspectUpdate } from './gate.ts'
 import { Places } from './places.ts'
@@ -28,6 +29,8 @@ const FOLD_AFTER_COST = 1_000_000
 const READING_COST = 30
 /** Bytes of a document that are written out in the time that `updateCost` counts as one; as long takes an id that is sorted. */
 const WRITTEN_BYTES_PER_COST = 32
+/** What an item takes in memory, or one of its values. */
+const OBJECT_BYTES = 96
 /** Items that are looked through in that time. */
 const SEEN_PER_COST = 64
 
@@ -65,6 +68,8 @@ export class Document {
   #writing: Writing | undefined
   /** The ids of its annotations in order, once asked for; gone with the next edit. */
   #ids: readonly string[] | undefined
+  /** What was made of all that came, at most. */
+  #objects = 0
   /** How long the tail was when no snapshot could be made of it. */
   #triedAt = 0
   usedAtMs = 0
@@ -114,10 +119,16 @@ export class Document {
     return this.#versions
   }
 
-  /** What it takes, as encoded. */
+  /** What it takes in memory, about. */
   get heldBytes(): number {
     const snapshotBytes = this.#snapshot?.update.length ?? 0
-    return snapshotBytes + this.#tail.heldBytes + this.#versions.foundBytes + (this.#writing?.writtenBytes ?? 0)
+    return (
+      OBJECT_BYTES * this.#objects +
+      snapshotBytes +
+      this.#tail.heldBytes +
+      this.#versions.foundBytes +
+      (this.#writing?.writtenBytes ?? 0)
+    )
   }
 
   get #documentBytes(): number {
@@ -159,7 +170,7 @@ export class Document {
     if (ends.size > 0) this.#mustHaveRoomForItems()
     try {
       this.#versions.at = at
-      Y.applyUpdate(this.#doc, fresh)
+      this.#objects += applyUpdate(this.#doc, fresh)
     } catch {
       this.#rebuild()
       throw new HubError('bad-update', 'the Yjs update cannot be applied')
@@ -198,6 +209,7 @@ export class Document {
       this.#doc.off('update', note)
     }
     const update = made ?? EMPTY_UPDATE
+    this.#objects += countObjects(update)
     this.#own(this.#doc.clientID, this.#hub)
     this.#keep({ update, owner: this.#hub, at }, 0)
     return update
@@ -224,8 +236,8 @@ export class Document {
     try {
       inspectStateVector(stateVector)
       update = Y.encodeStateAsUpdate(this.#doc, stateVector)
-    } catch {
-      throw new HubError('bad-frame', 'the state vector cannot be read')
+    } catch (error) {
+      throw new HubError('bad-frame', error instanceof HubError ? error.message : 'the state vector cannot be read')
     }
     this.#spend((stateVector.length + update.length) / WRITTEN_BYTES_PER_COST + this.#itemCount / SEEN_PER_COST)
     return update
@@ -295,7 +307,7 @@ export class Document {
 
   *#building(): Steps<void> {
     const doc = new QuietDoc()
-    if (this.#snapshot !== undefined) yield* takeIn(doc, this.#snapshot)
+    let objects = this.#snapshot === undefined ? 0 : yield* takeIn(doc, this.#snapshot)
     const versions = new Versions(doc, this.#snapshot?.burst, this.#histories)
     let left = STEP_COST
     // One by one, as they came: what an update finds collected already decides what becomes of it.
@@ -311,10 +323,11 @@ export class Document {
       }
       for (const { id } of structs) this.#own(id.client, owner)
       versions.at = at
-      Y.applyUpdate(doc, update)
+      objects += applyUpdate(doc, update)
     }
     doc.on('afterTransaction', ({ deleteSet }) => this.#spend(deletionCost(deleteSet)))
     this.#doc = doc
+    this.#objects = objects
     this.#versions = versions
   }
 

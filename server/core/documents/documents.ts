@@ -8,9 +8,9 @@ import { inTurns, type Background } from './steps.ts'
 import type { TailUpdate } from './tail.ts'
 import type { TurnBudget } from './turn-budget.ts'
 
-/** What one account's documents may take in memory at once: so many, and so many bytes as encoded. */
+/** What one account's documents may take in memory at once: so many, and about so many bytes. */
 const MAX_LOADED = 500
-const MAX_LOADED_BYTES = 16_777_216
+const MAX_LOADED_BYTES = 67_108_864
 /** What may be found of a document's earlier versions before they are stored. */
 const MAX_FOUND_BYTES = 1_048_576
 /** Updates that are not read one by one. */

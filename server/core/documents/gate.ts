@@ -3,6 +3,7 @@ import * as Y from 'yjs'
 import {
   CarefulDecoder,
   ClientIds,
+  countValues,
   dependenciesOf,
   HubError,
   inOrder,
@@ -12,12 +13,12 @@ import {
   type Struct
 } from '../../../protocol/index.ts'
 import { updateCost } from './cost.ts'
-import { Places } from './places.ts'
+import { placeOf, Places } from './places.ts'
 
 export interface Inspected {
   /** For each Yjs client in the update, the clock that it ends at. */
   readonly ends: ReadonlyMap<number, number>
-  /** As `updateCost` counts it; MUST NOT be applied over `maxUpdateCost`. */
+  /** As `updateCost` counts it, and one for each value; MUST NOT be applied over `maxUpdateCost`. */
   readonly cost: number
   /** What the document does not have yet: the update itself, as a rule. */
   readonly fresh: Uint8Array
@@ -41,7 +42,7 @@ const refuse = (why: string): HubError => new HubError('bad-update', `the Yjs up
  */
 export function inspectUpdate(update: Uint8Array, document: GateDocument, device: string): Inspected {
   const { doc, owners } = document
-  const { structs, ds } = decode(update)
+  const { structs, ds, values: valuesRead } = decode(update)
   if (structs.length > LIMITS.maxUpdateStructs) throw refuse(`has over ${LIMITS.maxUpdateStructs} structs`)
   let spansLeft: number = LIMITS.maxUpdateStructs
   for (const spans of ds.clients.values())
@@ -83,8 +84,10 @@ export function inspectUpdate(update: Uint8Array, document: GateDocument, device
     }
   const places = new Places(structs, doc)
   mustBeShallow(ordered, places)
+  mustHaveFewRoots(structs, doc)
+  const values = mustHoldFewValues(structs, valuesRead)
   mustHoldOneValueAKey(ordered, ds.clients, places)
-  const cost = updateCost(ordered, ds.clients, places, doc, LIMITS.maxUpdateCost) + mustStaySpread(owners, ends)
+  const cost = updateCost(ordered, ds.clients, places, doc, LIMITS.maxUpdateCost) + mustStaySpread(owners, ends) + values
   return { ends, fresh: update, cost }
 }
 
@@ -126,22 +129,40 @@ function mustBeShallow(structs: readonly Struct[], places: Places): void {
     const depth = isNeeded ? places.homeOf(struct).depth : 0
     if (content instanceof Y.ContentType && depth >= LIMITS.maxDocumentDepth)
       throw refuse(`nests types over ${LIMITS.maxDocumentDepth} deep; keep them flat`)
-    if (!valuesOf(content).every(value => isShallow(value, LIMITS.maxDocumentDepth)))
-      throw refuse(`nests values over ${LIMITS.maxDocumentDepth} deep; keep them flat`)
   }
 }
 
-/** The values of a content that may hold others. */
-function valuesOf(content: Y.Item['content']): readonly unknown[] {
-  if (content instanceof Y.ContentAny || content instanceof Y.ContentJSON) return content.arr
+/**
+ * Counts what is written as JSON, which is built when the update is read; all else is counted then.
+ * @returns how many values the update holds
+ */
+function mustHoldFewValues(structs: readonly Struct[], counted: number): number {
+  let count = counted
+  for (const struct of structs) {
+    if (!(struct instanceof Y.Item)) continue
+    for (const value of jsonOf(struct.content)) count += countValues(value, LIMITS.maxDocumentDepth)
+    if (count === Infinity) throw refuse(`nests values over ${LIMITS.maxDocumentDepth} deep; keep them flat`)
+    if (count > LIMITS.maxUpdateValues) throw refuse(`holds over ${LIMITS.maxUpdateValues} values`)
+  }
+  return count
+}
+
+/** The values of a content that were JSON. */
+function jsonOf(content: Y.Item['content']): readonly unknown[] {
+  if (content instanceof Y.ContentJSON) return content.arr
   if (content instanceof Y.ContentEmbed) return [content.embed]
   return content instanceof Y.ContentFormat ? [content.value] : []
 }
 
-function isShallow(value: unknown, depthLeft: number): boolean {
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return true
-  const inner: readonly unknown[] = Array.isArray(value) ? value : Object.values(value)
-  return depthLeft > 0 && inner.every(each => isShallow(each, depthLeft - 1))
+/** Where an item stands first in a type at the root, Yjs looks for the type's name among all when it writes the item. */
+function mustHaveFewRoots(structs: readonly Struct[], { share }: Y.Doc): void {
+  const names = new Set<string>()
+  for (const struct of structs) {
+    const parent = struct instanceof Y.Item ? placeOf(struct).parent : null
+    if (typeof parent === 'string' && !share.has(parent)) names.add(parent)
+  }
+  if (names.size > 0 && share.size + names.size > LIMITS.maxDocumentRoots)
+    throw new HubError('document-too-large', `the document of this book has over ${LIMITS.maxDocumentRoots} types at its root`)
 }
 
 function withoutKnown(update: Uint8Array, doc: Y.Doc): Uint8Array {
@@ -157,7 +178,7 @@ function isKnown(client: number, clock: number, ends: ReadonlyMap<number, number
   return clock < (ends.get(client) ?? 0) || clock < Y.getState(doc.store, client)
 }
 
-/** Keeps the bytes that it reads, to tell where the update ended. */
+/** Is kept, to tell where the update ended and how much it held. */
 class Reader extends CarefulDecoder {
   static last: Reader | undefined
 
@@ -168,7 +189,7 @@ class Reader extends CarefulDecoder {
 }
 
 /** An update of format version 2 begins like an empty one of version 1: it is known by what follows. */
-function decode(update: Uint8Array): ReturnType<typeof Y.decodeUpdate> {
+function decode(update: Uint8Array): ReturnType<typeof Y.decodeUpdate> & Pick<CarefulDecoder, 'values'> {
   let decoded: ReturnType<typeof Y.decodeUpdate>
   try {
     decoded = Y.decodeUpdateV2(update, Reader)
@@ -176,7 +197,8 @@ function decode(update: Uint8Array): ReturnType<typeof Y.decodeUpdate> {
     if (error instanceof HubError) throw error
     throw refuse('cannot be decoded as version 1')
   }
-  if (Reader.last!.restDecoder.pos !== update.length) throw refuse('goes on behind its end; only version 1 is taken')
+  const { restDecoder, values } = Reader.last!
+  if (restDecoder.pos !== update.length) throw refuse('goes on behind its end; only version 1 is taken')
   mustHoldWholeNumbers(decoded)
-  return decoded
+  return { ...decoded, values }
 }

@@ -1,5 +1,6 @@
 import * as Y from 'yjs'
 import { updateSteps, writeSteps, type Struct } from '../../../protocol/index.ts'
+import { applyUpdate } from './apply-update.ts'
 import { placeCost } from './cost.ts'
 import { Places } from './places.ts'
 import { QuietDoc } from './quiet-doc.ts'
@@ -26,18 +27,17 @@ export interface Whole {
 export const wholeOf = (update: Uint8Array, cost: number): Whole =>
   cost <= STEP_COST && update.length <= STEP_BYTES ? { update, isShort: true } : { update }
 
-/** Brings a whole document into an empty one. Between the steps it is there in part. */
-export function* takeIn(doc: Y.Doc, { update, isShort }: Whole): Steps<void> {
-  if (isShort === true || update.length <= SMALL_BYTES) Y.applyUpdate(doc, update)
-  else {
-    let places: Places | undefined
-    const costOf = (struct: Struct, structs: readonly Struct[]): number =>
-      placeCost(struct, (places ??= new Places(structs, doc)))
-    for (const part of updateSteps(update, { structs: STEP_STRUCTS, cost: STEP_COST, costOf })) {
-      if (part !== undefined) Y.applyUpdate(doc, part)
-      yield
-    }
+/** Brings a whole document into an empty one. Between the steps it is there in part. @returns as `applyUpdate` does */
+export function* takeIn(doc: Y.Doc, { update, isShort }: Whole): Steps<number> {
+  if (isShort === true || update.length <= SMALL_BYTES) return applyUpdate(doc, update)
+  let places: Places | undefined
+  let objects = 0
+  const costOf = (struct: Struct, structs: readonly Struct[]): number => placeCost(struct, (places ??= new Places(structs, doc)))
+  for (const part of updateSteps(update, { structs: STEP_STRUCTS, cost: STEP_COST, costOf })) {
+    if (part !== undefined) objects += applyUpdate(doc, part)
+    yield
   }
+  return objects
 }
 
 /** A document as one Yjs v1 update: written in steps, until somebody needs it at once or is about to change the document. */

@@ -1,5 +1,5 @@
 import * as Y from 'yjs'
-import { ANNOTATION_DOCUMENT, encodeValue } from '../../../protocol/index.ts'
+import { ANNOTATION_DOCUMENT, encodeValue, recordOf } from '../../../protocol/index.ts'
 import { addVersion } from '../history.ts'
 import type { AnnotationHistoryRecord, BurstRecord } from '../records.ts'
 import { isAnnotationId, isMap, toPlain } from './annotations.ts'
@@ -211,7 +211,7 @@ class Before {
     }
     if (!(value instanceof Y.Map)) return undefined
     const fields = Array.from(value._map, ([name, item]) => [name, this.#value(this.#held(item), depth + 1)] as const)
-    return Object.fromEntries(fields.filter(([, held]) => held !== undefined))
+    return recordOf(fields.filter(([, held]) => held !== undefined))
   }
 
   *#items(list: Pick<Y.AbstractType<unknown>, '_start'>): Generator<Y.Item> {

@@ -176,7 +176,13 @@ export class DocumentSession implements Follower {
     const { doc } = await this.#load()
     const { documents } = account
     const saves: Promise<boolean>[] = []
-    for (const part of missing(update, doc)) {
+    let parts: Uint8Array[] = []
+    try {
+      parts = missing(update, doc)
+    } catch (error) {
+      this.#fault(error)
+    }
+    for (const part of parts) {
       await documents.inTurn(book, clock.nowMs(), () => {
         if (!this.#isClosed) saves.push(this.#perform(part))
       })

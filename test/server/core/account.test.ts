@@ -12,11 +12,13 @@ const test = suite('server/core/account')
 
 const put = (number: number, value: unknown = number): TestAction => [number, 'setting.put', 'name', { value }]
 
-async function signedIn(hub = coreHub()): Promise<CoreHub & { client: TestClient; token: string; head: () => number }> {
+async function signedIn(
+  hub = coreHub()
+): Promise<CoreHub & { client: TestClient; token: string; id: string; head: () => number }> {
   const { account, devices } = await hub.account('phone')
   const client = hub.connect()
   await client.hello(devices['phone']!.token)
-  return { ...hub, client, token: devices['phone']!.token, head: () => account.head }
+  return { ...hub, client, token: devices['phone']!.token, id: account.id, head: () => account.head }
 }
 
 async function answers(client: TestClient, confirmed: number, ...actions: TestAction[]): Promise<(string | number)[]> {
@@ -51,6 +53,18 @@ test('a repeated document update gets its first answer too, though the document 
   const update = updateOf(docOf(1), annotations => annotations.set('a', noteOf('n')))
   const action: TestAction = [1, 'annotation.update', 'book', update]
   assert.equal([await answers(client, 0, action), await answers(client, 0, action), head()], [[2], [2], 2])
+})
+
+test('what large changes left is stored soon, and not held in memory until there are many', async () => {
+  const { client, store, id } = await signedIn()
+  const large = Array.from({ length: 60_000 }, () => null)
+  const isStored = (name: string): boolean => store.get([id, 'settings', name]) !== undefined
+  for (let number = 1; number <= 8; number++)
+    assert.equal(await answers(client, 0, [number, 'setting.put', `s${number}`, { value: large }]), [number + 1])
+  assert.equal(
+    [1, 2, 3, 4, 5, 6, 7, 8].filter(number => isStored(`s${number}`)),
+    [1, 2, 3, 4, 5]
+  )
 })
 
 test('the same number with other content is refused: another body, key or kind', async () => {

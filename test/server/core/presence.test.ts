@@ -117,6 +117,33 @@ test('what one says fast is told as it stands at last, and to one that does not 
   assert.is(pages(stuck).at(-1), 200)
 })
 
+test('of many who came and went, one that does not drain is told no more than of those who are there', async () => {
+  const hub = coreHub()
+  const { clients } = await readers(hub, 'phone', 'desk', 'stuck')
+  const [phone, desk, stuck] = clients as [TestClient, TestClient, TestClient]
+  for (const [index, client] of clients.entries()) say(client, index + 1, {})
+  hub.clock.advance(GATHER_MS)
+  stuck.isStuck = true
+  const rest = async (): Promise<void> => {
+    await new Promise(resolve => setImmediate(resolve))
+    hub.clock.advance(GATHER_MS)
+  }
+  for (let page = 0; page < 300; page++) {
+    say(desk, 2, { page, fill: 'x'.repeat(3_900) })
+    await rest()
+  }
+  const before = said(stuck).length
+  for (let id = 10; id < 5_010; id++) {
+    say(phone, id, {})
+    say(phone, id, undefined)
+    if (id % 100 === 9) await rest()
+  }
+  stuck.drain()
+  const told = said(stuck).slice(before)
+  assert.ok(told.length <= 4_096, `${told.length} words`)
+  assert.ok(told.some(([id, , state]) => id === 2 && (state as { page: number }).page === 299))
+})
+
 for (const [what, state] of [
   ['no JSON', '{'],
   ['no object', '[1]'],

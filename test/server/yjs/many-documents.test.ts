@@ -14,6 +14,7 @@ const test = suite('server/yjs/many-documents')
 const BOOK = 'moby-dick'
 const SYNC = 0
 const STEP_1 = 0
+const STEP_2 = 1
 const UPDATE = 2
 const AUTH = 2
 const TOKEN = 0
@@ -26,6 +27,7 @@ class Reader implements Connection {
   bufferedBytes = 0
   mostBytes = 0
   isReading = true
+  isClosed = false
   readonly docs = new Map<string, Y.Doc>()
   readonly #asked = new Set<string>()
   #events: ConnectionEvents | undefined
@@ -64,17 +66,19 @@ class Reader implements Connection {
     this.#events!.onFrame(encoding.toUint8Array(encoder))
   }
 
-  edit(name: string, update: Uint8Array): void {
+  edit(name: string, update: Uint8Array, step = UPDATE): void {
     const encoder = encoding.createEncoder()
     encoding.writeVarString(encoder, name)
-    for (const number of [SYNC, UPDATE]) encoding.writeVarUint(encoder, number)
+    for (const number of [SYNC, step]) encoding.writeVarUint(encoder, number)
     encoding.writeVarUint8Array(encoder, update)
     this.#events!.onFrame(encoding.toUint8Array(encoder))
   }
 
   pause(): void {}
   resume(): void {}
-  close(): void {}
+  close(): void {
+    this.isClosed = true
+  }
 }
 
 const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
@@ -104,6 +108,29 @@ test('documents of one connection that fell behind are given what they missed on
     }
   }
   assert.ok(reader.mostBytes < HIGH_WATER_BYTES + 2 * NOTE_LENGTH, `${reader.mostBytes} bytes`)
+})
+
+test('a state that is refused ends its document, and the connection goes on with another', async () => {
+  const { hub, account: newAccount, clock } = coreHub()
+  const { account, devices } = await newAccount('wall')
+  const reader = new Reader()
+  hub.admit(host => new HocuspocusSession(reader, host))
+  for (const book of ['emma', BOOK]) {
+    reader.open(`book/${book}`, devices.wall!.token)
+    while (!reader.isAsked(`book/${book}`)) await turn()
+  }
+  reader.edit('book/emma', Uint8Array.of(1, 2, 3), STEP_2)
+  while (account.followers.size > 1) {
+    await turn()
+    clock.advance(0)
+  }
+  const head = account.durableHead
+  const written = new Y.Doc()
+  written.getMap(ANNOTATION_DOCUMENT.root).set('one', new Y.Map([['kind', 'note']]))
+  reader.edit(`book/${BOOK}`, Y.encodeStateAsUpdate(written))
+  while (account.durableHead === head) await turn()
+  assert.ok(account.documents.use(BOOK, 0).doc.getMap(ANNOTATION_DOCUMENT.root).has('one'))
+  assert.is(reader.isClosed, false)
 })
 
 test('a document whose device was ended while it opened takes no edit, although the connection goes on with another', async () => {

@@ -180,6 +180,25 @@ test('extra nests as deep in the view as a push may carry it', () => {
   scan(encodeValue([20, 1, 1, list, '']))
 })
 
+test('what keeps more room in memory than any frame could carry is left out', () => {
+  const doc = docOf(1)
+  const holder = (count: number): Y.Map<unknown> =>
+    new Y.Map(
+      Array.from({ length: count / 250 }, (_, at) => [
+        `m${at}`,
+        Y.Array.from(Array.from({ length: 250 }, () => new Y.Map([['1023', 0]])))
+      ])
+    )
+  updateOf(doc, annotations => {
+    annotations.set('a', holder(1_000))
+    annotations.set('b', new Y.Map([['few', holder(250)]]))
+  })
+  assert.equal(
+    listAnnotations(doc).map(([id]) => id),
+    ['b']
+  )
+})
+
 test('half a character that a Yjs client left is listed as an unknown one', () => {
   const doc = docOf(1)
   updateOf(doc, annotations => annotations.set('a', new Y.Map([['quote', 'x\ud83d']])))

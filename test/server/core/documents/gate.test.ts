@@ -2,11 +2,12 @@ import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { ANNOTATION_DOCUMENT, LIMITS, type ErrorCode } from '../../../../protocol/index.ts'
 import { putAnnotation } from '../../../../server/core/documents/annotations.ts'
-import { LoggedDocument, stateOf } from '../../../util/document-trace.ts'
+import { LoggedDocument, refusalOf, stateOf } from '../../../util/document-trace.ts'
 import { suite } from '../../../util/suite.ts'
 import {
   docOf,
   gcStruct,
+  jsonStruct,
   mapStruct,
   nestedJsonStruct,
   nestedValueStruct,
@@ -175,8 +176,38 @@ const REFUSED: Record<string, { code: ErrorCode; make: (one: Y.Doc, clock: numbe
     code: 'bad-update',
     make: (_, clock) => rawUpdate({ structs: [[11, clock, [nestedJsonStruct(LIMITS.maxDocumentDepth + 1, { key: 'z' })]]] })
   },
+  'values over the limit': {
+    code: 'bad-update',
+    make: (_, clock) =>
+      rawUpdate({ structs: [[11, clock, [valuesStruct(ones(LIMITS.maxUpdateValues + 1), { parent: 'list' })]]] })
+  },
+  'values over the limit, some of them in JSON': {
+    code: 'bad-update',
+    make: (_, clock) => {
+      const half = ones(LIMITS.maxUpdateValues / 2)
+      const places = [{ parent: 'list' }, { origin: [11, clock] }] as const
+      const structs = [jsonStruct(JSON.stringify(half), places[0]), valuesStruct(half, places[1])]
+      return rawUpdate({ structs: [[11, clock, structs]] })
+    }
+  },
+  'keys that are small numbers, over the limit of values with the room that engines keep up to them': {
+    code: 'bad-update',
+    make: () => {
+      const doc = docOf(12)
+      return updateOf(doc, () => doc.getArray('list').insert(0, [ones(LIMITS.maxUpdateValues / 128).map(() => ({ 1023: 0 }))]))
+    }
+  },
+  'the same in JSON': {
+    code: 'bad-update',
+    make: (_, clock) => {
+      const json = JSON.stringify(ones(LIMITS.maxUpdateValues / 128).map(() => ({ 1023: 0 })))
+      return rawUpdate({ structs: [[11, clock, [jsonStruct(json, { key: 'z' })]]] })
+    }
+  },
   'JSON that is none': { code: 'bad-update', make: (_, clock) => rawUpdate({ structs: [[11, clock, [[5, 1, 1, 97, 1, 123]]]] }) }
 }
+
+const ones = (count: number): number[] => Array.from({ length: count }, () => 1)
 
 /** Maps of client 11, each in the one before it. */
 const nestedMaps = (clock: number, depth: number): number[][] =>
@@ -249,6 +280,26 @@ test('a struct that claims to go on from a known one in another place stands whe
   assert.equal(stateOf(document.rebuilt()), stateOf(document.document))
 })
 
+test('a document has so many types at its root, that of the annotations among them; what is in those it has goes on', () => {
+  const document = new LoggedDocument()
+  const inRoot = (name: string): number[] => textStruct('x', { parent: name, key: 'k' })
+  const named = (count: number): string[] => Array.from({ length: count }, (_, index) => `root ${index}`)
+  const update = (clock: number, names: readonly string[]): Uint8Array => rawUpdate({ structs: [[1, clock, names.map(inRoot)]] })
+  document.apply(update(0, named(LIMITS.maxDocumentRoots - 1)), 'one')
+  const before = stateOf(document.document)
+  assert.is(
+    refusalOf(() => document.apply(update(LIMITS.maxDocumentRoots - 1, ['one more']), 'one')),
+    'document-too-large'
+  )
+  assert.equal(stateOf(document.document), before)
+  document.apply(update(LIMITS.maxDocumentRoots - 1, named(9)), 'one')
+  const many = new LoggedDocument()
+  assert.is(
+    refusalOf(() => many.apply(update(0, named(LIMITS.maxDocumentRoots + 1)), 'one')),
+    'document-too-large'
+  )
+})
+
 test('what the limits still allow is accepted', () => {
   const { document } = shared()
   document.apply(
@@ -266,6 +317,7 @@ test('what the limits still allow is accepted', () => {
   document.apply(rawUpdate({ structs: [[6_000, 0, [gcStruct(LIMITS.maxUpdateSpan)]]] }), 'three')
   document.apply(rawUpdate({ structs: [[11, 4, nestedMaps(4, LIMITS.maxDocumentDepth)]] }), 'one')
   document.apply(rawUpdate({ structs: [[7_000, 0, [nestedValueStruct(LIMITS.maxDocumentDepth, { key: 'y' })]]] }), 'three')
+  document.apply(rawUpdate({ structs: [[8_000, 0, [valuesStruct(ones(LIMITS.maxUpdateValues), { parent: 'list' })]]] }), 'three')
   assert.equal(stateOf(document.rebuilt()), stateOf(document.document))
 })
 
