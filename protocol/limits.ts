@@ -50,7 +50,7 @@ export const LIMITS = {
   /** Items that such a document may consist of. */
   maxDocumentItems: 200_000,
   /** Types at the root of such a document, each with a name. */
-  maxDocumentRoots: 256,
+  maxDocumentRoots: 64,
   /** Types within types of such a document, and values within a value. */
   maxDocumentDepth: 64,
   /** What a client says of where it reads, as JSON, in UTF-16 code units. */

@@ -1,6 +1,7 @@
 import * as Y from 'yjs'
 import { HubError } from './errors.ts'
 import { LIMITS } from './limits.ts'
+import { decodeUpdate, diffUpdate } from './sparing-decoder.ts'
 import { updateSlices } from './update-slices.ts'
 import { CarefulDecoder, dependenciesOf, mustHoldWholeNumbers, type Spans, type Struct } from './untrusted-update.ts'
 import { countValues } from './values.ts'
@@ -58,7 +59,7 @@ const STEP_STRUCTS = 1_000
  * @throws HubError `too-large` when a single edit is over the limits
  */
 export function splitUpdate(update: Uint8Array): Uint8Array[] {
-  return split(update, Y.decodeUpdate(update))
+  return split(update, decodeUpdate(update))
 }
 
 /**
@@ -72,7 +73,7 @@ export function* updateSteps(
   const structs: Struct[] = []
   let deleted: Spans = new Map()
   for (const slice of updateSlices(update, STEP_STRUCTS)) {
-    const read = Y.decodeUpdate(slice)
+    const read = decodeUpdate(slice)
     structs.push(...read.structs)
     deleted = read.ds.clients
     yield undefined
@@ -113,8 +114,8 @@ const inYjsOrder = <T>(clients: ReadonlyMap<number, T>): [client: number, value:
  */
 export function missingUpdates(update: Uint8Array, doc: Y.Doc): Uint8Array[] {
   mustHoldWholeNumbers(Y.decodeUpdateV2(update, CarefulDecoder))
-  const fresh = Y.diffUpdate(update, Y.encodeStateVector(doc))
-  const { structs, ds } = Y.decodeUpdate(fresh)
+  const fresh = diffUpdate(update, Y.encodeStateVector(doc))
+  const { structs, ds } = decodeUpdate(fresh)
   if (queuesOf(structs).length > MAX_FRESH_CLIENTS)
     throw new HubError('too-large', `the update has new edits of over ${MAX_FRESH_CLIENTS} Yjs clients`, { field: 'body' })
   const deleted = Y.createDeleteSetFromStructStore(doc.store).clients
@@ -217,7 +218,7 @@ function takePart(queues: Map<number, Queue>, isTaken: (id: Y.ID) => boolean, bo
   return [...part.values()]
 }
 
-/** How many values an edit brings; one more where they are a list. */
+/** How many values an edit brings, as the hub counts them, or one more. */
 function valuesIn(struct: Struct): number {
   if (!(struct instanceof Y.Item)) return 0
   const { content } = struct
@@ -231,7 +232,8 @@ function sizeOf(struct: Struct): number {
   const encoder = new Y.UpdateEncoderV1()
   struct.write(encoder, 0)
   const { length } = encoder.toUint8Array()
-  if (length > LIMITS.maxUpdateBytes - HEAD_BYTES || struct.length > LIMITS.maxUpdateSpan)
+  const isTooMuch = struct.length > LIMITS.maxUpdateSpan || valuesIn(struct) > LIMITS.maxUpdateValues
+  if (length > LIMITS.maxUpdateBytes - HEAD_BYTES || isTooMuch)
     throw new HubError('too-large', 'one edit of the document is over what an update may hold', { field: 'body' })
   return length
 }

@@ -1,8 +1,8 @@
-import { clone, createDecoder, readAny, readVarString, readVarUint } from 'lib0/decoding'
+import { clone, createDecoder, readVarUint } from 'lib0/decoding'
 import * as Y from 'yjs'
 import { HubError } from './errors.ts'
 import { LIMITS } from './limits.ts'
-import { roomOf } from './values.ts'
+import { SparingDecoder } from './sparing-decoder.ts'
 
 type Decoded = ReturnType<typeof Y.decodeUpdate>
 /** Anything that an update brings. */
@@ -47,49 +47,9 @@ export class ClientIds {
   }
 }
 
-/** Signs of lib0's `any` for what holds other values. */
-const OBJECT = 118
-const ARRAY = 117
-/** Stands for all values that are passed by. */
-const NOTHING = Object.freeze({})
-
-/**
- * Reads an untrusted update of format version 1. Values are counted and passed by, none is built; but those that were written as JSON are.
- * @throws HubError `bad-update` before Yjs has too many of its clients in a Map, as `ClientIds` does; for too many values, or such as are nested too deep
- */
-export class CarefulDecoder extends Y.UpdateDecoderV1 {
-  /** As `countValues` counts them, those in JSON left out. */
-  values = 0
-  readonly #maxValues = maxValuesIn(this.restDecoder.arr.length)
+/** Reads an untrusted update of format version 1. @throws HubError `bad-update` before Yjs has too many of its clients in a Map, as `ClientIds` does */
+export class CarefulDecoder extends SparingDecoder {
   readonly #clients = new ClientIds()
-
-  override readAny(): unknown {
-    this.#passBy(LIMITS.maxDocumentDepth)
-    return NOTHING
-  }
-
-  #passBy(depthLeft: number): void {
-    this.#count(1)
-    const decoder = this.restDecoder
-    const sign = decoder.arr[decoder.pos]
-    if (sign !== OBJECT && sign !== ARRAY) return void readAny(decoder)
-    if (depthLeft === 0) throw refuse(`nests values over ${LIMITS.maxDocumentDepth} deep; keep them flat`)
-    decoder.pos += 1
-    let room = 0
-    for (let left = readVarUint(decoder); left > 0; left--) {
-      if (sign === OBJECT) {
-        this.#count(1)
-        room = Math.max(room, roomOf(readVarString(decoder)))
-      }
-      this.#passBy(depthLeft - 1)
-    }
-    this.#count(room)
-  }
-
-  #count(values: number): void {
-    this.values += values
-    if (this.values > this.#maxValues) throw refuse(`holds over ${this.#maxValues} values`)
-  }
 
   override readClient(): number {
     const client = super.readClient()
@@ -102,11 +62,6 @@ export class CarefulDecoder extends Y.UpdateDecoderV1 {
     this.#clients.add(readVarUint(clone(this.restDecoder)))
   }
 }
-
-/** A state of a document may be longer than what one update may be. */
-const maxValuesIn = (bytes: number): number => LIMITS.maxUpdateValues * Math.max(1, Math.ceil(bytes / LIMITS.maxUpdateBytes))
-
-const refuse = (why: string): HubError => new HubError('bad-update', `the Yjs update ${why}`)
 
 /**
  * Refuses an update with numbers that are none: lib0 reads some bytes as NaN or infinity, and never ends writing those. It MUST be asked before Yjs applies, cuts or compares an
@@ -135,7 +90,7 @@ export function dependenciesOf(struct: Struct): Y.ID[] {
 
 /** Of two that are not negative the sum is whole and safe only where both are. */
 function mustBeWhole(number: number): void {
-  if (!Number.isSafeInteger(number)) throw refuse('holds a number over 2^53')
+  if (!Number.isSafeInteger(number)) throw new HubError('bad-update', 'the Yjs update holds a number over 2^53')
 }
 
 /** @throws HubError `bad-update` as `ClientIds` does; Error when it cannot be read */

@@ -1,8 +1,8 @@
 import { createDecoder, readVarUint } from 'lib0/decoding'
 import { createEncoder, toUint8Array, writeUint8Array, writeVarUint } from 'lib0/encoding'
-import * as Y from 'yjs'
+import { SparingDecoder } from './sparing-decoder.ts'
 
-type Reader = Y.UpdateDecoderV1
+type Reader = SparingDecoder
 
 /** A whole first byte: a gap. */
 const SKIP = 10
@@ -23,7 +23,7 @@ const NAMED_TYPES: ReadonlySet<number> = new Set([3, 5])
  */
 export function* updateSlices(update: Uint8Array, maxStructs: number): Generator<Uint8Array, void, void> {
   const rest = createDecoder(update)
-  const reader = new Y.UpdateDecoderV1(rest)
+  const reader = new SparingDecoder(rest)
   for (let clients = readVarUint(rest); clients > 0; clients--) {
     let structs = readVarUint(rest)
     const client = reader.readClient()

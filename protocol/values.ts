@@ -1,17 +1,20 @@
 import { LIMITS } from './limits.ts'
 
-/** A longer key is a name to any engine. */
-const MAX_DIGITS = 4
-/** So much of a small frame may be room that keys keep. */
-const SPARE_VALUES = 2_048
-
+/** Up to here V8 keeps room (`ShouldConvertToSlowElements`, `src/objects/js-objects-inl.h`). */
+const MAX_INDEX = 3_321
+/** So much of a short frame may be room, for a map or two. */
+const SPARE_VALUES = 384
 /**
- * What a map's key counts as beyond the key itself, in values: one for each 8 of a number of up to four digits. JavaScript engines keep room up to such a key, as in an array:
- * V8 takes 12 KB for `{"1023": 0}`. Of a map the greatest counts.
+ * What a map's key counts as beyond the key itself, in values: one for each 8 of a number up to 3,321. V8 keeps room up to such a key, as in an array: 12 KB for
+ * `{"1023": 0}`. Of a map the greatest counts.
  */
-export const roomOf = (name: string): number => (name.length <= MAX_DIGITS && /^\d+$/.test(name) ? Number(name) >> 3 : 0)
+export function roomOf(name: string): number {
+  if (name.length > 4 || !/^\d+$/.test(name)) return 0
+  const index = Number(name)
+  return index > MAX_INDEX ? 0 : index >> 3
+}
 
-/** How many values a client may send in a frame of so many bytes. Only keys that keep room can make them more than the bytes. */
+/** How many values a client may send in so many bytes. Only keys that keep room can make them more than the bytes. */
 export const maxValuesIn = (bytes: number): number => Math.min(LIMITS.maxNodes, 2 * bytes + SPARE_VALUES)
 
 /**
@@ -32,7 +35,7 @@ export function countValues(value: unknown, maxDepth = Infinity): number {
 }
 
 /** `Object.fromEntries` for names from outside: no room is kept up to those that are small numbers, as none is by `JSON.parse`. */
-export function recordOf<T>(entries: readonly (readonly [name: string, value: T])[]): Record<string, T> {
+export function objectFrom<T>(entries: readonly (readonly [name: string, value: T])[]): Record<string, T> {
   if (entries.every(([name]) => roomOf(name) === 0)) return Object.fromEntries(entries)
   const record = JSON.parse(`{${entries.map(([name]) => `${JSON.stringify(name)}:0`).join()}}`) as Record<string, T>
   for (const [name, value] of entries) record[name] = value

@@ -1,4 +1,4 @@
-import { recordOf, type Plain } from '../../protocol/index.ts'
+import { objectFrom, type Plain } from '../../protocol/index.ts'
 import { MAX_JSON_DEPTH } from './limits.ts'
 
 /** The one member of what stands for bytes. A map that looks like it gets one more sign in front. */
@@ -13,7 +13,7 @@ export function jsonOf(value: Plain): unknown {
   if (typeof value !== 'object' || value === null) return value
   const only = onlyName(value)
   if (only !== undefined && LIKE_BYTES.test(only)) return { [`@${only}`]: jsonOf(value[only]!) }
-  return recordOf(Object.entries(value).map(([name, item]) => [name, jsonOf(item)]))
+  return objectFrom(Object.entries(value).map(([name, item]) => [name, jsonOf(item)]))
 }
 
 /** What `jsonOf` was given, of parsed JSON. */
@@ -26,7 +26,7 @@ export function plainOf(json: unknown): Plain {
     if (only !== BYTES) return { [only.slice(1)]: plainOf(held) }
     if (typeof held === 'string') return new Uint8Array(Buffer.from(held, 'base64'))
   }
-  return recordOf(Object.entries(json).map(([name, item]) => [name, plainOf(item)]))
+  return objectFrom(Object.entries(json).map(([name, item]) => [name, plainOf(item)]))
 }
 
 function onlyName(map: object): string | undefined {

@@ -1,4 +1,4 @@
-import { recordOf } from '../../protocol/index.ts'
+import { objectFrom } from '../../protocol/index.ts'
 import { sparse, type Annotation, type ReadBook } from './annotation.ts'
 import { localTimeMs } from './local-time.ts'
 import { badFile } from './limits.ts'
@@ -60,9 +60,9 @@ function annotationOf(item: LuaTable): Annotation {
     chapter: textIn(item, 'chapter') || undefined,
     locators: locatorsOf(page, pos0, pos1),
     extra: {
-      koreader: Object.fromEntries([
-        ...others.map(([name, value]) => [name, plainOf(value)]),
-        ...(isHighlight || text === undefined ? [] : [['text', text]])
+      koreader: objectFrom([
+        ...others.map(([name, value]): [string, unknown] => [String(name), plainOf(value)]),
+        ...(isHighlight || text === undefined ? [] : [['text', text] as const])
       ])
     },
     createdAtMs,
@@ -115,7 +115,7 @@ function timeOf(text: string | undefined): number | undefined {
 function plainOf(value: LuaValue): unknown {
   if (!(value instanceof Map)) return value
   const isList = [...value.keys()].every((name, index) => name === index + 1)
-  return isList ? [...value.values()].map(plainOf) : recordOf([...value].map(([name, item]) => [String(name), plainOf(item)]))
+  return isList ? [...value.values()].map(plainOf) : objectFrom([...value].map(([name, item]) => [String(name), plainOf(item)]))
 }
 
 const textOf = (value: LuaValue | undefined): string =>

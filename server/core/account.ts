@@ -32,7 +32,7 @@ import type { Append, LogHead, RecordWrite } from './store.ts'
 import type { Submitter, Turn } from './turn.ts'
 import { Views } from './views.ts'
 
-/** Records are stored after changes of so many bytes, which are some thousand and may take thirty times as much in memory, or after this many records, since the last time. */
+/** Records are stored after changes of so many bytes, some thousand as a rule, or after this many records. In memory they may take two hundred times their bytes. */
 const STORE_AFTER_BYTES = 262_144
 const STORE_AFTER_RECORDS = 256
 const READ_BYTES = 1_048_576
@@ -141,7 +141,7 @@ export class Account {
     this.usedAtMs = this.#host.clock.nowMs()
     if (!this.documents.hasRoomFor(books.size)) {
       await this.settled()
-      this.documents.makeRoom(this.durableHead)
+      this.documents.makeRoom(books, this.durableHead)
     }
     await this.documents.load(books)
   }

@@ -1,4 +1,5 @@
 import {
+  countValues,
   decodeFrame,
   encodeFrame,
   ERRORS,
@@ -36,6 +37,8 @@ const MAX_BAD_UPDATES_IN_A_ROW = 10
 const OF_DOCUMENTS: ReadonlySet<string> = new Set<ViewName>(['annotations', 'annotation-history', 'document'])
 /** More answers than this, which may come with long reasons, are parted into several frames. */
 const ANSWERS_PER_FRAME = 250
+/** Values of a view that are read and written out in the time that `updateCost` counts as one. */
+const READ_VALUES_PER_COST = 4
 
 /** Whoever is on a live connection, in the language of its carrier. */
 export interface LiveSession {
@@ -267,13 +270,16 @@ export class Session implements LiveSession, Follower, Submitter {
     const pageOf = (): Part | undefined => {
       if (this.#isClosed) return undefined
       if (view === 'document') return this.#host.readings.next(this, account, key, after, nowMs)
-      return { ...readPage(account, view, key, after, nowMs, item), cursor: account.head }
+      const page = readPage(account, view, key, after, nowMs, item)
+      account.documents.spend(countValues(page.value) / READ_VALUES_PER_COST)
+      return { ...page, cursor: account.head }
     }
     let answer: Part | HubError | undefined
     try {
       if (!permits(origin.actor, view)) throw new HubError('forbidden')
       checkPlace(view, key, after, item)
       // The parts of a document are all made with the first.
+      while (account.documents.isTurnSpent) await account.documents.turn()
       const isReady = !OF_DOCUMENTS.has(view) || (view === 'document' && after !== '') || !account.documents.isKnown(key)
       answer = isReady ? pageOf() : await account.documents.inTurn(key, nowMs, pageOf)
     } catch (error) {
@@ -281,9 +287,13 @@ export class Session implements LiveSession, Follower, Submitter {
       answer = error
     }
     if (answer === undefined) return
+    // Written out before the wait: many may wait.
+    const frame =
+      answer instanceof HubError
+        ? encodeFrame('failed', { id, code: answer.code, message: answer.message, field: answer.field })
+        : encodeFrame('view', { id, ...answer })
     await account.settled()
-    if (answer instanceof HubError) this.#send('failed', { id, code: answer.code, message: answer.message, field: answer.field })
-    else this.#send('view', { id, ...answer })
+    this.#sendFrame(frame)
   }
 
   #drained(): void {
@@ -323,13 +333,14 @@ export class Session implements LiveSession, Follower, Submitter {
     this.#host.closed(this)
   }
 
-  #send<K extends 'welcome' | 'acked' | 'view' | 'failed' | 'bye' | 'pong'>(
-    kind: K,
-    fields: Parameters<typeof encodeFrame<K>>[1]
-  ): void {
+  #send<K extends 'welcome' | 'acked' | 'bye' | 'pong'>(kind: K, fields: Parameters<typeof encodeFrame<K>>[1]): void {
+    this.#sendFrame(encodeFrame(kind, fields))
+  }
+
+  #sendFrame(frame: Uint8Array): void {
     if (this.#isClosed) return
     try {
-      this.#connection.send(encodeFrame(kind, fields))
+      this.#connection.send(frame)
     } catch (error) {
       this.#broken(error)
     }

@@ -1,4 +1,4 @@
-import { recordOf, type Plain, type WireChange } from '../../protocol/index.ts'
+import { objectFrom, type Plain, type WireChange } from '../../protocol/index.ts'
 
 /** A change as JSON, its fields by name. Bytes become `{"base64": "…"}`. */
 export function changeJson([cursor, timeUs, device, client, number, atMs, kind, key, body]: WireChange): string {
@@ -11,5 +11,5 @@ export function jsonOf(value: Plain): unknown {
     return { base64: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') }
   if (Array.isArray(value)) return value.map(jsonOf)
   if (typeof value !== 'object' || value === null) return value
-  return recordOf(Object.entries(value).map(([name, item]) => [name, jsonOf(item)]))
+  return objectFrom(Object.entries(value).map(([name, item]) => [name, jsonOf(item)]))
 }

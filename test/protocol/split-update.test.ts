@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert'
 import * as fc from 'fast-check'
 import * as Y from 'yjs'
-import { splitUpdate, updateSteps, writeSteps } from '../../protocol/split-update.ts'
+import { missingUpdates, splitUpdate, updateSteps, writeSteps } from '../../protocol/split-update.ts'
 import { HubError, LIMITS } from '../../protocol/index.ts'
 import { inspectUpdate } from '../../server/core/documents/gate.ts'
 import { suite } from '../util/suite.ts'
@@ -113,6 +113,19 @@ test('an update of more values than one may hold is cut', () => {
   assert.ok(isSame(hub, doc))
 })
 
+test('a state of many values is taken in parts, though one update may not hold as many', () => {
+  const doc = new Y.Doc()
+  for (const key of 'abc') doc.getMap('m').set(key, { list: Array.from({ length: 50_000 }, () => 1) })
+  const hub = new Y.Doc()
+  const parts = missingUpdates(Y.encodeStateAsUpdate(doc), hub)
+  assert.is(parts.length, 2)
+  for (const part of parts) {
+    inspectUpdate(part, { doc: hub, owners: new Map() }, 'device')
+    Y.applyUpdate(hub, part)
+  }
+  assert.ok(isSame(hub, doc))
+})
+
 test('an update that deletes in more places than one may is cut', () => {
   const doc = new Y.Doc()
   doc.getText('t').insert(0, 'ab'.repeat(5_000))
@@ -125,12 +138,14 @@ test('an update that deletes in more places than one may is cut', () => {
 })
 
 test('one edit that no update can hold is refused', () => {
-  const doc = new Y.Doc()
-  doc.getText('t').insert(0, 'x'.repeat(LIMITS.maxUpdateBytes))
-  assert.throws(
-    () => splitUpdate(Y.encodeStateAsUpdate(doc)),
-    (error: unknown) => error instanceof HubError && error.code === 'too-large'
-  )
+  const [long, wide] = [new Y.Doc(), new Y.Doc()]
+  long.getText('t').insert(0, 'x'.repeat(LIMITS.maxUpdateBytes))
+  wide.getMap('m').set('a', { list: Array.from({ length: LIMITS.maxUpdateValues }, () => 1) })
+  for (const doc of [long, wide])
+    assert.throws(
+      () => splitUpdate(Y.encodeStateAsUpdate(doc)),
+      (error: unknown) => error instanceof HubError && error.code === 'too-large'
+    )
 })
 
 test('what builds on edits that are missing stays whole, for the hub to refuse', () => {

@@ -85,6 +85,7 @@ test('JSON contents and skips of old are sliced too', () => {
 
 test('a content of a kind that Yjs does not have is an error', () => {
   const doc = new Y.Doc()
+  doc.clientID = 1
   doc.getText('t').insert(0, 'words')
   const update = Y.encodeStateAsUpdate(doc)
   update[update.indexOf(4)] = 0x1d

@@ -5,6 +5,7 @@ import {
   LIMITS,
   isSameValue,
   key,
+  objectFrom,
   roomOf,
   textDifference,
   type ActionBody,
@@ -166,7 +167,7 @@ export function toPlain(value: unknown, depth: number): Plain | undefined {
   return copying.valuesLeft < 0 ? undefined : plain
 }
 
-/** Copies what may hold more than any frame: small numbers as keys take more room in memory than as text. */
+/** Copies what may hold more than any frame can carry, and ends then: it is left out. */
 class Copying {
   valuesLeft: number = LIMITS.maxNodes
 
@@ -183,13 +184,13 @@ class Copying {
     const entries =
       value instanceof Y.Map ? [...(value as Y.Map<unknown>).entries()] : isMap(value) ? Object.entries(value) : undefined
     if (entries === undefined) return undefined
-    const plain: PlainAnnotation = {}
+    const members: [string, Plain][] = []
     for (const [name, item] of entries.filter(([name]) => isMapKey(name)).slice(0, LIMITS.maxMapEntries)) {
       this.valuesLeft -= 1 + roomOf(name)
       const held = this.plain(item, depth + 1)
-      if (held !== undefined) plain[name] = held
+      if (held !== undefined) members.push([name, held])
     }
-    return plain
+    return objectFrom(members)
   }
 }
 

@@ -1,14 +1,21 @@
 import * as Y from 'yjs'
-import { ANNOTATION_DOCUMENT, HubError, inOrder, inspectStateVector, LIMITS } from '../../../protocol/index.ts'
+import {
+  ANNOTATION_DOCUMENT,
+  applyUpdate,
+  decodeUpdate,
+  HubError,
+  inOrder,
+  inspectStateVector,
+  LIMITS
+} from '../../../protocol/index.ts'
 import type { LoggedChange } from '../fold-log.ts'
 import type { SnapshotRecord } from '../records.ts'
 import { annotationIds, listAnnotations, type PlainAnnotation } from './annotations.ts'
-import { applyUpdate, countObjects } from './apply-update.ts'
 import { deletionCost, reloadCost, updateCost } from './cost.ts'
 import { inspectUpdate } from './gate.ts'
 import { Places } from './places.ts'
 import { QuietDoc } from './quiet-doc.ts'
-import { atOnce, isWholeAt, STEP_COST, takeIn, wholeOf, Writing, type Steps } from './steps.ts'
+import { atOnce, reloadAt, STEP_COST, takeIn, wholeOf, Writing, type Steps } from './steps.ts'
 import { Tail, type TailUpdate } from './tail.ts'
 import { Versions, type Moment, type StoredHistory } from './versions.ts'
 
@@ -29,10 +36,10 @@ const FOLD_AFTER_COST = 1_000_000
 const READING_COST = 30
 /** Bytes of a document that are written out in the time that `updateCost` counts as one; as long takes an id that is sorted. */
 const WRITTEN_BYTES_PER_COST = 32
-/** What an item takes in memory, or one of its values. */
-const OBJECT_BYTES = 96
 /** Items that are looked through in that time. */
 const SEEN_PER_COST = 64
+/** What an edit of the hub's own takes in memory for each byte that it is written in, at most: empty maps. */
+const BYTES_PER_EDIT_BYTE = 40
 
 /**
  * The owner of the Yjs client id under which the hub edits for clients without Yjs. One for each epoch: a restored log may lack
@@ -68,8 +75,8 @@ export class Document {
   #writing: Writing | undefined
   /** The ids of its annotations in order, once asked for; gone with the next edit. */
   #ids: readonly string[] | undefined
-  /** What was made of all that came, at most. */
-  #objects = 0
+  /** What its items and their values take in memory, about and at most: since it was read last, nothing was taken off. */
+  #itemBytes = 0
   /** How long the tail was when no snapshot could be made of it. */
   #triedAt = 0
   usedAtMs = 0
@@ -122,13 +129,7 @@ export class Document {
   /** What it takes in memory, about. */
   get heldBytes(): number {
     const snapshotBytes = this.#snapshot?.update.length ?? 0
-    return (
-      OBJECT_BYTES * this.#objects +
-      snapshotBytes +
-      this.#tail.heldBytes +
-      this.#versions.foundBytes +
-      (this.#writing?.writtenBytes ?? 0)
-    )
+    return this.#itemBytes + snapshotBytes + this.#tail.heldBytes + this.#versions.foundBytes + (this.#writing?.writtenBytes ?? 0)
   }
 
   get #documentBytes(): number {
@@ -170,7 +171,7 @@ export class Document {
     if (ends.size > 0) this.#mustHaveRoomForItems()
     try {
       this.#versions.at = at
-      this.#objects += applyUpdate(this.#doc, fresh)
+      this.#itemBytes += applyUpdate(this.#doc, fresh)
     } catch {
       this.#rebuild()
       throw new HubError('bad-update', 'the Yjs update cannot be applied')
@@ -209,7 +210,7 @@ export class Document {
       this.#doc.off('update', note)
     }
     const update = made ?? EMPTY_UPDATE
-    this.#objects += countObjects(update)
+    this.#itemBytes += BYTES_PER_EDIT_BYTE * update.length
     this.#own(this.#doc.clientID, this.#hub)
     this.#keep({ update, owner: this.#hub, at }, 0)
     return update
@@ -272,6 +273,7 @@ export class Document {
     const count = this.#tail.length
     const [owners, burst, state] = [[...this.#owners], this.#versions.burst, Y.snapshot(this.#doc)]
     const cost = reloadCost(this.#doc, STEP_COST)
+    const itemBytes = this.#itemBytes
     this.#triedAt = count
     let whole
     try {
@@ -280,9 +282,11 @@ export class Document {
       return undefined
     }
     yield
-    if (!(yield* isWholeAt(whole, state))) return undefined
+    const reloadedBytes = yield* reloadAt(whole, state)
+    if (reloadedBytes === undefined) return undefined
     yield
     this.#triedAt = 0
+    this.#itemBytes += reloadedBytes - itemBytes
     const snapshot = { ...whole, owners, burst }
     this.#snapshot = snapshot
     if (this.#tail.length === count) this.#writing = undefined
@@ -307,13 +311,13 @@ export class Document {
 
   *#building(): Steps<void> {
     const doc = new QuietDoc()
-    let objects = this.#snapshot === undefined ? 0 : yield* takeIn(doc, this.#snapshot)
-    const versions = new Versions(doc, this.#snapshot?.burst, this.#histories)
+    let itemBytes = this.#snapshot === undefined ? 0 : yield* takeIn(doc, this.#snapshot)
+    const versions = new Versions(doc, this.#snapshot?.burst, this.#histories, cost => this.#spend(cost))
     let left = STEP_COST
     // One by one, as they came: what an update finds collected already decides what becomes of it.
     for (let index = 0; index < this.#tail.length; index++) {
       const { update, owner, at } = this.#tail.at(index)
-      const { structs, ds } = Y.decodeUpdate(update)
+      const { structs, ds } = decodeUpdate(update)
       const cost = updateCost(inOrder(structs), ds.clients, new Places(structs, doc), doc, Infinity)
       this.#tail.setCost(index, cost)
       left -= READING_COST + cost
@@ -323,11 +327,11 @@ export class Document {
       }
       for (const { id } of structs) this.#own(id.client, owner)
       versions.at = at
-      objects += applyUpdate(doc, update)
+      itemBytes += applyUpdate(doc, update)
     }
     doc.on('afterTransaction', ({ deleteSet }) => this.#spend(deletionCost(deleteSet)))
     this.#doc = doc
-    this.#objects = objects
+    this.#itemBytes = itemBytes
     this.#versions = versions
   }
 

@@ -62,6 +62,11 @@ export class Documents {
     return this.#host.turnBudget.isSpent
   }
 
+  /** @see TurnBudget.spend */
+  spend(cost: number): void {
+    this.#host.turnBudget.spend(cost)
+  }
+
   /** @see TurnBudget.turn */
   turn(): Promise<void> {
     return this.#host.turnBudget.turn(this.#account)
@@ -188,11 +193,12 @@ export class Documents {
   }
 
   /**
-   * Drops the documents that were not used for longest, until half of the room is free. Those with changes beyond `durableHead` stay: they could not be
-   * loaded again yet.
+   * Drops the documents that were not used for longest, until half of the room is free. Those of `books` stay, however large; so do those with changes
+   * beyond `durableHead`, which could not be loaded again yet.
    */
-  makeRoom(durableHead: number): void {
-    const idlest = [...this.#loaded].sort(([, left], [, right]) => left.usedAtMs - right.usedAtMs)
+  makeRoom(books: ReadonlySet<string>, durableHead: number): void {
+    const others = [...this.#loaded].filter(([book]) => !books.has(book))
+    const idlest = others.sort(([, left], [, right]) => left.usedAtMs - right.usedAtMs)
     for (const [book, document] of idlest) {
       if (this.hasRoomFor(MAX_LOADED / 2)) break
       if ((this.#views.get('documents', book)?.tail.at(-1) ?? 0) <= durableHead) this.#unload(book, document)

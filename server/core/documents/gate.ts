@@ -5,10 +5,12 @@ import {
   ClientIds,
   countValues,
   dependenciesOf,
+  diffUpdate,
   HubError,
   inOrder,
   LIMITS,
   mustHoldWholeNumbers,
+  SparingDecoder,
   type Spans,
   type Struct
 } from '../../../protocol/index.ts'
@@ -83,9 +85,9 @@ export function inspectUpdate(update: Uint8Array, document: GateDocument, device
       if (!isKnown(client, clock + len - 1, ends, doc)) throw new HubError('update-gap')
     }
   const places = new Places(structs, doc)
-  mustBeShallow(ordered, places)
   mustHaveFewRoots(structs, doc)
-  const values = mustHoldFewValues(structs, valuesRead)
+  const values = valuesRead + mustBeShallow(ordered, places)
+  mustHoldFew(values)
   mustHoldOneValueAKey(ordered, ds.clients, places)
   const cost = updateCost(ordered, ds.clients, places, doc, LIMITS.maxUpdateCost) + mustStaySpread(owners, ends) + values
   return { ends, fresh: update, cost }
@@ -118,8 +120,12 @@ function mustHoldOneValueAKey(structs: readonly Struct[], deleted: Spans, places
   }
 }
 
-/** What is nested without end stops those who go through it half-way: Yjs when it deletes, and whoever writes it out. */
-function mustBeShallow(structs: readonly Struct[], places: Places): void {
+/**
+ * What is nested without end stops those who go through it half-way: Yjs when it deletes, and whoever writes it out.
+ * @returns how many values the update holds that were written as JSON; all others were counted as they were read
+ */
+function mustBeShallow(structs: readonly Struct[], places: Places): number {
+  let values = 0
   for (const struct of structs) {
     if (!(struct instanceof Y.Item)) continue
     const { content } = struct
@@ -129,45 +135,35 @@ function mustBeShallow(structs: readonly Struct[], places: Places): void {
     const depth = isNeeded ? places.homeOf(struct).depth : 0
     if (content instanceof Y.ContentType && depth >= LIMITS.maxDocumentDepth)
       throw refuse(`nests types over ${LIMITS.maxDocumentDepth} deep; keep them flat`)
+    for (const value of jsonOf(content)) values += countValues(value, LIMITS.maxDocumentDepth)
   }
-}
-
-/**
- * Counts what is written as JSON, which is built when the update is read; all else is counted then.
- * @returns how many values the update holds
- */
-function mustHoldFewValues(structs: readonly Struct[], counted: number): number {
-  let count = counted
-  for (const struct of structs) {
-    if (!(struct instanceof Y.Item)) continue
-    for (const value of jsonOf(struct.content)) count += countValues(value, LIMITS.maxDocumentDepth)
-    if (count === Infinity) throw refuse(`nests values over ${LIMITS.maxDocumentDepth} deep; keep them flat`)
-    if (count > LIMITS.maxUpdateValues) throw refuse(`holds over ${LIMITS.maxUpdateValues} values`)
-  }
-  return count
+  if (values === Infinity) throw tooDeep()
+  return values
 }
 
 /** The values of a content that were JSON. */
 function jsonOf(content: Y.Item['content']): readonly unknown[] {
   if (content instanceof Y.ContentJSON) return content.arr
   if (content instanceof Y.ContentEmbed) return [content.embed]
-  return content instanceof Y.ContentFormat ? [content.value] : []
+  return content instanceof Y.ContentFormat ? [content.value] : NONE
 }
+
+const NONE: readonly unknown[] = []
 
 /** Where an item stands first in a type at the root, Yjs looks for the type's name among all when it writes the item. */
 function mustHaveFewRoots(structs: readonly Struct[], { share }: Y.Doc): void {
-  const names = new Set<string>()
+  let names: Set<string> | undefined
   for (const struct of structs) {
     const parent = struct instanceof Y.Item ? placeOf(struct).parent : null
-    if (typeof parent === 'string' && !share.has(parent)) names.add(parent)
+    if (typeof parent === 'string' && !share.has(parent)) (names ??= new Set()).add(parent)
   }
-  if (names.size > 0 && share.size + names.size > LIMITS.maxDocumentRoots)
+  if (names !== undefined && share.size + names.size > LIMITS.maxDocumentRoots)
     throw new HubError('document-too-large', `the document of this book has over ${LIMITS.maxDocumentRoots} types at its root`)
 }
 
 function withoutKnown(update: Uint8Array, doc: Y.Doc): Uint8Array {
   try {
-    return Y.diffUpdate(update, Y.encodeStateVector(doc))
+    return diffUpdate(update, Y.encodeStateVector(doc))
   } catch {
     throw refuse('cannot be told from what the document has')
   }
@@ -178,27 +174,32 @@ function isKnown(client: number, clock: number, ends: ReadonlyMap<number, number
   return clock < (ends.get(client) ?? 0) || clock < Y.getState(doc.store, client)
 }
 
-/** Is kept, to tell where the update ended and how much it held. */
-class Reader extends CarefulDecoder {
-  static last: Reader | undefined
-
-  constructor(bytes: ConstructorParameters<typeof Y.UpdateDecoderV1>[0]) {
-    super(bytes)
-    Reader.last = this
+/** Ends reading as soon as an update holds too much. */
+class GateDecoder extends CarefulDecoder {
+  protected override enter(values: number, depth: number): void {
+    if (depth > LIMITS.maxDocumentDepth) throw tooDeep()
+    mustHoldFew(this.values + values)
   }
 }
 
+const tooDeep = (): HubError => refuse(`nests values over ${LIMITS.maxDocumentDepth} deep; keep them flat`)
+
+function mustHoldFew(values: number): void {
+  if (values > LIMITS.maxUpdateValues) throw refuse(`holds over ${LIMITS.maxUpdateValues} values`)
+}
+
 /** An update of format version 2 begins like an empty one of version 1: it is known by what follows. */
-function decode(update: Uint8Array): ReturnType<typeof Y.decodeUpdate> & Pick<CarefulDecoder, 'values'> {
+function decode(update: Uint8Array): ReturnType<typeof Y.decodeUpdate> & Pick<SparingDecoder, 'values'> {
   let decoded: ReturnType<typeof Y.decodeUpdate>
   try {
-    decoded = Y.decodeUpdateV2(update, Reader)
+    decoded = Y.decodeUpdateV2(update, GateDecoder)
   } catch (error) {
     if (error instanceof HubError) throw error
     throw refuse('cannot be decoded as version 1')
   }
-  const { restDecoder, values } = Reader.last!
+  const { restDecoder, values, namesPrototype } = SparingDecoder.takeLast()
+  if (namesPrototype) throw refuse('holds a value with a member __proto__')
   if (restDecoder.pos !== update.length) throw refuse('goes on behind its end; only version 1 is taken')
   mustHoldWholeNumbers(decoded)
-  return { ...decoded, values }
+  return { structs: decoded.structs, ds: decoded.ds, values }
 }

@@ -1,6 +1,5 @@
 import * as Y from 'yjs'
-import { updateSteps, writeSteps, type Struct } from '../../../protocol/index.ts'
-import { applyUpdate } from './apply-update.ts'
+import { applyUpdate, updateSteps, writeSteps, type Struct } from '../../../protocol/index.ts'
 import { placeCost } from './cost.ts'
 import { Places } from './places.ts'
 import { QuietDoc } from './quiet-doc.ts'
@@ -31,13 +30,13 @@ export const wholeOf = (update: Uint8Array, cost: number): Whole =>
 export function* takeIn(doc: Y.Doc, { update, isShort }: Whole): Steps<number> {
   if (isShort === true || update.length <= SMALL_BYTES) return applyUpdate(doc, update)
   let places: Places | undefined
-  let objects = 0
+  let heldBytes = 0
   const costOf = (struct: Struct, structs: readonly Struct[]): number => placeCost(struct, (places ??= new Places(structs, doc)))
   for (const part of updateSteps(update, { structs: STEP_STRUCTS, cost: STEP_COST, costOf })) {
-    if (part !== undefined) objects += applyUpdate(doc, part)
+    if (part !== undefined) heldBytes += applyUpdate(doc, part)
     yield
   }
-  return objects
+  return heldBytes
 }
 
 /** A document as one Yjs v1 update: written in steps, until somebody needs it at once or is about to change the document. */
@@ -78,20 +77,21 @@ export function* isWhole(whole: Whole): Steps<boolean> {
 }
 
 /**
- * True when a new document made of `whole` stands at `state`. The bytes of the two may differ: what was deleted bit by bit lies in pieces in memory,
+ * Whether a new document made of `whole` stands at `state`. The bytes of the two may differ: what was deleted bit by bit lies in pieces in memory,
  * and is read again as one.
+ * @returns what that document takes in memory, as `applyUpdate` does; undefined when it stands elsewhere
  */
-export function* isWholeAt(whole: Whole, state: Y.Snapshot): Steps<boolean> {
+export function* reloadAt(whole: Whole, state: Y.Snapshot): Steps<number | undefined> {
   const found = yield* reload(whole)
-  return found !== undefined && Y.equalSnapshots(found, state)
+  return found !== undefined && Y.equalSnapshots(found.state, state) ? found.heldBytes : undefined
 }
 
-function* reload(whole: Whole): Steps<Y.Snapshot | undefined> {
+function* reload(whole: Whole): Steps<{ state: Y.Snapshot; heldBytes: number } | undefined> {
   const doc = new QuietDoc()
   try {
-    yield* takeIn(doc, whole)
+    const heldBytes = yield* takeIn(doc, whole)
     const { pendingStructs, pendingDs } = doc.store
-    return pendingStructs === null && pendingDs === null ? Y.snapshot(doc) : undefined
+    return pendingStructs === null && pendingDs === null ? { state: Y.snapshot(doc), heldBytes } : undefined
   } catch {
     return undefined
   } finally {

@@ -1,5 +1,5 @@
 import * as Y from 'yjs'
-import { ANNOTATION_DOCUMENT, encodeValue, recordOf } from '../../../protocol/index.ts'
+import { ANNOTATION_DOCUMENT, countValues, encodeValue, maxValuesIn, objectFrom } from '../../../protocol/index.ts'
 import { addVersion } from '../history.ts'
 import type { AnnotationHistoryRecord, BurstRecord } from '../records.ts'
 import { isAnnotationId, isMap, toPlain } from './annotations.ts'
@@ -15,6 +15,8 @@ const MAX_TOUCHED = 10_000
 const MAX_VERSION_BYTES = 262_144
 /** Items of the document that are looked at for the versions of one update. */
 const MAX_STEPS = 262_144
+/** So many it takes in the time that `updateCost` counts as one. */
+const STEPS_PER_COST = 10
 /** What is nested deeper no plain form can hold. */
 const MAX_NESTED = 16
 /** Stands among an annotation's devices when it was found too large. */
@@ -40,6 +42,7 @@ type Change = Pick<Y.Transaction, 'changed' | 'beforeState' | 'deleteSet'>
 export class Versions {
   readonly #entries: Y.Map<unknown>
   readonly #stored: StoredHistory
+  readonly #spend: (cost: number) => void
   #startedUs = -Infinity
   #lastDevice = ''
   /** Who has changed what in this burst. */
@@ -50,8 +53,12 @@ export class Versions {
   /** Of the update that is applied next. */
   at: Moment = { cursor: 0, timeUs: 0, device: '' }
 
-  /** @param burst what was under way when `doc` stood as it does */
-  constructor(doc: Y.Doc, burst: BurstRecord | undefined, stored: StoredHistory) {
+  /**
+   * @param burst what was under way when `doc` stood as it does
+   * @param spend is told what looking back costs, as `updateCost` counts it
+   */
+  constructor(doc: Y.Doc, burst: BurstRecord | undefined, stored: StoredHistory, spend: (cost: number) => void) {
+    this.#spend = spend
     this.#entries = doc.getMap(root)
     this.#stored = stored
     if (burst !== undefined) {
@@ -125,6 +132,7 @@ export class Versions {
     if (isFirst) devices.push(device)
     if (!(isFirst || isMark) || devices.includes(TOO_LARGE) || !isAnnotationId(id)) return
     const found = before.annotation(this.#entries, id)
+    this.#spend(before.takeCost())
     if (found === undefined) return
     const { wasRemoved, fields } = found
     if (fields === undefined) devices.push(TOO_LARGE)
@@ -162,6 +170,7 @@ export class Versions {
 class Before {
   readonly #change: Change
   #stepsLeft = MAX_STEPS
+  #stepsTold = MAX_STEPS
   #charactersLeft = 0
 
   constructor(change: Change) {
@@ -178,7 +187,15 @@ class Before {
     if (!isMap(plain)) return undefined
     const { [removedField]: mark, ...fields } = plain
     const bytes = encodeValue(fields)
-    return { wasRemoved: mark !== undefined, fields: bytes.length > MAX_VERSION_BYTES ? undefined : bytes }
+    const isTooLarge = bytes.length > MAX_VERSION_BYTES || countValues(fields) > maxValuesIn(bytes.length)
+    return { wasRemoved: mark !== undefined, fields: isTooLarge ? undefined : bytes }
+  }
+
+  /** What it cost since this was asked last. */
+  takeCost(): number {
+    const steps = this.#stepsTold - this.#stepsLeft
+    this.#stepsTold = this.#stepsLeft
+    return Math.floor(steps / STEPS_PER_COST)
   }
 
   /** What a key of a map held. */
@@ -211,7 +228,7 @@ class Before {
     }
     if (!(value instanceof Y.Map)) return undefined
     const fields = Array.from(value._map, ([name, item]) => [name, this.#value(this.#held(item), depth + 1)] as const)
-    return recordOf(fields.filter(([, held]) => held !== undefined))
+    return objectFrom(fields.filter(([, held]) => held !== undefined))
   }
 
   *#items(list: Pick<Y.AbstractType<unknown>, '_start'>): Generator<Y.Item> {

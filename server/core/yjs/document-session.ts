@@ -175,13 +175,14 @@ export class DocumentSession implements Follower {
     const { account, book, clock } = this.#parts
     const { doc } = await this.#load()
     const { documents } = account
-    const saves: Promise<boolean>[] = []
-    let parts: Uint8Array[] = []
+    if (this.#isClosed) return
+    let parts
     try {
       parts = missing(update, doc)
     } catch (error) {
-      this.#fault(error)
+      return this.#fault(error)
     }
+    const saves: Promise<boolean>[] = []
     for (const part of parts) {
       await documents.inTurn(book, clock.nowMs(), () => {
         if (!this.#isClosed) saves.push(this.#perform(part))

@@ -1,4 +1,4 @@
-import { recordOf } from '../../../../protocol/index.ts'
+import { objectFrom } from '../../../../protocol/index.ts'
 import type { TypeName } from '../model.ts'
 import { BadBody } from './bad-body.ts'
 import { keepExtra, MAX_NAME_LENGTH } from './extra.ts'
@@ -156,5 +156,5 @@ function itemsOf({ children }: Node, path: readonly (string | number)[], errors:
 /** A member that no model has: one text, several, or members of its own. */
 function plain({ values, children }: Node): unknown {
   if (children.size === 0) return values.length === 1 ? values[0] : values
-  return recordOf([...children.values()].map(child => [child.name, plain(child)]))
+  return objectFrom([...children.values()].map(child => [child.name, plain(child)]))
 }

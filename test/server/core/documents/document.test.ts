@@ -294,4 +294,18 @@ test('a document is folded and opened in bounded steps, and what it takes in mea
   assert.not(logged.document.hasTail)
 })
 
+test('what was made of a document that was read anew counts, and no longer what it was made of', () => {
+  const document = Document.open('e', undefined, [])
+  const doc = docOf(1)
+  const text = doc.getText('t')
+  for (let at = 0; at < 2_000; at++)
+    document.apply(
+      updateOf(doc, () => text.insert(at, 'x')),
+      momentOf('one', at + 1)
+    )
+  const typed = document.heldBytes
+  document.takeSnapshot()
+  assert.ok(document.heldBytes < typed / 20, `${document.heldBytes} of ${typed}`)
+})
+
 test.run()

@@ -211,6 +211,32 @@ test('a long log of a document is read a part in each turn, so that others get t
   assert.is(new Set(readIn).size, readIn.length)
 })
 
+test('a document that takes more memory than all may have together stays while it is used, and others make room', async () => {
+  const { client, account0 } = await scene()
+  await client.ask(1, 'annotation.put', 'other', { id: 'a', note: 'one' })
+  const doc = docOf(5)
+  const empty = Array.from({ length: 60_000 }, () => ({}))
+  const large = (): Uint8Array => updateOf(doc, map => map.set(`a${map.size}`, new Y.Map<unknown>([['extra', [...empty]]])))
+  for (let number = 2; number <= 17; number++) await client.ask(number, 'annotation.update', 'b', large())
+  const { heldBytes } = account0.documents.use('b', 0)
+  assert.ok(heldBytes > 67_108_864, `${heldBytes} bytes`)
+  const document = account0.documents.use('b', 0)
+  await client.ask(
+    18,
+    'annotation.update',
+    'b',
+    updateOf(doc, map => map.set('last', noteOf('n')))
+  )
+  await client.ask(
+    19,
+    'annotation.update',
+    'b',
+    updateOf(doc, map => map.set('more', noteOf('n')))
+  )
+  assert.is(account0.documents.use('b', 0), document)
+  assert.is(account0.documents.isLoaded('other'), false)
+})
+
 test('a log that lacks what the records speak of is an error, and not a loop without end', async () => {
   const { client, store, token } = await scene()
   await client.ask(1, 'annotation.put', 'b', { id: 'a', note: 'one' })

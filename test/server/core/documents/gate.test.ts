@@ -197,7 +197,14 @@ const REFUSED: Record<string, { code: ErrorCode; make: (one: Y.Doc, clock: numbe
       return updateOf(doc, () => doc.getArray('list').insert(0, [ones(LIMITS.maxUpdateValues / 128).map(() => ({ 1023: 0 }))]))
     }
   },
-  'the same in JSON': {
+  'a member that is called like the prototype': {
+    code: 'bad-update',
+    make: () => {
+      const doc = docOf(12)
+      return updateOf(doc, map => map.set('z', { extra: [JSON.parse('{"__proto__": 1}')] }))
+    }
+  },
+  'such keys in JSON': {
     code: 'bad-update',
     make: (_, clock) => {
       const json = JSON.stringify(ones(LIMITS.maxUpdateValues / 128).map(() => ({ 1023: 0 })))

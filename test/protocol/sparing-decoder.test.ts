@@ -1,17 +1,13 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInThisContext } from 'node:vm'
 import * as fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { applyUpdate, countObjects } from '../../../../server/core/documents/apply-update.ts'
-import { suite } from '../../../util/suite.ts'
+import { applyUpdate, decodeUpdate, diffUpdate } from '../../protocol/index.ts'
+import { isSparse } from '../util/sparse.ts'
+import { suite } from '../util/suite.ts'
 
-const test = suite('server/core/documents/apply-update')
+const test = suite('protocol/sparing-decoder')
 
-setFlagsFromString('--allow-natives-syntax')
-/** Whether V8 keeps of an object's numbered members only those that there are. */
-const isSparse = runInThisContext('object => %HasDictionaryElements(object)') as (object: object) => boolean
-
+const name = fc.oneof(fc.nat({ max: 5_000 }).map(String), fc.string({ maxLength: 9 })).filter(name => name !== '__proto__')
 const value = fc.letrec<{ value: unknown }>(tie => ({
   value: fc.oneof(
     { maxDepth: 5 },
@@ -20,7 +16,7 @@ const value = fc.letrec<{ value: unknown }>(tie => ({
     fc.string({ maxLength: 9 }),
     fc.uint8Array({ maxLength: 9 }),
     fc.array(tie('value'), { maxLength: 5 }),
-    fc.dictionary(fc.oneof(fc.nat({ max: 5_000 }).map(String), fc.string({ maxLength: 9 })), tie('value'), {
+    fc.dictionary(name, tie('value'), {
       maxKeys: 9,
       noNullPrototype: true
     })
@@ -58,12 +54,33 @@ test('no room is kept up to keys that are small numbers', () => {
   assert.equal([isSparse(outer(theirs)), isSparse(outer(ours)), isSparse(outer(ours)[1023]!)], [false, true, true])
 })
 
-test('every item and every value counts as an object', () => {
-  const update = holding([{ a: 1, b: [2, 3] }, 'text'])
-  const inList = 1 + 6
-  const inMap = 2 + 6
-  assert.is(applyUpdate(new Y.Doc(), update), inList + inMap)
-  assert.is(countObjects(update), inList + inMap)
+test('an update that is decoded, or cut to what is missing, keeps none either', () => {
+  const update = holding([{ 1023: 0 }])
+  const valuesOf = (update: Uint8Array): object[] =>
+    decodeUpdate(update).structs.flatMap(struct =>
+      struct instanceof Y.Item && struct.content instanceof Y.ContentAny ? (struct.content.arr as object[]) : []
+    )
+  assert.equal(valuesOf(update).map(isSparse), [true, true])
+  assert.equal(valuesOf(diffUpdate(update, Uint8Array.of(0))).map(isSparse), [true, true])
+})
+
+test('what is called like the prototype is no member, as in Yjs', () => {
+  const update = holding([{ held: 1 }])
+  const at = Buffer.from(update).indexOf('held')
+  const named = Buffer.concat([update.subarray(0, at - 1), Buffer.from('\u0009__proto__'), update.subarray(at + 4)])
+  const [ours, theirs] = [new Y.Doc(), new Y.Doc()]
+  applyUpdate(ours, named)
+  Y.applyUpdate(theirs, named)
+  assert.equal(Object.keys(ours.getArray<object>('list').get(0)), [])
+  assert.equal(Y.encodeStateAsUpdate(ours), Y.encodeStateAsUpdate(theirs))
+})
+
+test('items and values are counted as they take memory', () => {
+  const bytes = (values: readonly unknown[]): number => applyUpdate(new Y.Doc(), holding(values))
+  const [one, two] = [bytes(['a']), bytes(['a', 'b'])]
+  assert.ok(one >= 2 * 160 && one <= 1_000, `${one}`)
+  assert.ok(two - one >= 160, `${two - one}`)
+  assert.ok(bytes([Array.from({ length: 1_000 }, () => ({}))]) - one >= 1_000 * 2 * 60)
 })
 
 test.run()
