@@ -1,25 +1,33 @@
 import { readAny, readVarString, readVarUint, type Decoder } from 'lib0/decoding'
 import * as Y from 'yjs'
-import { objectFrom, roomOf } from './values.ts'
+import { countValues, objectFrom, roomOf } from './values.ts'
 
 /** Signs of lib0's `any` for what holds other values. */
 const OBJECT = 118
 const ARRAY = 117
 const PROTOTYPE = '__proto__'
+/** Of the byte that each struct begins with: what it holds; and what stands there for JSON. */
+const CONTENT = 0x1f
+const JSON_CONTENT = 2
 /** About what they take in memory: an item of a document, what holds other values, and any value or key beside its text. */
 const ITEM_BYTES = 160
 const HOLDER_BYTES = 64
 const VALUE_BYTES = 16
+/** The least JSON of an empty map are two letters, and one between it and the next. */
+const BYTES_PER_JSON_LETTER = 24
 
 /** Reads Yjs updates of format version 1 as Yjs does, but keeps no room up to keys that are small numbers; and counts. */
 export class SparingDecoder extends Y.UpdateDecoderV1 {
   static #last: SparingDecoder | undefined
+  /** False passes values by: nothing of them is built. */
+  protected readonly isBuilding: boolean = true
   /** As `countValues` counts them. Those in JSON are not counted. */
   values = 0
   /** What was read will take so much in memory, about, beside its text. */
   heldBytes = 0
   /** Whether a value had a member that is called like the prototype, which is passed by. */
   namesPrototype = false
+  #isJson = false
 
   constructor(decoder: Decoder) {
     super(decoder)
@@ -36,7 +44,22 @@ export class SparingDecoder extends Y.UpdateDecoderV1 {
   /** Comes with each struct. */
   override readInfo(): number {
     this.heldBytes += ITEM_BYTES
-    return super.readInfo()
+    const info = super.readInfo()
+    this.#isJson = (info & CONTENT) === JSON_CONTENT
+    return info
+  }
+
+  /** What was written as JSON once comes as text. */
+  override readString(): string {
+    const text = super.readString()
+    if (this.#isJson) this.heldBytes += text.length * BYTES_PER_JSON_LETTER
+    return text
+  }
+
+  override readJSON(): unknown {
+    const value: unknown = super.readJSON()
+    this.heldBytes += countValues(value) * HOLDER_BYTES
+    return value
   }
 
   override readAny(): unknown {
@@ -65,7 +88,10 @@ export class SparingDecoder extends Y.UpdateDecoderV1 {
   #list(length: number, depth: number): unknown[] {
     this.enter(length, depth)
     const items: unknown[] = []
-    for (let left = length; left > 0; left--) items.push(this.#value(depth))
+    for (let left = length; left > 0; left--) {
+      const value = this.#value(depth)
+      if (this.isBuilding) items.push(value)
+    }
     return items
   }
 
@@ -79,7 +105,7 @@ export class SparingDecoder extends Y.UpdateDecoderV1 {
       const value = this.#value(depth)
       // What lib0 makes of it is no member either, and some of it lib0 cannot write again.
       if (name === PROTOTYPE) this.namesPrototype = true
-      else entries.push([name, value])
+      else if (this.isBuilding) entries.push([name, value])
     }
     this.values += length + room
     this.heldBytes += length * VALUE_BYTES
@@ -89,6 +115,12 @@ export class SparingDecoder extends Y.UpdateDecoderV1 {
 
 /** `Y.decodeUpdate` with a `SparingDecoder`. @throws Error */
 export const decodeUpdate = (update: Uint8Array): ReturnType<typeof Y.decodeUpdate> => Y.decodeUpdateV2(update, SparingDecoder)
+
+/** What an update takes in memory once it was applied, as `applyUpdate` says it. @throws Error */
+export function heldBytesOf(update: Uint8Array): number {
+  decodeUpdate(update)
+  return SparingDecoder.takeLast().heldBytes
+}
 
 /** `Y.diffUpdate` with a `SparingDecoder`. @throws Error */
 export const diffUpdate = (update: Uint8Array, stateVector: Uint8Array): Uint8Array =>

@@ -218,11 +218,11 @@ function takePart(queues: Map<number, Queue>, isTaken: (id: Y.ID) => boolean, bo
   return [...part.values()]
 }
 
-/** How many values an edit brings, as the hub counts them, or one more. */
+/** How many values an edit brings. */
 function valuesIn(struct: Struct): number {
   if (!(struct instanceof Y.Item)) return 0
   const { content } = struct
-  if (content instanceof Y.ContentAny || content instanceof Y.ContentJSON) return countValues(content.arr)
+  if (content instanceof Y.ContentAny || content instanceof Y.ContentJSON) return countValues(content.arr) - 1
   if (content instanceof Y.ContentEmbed) return countValues(content.embed)
   return content instanceof Y.ContentFormat ? countValues(content.value) : 0
 }

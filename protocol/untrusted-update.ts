@@ -47,9 +47,34 @@ export class ClientIds {
   }
 }
 
-/** Reads an untrusted update of format version 1. @throws HubError `bad-update` before Yjs has too many of its clients in a Map, as `ClientIds` does */
+/** Values that a document's state may hold which a device sends at once. */
+const MAX_STATE_VALUES = 2 * LIMITS.maxUpdateValues
+
+/**
+ * Reads an untrusted update of format version 1, and passes values by; those that were written as JSON are built.
+ * @throws HubError `bad-update` before Yjs has too many of its clients in a Map, as `ClientIds` does; for too many values, or such as are nested too deep
+ */
 export class CarefulDecoder extends SparingDecoder {
+  protected override readonly isBuilding = false
+  protected readonly maxValues: number = MAX_STATE_VALUES
   readonly #clients = new ClientIds()
+
+  override readAny(): unknown {
+    const value = super.readAny()
+    this.#mustHoldFew(0)
+    return value
+  }
+
+  protected override enter(values: number, depth: number): void {
+    if (depth > LIMITS.maxDocumentDepth)
+      throw new HubError('bad-update', `the Yjs update nests values over ${LIMITS.maxDocumentDepth} deep; keep them flat`)
+    this.#mustHoldFew(values)
+  }
+
+  #mustHoldFew(more: number): void {
+    if (this.values + more > this.maxValues)
+      throw new HubError('bad-update', `the Yjs update holds over ${this.maxValues} values`)
+  }
 
   override readClient(): number {
     const client = super.readClient()

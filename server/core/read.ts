@@ -73,10 +73,11 @@ const VIEW_READERS: { readonly [V in ListView]: (account: Account, place: Place)
   'position-history': ({ views }, { key, after, limit }) =>
     views
       .range('positionHistories', [key], '', LIMITS.maxNodes)
-      .flatMap(([device, history]) => positionVersions(history).map(version => publicPositionVersion(device, version)))
-      .filter(([id]) => id > after)
-      .sort(([left], [right]) => (left < right ? -1 : 1))
-      .slice(0, limit),
+      .flatMap(([device, history]) => positionVersions(history).map(version => ({ device, version })))
+      .filter(({ version }) => versionId(version.cursor) > after)
+      .sort((left, right) => left.version.cursor - right.version.cursor)
+      .slice(0, limit)
+      .map(({ device, version }) => publicPositionVersion(device, version)),
   files: ({ views }, { after, limit }) => views.range('files', [], after, limit).map(([path, file]) => [path, publicFile(file)]),
   'file-history': ({ views }, { key, after, limit }) =>
     (views.get('fileHistories', key)?.versions ?? [])

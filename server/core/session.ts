@@ -278,8 +278,9 @@ export class Session implements LiveSession, Follower, Submitter {
     try {
       if (!permits(origin.actor, view)) throw new HubError('forbidden')
       checkPlace(view, key, after, item)
-      // The parts of a document are all made with the first.
+      // A page may take some milliseconds, and many may ask for one.
       while (account.documents.isTurnSpent) await account.documents.turn()
+      // The parts of a document are all made with the first.
       const isReady = !OF_DOCUMENTS.has(view) || (view === 'document' && after !== '') || !account.documents.isKnown(key)
       answer = isReady ? pageOf() : await account.documents.inTurn(key, nowMs, pageOf)
     } catch (error) {

@@ -4,6 +4,7 @@ import * as Y from 'yjs'
 import { applyUpdate, decodeUpdate, diffUpdate } from '../../protocol/index.ts'
 import { isSparse } from '../util/sparse.ts'
 import { suite } from '../util/suite.ts'
+import { jsonStruct, rawUpdate } from '../util/yjs-update.ts'
 
 const test = suite('protocol/sparing-decoder')
 
@@ -80,7 +81,13 @@ test('items and values are counted as they take memory', () => {
   const [one, two] = [bytes(['a']), bytes(['a', 'b'])]
   assert.ok(one >= 2 * 160 && one <= 1_000, `${one}`)
   assert.ok(two - one >= 160, `${two - one}`)
-  assert.ok(bytes([Array.from({ length: 1_000 }, () => ({}))]) - one >= 1_000 * 2 * 60)
+  const maps = Array.from({ length: 1_000 }, () => ({}))
+  assert.ok(bytes([maps]) - one >= 1_000 * 2 * 60)
+  const embedded = new Y.Doc()
+  embedded.getText('t').insertEmbed(0, { maps })
+  assert.ok(applyUpdate(new Y.Doc(), Y.encodeStateAsUpdate(embedded)) >= 1_000 * 60)
+  const json = rawUpdate({ structs: [[1, 0, [jsonStruct(JSON.stringify(maps), { key: 'k' })]]] })
+  assert.ok(applyUpdate(new Y.Doc(), json) >= 1_000 * 60)
 })
 
 test.run()

@@ -137,6 +137,12 @@ test('an update that deletes in more places than one may is cut', () => {
   assert.ok(isSame(hub, doc))
 })
 
+test('a state of far more values than a document is sent with is refused before anything of it is built', () => {
+  const doc = new Y.Doc()
+  for (let at = 0; at < 300; at++) doc.getMap('m').set(String(at), { list: Array.from({ length: 1_000 }, () => 1) })
+  assert.throws(() => missingUpdates(Y.encodeStateAsUpdate(doc), new Y.Doc()), /holds over 262144 values/)
+})
+
 test('one edit that no update can hold is refused', () => {
   const [long, wide] = [new Y.Doc(), new Y.Doc()]
   long.getText('t').insert(0, 'x'.repeat(LIMITS.maxUpdateBytes))

@@ -3,6 +3,7 @@ import {
   ANNOTATION_DOCUMENT,
   applyUpdate,
   decodeUpdate,
+  heldBytesOf,
   HubError,
   inOrder,
   inspectStateVector,
@@ -38,8 +39,9 @@ const READING_COST = 30
 const WRITTEN_BYTES_PER_COST = 32
 /** Items that are looked through in that time. */
 const SEEN_PER_COST = 64
-/** What an edit of the hub's own takes in memory for each byte that it is written in, at most: empty maps. */
+/** What a short edit of the hub's own takes in memory for each byte that it is written in, at most: empty maps. */
 const BYTES_PER_EDIT_BYTE = 40
+const SHORT_EDIT_BYTES = 512
 
 /**
  * The owner of the Yjs client id under which the hub edits for clients without Yjs. One for each epoch: a restored log may lack
@@ -210,7 +212,7 @@ export class Document {
       this.#doc.off('update', note)
     }
     const update = made ?? EMPTY_UPDATE
-    this.#itemBytes += BYTES_PER_EDIT_BYTE * update.length
+    this.#itemBytes += update.length > SHORT_EDIT_BYTES ? heldBytesOf(update) : BYTES_PER_EDIT_BYTE * update.length
     this.#own(this.#doc.clientID, this.#hub)
     this.#keep({ update, owner: this.#hub, at }, 0)
     return update
@@ -286,7 +288,8 @@ export class Document {
     if (reloadedBytes === undefined) return undefined
     yield
     this.#triedAt = 0
-    this.#itemBytes += reloadedBytes - itemBytes
+    // It may have been built anew meanwhile.
+    this.#itemBytes = Math.max(reloadedBytes, this.#itemBytes + reloadedBytes - itemBytes)
     const snapshot = { ...whole, owners, burst }
     this.#snapshot = snapshot
     if (this.#tail.length === count) this.#writing = undefined
@@ -312,7 +315,7 @@ export class Document {
   *#building(): Steps<void> {
     const doc = new QuietDoc()
     let itemBytes = this.#snapshot === undefined ? 0 : yield* takeIn(doc, this.#snapshot)
-    const versions = new Versions(doc, this.#snapshot?.burst, this.#histories, cost => this.#spend(cost))
+    const versions = new Versions(doc, this.#snapshot?.burst, this.#histories, this.#spend)
     let left = STEP_COST
     // One by one, as they came: what an update finds collected already decides what becomes of it.
     for (let index = 0; index < this.#tail.length; index++) {

@@ -87,7 +87,7 @@ export function inspectUpdate(update: Uint8Array, document: GateDocument, device
   const places = new Places(structs, doc)
   mustHaveFewRoots(structs, doc)
   const values = valuesRead + mustBeShallow(ordered, places)
-  mustHoldFew(values)
+  if (values > LIMITS.maxUpdateValues) throw refuse(`holds over ${LIMITS.maxUpdateValues} values`)
   mustHoldOneValueAKey(ordered, ds.clients, places)
   const cost = updateCost(ordered, ds.clients, places, doc, LIMITS.maxUpdateCost) + mustStaySpread(owners, ends) + values
   return { ends, fresh: update, cost }
@@ -137,7 +137,7 @@ function mustBeShallow(structs: readonly Struct[], places: Places): number {
       throw refuse(`nests types over ${LIMITS.maxDocumentDepth} deep; keep them flat`)
     for (const value of jsonOf(content)) values += countValues(value, LIMITS.maxDocumentDepth)
   }
-  if (values === Infinity) throw tooDeep()
+  if (values === Infinity) throw refuse(`nests values over ${LIMITS.maxDocumentDepth} deep; keep them flat`)
   return values
 }
 
@@ -174,18 +174,8 @@ function isKnown(client: number, clock: number, ends: ReadonlyMap<number, number
   return clock < (ends.get(client) ?? 0) || clock < Y.getState(doc.store, client)
 }
 
-/** Ends reading as soon as an update holds too much. */
 class GateDecoder extends CarefulDecoder {
-  protected override enter(values: number, depth: number): void {
-    if (depth > LIMITS.maxDocumentDepth) throw tooDeep()
-    mustHoldFew(this.values + values)
-  }
-}
-
-const tooDeep = (): HubError => refuse(`nests values over ${LIMITS.maxDocumentDepth} deep; keep them flat`)
-
-function mustHoldFew(values: number): void {
-  if (values > LIMITS.maxUpdateValues) throw refuse(`holds over ${LIMITS.maxUpdateValues} values`)
+  protected override readonly maxValues = LIMITS.maxUpdateValues
 }
 
 /** An update of format version 2 begins like an empty one of version 1: it is known by what follows. */

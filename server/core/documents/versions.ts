@@ -17,6 +17,8 @@ const MAX_VERSION_BYTES = 262_144
 const MAX_STEPS = 262_144
 /** So many it takes in the time that `updateCost` counts as one. */
 const STEPS_PER_COST = 10
+/** So many values are copied and written out in that time. */
+const VALUES_PER_COST = 4
 /** What is nested deeper no plain form can hold. */
 const MAX_NESTED = 16
 /** Stands among an annotation's devices when it was found too large. */
@@ -170,7 +172,7 @@ export class Versions {
 class Before {
   readonly #change: Change
   #stepsLeft = MAX_STEPS
-  #stepsTold = MAX_STEPS
+  #cost = 0
   #charactersLeft = 0
 
   constructor(change: Change) {
@@ -182,20 +184,24 @@ class Before {
     const entry = this.#held(entries._map.get(id))
     if (entry === undefined) return undefined
     this.#charactersLeft = MAX_VERSION_BYTES
+    const stepsBefore = this.#stepsLeft
     const plain = toPlain(this.#value(entry, 1), 1)
+    this.#cost += (stepsBefore - this.#stepsLeft) / STEPS_PER_COST
     if (this.#stepsLeft < 0 || this.#charactersLeft < 0) return { wasRemoved: false, fields: undefined }
     if (!isMap(plain)) return undefined
     const { [removedField]: mark, ...fields } = plain
     const bytes = encodeValue(fields)
-    const isTooLarge = bytes.length > MAX_VERSION_BYTES || countValues(fields) > maxValuesIn(bytes.length)
+    const values = countValues(fields)
+    this.#cost += values / VALUES_PER_COST
+    const isTooLarge = bytes.length > MAX_VERSION_BYTES || values > maxValuesIn(bytes.length)
     return { wasRemoved: mark !== undefined, fields: isTooLarge ? undefined : bytes }
   }
 
   /** What it cost since this was asked last. */
   takeCost(): number {
-    const steps = this.#stepsTold - this.#stepsLeft
-    this.#stepsTold = this.#stepsLeft
-    return Math.floor(steps / STEPS_PER_COST)
+    const cost = this.#cost
+    this.#cost = 0
+    return cost
   }
 
   /** What a key of a map held. */

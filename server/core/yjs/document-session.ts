@@ -13,6 +13,8 @@ import type { Presence, Seat } from '../presence.ts'
 const UPDATES_PER_TURN = 8
 /** A longer one may hold much that is known, and more than one action may. */
 const LONG_UPDATE_BYTES = 16_384
+/** Bytes of an update that are read in the time that `updateCost` counts as one. */
+const READ_BYTES_PER_COST = 8
 const SLOW_AFTER_MS = 10_000
 const MAX_GAPS_IN_A_ROW = 3
 
@@ -173,12 +175,14 @@ export class DocumentSession implements Follower {
 
   async #takeInParts(update: Uint8Array): Promise<void> {
     const { account, book, clock } = this.#parts
-    const { doc } = await this.#load()
+    await this.#load()
     const { documents } = account
-    if (this.#isClosed) return
     let parts
     try {
-      parts = missing(update, doc)
+      parts = await documents.inTurn(book, clock.nowMs(), ({ doc }) => {
+        documents.spend(update.length / READ_BYTES_PER_COST)
+        return this.#isClosed ? [] : missing(update, doc)
+      })
     } catch (error) {
       return this.#fault(error)
     }

@@ -294,6 +294,22 @@ test('a document is folded and opened in bounded steps, and what it takes in mea
   assert.not(logged.document.hasTail)
 })
 
+test('a document that is built anew while it is folded takes no less than nothing', () => {
+  const document = Document.open('e', undefined, [])
+  for (let at = 1; at <= 100; at++)
+    document.edit(doc => putAnnotation(doc, `a${at}`, { note: 'n', extra: { at } }, 1), momentOf('@', at))
+  const folding = document.folding()
+  folding.next()
+  const fail = (doc: Y.Doc): void => {
+    doc.getMap('other').set('k', 1)
+    throw new Error('half-way')
+  }
+  assert.throws(() => document.edit(fail, momentOf('@', 101)))
+  while (folding.next().done !== true);
+  const again = Document.open('e', document.takeSnapshot(), [])
+  assert.ok(document.heldBytes >= again.heldBytes, `${document.heldBytes} and ${again.heldBytes}`)
+})
+
 test('what was made of a document that was read anew counts, and no longer what it was made of', () => {
   const document = Document.open('e', undefined, [])
   const doc = docOf(1)
