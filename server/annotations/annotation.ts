@@ -1,4 +1,4 @@
-import { ACTIONS, type ActionBody } from '../../protocol/index.ts'
+import { ACTIONS, objectFrom, type ActionBody } from '../../protocol/index.ts'
 
 type PutFields = Omit<ActionBody<'annotation.put'>, 'id'>
 type BookPut = Omit<ActionBody<'book.put'>, 'identifiers'>
@@ -68,7 +68,7 @@ export function annotationOf(id: string, held: Readonly<Record<string, unknown>>
 function withoutNulls(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   const entries = Object.entries(value).filter(([, text]) => text !== null)
-  return entries.length === 0 ? undefined : Object.fromEntries(entries)
+  return entries.length === 0 ? undefined : objectFrom(entries)
 }
 
 /** The object without members that are undefined. */

@@ -1,3 +1,4 @@
+import { LIMITS } from '../../protocol/index.ts'
 import type { Annotation, Locators } from './annotation.ts'
 
 const CFI = 'http://www.idpf.org/epub/linking/cfi/epub-cfi.html'
@@ -47,6 +48,8 @@ export function placeOf(selectors: readonly unknown[]): { readonly quote?: strin
   const locators: Record<string, string> = {}
   let quote: string | undefined
   for (const selector of selectors) {
+    // More than can be kept: whoever checks them says so.
+    if (Object.keys(locators).length > LIMITS.maxMapEntries) break
     const found = understood(selector)
     const isFree = found !== undefined && Object.keys(found.locators).every(name => !Object.hasOwn(locators, name))
     if (isFree && (found.quote === undefined || quote === undefined)) {

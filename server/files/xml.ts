@@ -24,6 +24,7 @@ interface OpenElement extends XmlElement {
 const MAX_DEPTH = 32
 const MAX_ELEMENTS = 20_000
 const MAX_ATTRIBUTES = 64
+const MAX_NAMESPACE_LENGTH = 1_024
 
 /** The five that every XML file has; saxes' own table would answer to `&toString;` as well. */
 const ENTITIES = Object.assign(Object.create(null) as Record<string, string>, {
@@ -78,8 +79,11 @@ export class XmlReader {
       if (open.length >= maxDepth) throw badFile(`${name} is nested more than ${maxDepth} deep`)
       if (elementCount > maxElements) throw badFile(`${name} has more than ${maxElements} elements`)
     })
-    parser.on('attribute', () => {
+    parser.on('attribute', ({ name: attribute, prefix, value }) => {
       attributeCount += 1
+      // It becomes a part of each name that is in it.
+      if ((prefix === 'xmlns' || attribute === 'xmlns') && value.length > MAX_NAMESPACE_LENGTH)
+        throw badFile(`${name} has a namespace of more than ${MAX_NAMESPACE_LENGTH} characters`)
       if (attributeCount > MAX_ATTRIBUTES) throw badFile(`${name} has an element with more than ${MAX_ATTRIBUTES} attributes`)
     })
     parser.on('opentag', tag => {

@@ -25,8 +25,9 @@ export interface EventListener {
   onClose(): void
 }
 
-/** What Engine.IO's polling transport has beside what it says: how long it waits for a poll to say in that it closes, and what ends that wait. */
+/** What Engine.IO's polling transport has beside what it says: how much a post may hold, how long it waits for a poll to say in that it closes, and what ends that wait. */
 interface Carrier extends Transport {
+  maxHttpBufferSize?: number
   closeTimeout?: number
   readonly shouldClose?: (() => void) | null
 }
@@ -43,12 +44,11 @@ class BadPacket extends Error {}
 export class EventClient implements EngineClient {
   readonly remote: string
   readonly gone: Promise<void>
-  /** Set by whoever knows it: more may come from it than from a stranger. */
-  isKnown = false
   readonly #engine: EngineSocket
   readonly #listener: EventListener
   /** Clients of Engine.IO 3 are connected by the hub; those of 4 ask for it. */
   readonly #isOld: boolean
+  #isKnown = false
   #isConnected = false
   #isClosing = false
   #idleBeats = 0
@@ -69,6 +69,9 @@ export class EventClient implements EngineClient {
       this.#isClosing = true
       this.#listener.onClose()
     })
+    if (this.#carrier.maxHttpBufferSize !== undefined) this.#carrier.maxHttpBufferSize = MAX_STRANGER_BYTES
+    // Engine.IO answers pings by itself, and keeps the answers until they are fetched.
+    engine.on('packet', () => this.#count())
     engine.on('data', (message: unknown) => this.#received(message))
     engine.on('flush', () => {
       this.#idleBeats = 0
@@ -76,6 +79,16 @@ export class EventClient implements EngineClient {
     })
     this.#listener = accept(this)
     if (this.#isOld) this.#connect('0')
+  }
+
+  get isKnown(): boolean {
+    return this.#isKnown
+  }
+
+  /** Whoever knows it says so: more may come from it than from a stranger. */
+  known(): void {
+    this.#isKnown = true
+    if (this.#carrier.maxHttpBufferSize !== undefined) this.#carrier.maxHttpBufferSize = MAX_EVENT_BYTES
   }
 
   get isPolling(): boolean {
@@ -119,9 +132,12 @@ export class EventClient implements EngineClient {
     return this.#engine.transport
   }
 
+  #count(): void {
+    if (++this.#packets > MAX_PACKETS_PER_BEAT && !this.#isClosing) this.cut()
+  }
+
   #received(message: unknown): void {
     if (this.#isClosing) return
-    if (++this.#packets > MAX_PACKETS_PER_BEAT) return this.cut()
     try {
       this.#read(message)
     } catch (error) {

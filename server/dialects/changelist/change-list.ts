@@ -23,8 +23,9 @@ export interface ChangeListRequest {
   /** What it knows already: everything up to this time. */
   readonly localDate: Ticks
   readonly changeType: bigint
-  readonly exceptFolders: ReadonlySet<bigint>
-  readonly exceptFiles: ReadonlySet<bigint>
+  /** Ids as texts: numbers could be chosen to share a hash. */
+  readonly exceptFolders: ReadonlySet<string>
+  readonly exceptFiles: ReadonlySet<string>
 }
 
 export interface ChangeListParts {
@@ -38,11 +39,12 @@ export interface ChangeListParts {
  */
 export function readChangeList(parameters: Fields, nowMs: number): ChangeListRequest {
   const parseLong = (text: string): bigint => parseInteger(text, 64)
+  const parseId = (text: string): string => String(parseLong(text))
   return {
     localDate: parameters.value('LocalDate', text => parseDateTime(text, nowMs), 0n),
     changeType: parameters.value('ChangeType', text => parseInteger(text, 16), 0n),
-    exceptFolders: new Set(parameters.list('FolderExceptionList', 'long', parseLong)),
-    exceptFiles: new Set(parameters.list('FileExceptionList', 'long', parseLong))
+    exceptFolders: new Set(parameters.list('FolderExceptionList', 'long', parseId)),
+    exceptFiles: new Set(parameters.list('FileExceptionList', 'long', parseId))
   }
 }
 
@@ -120,7 +122,7 @@ async function areRootsChanged(read: Reading, span: Span): Promise<boolean> {
   return false
 }
 
-async function* fileItems(read: Reading, span: Span, except: ReadonlySet<bigint>): AsyncGenerator<string, void, void> {
+async function* fileItems(read: Reading, span: Span, except: ReadonlySet<string>): AsyncGenerator<string, void, void> {
   const { views } = read.account
   /** Files that moved and may be nowhere now, by their ids. */
   const lost = new Map<number, string>()
@@ -129,7 +131,7 @@ async function* fileItems(read: Reading, span: Span, except: ReadonlySet<bigint>
     for (const [path, file] of page) {
       // A file that moved goes on under another path, and is told there.
       const to = file.movedTo
-      if ((to !== undefined && views.get('files', to)?.id === file.id) || except.has(BigInt(file.id))) continue
+      if ((to !== undefined && views.get('files', to)?.id === file.id) || except.has(String(file.id))) continue
       const event = eventOf(itemOfFile(file), span)
       if (event === undefined) continue
       const parent = views.get('folders', folderOf(path))?.id ?? 0
@@ -147,11 +149,11 @@ async function* fileItems(read: Reading, span: Span, except: ReadonlySet<bigint>
   if (lost.size > 0) yield [...lost.values()].join('')
 }
 
-async function* folderItems(read: Reading, span: Span, except: ReadonlySet<bigint>): AsyncGenerator<string, void, void> {
+async function* folderItems(read: Reading, span: Span, except: ReadonlySet<string>): AsyncGenerator<string, void, void> {
   for await (const page of changedOf(read, 'folders')) {
     let text = ''
     for (const [path, folder] of page) {
-      const event = except.has(BigInt(folder.id)) ? undefined : eventOf(itemOfFolder(folder), span)
+      const event = except.has(String(folder.id)) ? undefined : eventOf(itemOfFolder(folder), span)
       if (event !== undefined) text += `<ChangeItem>${itemXml(folder.id, path, event)}</ChangeItem>`
     }
     if (text !== '') yield text

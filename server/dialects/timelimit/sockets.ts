@@ -10,7 +10,7 @@ export type Urgency = 0 | 1 | 2
 /** A client of socket.io, as far as it is needed here. */
 export interface EventSocket {
   /** Set once it has shown a token that is good. */
-  isKnown: boolean
+  known(): void
   readonly isConnected: boolean
   emit(name: string, ...values: unknown[]): void
   /** Ends it at once. */
@@ -56,7 +56,7 @@ export class HouseholdSockets {
     const login = async (token: string, login: number): Promise<void> => {
       const caller = await this.#tokens.find(token)
       if (caller === undefined || login !== logins || !socket.isConnected) return
-      socket.isKnown = true
+      socket.known()
       this.#strangers.delete(socket)
       leave = this.#join(caller.account, caller.device, socket)
     }

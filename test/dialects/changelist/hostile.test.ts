@@ -1,4 +1,8 @@
 import * as assert from 'uvu/assert'
+import { systemClock } from '../../../server/clock.ts'
+import { readChangeList } from '../../../server/dialects/changelist/change-list.ts'
+import { readEnvelope } from '../../../server/dialects/changelist/envelope.ts'
+import { Fields } from '../../../server/dialects/changelist/fields.ts'
 import { revokeDevice } from '../../../server/auth/devices.ts'
 import { parseToken } from '../../../server/auth/tokens.ts'
 import { holdContent } from '../../../server/core/files/contents.ts'
@@ -80,6 +84,16 @@ test('elements by the names of prototypes are only names', async context => {
     assert.is((await own.post(within(''), { soapaction: `"${API}${name}"` })).status, 500, name)
   }
   assert.equal(own.own.logger.lines, [])
+})
+
+test('exceptions are kept as texts, whose hash nobody can choose', async () => {
+  const { content, text } = await readEnvelope(
+    Buffer.from(within('<Parameters><FileExceptionList><long>5</long><long>+05</long></FileExceptionList></Parameters>')),
+    'utf-8',
+    systemClock
+  )
+  const { exceptFiles } = readChangeList(new Fields(content, text).fields('Parameters'), 0)
+  assert.equal([...exceptFiles], ['5'])
 })
 
 test('a list of 30,000 exceptions is taken, and what is over a mebibyte is not', async context => {

@@ -2,6 +2,9 @@ import * as assert from 'uvu/assert'
 import { systemClock } from '../../../server/clock.ts'
 import { readBody } from '../../../server/dialects/epub/formats/read-body.ts'
 import type { Format } from '../../../server/dialects/epub/formats/media-types.ts'
+import { JsonText } from '../../../server/dialects/epub/formats/json-text.ts'
+import { readJsonModel } from '../../../server/dialects/epub/formats/json-model.ts'
+import { ModelState } from '../../../server/dialects/epub/formats/model-state.ts'
 import { mutate } from '../../util/mutate.ts'
 import { Random } from '../../util/random.ts'
 import { suite } from '../../util/suite.ts'
@@ -154,6 +157,13 @@ test('bodies that would cost much are refused, or cost no more than reading them
     ['a tag without end', 'xml', `<${'x'.repeat(MIB)}`, 'model'],
     ['an element that is not known, of megabytes', 'xml', xml(`<a b="">${'x'.repeat(2 * MIB)}</a>`), `model.a`],
     ['1,000 elements that are not known', 'xml', xml(many(1_000, at => `<x${at}/>`)), 'model.x100'],
+    [
+      'a namespace of 2,000 characters, on 60 attributes of each element',
+      'xml',
+      xml(`<a xmlns:p="${'u'.repeat(2_000)}">${`<p:a ${many(60, at => `p:b${at}="" `)}/>`.repeat(2_000)}</a>`),
+      'model'
+    ],
+    ['999 keys of 251 parts', 'form', many(999, at => `k${at}${'.a'.repeat(250)}=1&`), 'model'],
     ['a million keys', 'form', 'a=&'.repeat(MIB), 'model'],
     ['a key of megabytes', 'form', `${'a'.repeat(2 * MIB)}=1`, 'model'],
     ['a key of a million parts', 'form', `${'a.'.repeat(MIB)}=1`, 'model'],
@@ -197,6 +207,13 @@ test('others have their turn while a large body is read', async () => {
     assert.ok(errors.isValid)
     assert.ok(turns > 10, `${format}: ${turns} turns`)
   }
+})
+
+test('others are asked about their turn after so many characters, in however few members they come', () => {
+  const members = Array.from({ length: 30 }, (_, at) => `"k${at}":[${"'',".repeat(8_000)}]`)
+  let turns = 0
+  for (const _ of readJsonModel(new JsonText(`{${members.join()}}`), 'position', new ModelState('model'))) turns += 1
+  assert.ok(turns >= 30, `${turns} turns`)
 })
 
 test('large bodies from everywhere at once are answered, or told to come back, and those after them are answered', async context => {

@@ -145,6 +145,9 @@ class RecordedSocket implements EventSocket {
   emit(...event: unknown[]): void {
     this.events.push(event)
   }
+  known(): void {
+    this.isKnown = true
+  }
   cut(): void {
     this.isConnected = false
   }

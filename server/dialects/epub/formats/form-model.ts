@@ -8,6 +8,8 @@ import { memberOf, shapeOf, type Built, type Shape } from './types.ts'
 
 const MAX_KEYS = 1_000
 const MAX_DEPTH = 256
+/** Parts of keys that are told from each other. */
+const MAX_NODES = 20_000
 
 /** The keys of a form as the tree that their dots and brackets make. */
 interface Node {
@@ -38,6 +40,7 @@ export function* readFormModel(text: string, type: TypeName, errors: ModelState)
 function* treeOf(text: string): Generator<void, Node, void> {
   const root: Node = { name: '', values: [], children: new Map() }
   let count = 0
+  let nodes = 0
   for (let at = 0; at < text.length;) {
     const end = text.indexOf('&', at) === -1 ? text.length : text.indexOf('&', at)
     const pair = text.slice(at, end)
@@ -52,7 +55,10 @@ function* treeOf(text: string): Generator<void, Node, void> {
     for (const step of stepsOf(key)) {
       const name = step.toLowerCase()
       let child = node.children.get(name)
-      if (child === undefined) node.children.set(name, (child = { name: step, values: [], children: new Map() }))
+      if (child === undefined) {
+        if (++nodes > MAX_NODES) throw new BadBody(`The keys of the form have more than ${MAX_NODES} parts.`)
+        node.children.set(name, (child = { name: step, values: [], children: new Map() }))
+      }
       node = child
     }
     node.values.push(equals === -1 ? '' : decode(pair.slice(equals + 1)))

@@ -9,8 +9,9 @@ import { memberOf, shapeOf, type Built, type Shape } from './types.ts'
 /** What an unusable value leaves of its member: nothing. */
 const UNUSABLE = Symbol('unusable')
 
-/** Others are asked about their turn once for so many members and items. */
+/** Others are asked about their turn once for so many members and items, or so many characters. */
 const YIELD_EVERY = 32
+const YIELD_AFTER_LENGTH = 8_192
 
 type ListShape = Extract<Shape, { kind: 'list' }>
 type ModelShape = Extract<Shape, { kind: 'model' }>
@@ -38,6 +39,7 @@ class JsonModelReader {
   readonly #errors: ModelState
   readonly #path: (string | number)[] = []
   #count = 0
+  #turnFrom = 0
 
   constructor(json: JsonText, errors: ModelState) {
     this.#json = json
@@ -83,7 +85,7 @@ class JsonModelReader {
         const value = shape.kind === 'model' || shape.kind === 'list' ? yield* this.value(shape) : this.#plain(shape)
         if (value !== UNUSABLE) model[member.name] = value
       }
-      if (++this.#count % YIELD_EVERY === 0) yield
+      if (this.#isTurnOver()) yield
       this.#path.pop()
     }
     if (extra.size > 0) model.extra = extra
@@ -99,9 +101,16 @@ class JsonModelReader {
       const value = yield* this.value(item)
       if (value !== UNUSABLE && value !== null) items.push(value)
       this.#path.pop()
-      if (++this.#count % YIELD_EVERY === 0) yield
+      if (this.#isTurnOver()) yield
     }
     return items
+  }
+
+  #isTurnOver(): boolean {
+    if (++this.#count < YIELD_EVERY && this.#json.at < this.#turnFrom + YIELD_AFTER_LENGTH) return false
+    this.#count = 0
+    this.#turnFrom = this.#json.at
+    return true
   }
 
   #extra(extra: Map<string, string>, name: string): void {
