@@ -5,10 +5,10 @@ import { newAnswer, type Pending } from './pending.ts'
 import type { ClientStorage, StorageChange } from './storage.ts'
 
 const CLIENT_KEY = 'outbox\nclient'
-/** Room for what a frame has beside its actions. */
-const HEAD_BYTES = 64
 const ACTION_PREFIX = 'outbox\naction\n'
 const actionKey = (number: number): string => ACTION_PREFIX + String(number).padStart(16, '0')
+/** Room for what a frame has beside its actions. */
+const HEAD_BYTES = 64
 
 /** What the outbox tells its owner. */
 export interface OutboxEvents {

@@ -6,8 +6,9 @@ import { countValues, objectFrom, roomOf } from './values.ts'
 const OBJECT = 118
 const ARRAY = 117
 const PROTOTYPE = '__proto__'
-/** Of the byte that each struct begins with: what it holds; and what stands there for JSON. */
-const CONTENT = 0x1f
+/** Of the byte that each struct begins with, the bits that say what it holds. */
+export const CONTENT = 0x1f
+/** What stands there for JSON. */
 const JSON_CONTENT = 2
 /** About what they take in memory: an item of a document, what holds other values, and any value or key beside its text. */
 const ITEM_BYTES = 160

@@ -1,6 +1,6 @@
 import { createDecoder, readVarUint } from 'lib0/decoding'
 import { createEncoder, toUint8Array, writeUint8Array, writeVarUint } from 'lib0/encoding'
-import { SparingDecoder } from './sparing-decoder.ts'
+import { CONTENT, SparingDecoder } from './sparing-decoder.ts'
 
 type Reader = SparingDecoder
 
@@ -10,7 +10,6 @@ const SKIP = 10
 const HAS_ORIGIN = 0x80
 const HAS_RIGHT_ORIGIN = 0x40
 const HAS_PARENT_KEY = 0x20
-const CONTENT = 0x1f
 /** Of Yjs's types those that have a name: elements and hooks of XML. */
 const NAMED_TYPES: ReadonlySet<number> = new Set([3, 5])
 

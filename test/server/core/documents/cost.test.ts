@@ -2,7 +2,6 @@ import * as fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { LIMITS, splitUpdate, updateSteps } from '../../../../protocol/index.ts'
-import { markAnnotation, putAnnotation } from '../../../../server/core/documents/annotations.ts'
 import { placeCost, reloadCost, updateCost } from '../../../../server/core/documents/cost.ts'
 import { Document } from '../../../../server/core/documents/document.ts'
 import { Places } from '../../../../server/core/documents/places.ts'
@@ -142,21 +141,6 @@ test('all that was ever deleted, sent again as Yjs does, cuts nothing', () => {
   const before = Y.encodeStateVector(doc)
   doc.getMap('annotations').set('one', 1)
   assert.is(costOf(Y.encodeStateAsUpdate(doc, before), hub), 1)
-})
-
-test('to look back at what is written as one value is spent, too', () => {
-  const spent: number[] = []
-  const document = Document.open('epoch', undefined, [], undefined, cost => void spent.push(cost))
-  const many = Array.from({ length: 40_000 }, () => 1)
-  const put = (fields: Record<string, unknown>): void =>
-    void document.edit(doc => putAnnotation(doc, 'a', { note: 'n', ...fields }, 1), momentOf('@'))
-  put({ extra: { many } })
-  spent.length = 0
-  document.edit(doc => markAnnotation(doc, 'a', 2), momentOf('@'))
-  assert.ok(
-    spent.some(cost => cost >= 40_000 / 4),
-    spent.join()
-  )
 })
 
 test('known edits that are sent again in another place are judged where they stand', () => {

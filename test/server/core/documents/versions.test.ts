@@ -1,9 +1,12 @@
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import type { Plain } from '../../../../protocol/index.ts'
+import { markAnnotation, putAnnotation } from '../../../../server/core/documents/annotations.ts'
+import { Document } from '../../../../server/core/documents/document.ts'
 import { addVersion } from '../../../../server/core/history.ts'
 import type { AnnotationHistoryRecord, AnnotationVersion } from '../../../../server/core/records.ts'
 import { coreHub, type CoreHub, type TestClient, type TestDevice } from '../../../util/core-hub.ts'
+import { momentOf } from '../../../util/document-trace.ts'
 import { suite } from '../../../util/suite.ts'
 import { docOf, noteOf, updateOf } from '../../../util/yjs-update.ts'
 
@@ -271,6 +274,21 @@ test('versions found twice, as after a crash, count once', () => {
     fields: Uint8Array.of(index)
   }))
   assert.equal(historyOf(found.slice(0, 20), found.slice(10, 40), found), historyOf(found))
+})
+
+test('to look back at what is written as one value is spent, too', () => {
+  const spent: number[] = []
+  const document = Document.open('epoch', undefined, [], undefined, cost => void spent.push(cost))
+  const many = Array.from({ length: 40_000 }, () => 1)
+  const put = (fields: Record<string, unknown>): void =>
+    void document.edit(doc => putAnnotation(doc, 'a', { note: 'n', ...fields }, 1), momentOf('@'))
+  put({ extra: { many } })
+  spent.length = 0
+  document.edit(doc => markAnnotation(doc, 'a', 2), momentOf('@'))
+  assert.ok(
+    spent.some(cost => cost >= 40_000 / 4),
+    spent.join()
+  )
 })
 
 test.run()
