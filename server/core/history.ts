@@ -28,31 +28,40 @@ export function addVersion(history: AnnotationHistoryRecord, version: Annotation
   if (history.added < THIN_AFTER && history.addedBytes < MAX_ANNOTATION_BYTES) return
   history.added = 0
   history.addedBytes = 0
-  history.versions = thinned(versions, ({ fields }) => fields.length, MAX_ANNOTATION_BYTES)
+  const kept = thinned(versions.length, MAX_ANNOTATION_BYTES, {
+    timeUs: at => versions[at]!.timeUs,
+    isTurn: at => versions[at]!.isTurn === true,
+    bytes: at => versions[at]!.fields.length
+  })
+  history.versions = kept.map(at => versions[at]!)
+}
+
+/** What thinning asks of the versions of a history, which are numbered by rising time. */
+interface Thinnable {
+  timeUs(at: number): number
+  isTurn(at: number): boolean
+  bytes(at: number): number
 }
 
 /**
- * The versions that are kept, by rising time. The same versions give the same, on every hub: time is the log's own.
+ * Which of so many versions are kept, by rising time. The same versions give the same, on every hub: time is the log's own.
  * @param maxBytes what those that are kept take at most, save that the newest is kept in any case
  */
-export function thinned<V extends { readonly timeUs: number; readonly isTurn?: boolean }>(
-  versions: readonly V[],
-  bytesOf: (version: V) => number,
-  maxBytes: number
-): V[] {
-  const newestUs = versions.at(-1)!.timeUs
-  const dense = versions.length - DENSE_VERSIONS
-  let kept = versions.filter(
-    (version, index) => index >= dense || version.isTurn === true || isLastOfSpan(version, versions[index + 1]!, newestUs)
-  )
-  if (kept.length > MAX_VERSIONS) kept = kept.slice(-MAX_VERSIONS)
+export function thinned(count: number, maxBytes: number, versions: Thinnable): number[] {
+  const newestUs = versions.timeUs(count - 1)
+  const kept: number[] = []
   let bytes = 0
-  let first = kept.length
-  while (first > 0 && (bytes += bytesOf(kept[first - 1]!)) <= maxBytes) first -= 1
-  return kept.slice(Math.min(first, kept.length - 1))
+  for (let at = count - 1; at >= 0 && kept.length < MAX_VERSIONS; at--) {
+    const isDense = at >= count - DENSE_VERSIONS
+    if (!isDense && !versions.isTurn(at) && !isLastOfSpan(versions.timeUs(at), versions.timeUs(at + 1), newestUs)) continue
+    bytes += versions.bytes(at)
+    if (bytes > maxBytes && kept.length > 0) break
+    kept.push(at)
+  }
+  return kept.reverse()
 }
 
-function isLastOfSpan({ timeUs }: { readonly timeUs: number }, next: { readonly timeUs: number }, newestUs: number): boolean {
+function isLastOfSpan(timeUs: number, nextUs: number, newestUs: number): boolean {
   const spanUs = newestUs - timeUs <= HOURLY_US ? HOUR_US : DAY_US
-  return Math.floor(timeUs / spanUs) !== Math.floor(next.timeUs / spanUs)
+  return Math.floor(timeUs / spanUs) !== Math.floor(nextUs / spanUs)
 }

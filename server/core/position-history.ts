@@ -109,29 +109,24 @@ export function readPositions(stored: PositionHistoryRecord | LooseHistory): Pos
 /** What is kept is written anew: what was read of the history may still be in use. */
 function thin(history: PositionHistoryRecord): void {
   const { numbers, fields } = history
-  const versions: { readonly at: number; readonly start: number; readonly timeUs: number; readonly isTurn: boolean }[] = []
-  for (let at = 0; at < numbers.length; at += COLUMNS)
-    versions.push({
-      at,
-      start: startOf(numbers, at),
-      timeUs: numbers[at + TIME_US]!,
-      isTurn: numbers[at + IS_TURN] === 1
-    })
-  const kept = thinned(versions, ({ at, start }) => numbers[at + END]! - start, MAX_POSITION_BYTES)
-  const keptBytes = kept.reduce((sum, { at, start }) => sum + numbers[at + END]! - start, 0)
-  history.fields = new Uint8Array(keptBytes + SPARE_BYTES)
+  const bytesOf = (at: number): number => numbers[at * COLUMNS + END]! - startOf(numbers, at * COLUMNS)
+  const kept = thinned(numbers.length / COLUMNS, MAX_POSITION_BYTES, {
+    timeUs: at => numbers[at * COLUMNS + TIME_US]!,
+    isTurn: at => numbers[at * COLUMNS + IS_TURN] === 1,
+    bytes: bytesOf
+  })
+  history.fields = new Uint8Array(kept.reduce((sum, at) => sum + bytesOf(at), SPARE_BYTES))
   history.added = 0
-  let to = 0
   let end = 0
-  for (const { at, start } of kept) {
-    const bytes = fields.subarray(start, numbers[at + END])
+  for (const [to, at] of kept.entries()) {
+    // What is read of the row before is still as it was, or was kept where it is.
+    const bytes = fields.subarray(startOf(numbers, at * COLUMNS), numbers[at * COLUMNS + END])
     history.fields.set(bytes, end)
     end += bytes.length
-    numbers.copyWithin(to, at, at + COLUMNS)
-    numbers[to + END] = end
-    to += COLUMNS
+    numbers.copyWithin(to * COLUMNS, at * COLUMNS, (at + 1) * COLUMNS)
+    numbers[to * COLUMNS + END] = end
   }
-  numbers.length = to
+  numbers.length = kept.length * COLUMNS
 }
 
 /** Where the fields of the version at `at` begin: where those of the one before it end. */
