@@ -27,7 +27,7 @@ export interface Shape {
 }
 
 export const SHAPES: readonly Shape[] = [
-  { name: 'relay-50x4', accounts: 50, devices: 4, pushers: 4, window: 4, cpuPer: 'push', maxPushesPerSecond: 40_000 },
+  { name: 'relay-50x4', accounts: 50, devices: 4, pushers: 4, window: 4, cpuPer: 'push', maxPushesPerSecond: 80_000 },
   { name: 'fan-out-1x200', accounts: 1, devices: 200, pushers: 1, window: 8, cpuPer: 'delivery', maxPushesPerSecond: 10_000 },
   { name: 'scattered-1000x3', accounts: 1_000, devices: 3, pushers: 1, window: 1, cpuPer: 'push', maxPushesPerSecond: 40_000 }
 ]

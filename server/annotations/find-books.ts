@@ -48,14 +48,11 @@ export async function findBooks(
     const title = textKey(fields.title ?? '')
     if (candidates[index]!.strength === 0 && title !== '') byTitle.set(title, [...(byTitle.get(title) ?? []), index])
   }
-  for (let after = ''; byTitle.size > 0;) {
-    const page = views.range('books', [], after, SLICE)
+  for (const page of byTitle.size > 0 ? views.pages('books', [], SLICE) : []) {
     for (const [book, record] of page) {
       for (const index of new Set(titleKeys(record).flatMap(key => byTitle.get(key) ?? [])))
         if (mayBeBy(wanted[index]!.fields.authors, record.fields.authors)) note(index, 1, book, record.removed)
     }
-    if (page.length < SLICE) break
-    after = page.at(-1)![0]
     await nextTurn()
   }
   return candidates.map(({ books }): Found => {

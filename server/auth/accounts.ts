@@ -1,7 +1,7 @@
 import { checked, decodeValue, encodeValue, HubError, key } from '../../protocol/index.ts'
 import { newId } from '../core/ids.ts'
 import type { Clock, RandomBytes } from '../core/ports.ts'
-import type { RecordKey, Store } from '../core/store.ts'
+import { recordPages, type Store } from '../core/store.ts'
 import type { Passwords } from './passwords.ts'
 import type { VerifiedPasswords } from './verified-passwords.ts'
 
@@ -69,13 +69,9 @@ export class AccountDirectory {
   /** Every account, by name. */
   list(): AccountEntry[] {
     const entries: AccountEntry[] = []
-    let after: RecordKey | undefined
-    for (;;) {
-      const page = this.#store.range(TABLE, after, PAGE)
+    for (const page of recordPages(this.#store, TABLE, PAGE))
       for (const [, bytes] of page) entries.push(decodeValue(bytes) as unknown as AccountEntry)
-      if (page.length < PAGE) return entries
-      after = page.at(-1)![0]
-    }
+    return entries
   }
 
   /** @throws HubError `not-found`, `bad-request` */

@@ -1,5 +1,5 @@
 import { nextTurn, type Clock } from './ports.ts'
-import type { RecordKey, Store } from './store.ts'
+import { recordPages, type Store } from './store.ts'
 
 const LOG_BYTES = 262_144
 /** Each may be a snapshot of some megabytes. */
@@ -18,12 +18,9 @@ export async function countBytes(store: Store, clock: Clock, id: string, floor: 
     }
     await nextTurn(clock)
   }
-  let after: RecordKey | undefined
-  for (;;) {
-    const page = store.range([id], after, PAGE_RECORDS)
+  for (const page of recordPages(store, [id], PAGE_RECORDS)) {
     for (const [, value] of page) bytes += value.length
-    if (page.length < PAGE_RECORDS) return bytes
-    after = page.at(-1)![0]
     await nextTurn(clock)
   }
+  return bytes
 }

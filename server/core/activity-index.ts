@@ -17,10 +17,6 @@ export function activityOf(views: Views): Map<string, Omit<Activity, 'book'>> {
 /** The records that books' activity comes from, page by page. */
 export function* activityRecords(views: Views): Generator<[table: Source, book: string, record: Tables[Source]][]> {
   for (const table of SOURCES)
-    for (let after = ''; ;) {
-      const page = views.range<Source>(table, [], after, PAGE)
+    for (const page of views.pages<Source>(table, [], PAGE))
       yield page.map(([key, record]) => [table, key.split(SEPARATOR)[0]!, record])
-      if (page.length < PAGE) break
-      after = page.at(-1)![0]
-    }
 }

@@ -18,7 +18,7 @@ import type {
   PositionRecord,
   Table
 } from './records.ts'
-import { StoreDamage, type LogHead, type Store } from './store.ts'
+import { recordPages, StoreDamage, type LogHead, type Store } from './store.ts'
 import { decodeRecord, Views } from './views.ts'
 
 /** What a check needs of a store: it changes nothing. */
@@ -195,17 +195,13 @@ class AccountCheck {
     const rebuilt = new Map(
       writes.flatMap(({ key, value }) => (value === undefined ? [] : [[key.slice(1).join('/'), decodeValue(value)]]))
     )
-    for (let after: readonly string[] | undefined; ;) {
-      const page = this.#store.range([this.#account], after, PAGE)
+    for (const page of recordPages(this.#store, [this.#account], PAGE))
       for (const [key, bytes] of page) {
         const [, table, ...rest] = key
         const name = [table, ...rest].join('/')
         this.#compare(table as Table, name, decodeRecord(table as Table, bytes), rebuilt.get(name))
         rebuilt.delete(name)
       }
-      if (page.length < PAGE) break
-      after = page.at(-1)![0]
-    }
     for (const name of rebuilt.keys()) this.#report(`the record ${name} is missing`)
   }
 

@@ -143,11 +143,8 @@ export class Compactor {
   }
 
   async *#books(views: Views): AsyncGenerator<string> {
-    for (let after = ''; ;) {
-      const page = views.range('documents', [], after, PAGE_DOCUMENTS)
+    for (const page of views.pages('documents', [], PAGE_DOCUMENTS)) {
       for (const [book] of page) yield book
-      if (page.length < PAGE_DOCUMENTS) return
-      after = page.at(-1)![0]
       await nextTurn(this.#parts.clock)
     }
   }

@@ -64,25 +64,17 @@ async function fillActivity(views: Views, clock: Clock): Promise<void> {
 /** Of books that share an identifier the one that changed last gets it. */
 function nameBooks(views: Views): void {
   const known = new Map<string, number>()
-  for (let after = ''; ;) {
-    const page = views.range('books', [], after, PAGE)
+  for (const page of views.pages('books', [], PAGE))
     for (const [book, { identifiers, cursor }] of page)
       for (const identifier of Object.keys(identifiers)) {
         if ((known.get(identifier) ?? 0) > cursor) continue
         known.set(identifier, cursor)
         foldIdentifiers(views, { key: book, body: { identifiers: { [identifier]: '' } }, cursor: 0 } as Change<'book.put'>)
       }
-    if (page.length < PAGE) return
-    after = page.at(-1)![0]
-  }
 }
 
 function fillOpenConflicts(views: Views): void {
-  for (let after = ''; ;) {
-    const page = views.range('conflicts', [], after, PAGE)
+  for (const page of views.pages('conflicts', [], PAGE))
     for (const [id, { cursor, resolvedAtUs }] of page)
       if (resolvedAtUs === undefined) views.put('openConflicts', [id], { cursor })
-    if (page.length < PAGE) return
-    after = page.at(-1)![0]
-  }
 }

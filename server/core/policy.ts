@@ -76,16 +76,13 @@ export function refusalOf({ revoked, disabled }: DeviceRecord): HubError | undef
 export function mustHaveRoomForDevice(views: Views, device: string): void {
   if (views.get('devices', device) !== undefined) return
   let count = 0
-  for (let after = ''; ;) {
-    const page = views.range('devices', [], after, LIMITS.maxDevices)
+  for (const page of views.pages('devices', [], LIMITS.maxDevices)) {
     count += page.filter(([, { revoked }]) => !revoked).length
     if (count >= LIMITS.maxDevices)
       throw new HubError(
         'quota-exceeded',
         `an account has at most ${LIMITS.maxDevices} devices; cut off those that are no longer used`
       )
-    if (page.length < LIMITS.maxDevices) return
-    after = page.at(-1)![0]
   }
 }
 

@@ -114,12 +114,7 @@ async function* entriesOf(account: Account, large: LargeDocuments): AsyncGenerat
 }
 
 function* recordsOf<T extends Table>(views: Views, table: T): Generator<[key: string, value: Tables[T]]> {
-  for (let after = ''; ;) {
-    const page = views.range(table, [], after, PAGE_RECORDS)
-    yield* page
-    if (page.length < PAGE_RECORDS) return
-    after = page.at(-1)![0]
-  }
+  for (const page of views.pages(table, [], PAGE_RECORDS)) yield* page
 }
 
 const entry = (cursor: number, timeUs: number, kind: ChangeKind | 'annotation.part', key: string, body: Plain): WireChange => [

@@ -80,6 +80,20 @@ export class StoreDamage extends Error {
   override readonly name = 'StoreDamage'
 }
 
+/** The records whose key begins with `prefix`, in key order and pages of `size`, of which each is read when it is asked for. */
+export function* recordPages(
+  store: Pick<Store, 'range'>,
+  prefix: RecordKey,
+  size: number
+): Generator<ReturnType<Store['range']>, undefined> {
+  for (let after: RecordKey | undefined; ;) {
+    const page = store.range(prefix, after, size)
+    yield page
+    if (page.length < size) return
+    after = page.at(-1)![0]
+  }
+}
+
 /**
  * The change logs of all accounts, and the records that are folded from them, under one transaction.
  *

@@ -79,6 +79,20 @@ export class Views {
     return found.sort(([left], [right]) => compareText(left, right)).slice(0, limit)
   }
 
+  /** The records of such a range, in pages of `size`. Each is read when it is asked for, so what changed since the one before shows behind it. */
+  *pages<T extends Table>(
+    table: T,
+    prefix: readonly string[],
+    size: number
+  ): Generator<[key: string, value: Tables[T]][], undefined> {
+    for (let after = ''; ;) {
+      const page = this.range(table, prefix, after, size)
+      yield page
+      if (page.length < size) return
+      after = page.at(-1)![0]
+    }
+  }
+
   /** What the store does not show yet of such a range. */
   #unstored<T extends Table>(table: T, prefix: readonly string[], after: string): Map<string, Tables[T] | undefined> {
     const unstored = new Map<string, Tables[T] | undefined>()

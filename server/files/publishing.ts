@@ -35,12 +35,8 @@ function publishedBefore({ views }: Account, { path, sha256, device, openedAtMs 
   const versions = views.get('fileHistories', path)?.versions ?? []
   const version = versions.find(({ device: by, content, timeUs }) => isOurs(by, content, timeUs))
   if (version !== undefined) return version.cursor
-  let after = ''
-  for (;;) {
-    const page = views.range('conflicts', [], after, PAGE)
+  for (const page of views.pages('conflicts', [], PAGE))
     for (const [id, { path: at, device: by, client, createdAtUs }] of page)
       if (at === path && isOurs(by, client, createdAtUs)) return Number(id)
-    if (page.length < PAGE) return undefined
-    after = page.at(-1)![0]
-  }
+  return undefined
 }

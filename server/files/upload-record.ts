@@ -1,5 +1,5 @@
 import { decodeValue, encodeValue, type Plain } from '../../protocol/index.ts'
-import type { RecordKey, Store } from '../core/store.ts'
+import { recordPages, type RecordKey, type Store } from '../core/store.ts'
 
 /** What a client wants to upload, and where to. */
 export interface UploadFacts {
@@ -66,13 +66,7 @@ export class UploadRecords {
   }
 
   *all(): Generator<UploadRecord> {
-    let after: RecordKey | undefined
-    for (;;) {
-      const page = this.#store.range(UPLOADS, after, PAGE)
-      for (const [, bytes] of page) yield decode(bytes)
-      if (page.length < PAGE) return
-      after = page.at(-1)![0]
-    }
+    for (const page of recordPages(this.#store, UPLOADS, PAGE)) for (const [, bytes] of page) yield decode(bytes)
   }
 
   write(record: UploadRecord): Promise<void> {

@@ -131,6 +131,10 @@ export function takeBody(request: IncomingMessage, take: (chunk: Uint8Array) => 
   })
 }
 
+/** The header that says when to come back, in whole seconds; none without a time. @see RFC 9110, section 10.2.3 */
+export const retryAfter = (retryAfterMs: number | undefined): Record<string, string> =>
+  retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) }
+
 /**
  * An error as HTTP answers it. @see RFC 9457
  * @param status that of the table, unless an API has one of its own
@@ -139,8 +143,7 @@ export function problem(
   { code, message, field, retryAfterMs }: HubError,
   status = ERRORS[code].http as ContentfulStatusCode
 ): Response {
-  const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
-  if (retryAfterMs !== undefined) headers['retry-after'] = String(Math.ceil(retryAfterMs / 1_000))
+  const headers: Record<string, string> = { 'content-type': 'application/problem+json', ...retryAfter(retryAfterMs) }
   if (status === 401) headers['www-authenticate'] = 'Bearer'
   const body = {
     type: 'about:blank',

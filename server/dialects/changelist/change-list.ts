@@ -196,13 +196,10 @@ async function* pagesOf<T extends 'files' | 'folders'>(
   { account, clock, bearer }: Reading,
   table: T
 ): AsyncGenerator<[string, Tables[T]][], void, void> {
-  for (let after = ''; ;) {
-    const page = account.views.range(table, [], after, PAGE)
+  for (const page of account.views.pages(table, [], PAGE)) {
     await (account.isSettled ? nextTurn(clock) : account.settled())
     mustBeLetIn(bearer)
     yield page
-    if (page.length < PAGE) return
-    after = page.at(-1)![0]
   }
 }
 

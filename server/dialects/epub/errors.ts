@@ -1,5 +1,6 @@
 import { ERRORS, HubError } from '../../../protocol/index.ts'
 import type { Logger } from '../../core/ports.ts'
+import { retryAfter } from '../../transports/http.ts'
 import { escapeXml } from '../dot-net.ts'
 import type { ModelState } from './formats/model-state.ts'
 import { encodeName } from './formats/xml-names.ts'
@@ -43,8 +44,7 @@ export function refusalOf(error: unknown, logger: Logger): HttpRefusal {
   const { code, message, retryAfterMs } = error instanceof HubError ? error : new HubError('internal')
   if (code === 'internal') logger.error({ err: error }, 'a request of the epub API failed')
   const { http: status } = ERRORS[code]
-  const headers: Record<string, string> =
-    retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) }
+  const headers = retryAfter(retryAfterMs)
   if (status === 401)
     return new HttpRefusal(401, 'Authorization has been denied for this request.', { ...headers, 'www-authenticate': 'Bearer' })
   return new HttpRefusal(status, code === 'internal' ? 'An error has occurred.' : message, headers)

@@ -63,12 +63,9 @@ export async function listBooks(
 ): Promise<{ total: number; data: ToldBook[] }> {
   const order = ORDERS[query.sort]
   let rows: (readonly [book: string, key: string | number])[][] = []
-  for (let after = ''; ;) {
-    const page = account.views.range('books', [], after, SEEN_BOOKS)
+  for (const page of account.views.pages('books', [], SEEN_BOOKS)) {
     const found = page.filter(([, record]) => !record.removed && isAsked(record, query))
     rows.push(found.map((entry): [string, string | number] => [entry[0], order.key(entry)]).sort(order.compare))
-    if (page.length < SEEN_BOOKS) break
-    after = page.at(-1)![0]
     await nextTurn(clock)
   }
   while (rows.length > 1) {

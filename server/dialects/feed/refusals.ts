@@ -1,6 +1,7 @@
 import type { z } from '@hono/zod-openapi'
 import { ERRORS, HubError } from '../../../protocol/index.ts'
 import type { Logger } from '../../core/ports.ts'
+import { retryAfter } from '../../transports/http.ts'
 
 /** A query or a body that is not of its form. */
 export class Invalid extends Error {
@@ -31,8 +32,7 @@ export function refusalOf(error: unknown, logger: Logger): Response {
   if (STRANGERS.has(told.code)) return answer(401, { error: 'Authentication required' })
   const status = ERRORS[told.code].http
   if (status === 500) return answer(500, { error: 'Internal server error' })
-  const headers = told.retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(told.retryAfterMs / 1_000)) }
-  return answer(status, { error: told.message }, headers)
+  return answer(status, { error: told.message }, retryAfter(told.retryAfterMs))
 }
 
 const answer = (status: number, body: object, headers: Record<string, string> = {}): Response =>

@@ -1,5 +1,6 @@
 import { ERRORS, HubError } from '../../../protocol/index.ts'
 import type { Logger } from '../../core/ports.ts'
+import { retryAfter } from '../../transports/http.ts'
 
 /** The errors of the API. */
 const REFUSALS = {
@@ -40,6 +41,5 @@ export function refusalAnswer(error: unknown, logger: Logger): Response {
 }
 
 function answered([status, code, message]: readonly [number, number, string], retryAfterMs?: number): Response {
-  const headers = retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) }
-  return Response.json({ code, message }, { status, headers })
+  return Response.json({ code, message }, { status, headers: retryAfter(retryAfterMs) })
 }

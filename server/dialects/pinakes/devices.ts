@@ -51,11 +51,8 @@ export function mountDevices(app: PinakesApp, { randomBytes, clock }: PinakesPar
       const { account, device } = context.get('bearer')
       // Those that are there are `maxDevices` at most; of those that were deleted there is no end.
       const devices: z.infer<typeof deviceShape>[] = []
-      for (let after = ''; ;) {
-        const page = account.views.range('devices', [], after, PAGE)
+      for (const page of account.views.pages('devices', [], PAGE)) {
         for (const [id, { revoked }] of page) if (!revoked) devices.push(described(account, id, device))
-        if (page.length < PAGE) break
-        after = page.at(-1)![0]
         await nextTurn(clock)
         mustBeLetIn(context.get('bearer'))
       }

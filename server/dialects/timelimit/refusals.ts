@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import { ERRORS, HubError } from '../../../protocol/index.ts'
 import type { Logger } from '../../core/ports.ts'
+import { retryAfter } from '../../transports/http.ts'
 
 /** A request that is not done: its clients look at the status and at nothing else. */
 export class Refused extends Error {
@@ -30,12 +31,12 @@ export const missingPage = (method: string, path: string): Response => page(404,
 
 /** The page of an Express server in production. @param text nothing of it is markup */
 function page(status: number, text: string, retryAfterMs?: number): Response {
-  const headers: Record<string, string> = {
+  const headers = {
+    ...retryAfter(retryAfterMs),
     'content-type': 'text/html; charset=utf-8',
     'content-security-policy': "default-src 'none'",
     'x-content-type-options': 'nosniff'
   }
-  if (retryAfterMs !== undefined) headers['retry-after'] = String(Math.ceil(retryAfterMs / 1_000))
   const escaped = text.replace(/[&<>"']/g, sign => `&#${sign.charCodeAt(0)};`)
   const html = `<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Error</title>\n</head>\n<body>\n<pre>${escaped}</pre>\n</body>\n</html>\n`
   return new Response(html, { status, headers })
