@@ -1,18 +1,19 @@
-import { ACTIONS, ERRORS, type HubError } from '../../../protocol/index.ts'
+import { ACTIONS, ERRORS, HubError } from '../../../protocol/index.ts'
 
 /** What documents are called on the wires of Yjs: `book/` and the book's id. */
 const BOOK = /^book\/([^/]+)$/
 
-/** Something is sent at least so often: providers leave a connection on which nothing comes for 30 seconds. */
-export const KEEP_ALIVE_MS = 20_000
+/** The book whose annotations a document name stands for. @throws HubError `not-found` for what can be no book's */
+export function bookOf(name: string): string {
+  const book = decoded(BOOK.exec(name)?.[1])
+  if (book === undefined || ACTIONS['annotation.update'].key.fault(book) !== undefined)
+    throw new HubError('not-found', 'a document is called book/ and the id of a book')
+  return book
+}
 
-/** The book whose annotations a document name stands for; undefined for what can be no book's. */
-export function bookOf(name: string): string | undefined {
-  const found = BOOK.exec(name)?.[1]
-  if (found === undefined) return undefined
+function decoded(text: string | undefined): string | undefined {
   try {
-    const book = decodeURIComponent(found)
-    return ACTIONS['annotation.update'].key.fault(book) === undefined ? book : undefined
+    return text && decodeURIComponent(text)
   } catch {
     return undefined
   }

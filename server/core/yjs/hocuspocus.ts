@@ -1,19 +1,13 @@
 import * as decoding from 'lib0/decoding'
-import * as encoding from 'lib0/encoding'
-import { messageYjsSyncStep1 as STEP_1, messageYjsSyncStep2 as STEP_2, messageYjsUpdate as UPDATE } from 'y-protocols/sync'
 import { HubError, LIMITS, type Connection } from '../../../protocol/index.ts'
-import { Intake } from '../intake.ts'
 import { Origin } from '../origin.ts'
-import type { LiveSession, SessionHost } from '../session.ts'
-import { decodeAwareness, encodeAwareness } from './awareness.ts'
+import type { SessionHost } from '../session.ts'
 import { DocumentSession, type Outlet } from './document-session.ts'
-import { bookOf, closeCodeOf, isForGood, KEEP_ALIVE_MS } from './door.ts'
+import { bookOf, isForGood } from './door.ts'
+import { AUTH, encoded, handleDocumentMessage, outletTo, readDocumentMessage, type DocumentMessage } from './messages.ts'
+import { ProviderSession } from './provider-session.ts'
 
-/** The kinds of message. @see @hocuspocus/provider, types.ts */
-const SYNC = 0
-const AWARENESS = 1
-const AUTH = 2
-const QUERY_AWARENESS = 3
+/** The kinds of message that only this wire has. @see @hocuspocus/provider, types.ts */
 const STATELESS = 5
 const CLOSE = 7
 const SYNC_STATUS = 8
@@ -27,98 +21,70 @@ const MAX_DOCUMENTS = 64
 /** Every message to the provider begins with the name. The longest id of a book fits, with each character written as percents, and what stands behind the zero byte. */
 const MAX_NAME_LENGTH = 2_048
 
+interface OpenDocument {
+  readonly session: DocumentSession
+  readonly outlet: Outlet
+}
+
 /**
  * `@hocuspocus/provider` on one connection, which opens any number of books' annotation documents, each with a token of its own. Every message begins with
  * the name of its document: `book/` and the book's id, and behind a zero byte what tells two providers of one document apart.
  */
-export class HocuspocusSession implements LiveSession {
-  readonly #connection: Connection
-  readonly #host: SessionHost
-  readonly #intake: Intake
-  readonly #documents = new Map<string, DocumentSession>()
-  #cancelSilenceTimer: () => void
-  #cancelKeepAlive: () => void
-  #hasDrained = false
-  #isCatchingUp = false
-  #isClosed = false
+export class HocuspocusSession extends ProviderSession {
+  readonly #open = new Map<string, OpenDocument>()
+  readonly #cancelSilenceTimer: () => void
 
   constructor(connection: Connection, host: SessionHost) {
-    this.#connection = connection
-    this.#host = host
-    this.#intake = new Intake({
-      connection,
-      clock: host.clock,
-      handle: bytes => this.#handle(bytes),
-      onFault: error => this.#fault(error),
-      onHeldUp: () => undefined
-    })
-    connection.listen({
-      onFrame: bytes => this.#intake.receive(bytes),
-      onDrain: () => {
-        void this.#catchUp()
-        this.#intake.goOn()
-      },
-      onClose: () => this.#leave()
-    })
+    super(connection, host)
     this.#cancelSilenceTimer = host.clock.setTimer(LIMITS.helloTimeoutMs, () => this.end(new HubError('hello-timeout')))
-    this.#cancelKeepAlive = this.#keepAlive()
   }
 
-  end(error: HubError): void {
-    if (this.#isClosed) return
-    this.#connection.close(closeCodeOf(error), error.code)
-    this.#leave()
+  protected override documents(): readonly DocumentSession[] {
+    return Array.from(this.#open.values(), ({ session }) => session)
   }
 
-  #handle(bytes: Uint8Array): Promise<void> | undefined {
+  protected override keepAliveMessage(): Uint8Array {
+    return Uint8Array.of(PING)
+  }
+
+  protected override leave(): void {
+    this.#cancelSilenceTimer()
+    super.leave()
+  }
+
+  protected override handle(bytes: Uint8Array): Promise<void> | undefined {
     if (bytes.length === 1) {
-      if (bytes[0] === PING) this.#send(Uint8Array.of(PONG))
+      if (bytes[0] === PING) this.send(Uint8Array.of(PONG))
       else if (bytes[0] !== PONG) throw notUnderstood()
       return undefined
     }
     const { name, message } = decode(bytes)
-    if (message.kind === 'token') return this.#open(name, message.token)
-    const document = this.#documents.get(name)
+    if (message.kind === 'token') return this.#letIn(name, message.token)
+    const document = this.#open.get(name)
     // What was on its way when the document was closed.
-    if (document === undefined) return undefined
-    switch (message.kind) {
-      case 'since':
-        return document.give(message.bytes)
-      case 'state':
-      case 'update':
-        return document.take(message.bytes, message.kind === 'state')
-      case 'awareness':
-        for (const { id, clock, state } of decodeAwareness(message.bytes)) document.say(id, clock, state)
-        break
-      case 'query':
-        this.#send(framed(name, AWARENESS, encodeAwareness(document.present())))
-        break
-      case 'close':
-        this.#drop(name)
-        this.#send(worded(name, CLOSE, undefined, 'closed'))
-        break
-      case 'nothing':
-    }
+    if (document === undefined || message.kind === 'nothing') return undefined
+    if (message.kind !== 'close') return handleDocumentMessage(document.session, message, document.outlet)
+    this.#drop(name)
+    this.send(encoded(name, [CLOSE], 'closed'))
     return undefined
   }
 
-  async #open(name: string, token: string): Promise<void> {
+  async #letIn(name: string, token: string): Promise<void> {
     this.#drop(name)
     try {
-      const { account, device, readOnly, refusal } = await this.#host.authenticate(token)
+      const { account, device, readOnly, refusal } = await this.host.authenticate(token)
       const book = bookOf(name.split('\0')[0]!)
-      if (book === undefined) throw new HubError('not-found', 'a document is called book/ and the id of a book')
-      if (this.#documents.size >= MAX_DOCUMENTS)
+      if (this.#open.size >= MAX_DOCUMENTS)
         throw new HubError('forbidden', `one connection opens at most ${MAX_DOCUMENTS} documents`)
-      if (this.#isClosed) return
+      if (this.isClosed) return
       this.#cancelSilenceTimer()
-      this.#send(worded(name, AUTH, AUTHENTICATED, readOnly ? 'readonly' : 'read-write'))
+      this.send(encoded(name, [AUTH, AUTHENTICATED], readOnly ? 'readonly' : 'read-write'))
       const origin = new Origin(device, '', readOnly ? 'reader' : 'writer')
       const outlet = this.#outlet(name)
-      const document = await DocumentSession.open({ account, refusal, origin, book, outlet, clock: this.#host.clock })
-      if (this.#isClosed) document.close()
+      const session = await DocumentSession.open({ account, refusal, origin, book, outlet, clock: this.host.clock })
+      if (this.isClosed) session.close()
       // It may have been ended by itself, with its device, while it opened.
-      else if (!document.isClosed) this.#documents.set(name, document)
+      else if (!session.isClosed) this.#open.set(name, { session, outlet })
     } catch (error) {
       if (!(error instanceof HubError)) throw error
       this.#endDocument(name, error)
@@ -126,120 +92,33 @@ export class HocuspocusSession implements LiveSession {
   }
 
   #outlet(name: string): Outlet {
-    const connection = this.#connection
-    return {
-      get bufferedBytes() {
-        return connection.bufferedBytes
-      },
-      askSince: stateVector => this.#send(framed(name, SYNC, stateVector, STEP_1)),
-      answer: update => this.#send(framed(name, SYNC, update, STEP_2)),
-      update: update => this.#send(updateMessage(update, name), true),
-      presence: news => this.#send(framed(name, AWARENESS, encodeAwareness(news))),
-      saved: isSaved => this.#send(status(name, isSaved)),
+    return outletTo({
+      connection: this.connection,
+      send: (message, mayWait) => this.send(message, mayWait),
+      name,
+      saved: isSaved => this.send(encoded(name, [SYNC_STATUS, isSaved ? 1 : 0], '')),
       end: error => this.#endDocument(name, error)
-    }
+    })
   }
 
   /** Ends one document for good, or the whole connection when the provider is to come back. */
   #endDocument(name: string, error: HubError): void {
     this.#drop(name)
     const isFinal = isForGood(error)
-    if (isFinal) this.#send(worded(name, AUTH, PERMISSION_DENIED, error.message))
-    if (!isFinal || this.#documents.size === 0) this.end(error)
-  }
-
-  /** Gives the documents what they missed, one after the other: each looks whether there is room left for it. */
-  async #catchUp(): Promise<void> {
-    this.#hasDrained = true
-    if (this.#isCatchingUp) return
-    this.#isCatchingUp = true
-    while (this.#hasDrained) {
-      this.#hasDrained = false
-      for (const document of this.#documents.values()) await document.drained()
-    }
-    this.#isCatchingUp = false
+    if (isFinal) this.send(encoded(name, [AUTH, PERMISSION_DENIED], error.message))
+    if (!isFinal || this.#open.size === 0) this.end(error)
   }
 
   #drop(name: string): void {
-    this.#documents.get(name)?.close()
-    this.#documents.delete(name)
-  }
-
-  #keepAlive(): () => void {
-    return this.#host.clock.setTimer(KEEP_ALIVE_MS, () => {
-      this.#send(Uint8Array.of(PING))
-      this.#cancelKeepAlive = this.#keepAlive()
-    })
-  }
-
-  #send(bytes: Uint8Array, mayWait?: boolean): void {
-    if (!this.#isClosed) this.#connection.send(bytes, mayWait)
-  }
-
-  #fault(error: unknown): void {
-    if (error instanceof HubError) return this.end(error)
-    this.#host.logger.error({ err: error }, 'a Hocuspocus session failed')
-    this.end(new HubError('internal'))
-  }
-
-  #leave(): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    this.#cancelSilenceTimer()
-    this.#cancelKeepAlive()
-    this.#intake.close()
-    for (const document of this.#documents.values()) document.close()
-    this.#host.closed(this)
+    this.#open.get(name)?.session.close()
+    this.#open.delete(name)
   }
 }
 
 const notUnderstood = (): HubError => new HubError('bad-frame', 'the bytes are no message of Hocuspocus')
 
-const updateMessages = new WeakMap<Uint8Array, { readonly name: string; readonly message: Uint8Array }>()
-
-/** An update goes to many, most of whom call the document the same: its message is made once. */
-function updateMessage(update: Uint8Array, name: string): Uint8Array {
-  const made = updateMessages.get(update)
-  if (made?.name === name) return made.message
-  const message = framed(name, SYNC, update, UPDATE)
-  updateMessages.set(update, { name, message })
-  return message
-}
-
-/** `name kind [step] length bytes` */
-function framed(name: string, kind: number, bytes: Uint8Array, step?: number): Uint8Array {
-  const encoder = encoding.createEncoder()
-  encoding.writeVarString(encoder, name)
-  encoding.writeVarUint(encoder, kind)
-  if (step !== undefined) encoding.writeVarUint(encoder, step)
-  encoding.writeVarUint8Array(encoder, bytes)
-  return encoding.toUint8Array(encoder)
-}
-
-/** `name kind [step] words` */
-function worded(name: string, kind: number, step: number | undefined, words: string): Uint8Array {
-  const encoder = encoding.createEncoder()
-  encoding.writeVarString(encoder, name)
-  encoding.writeVarUint(encoder, kind)
-  if (step !== undefined) encoding.writeVarUint(encoder, step)
-  encoding.writeVarString(encoder, words)
-  return encoding.toUint8Array(encoder)
-}
-
-function status(name: string, isSaved: boolean): Uint8Array {
-  const encoder = encoding.createEncoder()
-  encoding.writeVarString(encoder, name)
-  encoding.writeVarUint(encoder, SYNC_STATUS)
-  encoding.writeVarInt(encoder, isSaved ? 1 : 0)
-  return encoding.toUint8Array(encoder)
-}
-
 type Message =
-  | { readonly kind: 'token'; readonly token: string }
-  | { readonly kind: 'since' | 'state' | 'update' | 'awareness'; readonly bytes: Uint8Array }
-  | { readonly kind: 'query' | 'close' | 'nothing' }
-
-const SYNC_STEPS = { [STEP_1]: 'since', [STEP_2]: 'state', [UPDATE]: 'update' } as const
+  DocumentMessage | { readonly kind: 'token'; readonly token: string } | { readonly kind: 'close' } | { readonly kind: 'nothing' }
 
 /** @throws HubError `bad-frame` */
 function decode(bytes: Uint8Array): { name: string; message: Message } {
@@ -247,32 +126,24 @@ function decode(bytes: Uint8Array): { name: string; message: Message } {
     const decoder = decoding.createDecoder(bytes)
     const name = decoding.readVarString(decoder)
     if (name.length > MAX_NAME_LENGTH) throw notUnderstood()
-    return { name, message: decodeMessage(decoder) }
+    return { name, message: readMessage(decoder) }
   } catch {
     throw notUnderstood()
   }
 }
 
-function decodeMessage(decoder: decoding.Decoder): Message {
+function readMessage(decoder: decoding.Decoder): Message {
   const kind = decoding.readVarUint(decoder)
   switch (kind) {
-    case SYNC: {
-      const step = SYNC_STEPS[decoding.readVarUint(decoder) as keyof typeof SYNC_STEPS]
-      if (step === undefined) throw notUnderstood()
-      return { kind: step, bytes: decoding.readVarUint8Array(decoder) }
-    }
-    case AWARENESS:
-      return { kind: 'awareness', bytes: decoding.readVarUint8Array(decoder) }
     case AUTH:
       if (decoding.readVarUint(decoder) !== TOKEN) throw notUnderstood()
       return { kind: 'token', token: decoding.readVarString(decoder) }
-    case QUERY_AWARENESS:
-      return { kind: 'query' }
     case CLOSE:
       return { kind: 'close' }
     case STATELESS:
       return { kind: 'nothing' }
-    default:
-      throw notUnderstood()
   }
+  const message = readDocumentMessage(kind, decoder)
+  if (message === undefined) throw notUnderstood()
+  return message
 }

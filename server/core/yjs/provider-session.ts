@@ -1,0 +1,95 @@
+import { HubError, type Connection } from '../../../protocol/index.ts'
+import { Intake } from '../intake.ts'
+import type { LiveSession, SessionHost } from '../session.ts'
+import type { DocumentSession } from './document-session.ts'
+import { closeCodeOf } from './door.ts'
+
+/** Something is sent at least so often: providers leave a connection on which nothing comes for 30 seconds. */
+const KEEP_ALIVE_MS = 20_000
+
+/** The connection of a Yjs provider, whichever wire it speaks. */
+export abstract class ProviderSession implements LiveSession {
+  protected readonly connection: Connection
+  protected readonly host: SessionHost
+  readonly #intake: Intake
+  #cancelKeepAlive: () => void
+  #hasDrained = false
+  #isCatchingUp = false
+  #isClosed = false
+
+  constructor(connection: Connection, host: SessionHost) {
+    this.connection = connection
+    this.host = host
+    this.#intake = new Intake({
+      connection,
+      clock: host.clock,
+      handle: bytes => this.handle(bytes),
+      onFault: error => this.fault(error),
+      onHeldUp: () => undefined
+    })
+    connection.listen({
+      onFrame: bytes => this.#intake.receive(bytes),
+      onDrain: () => {
+        void this.#catchUp()
+        this.#intake.goOn()
+      },
+      onClose: () => this.leave()
+    })
+    this.#cancelKeepAlive = this.#keepAlive()
+  }
+
+  /** Handles one message. Those behind it wait for the promise, if it gives one. */
+  protected abstract handle(bytes: Uint8Array): Promise<void> | undefined
+  /** Those that it has open. */
+  protected abstract documents(): readonly DocumentSession[]
+  /** A message that says nothing. */
+  protected abstract keepAliveMessage(): Uint8Array
+
+  protected get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  end(error: HubError): void {
+    if (this.#isClosed) return
+    this.connection.close(closeCodeOf(error), error.code)
+    this.leave()
+  }
+
+  protected send(bytes: Uint8Array, mayWait?: boolean): void {
+    if (!this.#isClosed) this.connection.send(bytes, mayWait)
+  }
+
+  protected fault(error: unknown): void {
+    if (error instanceof HubError) return this.end(error)
+    this.host.logger.error({ err: error }, 'a session of a Yjs provider failed')
+    this.end(new HubError('internal'))
+  }
+
+  protected leave(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#cancelKeepAlive()
+    this.#intake.close()
+    for (const document of this.documents()) document.close()
+    this.host.closed(this)
+  }
+
+  /** Gives the documents what they missed, one after the other: each looks whether there is room left for it. */
+  async #catchUp(): Promise<void> {
+    this.#hasDrained = true
+    if (this.#isCatchingUp) return
+    this.#isCatchingUp = true
+    while (this.#hasDrained) {
+      this.#hasDrained = false
+      for (const document of this.documents()) await document.drained()
+    }
+    this.#isCatchingUp = false
+  }
+
+  #keepAlive(): () => void {
+    return this.host.clock.setTimer(KEEP_ALIVE_MS, () => {
+      this.send(this.keepAliveMessage())
+      this.#cancelKeepAlive = this.#keepAlive()
+    })
+  }
+}
