@@ -57,13 +57,8 @@ export class Mirror {
   /** Lets one change take effect. @returns the table that it touched */
   fold(change: Folded): TableName | undefined {
     this.#state = { ...this.#state, cursor: change.cursor }
-    const table = change.kind.slice(0, change.kind.indexOf('.')) as TableName
-    if (!Object.hasOwn(this.tables, table)) return undefined
-    const records = this.tables[table] as Map<string, unknown>
-    const next = foldRecord(table, records.get(change.key), change)
-    if (next === undefined) records.delete(change.key)
-    else records.set(change.key, next)
-    this.#changed.add(recordKey(table, change.key))
+    const table = foldInto(this.tables, change)
+    if (table !== undefined) this.#changed.add(recordKey(table, change.key))
     return table
   }
 
@@ -104,6 +99,20 @@ export class Mirror {
 }
 
 const FOLDS = { book: foldBook, position: foldPosition, setting: foldSetting, device: foldDevice }
+
+/** What actions and changes are about, as their names begin: `book` of `book.put`. */
+export const familyOf = (kind: string): string => kind.slice(0, kind.indexOf('.'))
+
+/** Lets one change take effect on the table that it is of. @returns that table; undefined for what is not mirrored, such as files */
+export function foldInto(tables: Tables, change: Folded): TableName | undefined {
+  const table = familyOf(change.kind) as TableName
+  if (!Object.hasOwn(tables, table)) return undefined
+  const records = tables[table] as Map<string, unknown>
+  const next = foldRecord(table, records.get(change.key), change)
+  if (next === undefined) records.delete(change.key)
+  else records.set(change.key, next)
+  return table
+}
 
 /** The fold of one record: the same for what the hub says and for what this client has only asked for. */
 export function foldRecord(table: TableName, known: unknown, change: Folded): unknown {

@@ -1,6 +1,7 @@
 import { LIMITS, decodeValue, encodeValue, maxValuesIn, type ActionKind, type Plain, type WireAction } from '../protocol/index.ts'
 import { checkAction, copied, sizeOf } from './action-check.ts'
 import { randomId, type Clock } from './clock.ts'
+import { familyOf } from './mirror.ts'
 import { newAnswer, type Pending } from './pending.ts'
 import type { ClientStorage, StorageChange } from './storage.ts'
 
@@ -271,6 +272,6 @@ export class Outbox {
   }
 }
 
-const nameOf = ({ kind, key }: Pending): string => `${kind.slice(0, kind.indexOf('.'))}\n${key}`
+const nameOf = ({ kind, key }: Pending): string => `${familyOf(kind)}\n${key}`
 
 const removals = (numbers: readonly number[]): StorageChange[] => numbers.map(number => [actionKey(number), undefined])

@@ -20,9 +20,10 @@ import type { Clock } from './clock.ts'
 import { DOCUMENT_PREFIX, Documents } from './documents.ts'
 import type { Emitter } from './emitter.ts'
 import type { ClientEvents } from './events.ts'
+import { touchedFiles } from './file-news.ts'
 import type { Folded } from './fold.ts'
 import { Keeper } from './keeper.ts'
-import { MIRROR_PREFIX, Mirror } from './mirror.ts'
+import { familyOf, MIRROR_PREFIX, Mirror } from './mirror.ts'
 import { Outbox } from './outbox.ts'
 import type { Pending } from './pending.ts'
 import { OfflineError } from './reader.ts'
@@ -275,6 +276,7 @@ export class Replica {
     const isOfAnotherLog = this.#isOfAnotherLog(snapshot)
     for (const event of ['book', 'position', 'setting', 'device'] as const)
       for (const { [event]: table } of [this.mirror.tables, tables]) for (const key of table.keys()) this.#touch(event, key)
+    for (const [event, key] of snapshot.files) this.#touch(event, key)
     this.#isResyncDue = false
     this.#snapshot = undefined
     this.mirror.replace(tables, epoch, cursor)
@@ -326,7 +328,7 @@ export class Replica {
   }
 
   #touchAction({ kind, key }: Pending): void {
-    const family = kind.slice(0, kind.indexOf('.'))
+    const family = familyOf(kind)
     // What becomes of an action of files only the hub knows.
     if (family === 'file' || family === 'conflict') return
     this.#touch(family === 'annotation' ? 'annotations' : (family as TouchEvent), key)
@@ -347,18 +349,3 @@ export class Replica {
 
 /** Whether the hub makes the very change that is asked for, when it takes the action. Of files it decides whether there is a conflict, and how one ends. */
 const isMadeAsAsked = (kind: string): boolean => Object.hasOwn(CHANGES, kind) && !/^(?:file|conflict)\./.test(kind)
-
-/** What a change of files makes look different. Files are not mirrored: who wants them reads them from the hub. */
-function touchedFiles({ kind, key, body, cursor }: Folded): ['file' | 'conflict', string][] {
-  if (kind === 'file.conflict') return [['conflict', String(cursor)]]
-  if (kind === 'file.move')
-    return [
-      ['file', key],
-      ['file', (body as ChangeBody<'file.move'>).to]
-    ]
-  if (kind === 'conflict.resolve') {
-    const { path, file } = body as ChangeBody<'conflict.resolve'>
-    return [['conflict', key], ['file', path], ...(file === undefined ? [] : [['file', file.path] as ['file', string]])]
-  }
-  return kind.startsWith('file.') ? [['file', key]] : []
-}

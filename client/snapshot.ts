@@ -1,6 +1,7 @@
 import { CHANGES, checked, type ChangeBody, type ChangeKind, type WireChange } from '../protocol/index.ts'
 import type { Folded } from './fold.ts'
-import { emptyTables, foldRecord, type TableName, type Tables } from './mirror.ts'
+import { touchedFiles, type FileNews } from './file-news.ts'
+import { emptyTables, foldInto, type Tables } from './mirror.ts'
 
 /** One of the updates that a book's document consists of. */
 export interface DocumentPart {
@@ -16,6 +17,8 @@ export class IncomingSnapshot {
   /** The log follows from here. */
   readonly cursor: number
   readonly tables: Tables = emptyTables()
+  /** The files and the open conflicts that there are. */
+  readonly files: FileNews[] = []
   /** Updates of documents that have arrived and were not taken out. */
   #updates: DocumentPart[] = []
   #updateCount = 0
@@ -44,11 +47,9 @@ export class IncomingSnapshot {
       this.#updates.push({ book: key, update, index: this.#updateCount++ })
       return
     }
-    const table = kind.slice(0, kind.indexOf('.')) as TableName
     const change = { cursor, timeMs: timeUs / 1_000, device, client, atMs, kind, key, body } as unknown as Folded
-    const records = this.tables[table] as Map<string, unknown>
-    const next = foldRecord(table, records.get(key), change)
-    if (next !== undefined) records.set(key, next)
+    foldInto(this.tables, change)
+    this.files.push(...touchedFiles(change))
   }
 
   /** Hands over the updates of documents that have come since the last call. */

@@ -2,7 +2,9 @@ import * as assert from 'uvu/assert'
 import { connect, type Client } from '../../client/index.ts'
 import { MemoryStorage, type ClientStorage } from '../../client/storage.ts'
 import { decodeValue, encodeFrame, LIMITS, type Frame, type FrameFields, type WireChange } from '../../protocol/index.ts'
+import { holdContent } from '../../server/core/files/contents.ts'
 import { FAR_BEHIND_CHANGES } from '../../server/core/floor.ts'
+import { Origin } from '../../server/core/origin.ts'
 import { MemoryStore } from '../../server/storage/memory.ts'
 import { coreHub, type CoreHub, type TestAction, type TestClient } from '../util/core-hub.ts'
 import { pair, type PairEnd } from '../util/pair.ts'
@@ -174,6 +176,26 @@ async function foldLog(changes: readonly WireChange[]): Promise<unknown> {
   await client.close()
   return result
 }
+
+test('a snapshot with files is no error, and says which files and open conflicts there are', async context => {
+  const core = coreHub()
+  const { account, devices } = await longAccount(core, 5)
+  const by = new Origin(devices['phone']!.device, '')
+  const contents = ['a', 'b'].map(letter => ({ sha256: letter.repeat(64), sizeBytes: 5 }))
+  for (const { sha256, sizeBytes } of contents) await holdContent(account, by.device, sha256, sizeBytes)
+  await account.perform(by, 'file.put', 'kept.epub', contents[0]!)
+  await account.perform(by, 'file.put', 'gone.epub', contents[0]!)
+  await account.perform(by, 'file.remove', 'gone.epub', { base: contents[0]!.sha256 })
+  const conflict = String(await account.perform(by, 'file.put', 'kept.epub', contents[1]!))
+  const { client, kinds } = await replicate(context, core, devices['other']!.token)
+  const told: string[] = []
+  client.on('error', error => told.push(error.message))
+  client.on('file', path => told.push(path))
+  client.on('conflict', id => told.push(id))
+  await client.live()
+  assert.ok(kinds().includes('snapshot'))
+  assert.equal(told.sort((left, right) => (left < right ? -1 : 1)), [conflict, 'gone.epub', 'kept.epub'])
+})
 
 test('a client below the floor gets a snapshot, keeps what it has not sent, and forgets what is gone', async context => {
   const core = coreHub()

@@ -54,7 +54,7 @@ export function handleDocumentMessage(
 
 interface OutletParts extends Pick<Outlet, 'saved' | 'end'> {
   readonly connection: Connection
-  send(message: Uint8Array, mayWait?: boolean): void
+  readonly send: (message: Uint8Array, mayWait?: boolean) => void
   /** What every message begins with, on the wire that carries several documents. */
   readonly name?: string
 }
