@@ -208,7 +208,7 @@ export const OPERATIONS = {
     map({ account: name, view: oneOf('books', 'book', 'annotations'), key: str(128), after: str(128) }),
     async (parts, { account: of, view, key, after }) => {
       const account = await open(parts, of)
-      if (view === 'annotations') await account.loadBooks(new Set([key]))
+      if (view === 'annotations') await account.documents.load(new Set([key]))
       const { value, next } = readPage(account, view, key, after, Date.now())
       await account.settled()
       return { value: jsonOf(value) as Plain, next }

@@ -32,7 +32,6 @@ export function mountAnnotations(app: HttpApp, { hub, clock, logger }: { hub: Hu
     // Each page is for who may see it then, as the account is then.
     const pageOf = async (after: string): Promise<AnnotationPage> => {
       const { account } = await hub.authenticate(token)
-      await account.loadBooks(new Set([id]))
       const nowMs = clock.nowMs()
       const { value, next } = await account.documents.inTurn(id, nowMs, () => readPage(account, 'annotations', id, after, nowMs))
       await account.settled()

@@ -66,7 +66,8 @@ export class Account {
   /** Of the changes since records were last stored. */
   #unstoredBytes = 0
   #isStoringDue = false
-  #isBroken = false
+  /** It was given up, or has left memory. */
+  #isGone = false
   #commitsUnderWay = 0
 
   private constructor(id: string, log: LogHead, host: AccountHost) {
@@ -82,6 +83,8 @@ export class Account {
       background: host.background,
       turnBudget: host.turnBudget,
       nextTurn: task => host.clock.nextTurn(task),
+      durableHead: () => this.durableHead,
+      settled: () => this.settled(),
       changed: () => this.storeRecords()
     })
     const { timeUs = 0, heldBytes = 0 } = this.views.get('fold') ?? {}
@@ -131,19 +134,6 @@ export class Account {
   /** The number that a client has reached; 0 for one that the hub never saw. */
   lastNumber(device: string, client: string): number {
     return this.views.get('clients', device, client)?.lastNumber ?? 0
-  }
-
-  /**
-   * Brings the documents of these books into memory.
-   * @throws HubError `overloaded` when there is no room for them
-   */
-  async loadBooks(books: ReadonlySet<string>): Promise<void> {
-    this.usedAtMs = this.#host.clock.nowMs()
-    if (!this.documents.hasRoomFor(books.size)) {
-      await this.settled()
-      this.documents.makeRoom(books, this.durableHead)
-    }
-    await this.documents.load(books)
   }
 
   /** The client has every answer up to this number. */
@@ -218,10 +208,10 @@ export class Account {
 
   /**
    * Tells somebody of every change from now on.
-   * @throws HubError `internal` when this account was given up, and is in memory anew: whoever waited for it meanwhile would hear of nothing
+   * @throws HubError `internal` when this account is not in memory any more, or anew: whoever waited for it meanwhile would hear of nothing
    */
   follow(follower: Follower): void {
-    if (this.#isBroken) throw new HubError('internal')
+    if (this.#isGone) throw new HubError('internal')
     this.followers.add(follower)
   }
 
@@ -250,9 +240,14 @@ export class Account {
     this.#host.wake(this)
   }
 
+  /** It leaves memory: whoever still has it cannot write beside the one that is opened next. MUST be settled. */
+  leave(): void {
+    this.#isGone = true
+  }
+
   /** Hands over what was gathered, for one commit. */
   takeTurn(): { append: Append | undefined; writes: RecordWrite[]; turn: Turn } {
-    if (!this.#isBroken && this.documents.turnEnds()) this.#isStoringDue = true
+    if (!this.#isGone && this.documents.turnEnds()) this.#isStoringDue = true
     const turn = this.#log.takeTurn()
     this.#commitsUnderWay += 1
     const { runs } = turn
@@ -282,12 +277,13 @@ export class Account {
 
   /** Lets work take effect. If it fails half-way, only the log of this account is stored from then on, and nothing more taken. */
   #guard<T>(work: () => T): T {
-    if (this.#isBroken) throw new HubError('internal')
+    if (this.#isGone) throw new HubError('internal')
+    this.usedAtMs = this.#host.clock.nowMs()
     try {
       return work()
     } catch (error) {
       if (error instanceof HubError) throw error
-      this.#isBroken = true
+      this.#isGone = true
       this.#host.broken(this, error)
       throw new HubError('internal')
     }
@@ -375,7 +371,7 @@ export class Account {
   }
 
   #takeWrites(): RecordWrite[] {
-    if (this.#isBroken || !(this.#isStoringDue || this.views.changedCount >= STORE_AFTER_RECORDS)) return []
+    if (this.#isGone || !(this.#isStoringDue || this.views.changedCount >= STORE_AFTER_RECORDS)) return []
     this.#isStoringDue = false
     this.#unstoredBytes = 0
     const { head, timeUs } = this.#log

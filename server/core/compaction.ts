@@ -118,7 +118,7 @@ export class Compactor {
     for await (const book of this.#books(account.views)) {
       const first = account.views.get('documents', book)?.tail[0] ?? Infinity
       if (first >= floor || this.#isStopped) continue
-      await account.loadBooks(new Set([book]))
+      await account.documents.load(new Set([book]))
       if (await account.documents.fold(book)) folded += 1
       else if (!this.#isStopped) unfoldable.push(book)
       await account.settled()

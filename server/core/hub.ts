@@ -210,7 +210,11 @@ export class Hub {
     const nowMs = this.#parts.clock.nowMs()
     for (const [id, opening] of this.#accounts) {
       opening.then(
-        account => account && this.#tidy(account, nowMs) && this.#accounts.get(id) === opening && this.#accounts.delete(id),
+        account => {
+          if (account === undefined || !this.#tidy(account, nowMs) || this.#accounts.get(id) !== opening) return
+          this.#accounts.delete(id)
+          account.leave()
+        },
         () => undefined
       )
     }

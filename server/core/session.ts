@@ -231,7 +231,6 @@ export class Session implements LiveSession, Follower, Submitter {
   }
 
   #push({ account, origin, log }: Member, { confirmed, actions }: Frame<'push'>, size: number): Promise<void> | undefined {
-    account.usedAtMs = this.#host.clock.nowMs()
     if (actions.length === 0) {
       account.confirm(origin, confirmed)
       return undefined
@@ -257,7 +256,7 @@ export class Session implements LiveSession, Follower, Submitter {
     for (const part of partsOf(actions))
       for (let left = part; left.length > 0;) {
         await account.documents.turn()
-        await account.loadBooks(booksOf(left))
+        await account.documents.load(booksOf(left))
         if (this.#isClosed) return
         left = left.slice(account.submit(origin, confirmed, left, this))
         await nextTurn(this.#host.clock)

@@ -162,7 +162,7 @@ test("KOReader's key opens its own account's positions, and no device's token do
 test('over HTTP the annotations of a book are for devices of its account, and of others there is nothing', async context => {
   const { hub, accounts, tried } = await scene(context)
   for (const owner of ['ada', 'ben'] as const) {
-    await accounts[owner].loadBooks(new Set([`${owner}'s`]))
+    await accounts[owner].documents.load(new Set([`${owner}'s`]))
     await accounts[owner].perform(new Origin('maker', ''), 'annotation.put', `${owner}'s`, {
       id: 'mark',
       quote: `secret of ${owner}`

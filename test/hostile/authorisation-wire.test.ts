@@ -122,7 +122,7 @@ test('whoever comes by the wire, to whatever thing, gets what the policy says, a
     for (let cell = 0; cell < cellsEach; cell++) {
       const id = thing(cell, owner)
       const [account, by] = [accounts[owner], new Origin(`maker-of-${owner}`, 'maker')]
-      await account.documents.load([id])
+      await account.documents.load(new Set([id]))
       void account.perform(by, 'book.put', id, { title: `secret of ${owner}` })
       void account.perform(by, 'annotation.put', id, { id: 'mark', note: `secret of ${owner}` })
       void account.perform(by, 'position.set', id, { chapter: `secret of ${owner}` }).then(cursor => PLACES.set(id, cursor))

@@ -93,7 +93,7 @@ test('the same client is told to begin anew, takes a snapshot for what it knew, 
   }
   const by = new Origin('phone', 'tab')
   const ask = (kind: string, key: string, body: unknown): Promise<number> => account.perform(by, kind, key, body as Plain)
-  await account.documents.load(['emma', 'moby'])
+  await account.documents.load(new Set(['emma', 'moby']))
   await ask('book.put', 'emma', { title: 'Emma', identifiers: { 'isbn:1': 'phone' } })
   await ask('annotation.put', 'emma', { id: 'a', note: 'handsome' })
   const first = await follow()

@@ -41,7 +41,7 @@ async function scene(context: TestContext): Promise<Scene> {
   const account = await hub.hub.ensureAccount((await hub.directory.add('ada')).id)
   const { token } = await register(account, 'phone')
   const act: Scene['act'] = async (kind, book, body, atMs) => {
-    await account.loadBooks(new Set([book]))
+    await account.documents.load(new Set([book]))
     return account.perform(PERSON, kind, book, body, atMs)
   }
   await act('book.put', 'emma', {
@@ -114,7 +114,7 @@ test('annotations of a book that no app has told of yet are written, too', async
 /** The annotations of the book, as they stand. */
 async function fetchItems({ hub }: TestServingHub, { id }: Account): Promise<unknown[]> {
   const account = await hub.ensureAccount(id)
-  await account.loadBooks(new Set(['emma']))
+  await account.documents.load(new Set(['emma']))
   const { doc } = account.documents.use('emma', Date.now())
   return [...doc.getMap('annotations').keys()].map(key => [key])
 }

@@ -121,7 +121,7 @@ async function refolded(world: World, id: string, books: readonly string[]): Pro
     broken() {},
     bookPut() {}
   })
-  await account.documents.load(books.filter(book => account.documents.isKnown(book)))
+  await account.documents.load(new Set(books.filter(book => account.documents.isKnown(book))))
   return viewed(async (view, key) => readPage(account, view, key, '', nowMs).value as Entries, books)
 }
 

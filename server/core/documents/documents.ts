@@ -18,6 +18,8 @@ const MANY_UPDATES = 32
 /** Bytes of the log read and decoded in one turn while a document is loaded. */
 const READ_BYTES = 32_768
 
+const NONE: ReadonlySet<string> = new Set()
+
 /** What the documents of an account need of it. */
 export interface DocumentsHost {
   readonly store: Store
@@ -25,6 +27,10 @@ export interface DocumentsHost {
   readonly background: Background
   readonly turnBudget: TurnBudget
   readonly nextTurn: (task: () => void) => void
+  /** The newest change that is on disk. */
+  durableHead(): number
+  /** Resolves once everything submitted so far is durable. */
+  settled(): Promise<void>
   /** There are records to store. */
   changed(): void
 }
@@ -36,7 +42,11 @@ export class Documents {
   readonly #views: Views
   readonly #host: DocumentsHost
   readonly #loaded = new Map<string, Document>()
-  readonly #loading = new Map<string, Promise<void>>()
+  /** Who waits for documents to be loaded. They come one after the other, so that no more is loaded than there is room for. */
+  #waitingCount = 0
+  #last: Promise<void> = Promise.resolve()
+  /** The documents of the one that is served: they stay. */
+  #needed: ReadonlySet<string> = NONE
   readonly #folding = new Map<string, Promise<boolean>>()
   readonly #touched = new Set<string>()
 
@@ -77,13 +87,16 @@ export class Documents {
    * @throws HubError `overloaded` when too many are there
    */
   async inTurn<T>(book: string, nowMs: number, work: (document: Document) => T): Promise<T> {
-    // Others may have been first, and it may have had to leave meanwhile.
-    do {
-      await this.load([book])
+    while (this.#loaded.has(book)) {
       this.use(book, nowMs)
       await this.turn()
-    } while (this.isTurnSpent || !this.#loaded.has(book))
-    return work(this.use(book, nowMs))
+      // Others may have been first, and it may have had to leave meanwhile.
+      if (!this.isTurnSpent && this.#loaded.has(book)) return work(this.use(book, nowMs))
+    }
+    return this.#inLine(new Set([book]), async () => {
+      while (this.isTurnSpent) await this.turn()
+      return work(this.use(book, nowMs))
+    })
   }
 
   isLoaded(book: string): boolean {
@@ -100,22 +113,14 @@ export class Documents {
   }
 
   /**
-   * Brings the documents of these books into memory.
+   * Brings the documents of these books into memory, where they take the place of those that were not used for longest. Use them in the turn of the event loop
+   * in which this resolves: the next to be loaded may take theirs.
+   *
    * @throws HubError `overloaded` when too many are there
    * @throws Error for one of which something is lost: what it has is left as it is
    */
-  async load(books: Iterable<string>): Promise<void> {
-    for (const book of books) {
-      if (this.#loaded.has(book)) continue
-      let loading = this.#loading.get(book)
-      if (loading === undefined) {
-        if (this.#loaded.size + this.#loading.size >= MAX_LOADED)
-          throw new HubError('overloaded', `the annotations of ${MAX_LOADED} books are in use`, { retryAfterMs: 10_000 })
-        loading = this.#load(book).finally(() => this.#loading.delete(book))
-        this.#loading.set(book, loading)
-      }
-      await loading
-    }
+  async load(books: ReadonlySet<string>): Promise<void> {
+    for (const book of books) if (!this.#loaded.has(book)) return this.#inLine(books, () => undefined)
   }
 
   /** True while a snapshot is made of one. */
@@ -124,7 +129,8 @@ export class Documents {
   }
 
   /**
-   * Begins to fold each document for which enough has come since its last snapshot, and puts versions among the changed records where many were found.
+   * Begins to fold each document for which enough has come since its last snapshot, puts versions among the changed records where many were found, and drops
+   * documents where they take too much.
    * @returns true when it did so
    */
   turnEnds(): boolean {
@@ -137,6 +143,8 @@ export class Documents {
       this.#keepVersions(book, document)
       any = true
     }
+    // Those that are written to may have grown.
+    if (this.#touched.size > 0 && !this.#hasRoomFor(0)) this.#makeRoom()
     this.#touched.clear()
     return any
   }
@@ -173,8 +181,8 @@ export class Documents {
   /** A document whose log has many updates since its snapshot, each of which a reader would take in by itself. The next reader finds them in a snapshot. */
   async #worthLoading(book: string): Promise<Document | undefined> {
     const { length } = this.#views.get('documents', book)?.tail ?? []
-    if (length < MANY_UPDATES || !this.hasRoomFor(1)) return undefined
-    await this.load([book])
+    if (length < MANY_UPDATES || !this.#hasRoomFor(1)) return undefined
+    await this.load(new Set([book]))
     const document = this.#loaded.get(book)
     if (document?.canBeFolded === true && !this.#folding.has(book)) void this.#fold(book, document)
     return document
@@ -185,23 +193,39 @@ export class Documents {
     return this.#loaded.get(book)?.versions.historyOf(id)?.versions ?? []
   }
 
-  /** True when so many more may be brought into memory. */
-  hasRoomFor(count: number): boolean {
+  /** Waits for those before, and brings these books' documents into memory. The next one is served in another turn of the event loop. */
+  #inLine<T>(books: ReadonlySet<string>, use: () => T | Promise<T>): Promise<T> {
+    this.#waitingCount += 1
+    const done = this.#last.then(async () => {
+      this.#needed = books
+      for (const book of books) if (!this.#loaded.has(book)) await this.#load(book)
+      return use()
+    })
+    const leave = async (): Promise<void> => {
+      await new Promise<void>(resolve => this.#host.nextTurn(resolve))
+      this.#waitingCount -= 1
+      this.#needed = NONE
+    }
+    this.#last = done.then(leave, leave)
+    return done
+  }
+
+  #hasRoomFor(count: number): boolean {
     let bytes = 0
     for (const document of this.#loaded.values()) bytes += document.heldBytes
-    return this.#loaded.size + this.#loading.size + count <= MAX_LOADED && bytes <= MAX_LOADED_BYTES
+    return this.#loaded.size + count <= MAX_LOADED && bytes <= MAX_LOADED_BYTES
   }
 
   /**
-   * Drops the documents that were not used for longest, until half of the room is free. Those of `books` stay, however large; so do those with changes
-   * beyond `durableHead`, which could not be loaded again yet.
+   * Drops the documents that were not used for longest, until half of the room is free. Those that are needed stay, however large; so do those with changes
+   * that are not durable, which could not be loaded again yet.
    */
-  makeRoom(books: ReadonlySet<string>, durableHead: number): void {
-    const others = [...this.#loaded].filter(([book]) => !books.has(book))
+  #makeRoom(): void {
+    const others = [...this.#loaded].filter(([book]) => !this.#needed.has(book))
     const idlest = others.sort(([, left], [, right]) => left.usedAtMs - right.usedAtMs)
     for (const [book, document] of idlest) {
-      if (this.hasRoomFor(MAX_LOADED / 2)) break
-      if ((this.#views.get('documents', book)?.tail.at(-1) ?? 0) <= durableHead) this.#unload(book, document)
+      if (this.#hasRoomFor(MAX_LOADED / 2)) break
+      if ((this.#views.get('documents', book)?.tail.at(-1) ?? 0) <= this.#host.durableHead()) this.#unload(book, document)
     }
   }
 
@@ -211,7 +235,7 @@ export class Documents {
    */
   unloadIdle(beforeMs: number): void {
     // Who loads several waits for all of them before the first is used.
-    if (this.#loading.size > 0) return
+    if (this.#waitingCount > 0) return
     for (const [book, document] of this.#loaded) {
       if (document.usedAtMs >= beforeMs) continue
       if (this.#folding.has(book)) continue
@@ -249,6 +273,12 @@ export class Documents {
   }
 
   async #load(book: string): Promise<void> {
+    if (!this.#hasRoomFor(1)) {
+      await this.#host.settled()
+      this.#makeRoom()
+    }
+    if (this.#loaded.size >= MAX_LOADED)
+      throw new HubError('overloaded', `the annotations of ${MAX_LOADED} books are in use`, { retryAfterMs: 10_000 })
     const cursors = this.#views.get('documents', book)?.tail ?? []
     const tail = await this.#readTail(cursors)
     const opening = Document.opening(

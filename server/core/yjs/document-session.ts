@@ -97,7 +97,6 @@ export class DocumentSession implements Follower {
   /** Answers with what a state vector lacks. @throws HubError `bad-frame` */
   async give(stateVector: Uint8Array): Promise<void> {
     const { account, book, clock, outlet } = this.#parts
-    await this.#load()
     const update = await account.documents.inTurn(book, clock.nowMs(), document =>
       this.#isClosed ? undefined : document.since(stateVector)
     )
@@ -169,13 +168,12 @@ export class DocumentSession implements Follower {
 
   async #load(): Promise<Document> {
     const { account, book, clock } = this.#parts
-    await account.loadBooks(new Set([book]))
+    await account.documents.load(new Set([book]))
     return account.documents.use(book, clock.nowMs())
   }
 
   async #takeInParts(update: Uint8Array): Promise<void> {
     const { account, book, clock } = this.#parts
-    await this.#load()
     const { documents } = account
     let parts
     try {

@@ -97,6 +97,6 @@ export async function pushMarkings(
       items,
       name,
       ({ place, marking }) => take(exchange, place, marking),
-      () => exchange.account.loadBooks(new Set([book]))
+      () => exchange.account.documents.load(new Set([book]))
     )
 }

@@ -152,7 +152,7 @@ async function markingOfGuid(exchange: Exchange, marking: PositionModel): Promis
   const { book, id } = place(exchange, marking) ?? {}
   if (book === undefined || id === undefined) return undefined
   const { account, views } = exchange
-  await account.loadBooks(new Set([book]))
+  await account.documents.load(new Set([book]))
   const annotation = annotationIn(account.documents.use(book, exchange.nowMs).doc, id)
   const number = numberOf(exchange, book, views.get('books', book))
   return annotation === undefined || number === undefined ? undefined : markingModel(markingOf(number, book, id, annotation))

@@ -158,7 +158,7 @@ test('a marking that was made by the native protocol has all members, and what a
   const origin = new Origin(device, '')
   const id = randomUUID()
   await account.perform(origin, 'book.put', 'emma', { title: 'Emma', authors: ['Jane Austen', 'A. N. Other'] })
-  await account.loadBooks(new Set(['emma']))
+  await account.documents.load(new Set(['emma']))
   await account.perform(origin, 'annotation.put', 'emma', {
     id,
     kind: 'highlight',
@@ -192,7 +192,7 @@ test('a marking that was made by the native protocol has all members, and what a
   const [place] = EPubHistoryActivities
   assert.equal([place.bookID, place.chapter, place.section, place.subSection1], [booksBookID, 'Two', '/6/8', '0.25'])
   await app.synchronize({ Markings: [{ ...told, note: '', type: 3, CharIndexEnd: 12 }] })
-  await account.loadBooks(new Set(['emma']))
+  await account.documents.load(new Set(['emma']))
   const { annotationIn } = await import('../../../server/core/documents/annotations.ts')
   const { createdAtMs: _created, updatedAtMs: _updated, ...now } = annotationIn(account.documents.use('emma', 0).doc, id)!
   assert.equal(now, {
@@ -255,7 +255,7 @@ test('what another client has put where this API keeps its own, and could not ha
     title: 'Emma',
     extra: { epub: { date: 5, categories: ['x'], parent: 'kept' } }
   })
-  await account.loadBooks(new Set(['emma']))
+  await account.documents.load(new Set(['emma']))
   await account.perform(origin, 'annotation.put', 'emma', { id: 'x', note: 'n', extra: { epub } })
   await account.perform(origin, 'position.set', 'emma', { extra: { epub } })
   await account.perform(origin, 'setting.put', 'epub.popup', { value: { Top: 'x', Left: 3 } })

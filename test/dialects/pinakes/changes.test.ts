@@ -133,7 +133,7 @@ test('every kind of change is told, and bytes are base64', async context => {
   const account = await accountOf(hub)
   const by = new Origin(device.id, 'tab')
   const update = updateOf(docOf(7), annotations => annotations.set('mark', noteOf('a note')))
-  await account.loadBooks(new Set(['emma']))
+  await account.documents.load(new Set(['emma']))
   const made: [string, string, unknown][] = [
     ['book.put', 'emma', { title: 'Emma', authors: ['Jane Austen'] }],
     ['book.remove', 'emma', {}],

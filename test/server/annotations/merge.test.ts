@@ -36,7 +36,7 @@ async function scene(): Promise<Scene> {
     take: (books, isAdding = false) => takeBooks(account, IMPORTER, books, isAdding, async () => undefined),
     put: (book, body) => account.perform(PERSON, 'book.put', book, body),
     async do(kind, body, atMs) {
-      await account.loadBooks(new Set(['emma']))
+      await account.documents.load(new Set(['emma']))
       return account.perform(PERSON, kind, 'emma', body, atMs)
     },
     held: id => annotationIn(account.documents.use('emma', clock.nowMs()).doc, id)

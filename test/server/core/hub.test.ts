@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert'
+import type { HubError } from '../../../protocol/index.ts'
 import { revokeDevice } from '../../../server/auth/devices.ts'
 import { Origin } from '../../../server/core/origin.ts'
 import { coreHub } from '../../util/core-hub.ts'
@@ -231,6 +232,18 @@ test('an account that nobody uses leaves memory after five minutes, once its rec
   const again = await hub.account('a')
   assert.is.not(again, account)
   assert.is(again!.head, 1)
+})
+
+test('who still has an account that left memory cannot write beside the one that was opened anew', async () => {
+  const { hub, clock } = coreHub()
+  const account = await hub.ensureAccount('a')
+  await account.perform(origin, 'setting.put', 'a', { value: 1 })
+  await pass(clock, 345_000)
+  const again = (await hub.account('a'))!
+  const late = account.perform(origin, 'setting.put', 'a', { value: 2 })
+  assert.is(await late.catch((error: unknown) => (error as HubError).code), 'internal')
+  await again.perform(origin, 'setting.put', 'a', { value: 3 })
+  assert.is(again.head, 2)
 })
 
 test('of more than a thousand accounts in memory those that nobody uses leave after half a minute', async () => {

@@ -120,7 +120,7 @@ test('bytes are base64, and a Yjs update comes through whole', async context => 
   const { account, page, device } = await library(context)
   const doc = new Y.Doc()
   doc.getMap('annotations').set('one', new Y.Map([['kind', 'highlight']]))
-  await account.loadBooks(new Set(['emma']))
+  await account.documents.load(new Set(['emma']))
   await account.perform(new Origin(device, ''), 'annotation.update', 'emma', Y.encodeStateAsUpdate(doc))
   const { body } = (await page('')).changes.find(({ kind }) => kind === 'annotation.update')!
   const copy = new Y.Doc()

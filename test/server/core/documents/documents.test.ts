@@ -170,7 +170,7 @@ test('at whatever commit a crash comes, the document holds what was acked, and i
     assert.equal(state(copy), last.state, `after batch ${count}`)
     const { device } = (await crashed.account('other')).devices['other']!
     const account = (await crashed.hub.account('account1'))!
-    await account.documents.load(['b'])
+    await account.documents.load(new Set(['b']))
     assert.throws(
       () =>
         account.documents.use('b', 0).apply(
@@ -235,6 +235,54 @@ test('a document that takes more memory than all may have together stays while i
   )
   assert.is(account0.documents.use('b', 0), document)
   assert.is(account0.documents.isLoaded('other'), false)
+})
+
+const LARGE = Array.from({ length: 60_000 }, () => ({}))
+
+/** An account of so many documents that each take some four megabytes, as a hub that begins has it, and who reads it. */
+async function largeLibrary(count: number, readers: number) {
+  const { client, store, token } = await scene()
+  const doc = docOf(5)
+  const update = updateOf(doc, map => map.set('a', new Y.Map<unknown>([['extra', LARGE]])))
+  for (let book = 0; book < count; book++) await client.ask(book + 1, 'annotation.update', `b${book}`, update)
+  const hub = coreHub({ store: store.inner })
+  const clients = Array.from({ length: readers }, () => hub.connect())
+  for (const [index, each] of clients.entries()) await each.hello(token, { client: `c${index}` })
+  const { documents } = (await hub.hub.account('account1'))!
+  return { clients, documents }
+}
+
+test('documents that are read one after the other make room for each other', async () => {
+  const { clients, documents } = await largeLibrary(40, 1)
+  let most = 0
+  for (let book = 0; book < 40; book++) {
+    assert.is((await clients[0]!.list('annotations', `b${book}`)).length, 1)
+    most = Math.max(most, documents.size)
+  }
+  assert.ok(most > 8 && most < 20, `${most} documents`)
+})
+
+test('documents that are read at the same time make room for each other too', async () => {
+  const { clients, documents } = await largeLibrary(40, 40)
+  let most = 0
+  let isOver = false
+  const look = (): void => {
+    most = Math.max(most, documents.size)
+    if (!isOver) setImmediate(look)
+  }
+  look()
+  const pages = await Promise.all(clients.map((client, book) => client.list('annotations', `b${book}`)))
+  isOver = true
+  assert.ok(pages.every(({ length }) => length === 1))
+  assert.ok(most > 8 && most < 20, `${most} documents`)
+})
+
+test('whoever reads many books is not refused because of those that were read before', async () => {
+  const { client, store, token } = await scene()
+  for (let book = 0; book < 520; book++) await client.ask(book + 1, 'annotation.put', `b${book}`, { id: 'a', note: '' })
+  const again = coreHub({ store: store.inner }).connect()
+  await again.hello(token)
+  for (let book = 0; book < 520; book++) assert.is((await again.list('annotations', `b${book}`)).length, 1)
 })
 
 test('a log that lacks what the records speak of is an error, and not a loop without end', async () => {
