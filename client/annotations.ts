@@ -1,5 +1,5 @@
 import type * as Y from 'yjs'
-import { ACTIONS, HubError, checked, type ActionBody, type Plain } from '../protocol/index.ts'
+import { ACTIONS, HubError, LIMITS, checked, countValues, encodeValue, type ActionBody, type Plain } from '../protocol/index.ts'
 import { copied } from './action-check.ts'
 import {
   markAnnotation,
@@ -72,14 +72,15 @@ export class Annotations {
    * Makes an annotation, or changes the fields that are given. A note is changed only where it differs.
    *
    * @returns its id, which is random when none was given
-   * @throws HubError `bad-action`, with the field
+   * @throws HubError `bad-action`, `too-large`, with the field
    */
   put({ id = randomId(), ...fields }: AnnotationFields): string {
     this.#checkOpen()
     const body = copied({ id, ...fields }) as PutBody
     checked('bad-action', ACTIONS['annotation.put'].body, body, 'annotation')
+    mustFitOneUpdate(body)
     this.doc.transact(() => writeAnnotation(this.doc, body, this.#clock.nowMs()))
-    return id
+    return body.id
   }
 
   /** Marks an annotation as removed. Its content stays. */
@@ -147,5 +148,16 @@ export class Annotations {
 
   #checkOpen(): void {
     if (this.#isClosed) throw new Error(`the annotations of ${this.book} are closed`)
+  }
+}
+
+/** The text of a note can be sent in parts; a value cannot, and with one that the hub refuses all later edits would go that build on it. */
+function mustFitOneUpdate({ note: _, ...fields }: PutBody): void {
+  for (const [name, value] of Object.entries(fields)) {
+    const field = `annotation.${name}`
+    if (countValues(value, LIMITS.maxDocumentDepth) > LIMITS.maxUpdateValues)
+      throw new HubError('bad-action', `${field}: too many values, or nested too deep`, { field })
+    if (encodeValue(value).length > LIMITS.maxBodyBytes)
+      throw new HubError('too-large', `${field}: over ${LIMITS.maxBodyBytes} bytes`, { field })
   }
 }

@@ -8,7 +8,7 @@ const NOT_AN_EDIT = Symbol('not an edit')
 /** Updates that are joined into one when more than this many have gathered. */
 const MOST_PARTS = 64
 
-/** Edits of one turn are sent as one action until they are this long: an import of a thousand annotations stays within what one update may hold. */
+/** Edits of one turn are sent as one action while they are no longer than this together: an import of a thousand annotations stays within what one update may hold. */
 const EDIT_BYTES = 16_384
 
 export interface BookDocumentOptions {
@@ -73,8 +73,11 @@ export class BookDocument extends Emitter<{ change: []; replaced: [] }> {
     const edits = this.#edits.splice(0)
     const updates: Uint8Array[] = []
     for (let start = 0; start < edits.length;) {
-      let end = start
-      for (let bytes = 0; end < edits.length && bytes < EDIT_BYTES; end++) bytes += edits[end]!.length
+      let end = start + 1
+      for (let bytes = edits[start]!.length; end < edits.length; end++) {
+        bytes += edits[end]!.length
+        if (bytes > EDIT_BYTES) break
+      }
       updates.push(end - start === 1 ? edits[start]! : Y.mergeUpdates(edits.slice(start, end)))
       start = end
     }

@@ -1,4 +1,13 @@
-import type { ActionBody, ActionKind, Connection, HubError, Plain, ViewName } from '../protocol/index.ts'
+import {
+  ACTIONS,
+  checked,
+  type ActionBody,
+  type ActionKind,
+  type Connection,
+  type HubError,
+  type Plain,
+  type ViewName
+} from '../protocol/index.ts'
 import { Annotations } from './annotations.ts'
 import { systemClock, type Clock } from './clock.ts'
 import { dialOf } from './dial.ts'
@@ -227,9 +236,10 @@ export class Client {
     return this.submit('setting.put', name, { value })
   }
 
-  /** Opens a book's annotations, from storage. Every handle should be closed. */
+  /** Opens a book's annotations, from storage. Every handle should be closed. @throws HubError `bad-action` for what can be no book's id */
   async annotations(book: string): Promise<Annotations> {
     if (this.#closing !== undefined) throw closedError()
+    checked('bad-action', ACTIONS['annotation.update'].key, book, 'book')
     const { replica, link, clock } = this.#parts
     const document = await replica.documents.open(book)
     return new Annotations(book, document, clock, {

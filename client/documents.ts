@@ -3,7 +3,9 @@ import { HubError, splitUpdate } from '../protocol/index.ts'
 import { BookDocument } from './book-document.ts'
 import type { Clock } from './clock.ts'
 import type { Outbox } from './outbox.ts'
+import { merged } from './merged.ts'
 import type { Pending } from './pending.ts'
+import { OfflineError } from './reader.ts'
 import type { ClientStorage, StorageChange } from './storage.ts'
 
 export interface DocumentsOptions {
@@ -122,7 +124,7 @@ export class Documents {
       if (update === undefined || (family !== 'document' && family !== 'lost')) continue
       updates.set(book, [...(updates.get(book) ?? []), update])
     }
-    return [...updates].map(([book, all]) => [LOST_PREFIX + book, Y.mergeUpdates(all)])
+    return [...updates].map(([book, all]) => [LOST_PREFIX + book, merged(all)])
   }
 
   /**
@@ -130,11 +132,17 @@ export class Documents {
    * only place where they are left. What the hub has MUST have been read.
    */
   async returnLost(): Promise<void> {
-    const { storage, outbox, stored, onError } = this.#options
+    const { storage, outbox, onError } = this.#options
     if (!this.#mayHaveLost) return
     this.#mayHaveLost = false
-    await stored()
-    for (const [key, lost] of await storage.load(LOST_PREFIX)) {
+    let all
+    try {
+      all = await this.#loadLost()
+    } catch (error) {
+      this.#mayHaveLost = true
+      return onError(error as Error)
+    }
+    for (const [key, lost] of all) {
       const book = key.slice(LOST_PREFIX.length)
       try {
         await this.#using(book, document => {
@@ -151,6 +159,13 @@ export class Documents {
         onError(error as Error)
       }
     }
+  }
+
+  /** What was set aside of this book, or of all, and not given back yet. */
+  async #loadLost(book = ''): Promise<[key: string, update: Uint8Array][]> {
+    await this.#options.stored()
+    const all = await this.#options.storage.load(LOST_PREFIX + book)
+    return all.filter(([key]) => book === '' || key === LOST_PREFIX + book)
   }
 
   takeWrites(): StorageChange[] {
@@ -193,9 +208,12 @@ export class Documents {
     this.#healing.add(book)
     try {
       const held = await this.#options.read(book)
+      const lost = await this.#loadLost(book)
       await this.#using(book, document => {
         document.flush()
         document.receive(held)
+        // What ours build on may be what a hub that came out of a backup has lost, and is about to be given back.
+        if (document.hasGap) for (const [, update] of lost) document.show(update)
         const stuck = this.#updatesOf(book).filter(({ stage }) => stage === 'held' || stage === 'saved')
         const refused = stuck.filter(({ stage }) => stage === 'held')
         if (refused.length === 0) return
@@ -220,8 +238,11 @@ export class Documents {
   async #reissue(pending: Pending): Promise<void> {
     const book = pending.key
     try {
+      // Whoever has the id may have given the hub some of these very edits: those are not made twice.
+      const held = await this.#options.read(book)
       await this.#using(book, document => {
         document.flush()
+        document.receive(held)
         if (pending.stage !== 'held' || this.#options.outbox.get(pending.number) !== pending) return
         const clients = yjsClientsOf(pending)
         const stuck = this.#updatesOf(book).filter(other => [...yjsClientsOf(other)].some(client => clients.has(client)))
@@ -231,7 +252,9 @@ export class Documents {
         document.reissue(forget, update => this.#replace(book, stuck, update))
       })
     } catch (error) {
-      if (!this.#isClosed) this.#undo([[pending, error instanceof HubError ? error : new HubError('foreign-client')]])
+      // Without a connection it stays as it is: the next one sends it again, and it is refused again.
+      if (this.#isClosed || error instanceof OfflineError) return
+      this.#undo([[pending, error instanceof HubError ? error : new HubError('foreign-client')]])
     }
   }
 
@@ -279,8 +302,8 @@ export class Documents {
 
   #join(pieces: readonly (readonly [key: string, update: Uint8Array])[]): void {
     const last = pieces.at(-1)!
-    const joined = Y.mergeUpdates(pieces.map(([, update]) => update))
-    this.#writes.push(...pieces.slice(0, -1).map(([key]): StorageChange => [key, undefined]), [last[0], joined])
+    for (const [key] of pieces) if (key !== last[0]) this.#writes.push([key, undefined])
+    this.#writes.push([last[0], merged(pieces.map(([, update]) => update))])
   }
 }
 

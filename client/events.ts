@@ -18,6 +18,7 @@ export interface ChangeEvent {
 
 /** An action that the hub did not take. Its effect is gone again. */
 export interface Refused {
+  /** 0 of edits that were never sent, because no hub would take them. */
   readonly number: number
   readonly kind: string
   readonly key: string

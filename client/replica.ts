@@ -306,10 +306,11 @@ export class Replica {
   #edited(book: string, updates: readonly Uint8Array[]): void {
     if (this.#isClosed) return
     try {
-      this.outbox.addAll('annotation.update', book, updates.flatMap(splitUpdate))
+      for (const update of updates) this.outbox.addAll('annotation.update', book, splitUpdate(update))
     } catch (error) {
+      // Those behind it build on it.
       this.documents.undone(book)
-      this.#news.push(() => this.#events.emit('error', error as Error))
+      this.#news.push(() => this.#events.emit('refused', { number: 0, kind: 'annotation.update', key: book }, error as Error))
     }
     this.#touch('annotations', book)
     this.#tell()

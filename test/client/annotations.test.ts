@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { MemoryStorage } from '../../client/storage.ts'
-import { HubError, LIMITS } from '../../protocol/index.ts'
+import { HubError, LIMITS, type Plain } from '../../protocol/index.ts'
 import { suite } from '../util/suite.ts'
 import { FakeHub } from './fake-hub.ts'
 import { comeBack, open, quiet } from './open.ts'
@@ -278,6 +278,15 @@ test('fields that an annotation cannot have are refused on the spot', async cont
   const { client } = await open(context, hub)
   const notes = await client.annotations('b1')
   assert.throws(() => notes.put({ quote: 'x'.repeat(20_000) }), /annotation.quote/)
+  let deep: Plain = 1
+  for (let level = 0; level < 80; level++) deep = { deep }
+  assert.throws(() => notes.put({ extra: { deep } }), /annotation.extra/)
+  assert.throws(() => notes.put({ extra: { large: 'x'.repeat(LIMITS.maxBodyBytes) } }), /annotation.extra/)
+  const outcome = client.annotations('b\n1').then(
+    () => 'opened',
+    (error: unknown) => (error as HubError).code
+  )
+  assert.is(await outcome, 'bad-action')
   assert.throws(
     () => notes.note('nobody'),
     (error: unknown) => error instanceof HubError && error.code === 'not-found'
@@ -286,6 +295,30 @@ test('fields that an annotation cannot have are refused on the spot', async cont
   assert.throws(() => notes.put({ quote: 'x' }), /closed/)
   await quiet(2)
   assert.equal(hub.pushed, [])
+})
+
+test('an edit that no hub takes is told, with those behind it; those before it stay', async context => {
+  const hub = new FakeHub()
+  const { client } = await open(context, hub)
+  const refused: unknown[] = []
+  client.on('refused', ({ number, key }, error) => refused.push([number, key, (error as HubError).code]))
+  const notes = await client.annotations('b1')
+  notes.put({ id: 'before', quote: 'b' })
+  const before = notes.doc
+  notes.doc.getMap('annotations').set('large', 'x'.repeat(LIMITS.maxUpdateBytes))
+  notes.put({ id: 'behind', quote: 'b' })
+  await client.settled()
+  assert.equal(refused, [[0, 'b1', 'too-large']])
+  assert.is.not(notes.doc, before)
+  assert.equal([...hub.document('b1').getMap('annotations').keys()], ['before'])
+  assert.equal(notes.list().map(({ id }) => id), ['before']) // prettier-ignore
+})
+
+test('an annotation has the id that `put` gives back, whatever was asked for', async context => {
+  const { client } = await open(context, new FakeHub())
+  const notes = await client.annotations('b1')
+  const id = notes.put({ id: 'a\ud800', quote: 'q' })
+  assert.is(notes.get(id)?.quote, 'q')
 })
 
 test('handles of one book share its document, and the last to close lets go of it', async context => {

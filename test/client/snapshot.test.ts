@@ -300,6 +300,53 @@ test('after a restore of a backup a client gives the hub back the annotations th
   assert.equal(await restored.storage.load('lost\n'), [])
 })
 
+/** Once it is slow, tells late what there is to give back to a hub: what is set aside is asked for before. */
+class LateStorage extends MemoryStorage {
+  isSlow = false
+  release!: () => void
+  readonly #released = new Promise<void>(resolve => (this.release = resolve))
+  #asked = 0
+
+  override async load(prefix: string): Promise<[string, Uint8Array][]> {
+    if (this.isSlow && prefix === 'lost\n' && ++this.#asked === 2) await this.#released
+    return super.load(prefix)
+  }
+}
+
+test('edits that were not sent before a restore, and build on what the backup lacks, are taken all the same', async context => {
+  const before = coreHub()
+  const { devices } = await before.account('phone')
+  const storage = new LateStorage()
+  const network = { isDown: false }
+  const phone = await replicate(context, before, devices['phone']!.token, storage, end => network.isDown && end.close(1012, ''))
+  await phone.client.live()
+  const notes = await phone.client.annotations('b0')
+  const id = notes.put({ note: 'in the backup' })
+  await phone.client.settled()
+  const after = coreHub({ store: await copyWithEpoch(before) })
+  notes.note(id).insert(13, ', after it')
+  await phone.client.settled()
+  network.isDown = true
+  phone.cut()
+  await until(() => phone.client.state === 'offline')
+  notes.note(id).insert(23, ', not sent')
+  notes.put({ id: 'later', note: 'not sent' })
+  await phone.client.close()
+  storage.isSlow = true
+  const restored = await replicate(context, after, devices['phone']!.token, storage)
+  const refused: string[] = []
+  restored.client.on('refused', (_, error) => refused.push(error.message))
+  await restored.client.live()
+  await restored.client.settled()
+  storage.release()
+  const fresh = await replicate(context, after, devices['phone']!.token)
+  await fresh.client.live()
+  const seen = await fresh.client.annotations('b0')
+  await until(() => seen.get('later') !== undefined)
+  assert.is(seen.get(id)?.note, 'in the backup, after it, not sent')
+  assert.equal(refused, [])
+})
+
 /** The account's store under another epoch, as a restore leaves it. */
 async function copyWithEpoch({ store, hub }: CoreHub): Promise<CoreHub['store']> {
   const account = (await hub.account('account1'))!
