@@ -1,5 +1,15 @@
 import type * as Y from 'yjs'
-import { ACTIONS, HubError, LIMITS, checked, countValues, encodeValue, type ActionBody, type Plain } from '../protocol/index.ts'
+import {
+  ACTIONS,
+  ANNOTATION_DOCUMENT,
+  HubError,
+  LIMITS,
+  checked,
+  countValues,
+  encodeValue,
+  type ActionBody,
+  type Plain
+} from '../protocol/index.ts'
 import { copied } from './action-check.ts'
 import {
   markAnnotation,
@@ -152,8 +162,9 @@ export class Annotations {
 }
 
 /** The text of a note can be sent in parts; a value cannot, and with one that the hub refuses all later edits would go that build on it. */
-function mustFitOneUpdate({ note: _, ...fields }: PutBody): void {
-  for (const [name, value] of Object.entries(fields)) {
+function mustFitOneUpdate(body: PutBody): void {
+  for (const [name, value] of Object.entries(body)) {
+    if (name === ANNOTATION_DOCUMENT.textField) continue
     const field = `annotation.${name}`
     if (countValues(value, LIMITS.maxDocumentDepth) > LIMITS.maxUpdateValues)
       throw new HubError('bad-action', `${field}: too many values, or nested too deep`, { field })

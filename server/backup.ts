@@ -3,7 +3,7 @@ import { constants, existsSync, realpathSync } from 'node:fs'
 import { chmod, copyFile, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { checkFolder, type CheckReport } from './check.ts'
-import { newId } from './core/ids.ts'
+import { newRestoredEpoch } from './core/ids.ts'
 import { StoreDamage } from './core/store.ts'
 import { FILES, STORE } from './data-folder.ts'
 import { onStandingStore } from './standing-store.ts'
@@ -69,7 +69,7 @@ export async function backUp(dataFolder: string, folder: string): Promise<Manife
 }
 
 /**
- * Makes a data folder from a backup. Its logs get new epochs: devices that have seen more than the backup holds are told to start from the beginning.
+ * Makes a data folder from a backup. Its logs get new epochs: every device begins anew, and sends what it has not sent.
  *
  * @throws RangeError when `dataFolder` is not empty, or `folder` is no finished backup
  * @throws StoreDamage when the backup holds less than it did
@@ -84,7 +84,7 @@ export async function restore(folder: string, dataFolder: string, mapSizeBytes: 
   const path = join(dataFolder, UNFINISHED)
   await copyFlushed(store, path)
   await copyFiles(folder, dataFolder)
-  await renewEpochs(path, mapSizeBytes, () => newId(count => randomBytes(count)))
+  await renewEpochs(path, mapSizeBytes, () => newRestoredEpoch(count => randomBytes(count)))
   const restored = await soundManifest(dataFolder, UNFINISHED, manifest.madeAtMs, 'what was restored')
   mustBeSame(folder, manifest, restored)
   await rename(path, join(dataFolder, STORE))

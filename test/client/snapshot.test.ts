@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import * as assert from 'uvu/assert'
 import { connect, type Client } from '../../client/index.ts'
 import { MemoryStorage, type ClientStorage } from '../../client/storage.ts'
 import { decodeValue, encodeFrame, LIMITS, type Frame, type FrameFields, type WireChange } from '../../protocol/index.ts'
 import { holdContent } from '../../server/core/files/contents.ts'
 import { FAR_BEHIND_CHANGES } from '../../server/core/floor.ts'
+import { newRestoredEpoch } from '../../server/core/ids.ts'
 import { Origin } from '../../server/core/origin.ts'
 import { MemoryStore } from '../../server/storage/memory.ts'
 import { coreHub, type CoreHub, type TestAction, type TestClient } from '../util/core-hub.ts'
@@ -347,6 +349,47 @@ test('edits that were not sent before a restore, and build on what the backup la
   assert.equal(refused, [])
 })
 
+test('whoever comes first after a restore gives back what others wrote, and those go on where they were: nothing comes twice', async context => {
+  const before = coreHub()
+  const { devices } = await before.account('phone', 'laptop')
+  const network = { isDown: false }
+  const connect = (core: CoreHub, name: string, storage?: ClientStorage): Promise<Replica> =>
+    replicate(context, core, devices[name]!.token, storage, end => network.isDown && end.close(1012, ''))
+  const [phone, laptop] = [await connect(before, 'phone'), await connect(before, 'laptop')]
+  await Promise.all([phone.client.live(), laptop.client.live()])
+  const [mine, theirs] = [await phone.client.annotations('b0'), await laptop.client.annotations('b0')]
+  mine.put({ id: 'a', note: 'one' })
+  await until(() => theirs.get('a') !== undefined)
+  const after = coreHub({ store: await copyWithEpoch(before) })
+  mine.note('a').insert(3, ' two')
+  await until(() => theirs.get('a')?.note === 'one two')
+  theirs.note('a').insert(7, ' three')
+  await until(() => mine.get('a')?.note === 'one two three')
+  network.isDown = true
+  for (const { client, cut } of [phone, laptop]) {
+    cut()
+    await until(() => client.state === 'offline')
+  }
+  mine.note('a').insert(13, ' four')
+  theirs.note('a').insert(0, 'zero ')
+  await Promise.all([phone.client.close(), laptop.client.close()])
+  network.isDown = false
+  for (const [name, { storage }] of [
+    ['laptop', laptop],
+    ['phone', phone]
+  ] as const) {
+    // prettier-ignore
+    const { client } = await connect(after, name, storage)
+    client.on('refused', (_, error) => assert.unreachable(error.message))
+    await client.live()
+    await until(() => client.unanswered === 0)
+    await client.settled()
+  }
+  const fresh = await connect(after, 'phone')
+  const seen = await fresh.client.annotations('b0')
+  await until(() => seen.get('a')?.note === 'zero one two three four')
+})
+
 /** The account's store under another epoch, as a restore leaves it. */
 async function copyWithEpoch({ store, hub }: CoreHub): Promise<CoreHub['store']> {
   const account = (await hub.account('account1'))!
@@ -355,7 +398,7 @@ async function copyWithEpoch({ store, hub }: CoreHub): Promise<CoreHub['store']>
   const copy = new MemoryStore()
   const runs = await store.read('account1', 0, Infinity)
   const writes = store.range([], undefined, 10_000).map(([key, value]) => ({ key, value }))
-  await copy.commit({ appends: [{ account: 'account1', epoch: 'restored', after: 0, runs }], writes })
+  await copy.commit({ appends: [{ account: 'account1', epoch: newRestoredEpoch(randomBytes), after: 0, runs }], writes })
   return copy
 }
 

@@ -10,6 +10,7 @@ import {
   LIMITS
 } from '../../../protocol/index.ts'
 import type { LoggedChange } from '../fold-log.ts'
+import { isRestored } from '../ids.ts'
 import type { SnapshotRecord } from '../records.ts'
 import { annotationIds, listAnnotations, type PlainAnnotation } from './annotations.ts'
 import { deletionCost, reloadCost, updateCost } from './cost.ts'
@@ -65,6 +66,7 @@ export function tailUpdateOf({ change, note }: LoggedChange): TailUpdate {
  */
 export class Document {
   readonly #hub: string
+  readonly #isRestored: boolean
   readonly #histories: StoredHistory
   readonly #spend: Spend
   #doc!: Y.Doc
@@ -85,6 +87,7 @@ export class Document {
 
   private constructor(epoch: string, snapshot: SnapshotRecord | undefined, histories: StoredHistory, spend: Spend) {
     this.#hub = hubOwner(epoch)
+    this.#isRestored = isRestored(epoch)
     this.#histories = histories
     this.#spend = spend
     this.#snapshot = snapshot
@@ -166,7 +169,11 @@ export class Document {
     this.#mustTake(update.length)
     if (this.#owners.size >= LIMITS.maxDocumentClients)
       throw new HubError('document-too-large', 'too many Yjs clients have edited this book')
-    const { ends, fresh, cost } = inspectUpdate(update, { doc: this.#doc, owners: this.#owners }, device)
+    const { ends, fresh, cost } = inspectUpdate(
+      update,
+      { doc: this.#doc, owners: this.#owners, isRestored: this.#isRestored },
+      device
+    )
     this.#spend(cost)
     if (cost > LIMITS.maxUpdateCost)
       throw new HubError('bad-update', `the Yjs update costs over ${LIMITS.maxUpdateCost} to take in; send it in parts`)

@@ -31,6 +31,8 @@ export interface GateDocument {
   readonly doc: Y.Doc
   /** The device that each Yjs client id belongs to. */
   readonly owners: ReadonlyMap<number, string>
+  /** It came out of a backup: whichever device comes first gives back what it lacks, whoever made that, and its author goes on. */
+  readonly isRestored?: boolean
 }
 
 const refuse = (why: string): HubError => new HubError('bad-update', `the Yjs update ${why}`)
@@ -43,7 +45,7 @@ const refuse = (why: string): HubError => new HubError('bad-update', `the Yjs up
  * @throws HubError `bad-update`, `update-gap`, `foreign-client`
  */
 export function inspectUpdate(update: Uint8Array, document: GateDocument, device: string): Inspected {
-  const { doc, owners } = document
+  const { doc, owners, isRestored = false } = document
   const { structs, ds, values: valuesRead } = decode(update)
   if (structs.length > LIMITS.maxUpdateStructs) throw refuse(`has over ${LIMITS.maxUpdateStructs} structs`)
   let spansLeft: number = LIMITS.maxUpdateStructs
@@ -66,7 +68,8 @@ export function inspectUpdate(update: Uint8Array, document: GateDocument, device
   if (readVarUint(createDecoder(update)) !== ends.size) throw refuse('names a client twice, or one without edits')
   for (const [client, end] of ends) {
     const owner = owners.get(client)
-    if (end > Y.getState(doc.store, client) && owner !== undefined && owner !== device) throw new HubError('foreign-client')
+    const isForeign = owner !== undefined && owner !== device && !isRestored
+    if (isForeign && end > Y.getState(doc.store, client)) throw new HubError('foreign-client')
   }
   // Yjs takes known edits on trust: one that claims to go on from a known one in another place would be judged there, and stand elsewhere.
   if (repeats) return inspectUpdate(withoutKnown(update, doc), document, device)

@@ -107,6 +107,19 @@ test('under another epoch the hub edits under another Yjs client: the log may la
   assert.is(listAnnotations(restored.doc).length, 2)
 })
 
+test("in a log that came out of a backup any device may give back what is another's", () => {
+  const logged = new LoggedDocument()
+  const one = docOf(11)
+  logged.apply(updateOf(one, map => map.set('a', 1)), 'one') // prettier-ignore
+  const after = updateOf(one, map => map.set('b', 2))
+  for (const [epoch, outcome] of [
+    ['epoch', 'foreign-client'],
+    ['restored-epoch', undefined]
+  ] as const)
+    // prettier-ignore
+    assert.is(refusalOf(() => Document.open(epoch, undefined, logged.log).apply(after, momentOf('two'))), outcome, epoch)
+})
+
 test('a Yjs client belongs to the device that used it first, after a restart and in a snapshot too', () => {
   const logged = new LoggedDocument()
   const one = docOf(11)
