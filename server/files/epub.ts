@@ -1,5 +1,5 @@
 import { readPackageDocument, type BookFields } from './package-document.ts'
-import { readXml, type XmlElement } from './xml.ts'
+import { readXmlInTurns, type XmlElement } from './xml.ts'
 import { badFile, shown, ZipArchive } from './zip.ts'
 
 const CONTAINER = 'urn:oasis:names:tc:opendocument:xmlns:container'
@@ -37,10 +37,10 @@ export async function readEpub(source: string | Buffer): Promise<EpubMetadata> {
   try {
     const container = await zip.read(CONTAINER_PATH, MAX_CONTAINER_BYTES)
     if (container === undefined) throw badFile(`not an EPUB: there is no ${CONTAINER_PATH}`)
-    const packagePath = findPackage(readXml(container, CONTAINER_PATH))
+    const packagePath = findPackage(await readXmlInTurns(container, CONTAINER_PATH))
     const packageBytes = await zip.read(packagePath, MAX_PACKAGE_BYTES)
     if (packageBytes === undefined) throw badFile(`the package document ${shown(packagePath)} is not in the file`)
-    const { fields, coverHref } = readPackageDocument(readXml(packageBytes, 'the package document'))
+    const { fields, coverHref } = readPackageDocument(await readXmlInTurns(packageBytes, 'the package document'))
     const coverPath = coverHref === undefined ? undefined : resolveHref(packagePath, coverHref)
     return { fields, cover: coverPath === undefined ? undefined : await readCover(zip, coverPath) }
   } finally {

@@ -66,8 +66,8 @@ class Metadata {
     for (const meta of this.metas()) {
       const key = `${meta.attributes.get('property') ?? ''} ${meta.attributes.get('refines')?.replace(/^#/, '') ?? ''}`
       const known = this.#refinements.get(key)
-      if (known === undefined) this.#refinements.set(key, [oneLine(meta.text)])
-      else if (known.length < MAX_REFINEMENTS) known.push(oneLine(meta.text))
+      if (known === undefined) this.#refinements.set(key, [refinementOf(meta.text)])
+      else if (known.length < MAX_REFINEMENTS) known.push(refinementOf(meta.text))
     }
   }
 
@@ -89,13 +89,15 @@ class Metadata {
   }
 
   /** What is said about an element, in lower case: by `meta` elements that refine it, or by an `opf:` attribute. */
-  about(element: XmlElement, property: string, attribute = property): string[] {
+  about(element: XmlElement, property: string, attribute = property): readonly string[] {
     const id = element.attributes.get('id')
     const refined = id === undefined ? [] : (this.#refinements.get(`${property} ${id}`) ?? [])
     const own = element.attributes.get(`{${OPF}}${attribute}`) ?? element.attributes.get(attribute)
-    return [...refined, ...(own === undefined ? [] : [oneLine(own)])].map(value => value.toLowerCase())
+    return own === undefined ? refined : [...refined, refinementOf(own)]
   }
 }
+
+const refinementOf = (text: string): string => oneLine(text).toLowerCase()
 
 function readFields(metadata: Metadata): BookFields {
   const budget = new TextBudget(MAX_TEXT_BYTES)

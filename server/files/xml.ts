@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { SaxesParser } from 'saxes'
 import { badFile } from './zip.ts'
 
@@ -25,6 +26,8 @@ const MAX_DEPTH = 32
 const MAX_ELEMENTS = 20_000
 const MAX_ATTRIBUTES = 64
 const MAX_NAMESPACE_LENGTH = 1_024
+/** Characters that are read in some milliseconds, whatever they are. */
+const PIECE_LENGTH = 16_384
 
 /** The five that every XML file has; saxes' own table would answer to `&toString;` as well. */
 const ENTITIES = Object.assign(Object.create(null) as Record<string, string>, {
@@ -45,6 +48,17 @@ const ENTITIES = Object.assign(Object.create(null) as Record<string, string>, {
 export function readXml(bytes: Uint8Array, name: string): XmlElement {
   const reader = new XmlReader(name)
   reader.write(decode(bytes, name))
+  return reader.end()
+}
+
+/** The same with a turn of the event loop behind each piece, so that others have theirs. */
+export async function readXmlInTurns(bytes: Uint8Array, name: string): Promise<XmlElement> {
+  const text = decode(bytes, name)
+  const reader = new XmlReader(name)
+  for (let at = 0; at < text.length; at += PIECE_LENGTH) {
+    reader.write(text.slice(at, at + PIECE_LENGTH))
+    await nextTurn()
+  }
   return reader.end()
 }
 

@@ -366,9 +366,9 @@ test('whoever comes first after a restore gives back what others wrote, and thos
   theirs.note('a').insert(7, ' three')
   await until(() => mine.get('a')?.note === 'one two three')
   network.isDown = true
-  for (const { client, cut } of [phone, laptop]) {
-    cut()
-    await until(() => client.state === 'offline')
+  for (const each of [phone, laptop]) {
+    each.cut()
+    await until(() => each.client.state === 'offline')
   }
   mine.note('a').insert(13, ' four')
   theirs.note('a').insert(0, 'zero ')

@@ -37,6 +37,20 @@ test('a damaged file from disk is refused, and its name is free again', async co
   await refused(path, /damaged, or is none/)
 })
 
+test('a long package document leaves others their turns of the event loop', async () => {
+  const epub = makeEpubOf(packageAround(`<dc:title>Long</dc:title><dc:description>${'&lt;p&gt;'.repeat(200_000)}</dc:description>`))
+  let turns = 0
+  let isOver = false
+  const count = (): void => {
+    turns += 1
+    if (!isOver) setImmediate(count)
+  }
+  count()
+  assert.is((await readEpub(epub)).fields.title, 'Long')
+  isOver = true
+  assert.ok(turns > 50, `${turns} turns`)
+})
+
 test('no single byte that is changed makes it fail in another way', async () => {
   const epub = makeEpub({ title: 'Whole', cover: { bytes: Buffer.from('GIF89a'), mediaType: 'image/gif' } })
   for (let index = 0; index < epub.length; index++) {
