@@ -30,7 +30,7 @@ const field = <T>(shape: Shape<T>) => opt(nullable(shape))
 /** How a position or a selection is written down: the format's name (`cfi`, `xpointer`, `href` …) and the text, kept verbatim. */
 const locators = dict(nullable(str(4_096)), 16)
 
-/** What one member of `extra` is: anything, for apps that keep more than the hub knows of. */
+/** What an app keeps beyond what the hub knows of. */
 const extra = dict(any, 64)
 
 /** The plain form of an annotation, in the book's document and in views. */

@@ -17,7 +17,7 @@ const SMALL_MAP = 16
  * Holds the limits of depth, values, lengths and map keys, and refuses what the protocol has no use for: extensions, keys that are
  * not strings, are doubled or touch prototypes, text that is not UTF-8, integers beyond 2^53, NaN and infinities, bytes after the end.
  *
- * @param maxValues how many values there may be, containers and map keys included, and `roomOf` keys
+ * @param maxValues how many values there may be: containers and map keys count, and so does what `roomOf` says of a key
  * @throws HubError `bad-frame`, with the reason and the offset
  * @see https://github.com/msgpack/msgpack/blob/master/spec.md
  */

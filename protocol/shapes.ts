@@ -150,7 +150,7 @@ export const map = <const F extends Fields>(fields: F): Shape<InferFields<F>> & 
   return { ...shape<InferFields<F>>(`{${wordsOf(fields)}}`, faultOf), fields }
 }
 
-/** An array with a fixed place for each named field; those at the end may be optional. */
+/** An array with a fixed place for each named field. */
 export const tuple = <T extends readonly unknown[]>(fields: Fields): Shape<T> => {
   const entries = Object.entries(fields)
   return shape(`[${wordsOf(fields)}]`, value => {
@@ -159,7 +159,6 @@ export const tuple = <T extends readonly unknown[]>(fields: Fields): Shape<T> =>
     for (let index = 0; index < entries.length; index++) {
       const [name, field] = entries[index]!
       const item: unknown = value[index]
-      if (field.optional === true && (item === undefined || item === null)) continue
       if (item === undefined) return { path: `.${name}`, expected: field.words }
       const found = field.fault(item)
       if (found !== undefined) return within(`.${name}`, found)

@@ -14,7 +14,7 @@ const JSON_CONTENT = 2
 const ITEM_BYTES = 160
 const HOLDER_BYTES = 64
 const VALUE_BYTES = 16
-/** The least JSON of an empty map are two letters, and one between it and the next. */
+/** Most is taken by empty maps: `HOLDER_BYTES` for three letters of JSON, the comma among them. */
 const BYTES_PER_JSON_LETTER = 24
 
 /** Reads Yjs updates of format version 1 as Yjs does, but keeps no room up to keys that are small numbers; and counts. */

@@ -23,7 +23,7 @@ interface Bounds {
   readonly clients: number
   /** Infinity where it does not matter; then no edit is measured. */
   readonly bytes: number
-  /** Of all in a part that has more than one edit. */
+  /** What the edits of a part cost together; one edit alone may cost more. */
   readonly cost: number
   readonly costOf: (struct: Struct) => number
 }

@@ -20,8 +20,8 @@ const MAX_PER_PLACE = 64
 const MAX_NAMED = 4 * LIMITS.maxDocumentClients
 
 /**
- * Refuses ids of Yjs clients that would be slow as keys of one Map. V8 finds a number by a hash that has no secret in it, so thousands of ids may be chosen that all lie in one place; then each is looked for among
- * all of them, several times with each update. A V8 with another hash is not protected by this; nor is anything refused there that was taken at random.
+ * Refuses ids of Yjs clients that were chosen to share a hash. V8's hash of numbers has no secret in it, and a Map with thousands in one place is searched one by one, several times with each update.
+ * Ids taken at random always pass. A V8 with another hash is not protected by this.
  */
 export class ClientIds {
   readonly #few: number[] = []

@@ -5,8 +5,8 @@ const MAX_INDEX = 3_321
 /** So much of a short frame may be room, for a map or two. */
 const SPARE_VALUES = 384
 /**
- * What a map's key counts as beyond the key itself, in values: one for each 8 of a number up to 3,321. V8 keeps room up to such a key, as in an array: 12 KB for
- * `{"1023": 0}`. Of a map the greatest counts.
+ * The values that a map's key counts for beyond itself. V8 keeps a map with a small number as key like an array up to that number, 12 KB for `{"1023": 0}`:
+ * so a number up to 3,321 counts one for each 8. Of a map only the greatest counts.
  */
 export function roomOf(name: string): number {
   if (name.length > 4 || !/^\d+$/.test(name)) return 0

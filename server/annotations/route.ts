@@ -25,8 +25,8 @@ export function mountAnnotations(app: HttpApp, { hub, clock, logger }: { hub: Hu
   let ordered = 0
   app.get('/api/v1/books/:book/annotations', async context => {
     const token = bearerTokenOf(context.env.incoming)
-    const { readOnly } = await hub.authenticate(token)
-    if (!permits(readOnly ? 'reader' : 'writer', 'annotations')) throw new HubError('forbidden')
+    const { actor } = await hub.authenticate(token)
+    if (!permits(actor, 'annotations')) throw new HubError('forbidden')
     const id = checked('bad-request', bookShape, context.req.param('book'), 'book')
     const formatName = formatOf(context.req.query('format'), context.req.header('accept'))
     // Each page is for who may see it then, as the account is then.

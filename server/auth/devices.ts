@@ -2,7 +2,7 @@ import { checked, HubError, key, map, str, type InferFields } from '../../protoc
 import type { Account } from '../core/account.ts'
 import type { Authenticate } from '../core/hub.ts'
 import { newId } from '../core/ids.ts'
-import { mustBeLetIn, refusalOf } from '../core/policy.ts'
+import { actorOf, mustBeLetIn, refusalOf } from '../core/policy.ts'
 import type { RandomBytes } from '../core/ports.ts'
 import type { DeviceRecord } from '../core/records.ts'
 import { issueToken, matches, parseToken } from './tokens.ts'
@@ -130,7 +130,7 @@ export const authenticateToken: Authenticate = async (token, open) => {
   return {
     account,
     device,
-    readOnly: record.readOnly,
+    actor: actorOf(record),
     refusal: () => {
       const now = account.views.get('devices', device)
       return now === undefined || textOf(now.secretHash) !== secret ? new HubError('unauthenticated') : refusalOf(now)

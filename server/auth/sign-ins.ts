@@ -2,7 +2,7 @@ import { decodeValue, encodeValue, HubError } from '../../protocol/index.ts'
 import type { Account } from '../core/account.ts'
 import type { Authenticate } from '../core/hub.ts'
 import { newId } from '../core/ids.ts'
-import { mustBeLetIn, refusalOfDevice } from '../core/policy.ts'
+import { actorOf, mustBeLetIn, refusalOfDevice } from '../core/policy.ts'
 import type { Clock, RandomBytes } from '../core/ports.ts'
 import type { RecordKey, Store } from '../core/store.ts'
 import type { AccessTokens } from './access-tokens.ts'
@@ -110,7 +110,7 @@ export class SignIns {
     const refusal = (): HubError | undefined =>
       this.#find(account, device)?.family === family ? refusalOfDevice(account.views, device) : new HubError('unauthenticated')
     mustBeLetIn({ refusal })
-    return { account, device, readOnly: deviceOf(account, device).readOnly, refusal }
+    return { account, device, actor: actorOf(deviceOf(account, device)), refusal }
   }
 
   async #issue(account: Account, device: string, family: string, generation: number): Promise<SignInTokens> {

@@ -119,8 +119,8 @@ export class Account {
   }
 
   /**
-   * A time in whole milliseconds that parts the changes: those that took effect are not later, and those to come are, whatever the clock does, in this process or the
-   * next. Whoever reads on from it later skips nothing and gets nothing twice. Show it only once what took effect is durable.
+   * A time from which a reader can go on later, skipping nothing and getting nothing twice. Show it only once what took effect is durable.
+   * @returns in whole milliseconds: no change that took effect is later, and every later one is, whatever the clock does, in this process or the next
    */
   sealTime(): number {
     return this.#log.seal()

@@ -51,7 +51,7 @@ export class Readers {
     this.#isChanged = true
   }
 
-  /** A client reads on from `cursor`. That is no word about how far it keeps the log; but it may be that it needs to have it again. */
+  /** A client reads on from `cursor`. It does not say what it has kept: so the log is held from there if that is earlier than before, and never from later. */
   reads(device: string, client: string, cursor: number, nowMs: number): void {
     this.came(device, client, Math.min(cursor, this.ackedBy(device, client) ?? cursor), nowMs)
   }

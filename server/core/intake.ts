@@ -24,8 +24,8 @@ export interface IntakeParts {
 /**
  * The frames that come in over a connection, handled one by one and in order, at a pace that is fair to others.
  *
- * They queue, and the connection is asked to stop reading, while one waits for the disk, the turn's share is used up, too much awaits its answer, or
- * what was sent has not left: who does not listen is not talked to.
+ * They queue while one waits for the disk, the turn's share is used up, too much awaits its answer, or what was sent has not left. Meanwhile the
+ * connection is asked not to read.
  */
 export class Intake {
   readonly #parts: IntakeParts

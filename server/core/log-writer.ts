@@ -43,8 +43,8 @@ export class LogWriter {
   }
 
   /**
-   * Ends the millisecond of the newest change: all changes from now on are later than the whole milliseconds that come back, and none before is. Done again
-   * after a restart it gives the same, and so a log that is opened MUST be sealed before it goes on.
+   * Ends the millisecond of the newest change. MUST be called when a log is opened, so that a restart gives the same time.
+   * @returns in whole milliseconds: no change so far is later, and every later one is
    */
   seal(): number {
     const sealedMs = Math.ceil(this.timeUs / 1_000)

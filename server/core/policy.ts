@@ -11,6 +11,9 @@ export const ACTORS = ['stranger', 'reader', 'writer', 'operator'] as const
 
 export type Actor = (typeof ACTORS)[number]
 
+/** Who a device is. */
+export const actorOf = ({ readOnly }: Pick<DeviceRecord, 'readOnly'>): Actor => (readOnly ? 'reader' : 'writer')
+
 /** Everything that can be asked of a hub: the kinds of action, the views, following the log, an account's devices, a way in, and operators' commands. */
 export type Verb = ActionKind | ViewName | 'follow' | 'manage-devices' | 'sign-in' | 'operate'
 
@@ -90,7 +93,7 @@ export function mustHaveRoomForDevice(views: Views, device: string): void {
 export interface Bearer {
   readonly account: Account
   readonly device: string
-  readonly readOnly: boolean
+  readonly actor: Actor
   /** Why the token lets nobody in any more; undefined while it does. Whoever is about to follow the account asks once more: things may have changed since. */
   readonly refusal: () => HubError | undefined
 }

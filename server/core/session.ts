@@ -183,7 +183,7 @@ export class Session implements LiveSession, Follower, Submitter {
       throw new HubError('version-unsupported', `the hub speaks versions ${spoken}, not ${version}`)
     }
     const bearer = await this.#host.authenticate(token)
-    const { account, device, readOnly } = bearer
+    const { account, device, actor } = bearer
     if (this.#isClosed) return
     if (!admits(account.views, device, client)) throw new HubError('too-many-clients')
     replace(account, device, client)
@@ -211,7 +211,7 @@ export class Session implements LiveSession, Follower, Submitter {
     this.#member = {
       account,
       bearer,
-      origin: new Origin(device, client, readOnly ? 'reader' : 'writer'),
+      origin: new Origin(device, client, actor),
       log,
       seats: new Seats(account, device, this.#connection)
     }

@@ -24,7 +24,7 @@ export const authenticated = (
   return async (context, next) => {
     const bearer = await bearerOf(hub, tokensOf(context.env.incoming))
     context.set('bearer', bearer)
-    context.set('origin', new Origin(bearer.device, '', bearer.readOnly ? 'reader' : 'writer'))
+    context.set('origin', new Origin(bearer.device, '', bearer.actor))
     await next()
   }
 }

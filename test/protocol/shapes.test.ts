@@ -135,13 +135,13 @@ test('what every object inherits is no field', () => {
   faults(map({ valueOf: uint }), '.valueOf', 'uint', {})
 })
 
-test('tuple takes its places in order, the optional ones nil or missing', () => {
-  const form = tuple<[number, string]>({ number: uint, text: opt(str(3)) })
-  holds(form, [1], [1, 'a'], [1, null])
+test('tuple takes its places in order', () => {
+  const form = tuple<[number, string]>({ number: uint, text: str(3) })
+  holds(form, [1, 'a'])
   faults(form, '', 'array of at most 2', [1, 'a', 2], {}, null, 'ab', undefined)
   faults(form, '.number', 'uint', [], [null], ['a'])
-  faults(form, '.text', 'str 0..3', [1, 2], [1, 'abcd'])
-  assert.is(form.words, '[number: uint, text?: str 0..3]')
+  faults(form, '.text', 'str 0..3', [1], [1, 2], [1, null], [1, 'abcd'])
+  assert.is(form.words, '[number: uint, text: str 0..3]')
 })
 
 test('the words of a form say how its parts nest', () => {

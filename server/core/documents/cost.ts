@@ -32,8 +32,8 @@ export function deletionCost({ clients }: Y.Transaction['deleteSet']): number {
 }
 
 /**
- * About what it costs at most to take a whole document in again, in the same measure and whatever the order: of those in one list, or in one map under keys that were set more than
- * once, each may pass by all others; and values may be copied again and again where they are cut. To find that takes less than `placeCost` of each.
+ * At most what it costs to take a whole document in again, in any order and in the same measure. Each item of a list, or of a key that was set more than once, may
+ * pass by all others of it, and values are copied where they are cut. Finding that is cheaper than `placeCost` of each.
  *
  * @param maxCost counting stops beyond
  */
@@ -178,7 +178,7 @@ class Cost {
 interface Family {
   /** Its members; once summed up, those of the families behind them too. */
   size: number
-  /** Members from the first on that does not claim to stand right before the one that came last, as what one author writes does: they are ordered against all others. */
+  /** Members from the first one on whose right neighbour is not the member before it. What one author types has none; each of these is ordered against all others. */
   strays: number
   newest: Y.ID | null
   /** The item that all this is behind, and the family that has it as a member where the update brings it. */

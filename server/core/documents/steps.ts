@@ -16,9 +16,10 @@ const STEP_BYTES = 65_536
 /** An update that is no longer is taken in at once, whatever it holds. */
 const SMALL_BYTES = 1_024
 
-/** A whole document as one Yjs v1 update, and whether it is taken in at once. What Yjs makes of it may depend on that, so it is read again as it was checked. */
+/** A whole document as one Yjs v1 update. */
 export interface Whole {
   readonly update: Uint8Array
+  /** It is taken in at once. It MUST be read in the way in which it was checked, for what Yjs makes of it may depend on that. */
   readonly isShort?: true
 }
 

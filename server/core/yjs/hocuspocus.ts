@@ -1,6 +1,7 @@
 import * as decoding from 'lib0/decoding'
 import { HubError, LIMITS, type Connection } from '../../../protocol/index.ts'
 import { Origin } from '../origin.ts'
+import { permits } from '../policy.ts'
 import type { SessionHost } from '../session.ts'
 import { DocumentSession, type Outlet } from './document-session.ts'
 import { bookOf, isForGood } from './door.ts'
@@ -72,14 +73,14 @@ export class HocuspocusSession extends ProviderSession {
   async #letIn(name: string, token: string): Promise<void> {
     this.#drop(name)
     try {
-      const { account, device, readOnly, refusal } = await this.host.authenticate(token)
+      const { account, device, actor, refusal } = await this.host.authenticate(token)
       const book = bookOf(name.split('\0')[0]!)
       if (this.#open.size >= MAX_DOCUMENTS)
         throw new HubError('forbidden', `one connection opens at most ${MAX_DOCUMENTS} documents`)
       if (this.isClosed) return
       this.#cancelSilenceTimer()
-      this.send(encoded(name, [AUTH, AUTHENTICATED], readOnly ? 'readonly' : 'read-write'))
-      const origin = new Origin(device, '', readOnly ? 'reader' : 'writer')
+      this.send(encoded(name, [AUTH, AUTHENTICATED], permits(actor, 'annotation.update') ? 'read-write' : 'readonly'))
+      const origin = new Origin(device, '', actor)
       const outlet = this.#outlet(name)
       const session = await DocumentSession.open({ account, refusal, origin, book, outlet, clock: this.host.clock })
       if (this.isClosed) session.close()

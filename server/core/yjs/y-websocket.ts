@@ -69,10 +69,10 @@ export class YWebsocketSession extends ProviderSession {
   }
 
   async #open({ name, token }: YjsRequest): Promise<void> {
-    const { account, device, readOnly, refusal } = await this.host.authenticate(token)
+    const { account, device, actor, refusal } = await this.host.authenticate(token)
     const book = bookOf(name)
     if (this.isClosed) return
-    const origin = new Origin(device, '', readOnly ? 'reader' : 'writer')
+    const origin = new Origin(device, '', actor)
     const document = await DocumentSession.open({
       account,
       refusal,

@@ -80,7 +80,7 @@ export async function* changeList(
   offsetSeconds: number
 ): AsyncGenerator<string, void, void> {
   const { account } = bearer
-  if (!permits(bearer.readOnly ? 'reader' : 'writer', 'files')) throw new HubError('forbidden')
+  if (!permits(bearer.actor, 'files')) throw new HubError('forbidden')
   const knownUs = usOfTicks(request.localDate)
   const isFull = request.localDate === 0n || knownUs < (await floorTimeUs(store, account))
   const span = { sinceUs: isFull ? -Infinity : knownUs, untilUs: account.timeUs, isFull }

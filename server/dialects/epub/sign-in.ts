@@ -6,7 +6,7 @@ import type { SignInLimits } from '../../auth/sign-in-limits.ts'
 import type { Account } from '../../core/account.ts'
 import type { Hub } from '../../core/hub.ts'
 import { Origin } from '../../core/origin.ts'
-import { mustBeLetIn, permits, refusalOfDevice } from '../../core/policy.ts'
+import { actorOf, mustBeLetIn, permits, refusalOfDevice, type Actor } from '../../core/policy.ts'
 import type { RandomBytes } from '../../core/ports.ts'
 import type { AccountModel } from './model.ts'
 
@@ -51,20 +51,21 @@ export async function callerOf(parts: SignInParts, credentials: Credentials): Pr
   const { token, application, applicationType } = credentials
   if (token === '') {
     const account = await accountOf(parts, credentials)
-    return callerAs(account, await deviceFor(parts, account, application ?? 0, applicationType ?? 0), false, () => undefined)
+    return callerAs(account, await deviceFor(parts, account, application ?? 0, applicationType ?? 0), 'writer', () => undefined)
   }
   const bearer = await parts.hub.authenticate(token)
-  const { account, readOnly, refusal } = bearer
-  const isItself = typeof application !== 'number' || !permits(readOnly ? 'reader' : 'writer', 'manage-devices')
+  const { account, actor, refusal } = bearer
+  const isItself = typeof application !== 'number' || !permits(actor, 'manage-devices')
   const device = isItself ? bearer.device : await deviceFor(parts, account, application, applicationType ?? 0, bearer.device)
-  return callerAs(account, device, readOnly, refusal)
+  return callerAs(account, device, actor, refusal)
 }
 
-function callerAs(account: Account, device: string, readOnly: boolean, refusalOfBearer: Caller['refusal']): Caller {
+function callerAs(account: Account, device: string, bearer: Actor, refusalOfBearer: Caller['refusal']): Caller {
   const refusal = (): HubError | undefined => refusalOfBearer() ?? refusalOfDevice(account.views, device)
   mustBeLetIn({ refusal })
-  const isReader = readOnly || account.views.get('devices', device)?.readOnly === true
-  return { account, device, origin: new Origin(device, '', isReader ? 'reader' : 'writer'), refusal }
+  const record = account.views.get('devices', device)
+  const actor = record === undefined || bearer === 'reader' ? bearer : actorOf(record)
+  return { account, device, origin: new Origin(device, '', actor), refusal }
 }
 
 async function accountOf(parts: SignInParts, { account, address }: Credentials): Promise<Account> {

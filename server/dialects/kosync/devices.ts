@@ -3,7 +3,7 @@ import { HubError } from '../../../protocol/index.ts'
 import { registerUnlessKnown } from '../../auth/devices.ts'
 import type { Account } from '../../core/account.ts'
 import { Origin } from '../../core/origin.ts'
-import { refusalOfDevice } from '../../core/policy.ts'
+import { actorOf, refusalOfDevice } from '../../core/policy.ts'
 import type { RandomBytes } from '../../core/ports.ts'
 
 /** What the ids of the dialect's devices begin with. */
@@ -32,7 +32,7 @@ export async function originOf(
   }
   const refusal = refusalOfDevice(account.views, id)
   if (refusal !== undefined) throw refusal
-  return new Origin(id, '', known?.readOnly === true ? 'reader' : 'writer')
+  return new Origin(id, '', known && actorOf(known))
 }
 
 /** In every engine since 2023, and in TypeScript's declarations from ES2024 on. */

@@ -38,7 +38,9 @@ test('a damaged file from disk is refused, and its name is free again', async co
 })
 
 test('a long package document leaves others their turns of the event loop', async () => {
-  const epub = makeEpubOf(packageAround(`<dc:title>Long</dc:title><dc:description>${'&lt;p&gt;'.repeat(200_000)}</dc:description>`))
+  const epub = makeEpubOf(
+    packageAround(`<dc:title>Long</dc:title><dc:description>${'&lt;p&gt;'.repeat(200_000)}</dc:description>`)
+  )
   let turns = 0
   let isOver = false
   const count = (): void => {
