@@ -49,7 +49,9 @@ export function addMaintenance(program: Command): void {
   withOptions(
     program
       .command('restore <backup>')
-      .description('Make a new data folder from a backup, and check it. Never overwrites. Devices begin anew, and send what they have not sent.'),
+      .description(
+        'Make a new data folder from a backup, and check it. Never overwrites. Devices begin anew, and send what they have not sent.'
+      ),
     ['dataFolder', 'mapSizeGiB']
   ).action(async (backup: string, _, command: Command) => {
     process.umask(0o077)
