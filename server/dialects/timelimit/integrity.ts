@@ -1,6 +1,7 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { ActionBody } from '../../../protocol/index.ts'
 import { Acting } from './acting.ts'
+import { id } from './forms.ts'
 import type { FamilyRecords } from './family-change.ts'
 import type { UserRecord } from './records.ts'
 import { refuse } from './refuse.ts'
@@ -20,7 +21,8 @@ export function actingOf(family: FamilyRecords, device: string, actor: string, s
   const sender = family.get('device', device)?.device ?? refuse('not-found', 'the device is of no family')
   if (actor === 'appLogic') return new Acting('appLogic', device, '', false)
   const { userId, integrity } = signed
-  const user = family.get('user', userId)
+  // A text that is no id names nobody, and the records cannot be asked for it.
+  const user = id.fault(userId) === undefined ? family.get('user', userId) : undefined
   if (actor === 'parent' && integrity === 'childDevice') {
     const mayLimitItself = user?.user.type === 'child' && (user.user.flags & SELF_LIMIT_FLAG) !== 0
     if (sender.currentUserId !== userId || !mayLimitItself) refuse('forbidden', 'the child may not limit itself here')

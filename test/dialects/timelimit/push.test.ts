@@ -131,6 +131,15 @@ test('the integrity proves who acts, with which device, what, and under which nu
   assert.is(scene.device(PHONE).name, 'new')
 })
 
+test('a user id that is none names nobody, and the account goes on as it is', async () => {
+  const scene = await FamilyScene.open()
+  for (const userId of ['\0', 'a\0b', '', '\ud800', 'x'.repeat(5_000)])
+    for (const type of ['parent', 'child'] as const)
+      assert.is(await scene.push(PHONE, { ...scene.sign(type, PHONE, CHILD, { type: 'CHILD_SIGN_IN' }), userId }), true)
+  await scene.parent({ type: 'UPDATE_DEVICE_NAME', deviceId: PHONE, name: 'mine' })
+  assert.is(scene.device(PHONE).name, 'mine')
+})
+
 test('a parent signs by HMAC too, over the bytes of number, device and action', async () => {
   const scene = await FamilyScene.open()
   const action = scene.sign('parent', PHONE, PARENT, { type: 'UPDATE_DEVICE_NAME', deviceId: PHONE, name: 'Gerät ✓' })
