@@ -148,9 +148,13 @@ export class Households {
 
   /** Takes a device out of its family for good. @param by the device that asks */
   async remove({ account, device: by }: Caller, device: string): Promise<void> {
-    await this.act({ account, device: by }, { type: 'REMOVE_DEVICE', deviceId: device })
-    await account.write('device.revoke', device, {}, undefined, by)
-    this.sockets.drop(account, device)
+    const isThere = (): boolean => familyOf(account.views).get('device', device) !== undefined
+    if (!isThere()) throw new HubError('not-found', 'there is no such device')
+    // In one turn, and so in one commit: a device that is gone from the family and not cut off would never hear that it is removed.
+    const removed = this.act({ account, device: by }, { type: 'REMOVE_DEVICE', deviceId: device })
+    const revoked = isThere() ? undefined : account.write('device.revoke', device, {}, undefined, by)
+    await Promise.all([removed, revoked])
+    this.sockets.drop(account, device, { isTold: true })
   }
 
   /**

@@ -96,11 +96,18 @@ export class HouseholdSockets {
     this.#tellConnected(account, room)
   }
 
-  /** A device is of its family no more: it hears nothing further, and the others that it is not connected. */
-  drop(account: Account, device: string): void {
+  /**
+   * A device is of its family no more: it hears nothing further, and the others that it is not connected.
+   * @param isTold it is to look at once, which says so to it
+   */
+  drop(account: Account, device: string, { isTold = false } = {}): void {
     const room = this.#rooms.get(account.id)
     if (room === undefined) return
-    for (const [socket, known] of room.sockets) if (known === device) this.#leave(account, room, socket)
+    for (const [socket, known] of room.sockets) {
+      if (known !== device) continue
+      if (isTold) socket.emit('should sync', { isImportant: true })
+      this.#leave(account, room, socket)
+    }
   }
 
   /** Asks a device to sign its user out. */

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import * as assert from 'uvu/assert'
-import type { HubError } from '../../../protocol/index.ts'
+import { HubError } from '../../../protocol/index.ts'
 import { familyOf } from '../../../server/dialects/timelimit/family.ts'
 import { deviceLogin, eventClient } from '../../util/event-clients.ts'
 import { ask, mailToken, newPassword, testFamily, type TestFamily } from '../../util/households.ts'
@@ -266,6 +266,22 @@ test('a device that a parent removes is told so, and nobody else is', async () =
   assert.is((await ask(hub.url, '/parent/remove-device', { ...body, deviceId: '../..' })).status, 409)
   for (const other of [family.first.token, 'x'.repeat(32), 'no token', ''])
     assert.equal(await isRemoved(hub, other), { isDeviceRemoved: false })
+})
+
+test('a device is cut off in the turn in which it leaves its family, so that one commit has both, and not at all when it may not leave', async () => {
+  const hub = await hubOfAll()
+  const family = await testFamily(hub)
+  const { token, device } = await family.join()
+  const { views } = family.account
+  const state = () => [familyOf(views).get('device', device) !== undefined, views.get('devices', device)!.revoked]
+  family.account.perform = () => Promise.reject(new HubError('quota-exceeded'))
+  await hub.households.remove(family.first, device).catch(() => undefined)
+  assert.equal(state(), [true, false])
+  Reflect.deleteProperty(family.account, 'perform')
+  const removing = hub.households.remove(family.first, device)
+  assert.equal(state(), [false, true])
+  await removing
+  assert.equal(await isRemoved(hub, token), { isDeviceRemoved: true })
 })
 
 test('a device that reports its reset stays in the list, its token is good for nothing, and to report it again is fine', async () => {
