@@ -9,31 +9,39 @@ const KEPT: ReadonlySet<Part> = new Set(['family', 'device', 'pings', 'keyRespon
 
 /** Families for those who look at them often: what every pull needs is decoded once for as long as the account's log stays where it is. */
 export class FamilyReadings {
-  readonly #kept = new WeakMap<Account, { readonly head: number; readonly family: StoredFamily }>()
+  readonly #kept = new WeakMap<Account, StoredFamily>()
 
-  /** The family that an account is now; good until the log moves on. */
+  /** The family that an account is, as it is whenever it is read. There is one of each account, so that whoever keeps it keeps no older records. */
   of(account: Account): StoredFamily {
-    const kept = this.#kept.get(account)
-    if (kept?.head === account.head) return kept.family
-    const family = readOnce(familyOf(account.views))
-    this.#kept.set(account, { head: account.head, family })
+    let family = this.#kept.get(account)
+    if (family === undefined) this.#kept.set(account, (family = readOnce(account)))
     return family
   }
 }
 
-function readOnce(stored: StoredFamily): StoredFamily {
+function readOnce(account: Account): StoredFamily {
+  const stored = familyOf(account.views)
   const records = new Map<string, HouseholdRecord | undefined>()
   const parts = new Map<Part, ReturnType<FamilyReading['all']>>()
+  let { head } = account
+  const forgetIfOld = (): void => {
+    if (account.head === head) return
+    head = account.head
+    records.clear()
+    parts.clear()
+  }
   return {
     ...stored,
     get<P extends Part>(part: P, id: string): Parts[P] | undefined {
       if (!KEPT.has(part)) return stored.get(part, id)
+      forgetIfOld()
       const name = `${part} ${id}`
       if (!records.has(name)) records.set(name, stored.get(part, id))
       return records.get(name) as Parts[P] | undefined
     },
     all<P extends Part>(part: P): [id: string, record: Parts[P]][] {
       if (!KEPT_WHOLE.has(part)) return stored.all(part)
+      forgetIfOld()
       if (!parts.has(part)) parts.set(part, stored.all(part))
       return parts.get(part) as [string, Parts[P]][]
     }

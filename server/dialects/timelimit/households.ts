@@ -14,6 +14,7 @@ import { FamilyReadings } from './family-readings.ts'
 import { foldMail, MailCodes, type MailCodeParts } from './mail-codes.ts'
 import { MailOwners } from './mail-owners.ts'
 import { HouseholdSockets, type Urgency } from './sockets.ts'
+import { Telling } from './telling.ts'
 import { DeviceTokens, type Caller } from './tokens.ts'
 import { randomWord } from './words.ts'
 
@@ -62,6 +63,7 @@ export class Households {
   readonly codes: MailCodes
   readonly sockets: HouseholdSockets
   readonly readings = new FamilyReadings()
+  readonly telling: Telling
   readonly #parts: HouseholdParts
   readonly #mails: MailOwners
   /** Addresses whose families are being made. */
@@ -70,6 +72,7 @@ export class Households {
   constructor(parts: HouseholdParts) {
     this.#parts = parts
     this.tokens = new DeviceTokens(parts.hub, parts.store, parts.randomBytes)
+    this.telling = new Telling(parts.clock)
     this.words = new DeviceWords(parts.clock, parts.randomBytes)
     this.sockets = new HouseholdSockets(this.tokens, parts.logger)
     const limits = createSignInLimits({ randomBytes: parts.randomBytes, ...MAILS })

@@ -40,8 +40,8 @@ export function mountTimelimit(app: HttpApp, parts: TimelimitParts): void {
       },
       MAX_PUSH_BYTES
     ),
-    ...statusServices(households, clock),
-    ...registrationServices({ households, limits, clock, mayUse: mayUseMail })
+    ...statusServices(households),
+    ...registrationServices({ households, limits, mayUse: mayUseMail })
   }
   mountServices(app, services, logger)
 }

@@ -10,6 +10,8 @@ const API_LEVEL = 9
 const MAX_KEYS = 32
 const MAX_MINUTE = 1_439
 const MAX_ENTRIES = 4_096
+/** Of a list of apps, told at once. A multiple of 3, so that what follows goes on in Base64. */
+const APPS_PIECE_BYTES = 49_152
 
 const anyNumber = number(-Number.MAX_VALUE, Number.MAX_VALUE)
 
@@ -36,8 +38,11 @@ export const NOTHING: ClientStatus = { devices: '', users: '', apps: {}, categor
 const LEAST_LEVELS = { subDayTimes: 2, tasks: 3, keys: 4, dh: 5, u2f: 6, pings: 7 } as const
 
 type Answer = Record<string, Plain>
-/** Of a long part: made when it is its turn to be told. */
-type Later = () => Plain
+/**
+ * An item of a long part as JSON, piece by piece: made when it is its turn to be told, or nothing when it is gone by then. Until then it holds no record, and nothing of what the
+ * client said: answers that their clients do not read may be many.
+ */
+type Later = () => Iterable<string>
 type StatusParts = Record<string, Plain | readonly Later[]>
 
 /** Who asks, and the key that it seals passwords for, which is made when it may be told. */
@@ -47,27 +52,33 @@ export interface Asking {
 }
 
 /**
- * What a device lacks of its family: each part whole whose version is another than the one that it has. Of parts that it has, versions alone are read.
+ * What a device lacks of its family: each part whole whose version is another than the one that it has. Of parts that it has, versions alone are read. It is JSON, piece by
+ * piece: that of a large family is tens of megabytes. The family may change meanwhile: what is told is then newer than the version that it is told under, and the next pull has it
+ * once more.
+ * @param family as it is whenever it is read
  */
-export const pullStatus = (family: StoredFamily, asking: Asking, has: ClientStatus): Answer =>
-  Object.fromEntries(
-    Object.entries(statusParts(family, asking, has)).map(([name, part]) => [name, isLong(part) ? part.map(make => make()) : part])
-  )
+export const statusPieces = (family: StoredFamily, asking: Asking, has: ClientStatus): Generator<string, void, void> =>
+  piecesOf(statusParts(family, asking, has))
 
-/**
- * The same as JSON, piece by piece: that of a large family is tens of megabytes. The family may change meanwhile: what is told is then newer than the version that it is
- * told under, and the next pull has it once more.
- */
-export function* statusPieces(family: StoredFamily, asking: Asking, has: ClientStatus): Generator<string, void, void> {
+function* piecesOf(parts: StatusParts): Generator<string, void, void> {
   let before = '{'
-  for (const [name, part] of Object.entries(statusParts(family, asking, has))) {
+  for (const [name, part] of Object.entries(parts)) {
     const head = `${before}${JSON.stringify(name)}:`
     before = ','
     if (!isLong(part)) {
       yield head + JSON.stringify(part)
       continue
     }
-    for (const [index, make] of part.entries()) yield (index === 0 ? `${head}[` : ',') + JSON.stringify(make())
+    yield `${head}[`
+    let comma = ''
+    for (const make of part) {
+      let begin = comma
+      for (const piece of make()) {
+        yield begin + piece
+        begin = ''
+        comma = ','
+      }
+    }
     yield ']'
   }
   yield '}'
@@ -103,12 +114,12 @@ function statusParts(family: StoredFamily, { device, key }: Asking, has: ClientS
 function addCategories(answer: StatusParts, family: StoredFamily, has: ClientStatus, level: number): void {
   const categories = family.all('category')
   /** Those whose part is another than the client has, as the answer tells them. */
-  const changed = (part: CategoryPart, name: string, tell: (id: string, category: CategoryRecord) => Answer): void => {
+  const addChanged = (part: CategoryPart, name: string, tell: TellCategory): void => {
     const news = categories.filter(([id, { versions }]) => known(has.categories, id)?.[part] !== versions[part])
     addIfAny(
       answer,
       name,
-      news.map(([id, category]): Later => () => ({ categoryId: id, ...tell(id, category), version: category.versions[part] }))
+      news.map(([id, { versions }]) => laterCategory(family, id, versions[part], tell))
     )
   }
   const there = new Set(categories.map(([id]) => id))
@@ -117,46 +128,60 @@ function addCategories(answer: StatusParts, family: StoredFamily, has: ClientSta
     'rmCategories',
     Object.keys(has.categories).filter(id => !there.has(id))
   )
-  changed('base', 'categoryBase', (_, { base }) => ({
-    ...base,
-    networks: base.networks.map(network => ({ ...network })),
-    atw: [...base.atw]
-  }))
-  changed('apps', 'categoryApp', id => ({ apps: [...(family.get('categoryApps', id)?.apps ?? [])] }))
-  const rules = grouped(family, 'rule', ({ rule }) => ({ ...rule }))
-  changed('rules', 'rules', id => ({ rules: rules(id) }))
-  changed('usedTime', 'usedTimes', id => usedTimes(family, id, level))
-  if (level < LEAST_LEVELS.tasks) return
-  const tasks = grouped(family, 'task', ({ task }) => ({ ...task }))
-  changed('tasks', 'tasks', id => ({ tasks: tasks(id) }))
+  addChanged('base', 'categoryBase', tellBase)
+  addChanged('apps', 'categoryApp', tellApps(family))
+  addChanged('rules', 'rules', tellGroup(family, 'rule', 'rules'))
+  addChanged('usedTime', 'usedTimes', tellUsedTimes(family, level))
+  if (level >= LEAST_LEVELS.tasks) addChanged('tasks', 'tasks', tellGroup(family, 'task', 'tasks'))
 }
 
-/** All of a part by category, read once it is asked for. */
-function grouped<P extends 'rule' | 'task'>(
-  family: StoredFamily,
-  part: P,
-  tell: (record: Parts[P]) => Answer
-): (category: string) => Answer[] {
-  let groups: Map<string, Answer[]> | undefined
+type TellCategory = (id: string, category: CategoryRecord) => Answer
+
+/** One that was deleted meanwhile is not told: the next pull says that it is gone. */
+const laterCategory = (family: StoredFamily, id: string, version: string, tell: TellCategory): Later =>
+  function* () {
+    const category = family.get('category', id)
+    if (category !== undefined) yield JSON.stringify({ categoryId: id, ...tell(id, category), version })
+  }
+
+const tellBase: TellCategory = (_, { base }) => ({
+  ...base,
+  networks: base.networks.map(network => ({ ...network })),
+  atw: [...base.atw]
+})
+
+const tellApps =
+  (family: StoredFamily): TellCategory =>
+  id => ({ apps: [...(family.get('categoryApps', id)?.apps ?? [])] })
+
+/** All of a part by category. Which are of which category is looked up once it is asked for, and no more than that is kept. */
+function tellGroup(family: StoredFamily, part: 'rule' | 'task', name: string): TellCategory {
+  let groups: Map<string, string[]> | undefined
   return category => {
     if (groups === undefined) {
       groups = new Map()
-      for (const [, record] of family.all(part)) {
-        const group = groups.get(record.categoryId)
-        if (group === undefined) groups.set(record.categoryId, [tell(record)])
-        else group.push(tell(record))
+      for (const [id, { categoryId }] of family.all(part)) {
+        const group = groups.get(categoryId)
+        if (group === undefined) groups.set(categoryId, [id])
+        else group.push(id)
       }
     }
-    return groups.get(category) ?? []
+    const items = (groups.get(category) ?? []).flatMap((id): Answer[] => {
+      const item = part === 'rule' ? family.get(part, id)?.rule : family.get(part, id)?.task
+      return item === undefined ? [] : [{ ...item }]
+    })
+    return { [name]: items }
   }
 }
 
-function usedTimes(family: StoredFamily, category: string, level: number): Answer {
-  const { times = [], sessionDurations = [] } = family.get('usedTimes', category) ?? {}
+function tellUsedTimes(family: StoredFamily, level: number): TellCategory {
   const isTold = level >= LEAST_LEVELS.subDayTimes ? () => true : isWholeDay
-  return {
-    times: times.filter(isTold).map(({ day, time, start, end }) => ({ day, time, start, end })),
-    sessionDurations: sessionDurations.map(session => ({ ...session }))
+  return id => {
+    const { times = [], sessionDurations = [] } = family.get('usedTimes', id) ?? {}
+    return {
+      times: times.filter(isTold).map(({ day, time, start, end }) => ({ day, time, start, end })),
+      sessionDurations: sessionDurations.map(session => ({ ...session }))
+    }
   }
 }
 
@@ -168,14 +193,28 @@ const isKnown = (version: string, hasVersion = ''): boolean => version === '' ||
 function installedApps(family: StoredFamily, has: ClientStatus): Later[] {
   return family.all('device').flatMap(([id, { appsB, appsD }]): Later[] => {
     const has2 = known(has.devicesDetail ?? {}, id)
-    const tell = (part: 'appsBase' | 'appsDiff', version: string, hasVersion = ''): Answer => {
-      const record = isKnown(version, hasVersion) ? undefined : family.get(part, id)
-      return record === undefined ? {} : { [part]: { version, data: base64(record.data) } }
-    }
-    if (isKnown(appsB, has2?.appsB) && isKnown(appsD, has2?.appsD)) return []
-    return [() => ({ deviceId: id, ...tell('appsBase', appsB, has2?.appsB), ...tell('appsDiff', appsD, has2?.appsD) })]
+    const news: AppsNews[] = []
+    if (!isKnown(appsB, has2?.appsB)) news.push(['appsBase', appsB])
+    if (!isKnown(appsD, has2?.appsD)) news.push(['appsDiff', appsD])
+    return news.length === 0 ? [] : [laterApps(family, id, news)]
   })
 }
+
+type AppsNews = readonly [part: 'appsBase' | 'appsDiff', version: string]
+
+/** A list of half a megabyte is not told at once: what is made and not taken yet would be larger than the list. */
+const laterApps = (family: StoredFamily, device: string, news: readonly AppsNews[]): Later =>
+  function* () {
+    yield `{"deviceId":${JSON.stringify(device)}`
+    for (const [part, version] of news) {
+      const data = family.get(part, device)?.data
+      if (data === undefined) continue
+      yield `,"${part}":{"version":${JSON.stringify(version)},"data":"`
+      for (let from = 0; from < data.length; from += APPS_PIECE_BYTES) yield base64(data.subarray(from, from + APPS_PIECE_BYTES))
+      yield '"}'
+    }
+    yield '}'
+  }
 
 /** Of other devices. */
 function keyRequests(family: StoredFamily, device: string, seen: number): Answer[] {

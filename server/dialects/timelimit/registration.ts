@@ -1,15 +1,14 @@
 import { map, oneOf, opt, str, number, HubError } from '../../../protocol/index.ts'
 import type { SignInLimits } from '../../auth/sign-in-limits.ts'
-import type { Clock } from '../../core/ports.ts'
 import { familyOf } from './family.ts'
 import { id, passwordHash, passwordSalt } from './forms.ts'
-import type { Households } from './households.ts'
+import type { Households, Joined } from './households.ts'
 import { isSame } from './integrity.ts'
 import { foldMail } from './mail-codes.ts'
 import { NOTHING, statusPieces } from './pull-status.ts'
 import { Refused } from './refusals.ts'
 import { service, text, withToken, type Service } from './services.ts'
-import { told, type Json } from './telling.ts'
+import type { Json } from './telling.ts'
 import type { Caller } from './tokens.ts'
 
 const name = str(256, 1)
@@ -21,7 +20,6 @@ export interface RegistrationParts {
   /** Whether somebody who reads this address may sign in with it. */
   readonly mayUse: (mail: string) => boolean
   readonly limits: SignInLimits
-  readonly clock: Clock
 }
 
 /** How families are made, and devices come in and go. */
@@ -180,19 +178,16 @@ function childServices(parts: RegistrationParts): Record<string, Service> {
 }
 
 /** What a device that has come in is told. */
-function answerTo(
-  { households, clock }: RegistrationParts,
-  { account, device, token }: Caller & { readonly token: string },
-  level: number
-): Promise<Json> {
-  const asking = { device, key: () => households.keyOf({ account, device }) }
+function answerTo({ households }: RegistrationParts, joined: Joined, level: number): Promise<Json> {
+  const { account, device, token } = joined
+  const asking = { device, key: () => households.keyOf(joined) }
   const status = statusPieces(familyOf(account.views), asking, { ...NOTHING, clientLevel: level })
   const pieces = function* (): Generator<string, void, void> {
     yield `{"deviceAuthToken":${JSON.stringify(token)},"ownDeviceId":${JSON.stringify(device)},"data":`
     yield* status
     yield '}'
   }
-  return told(account, clock, pieces())
+  return households.telling.tell(joined, pieces())
 }
 
 const currentUserOf = ({ account, device }: Caller): string =>

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
 import type { StoredFamily } from '../../../server/dialects/timelimit/family.ts'
-import { NOTHING, pullStatus, statusPieces, type ClientStatus } from '../../../server/dialects/timelimit/pull-status.ts'
+import { NOTHING, statusPieces, type Asking, type ClientStatus } from '../../../server/dialects/timelimit/pull-status.ts'
 import type { CategoryRecord, KeyRequestRecord, Part, Parts } from '../../../server/dialects/timelimit/records.ts'
 import { suite } from '../../util/suite.ts'
 
@@ -60,6 +60,10 @@ const bytes = Buffer.from('apps')
 
 const response = (srvSeq: number) => ({ srvSeq, sender: 'other1', rqSeq: 1, tempKey: '', cryptKey: '', signature: '' })
 const request = (srvSeq: number, senId: string) => ({ cursor: 1, srvSeq, senId, senSeq: 0, type: 1, tempKey: '', signature: '' })
+
+/** What a device is told, read again. */
+const pullStatus = (family: StoredFamily, asking: Asking, has: ClientStatus) =>
+  JSON.parse([...statusPieces(family, asking, has)].join('')) as Record<string, unknown>
 
 /** One of everything. */
 const everything: Records = {
@@ -214,6 +218,54 @@ test('it is told piece by piece, each made when it is its turn', () => {
   }
   text += [...pieces].join('')
   assert.equal(JSON.parse(text), pullStatus(familyIn(everything), asking, has))
+})
+
+test('of what waits for its turn nothing is kept: it is told as it is by then, and what is gone is left out', () => {
+  const records = { ...everything, category: { ...everything.category } }
+  const pieces = statusPieces(familyIn(records), asking, { ...NOTHING, clientLevel: 8 })
+  let text = ''
+  while (!text.includes('"categoryBase"')) text += pieces.next().value as string
+  const changed = category('one')
+  records.category = { one: { ...changed, base: { ...changed.base, title: 'later' } } }
+  const told = JSON.parse(text + [...pieces].join('')) as Record<string, { categoryId: string; title?: string }[]>
+  assert.equal(
+    told.categoryBase!.map(({ categoryId, title }) => [categoryId, title]),
+    [['one', 'later']]
+  )
+  for (const name of Object.values(PARTS))
+    assert.equal(
+      told[name]!.map(({ categoryId }) => categoryId),
+      ['one']
+    )
+})
+
+test('when all categories are gone by the time that they are told, their lists are empty', () => {
+  const records = { ...everything, category: { ...everything.category } }
+  const pieces = statusPieces(familyIn(records), asking, NOTHING)
+  let text = ''
+  while (!text.includes('"categoryBase"')) text += pieces.next().value as string
+  records.category = {}
+  const { categoryBase, usedTimes } = JSON.parse(text + [...pieces].join('')) as Record<string, unknown>
+  assert.equal([categoryBase, usedTimes], [[], []])
+})
+
+test('lists of apps are told in small pieces, which together are the lists', () => {
+  const [base, diff] = [524_288, 100_000].map(length => Uint8Array.from({ length }, (_, index) => index % 251))
+  const family = familyIn({
+    ...everything,
+    device: { device: { cursor: 1, device: { deviceId: 'device' }, appsB: 'ab01', appsD: 'ad01', lastKeyResponse: 2 } },
+    appsBase: { device: { cursor: 1, data: base } },
+    appsDiff: { device: { cursor: 1, data: diff } }
+  })
+  const pieces = [...statusPieces(family, asking, { ...NOTHING, clientLevel: 8 })]
+  assert.ok(pieces.every(({ length }) => length <= 65_536))
+  assert.equal((JSON.parse(pieces.join('')) as Record<string, unknown>).devices2, [
+    {
+      deviceId: 'device',
+      appsBase: { version: 'ab01', data: Buffer.from(base!).toString('base64') },
+      appsDiff: { version: 'ad01', data: Buffer.from(diff!).toString('base64') }
+    }
+  ])
 })
 
 test.run()
