@@ -85,9 +85,12 @@ export const numbers = <T extends number[]>(
       Array.isArray(value) && value.length === count && value.every(item => inner.fault(item) === undefined) && test(value as T)
   )
 
+/** Some hundred times within a week. Whoever looks at any category reads those of all. */
+const MAX_BLOCKED_TIMES_LENGTH = 4_096
+
 /** Minutes of a week: where blocked times begin and end, by turns and rising. */
-export const blockedTimes = form<string>('minutes of the week, rising', value => {
-  if (typeof value !== 'string' || value.length > 50_000) return false
+export const blockedTimes = form<string>(`minutes of the week, rising, in str 0..${MAX_BLOCKED_TIMES_LENGTH}`, value => {
+  if (typeof value !== 'string' || value.length > MAX_BLOCKED_TIMES_LENGTH) return false
   if (value === '') return true
   const bounds = value.split(',')
   let before = -1

@@ -204,4 +204,30 @@ test('of the room for categories it leaves half to the parents', async () => {
   assert.is(family.family.all('category').length, 257)
 })
 
+test('blocked times are bounded, whoever sets them', async () => {
+  const family = await scene()
+  const upTo = (minute: number) => Array.from({ length: minute }, (_, index) => index).join(',')
+  const block = (times: string): Body => ({ type: 'UPDATE_CATEGORY_BLOCKED_TIMES', ...category, times })
+  await family.parent(block(upTo(1_040)))
+  await family.parentFails(block(upTo(1_044)))
+  await steps(family, [block(upTo(1_044)), false])
+  assert.equal([upTo(1_040).length, upTo(1_044).length], [4_089, 4_109])
+})
+
+test('a new category looks through the others once, and one that is there already not at all', async () => {
+  const family = await scene()
+  const { views } = family.account
+  let looks = 0
+  const range = views.range.bind(views)
+  views.range = (table, prefix, ...more) => {
+    if (prefix[0] === 'category') looks += 1
+    return range(table, prefix, ...more)
+  }
+  const create = (categoryId: string): Body => ({ type: 'CREATE_CATEGORY', childId: CHILD, categoryId, title: 'c' })
+  await steps(family, [create(GAMES), false], [create(THEIRS), false])
+  assert.is(looks, 0)
+  await steps(family, [create('mine01'), true])
+  assert.is(looks, 1)
+})
+
 test.run()

@@ -48,8 +48,9 @@ export const PARENT_CATEGORIES: Rows = {
       family.userOf('child', childId)
       by.mustBeOwn(childId)
       if (family.get('category', categoryId) !== undefined) refuse('already-exists', `there is a category ${categoryId} already`)
-      mustHaveRoom(family.all('category').length, MAX_CATEGORIES, 'categories', by)
-      const sort = Math.max(-1, ...family.categoriesOf(childId).map(({ base }) => base.sort)) + 1
+      const categories = family.all('category')
+      mustHaveRoom(categories.length, MAX_CATEGORIES, 'categories', by)
+      const sort = Math.max(-1, ...categories.map(([, { base }]) => (base.childId === childId ? base.sort : -1))) + 1
       const version = family.versionAfter()
       family.put('category', categoryId, {
         base: newBase({ categoryId, childId, title, sort }),
