@@ -51,6 +51,7 @@ export class TimeLimitHousehold implements HouseholdRules {
     // The log has passwords as whoever does not seal them sends them: what is good for a day cannot be folded later.
     const action =
       keys === undefined ? sent : withOpenPasswords(sent, (...given) => keys.unseal(at.device, family.timeMs, ...given))
+    row.judge(family, action as never, by)
     perform(row, family, action, by)
     const outcome = outcomeOf(type, row, action, by)
     this.#tried.set(outcome.change, family)

@@ -25,6 +25,11 @@ export interface Row {
   /** What it does, in words. */
   readonly text: string
   /**
+   * What is asked beside what the effect asks, before an action is taken: it may come to refuse more, as logs hold what was taken before.
+   * @throws HubError the refusal
+   */
+  readonly judge: (family: FamilyChange, action: never, by: Acting) => void
+  /**
    * Done again whenever the log is folded: it may come to refuse less than it does, and never more.
    * @throws HubError when what it speaks of is not there, or may not be
    */
@@ -34,6 +39,7 @@ export interface Row {
 type RowOf<F extends Fields> = Partial<Pick<Row, 'hidden' | 'forgets' | 'selfLimit' | 'versions' | 'tellTarget'>> &
   Pick<Row, 'tell' | 'text'> & {
     readonly fields: F
+    readonly judge?: (family: FamilyChange, action: InferFields<F>, by: Acting) => void
     readonly effect: (family: FamilyChange, action: InferFields<F>, by: Acting) => void
   }
 
@@ -43,6 +49,7 @@ export const row = <const F extends Fields>(given: RowOf<F>): Row => ({
   selfLimit: false,
   versions: [],
   tellTarget: 0,
+  judge: () => undefined,
   ...given,
   form: map(given.fields)
 })

@@ -90,6 +90,22 @@ test('a hub that starts from the log alone has the same family, and goes on with
   assert.is(opened.lastNumber(TABLET, ''), account.lastNumber(TABLET, ''))
 })
 
+test('what was taken when more was allowed folds as it did', async () => {
+  const scene = await FamilyScene.open()
+  const { account } = scene
+  const household = new TimeLimitHousehold()
+  const fold = (key: string, action: Record<string, Plain>): void => {
+    const body = { actor: 'parent' as const, userId: CHILD, action, selfLimit: true }
+    const at = { cursor: account.head + 1, timeUs: account.timeUs + 1, device: TABLET, client: '', number: 0, atMs: 0 }
+    household.fold(account.views, { ...at, kind: 'household.act', key, body, encoded: encodeValue(body) }, undefined)
+  }
+  const times = Array.from({ length: 10_080 }, (_, minute) => minute).join(',')
+  fold('UPDATE_CATEGORY_BLOCKED_TIMES', { categoryId: GAMES, times })
+  for (let index = 0; index < 100; index++)
+    fold('CREATE_TIMELIMIT_RULE', { rule: { ruleId: `r${1e4 + index}`, categoryId: GAMES, time: 0, days: 127, extraTime: true } })
+  assert.equal([scene.base().blockedTimes, scene.family.all('rule').length], [times, 100])
+})
+
 test('once the log was compacted the family stays, and a check finds it sound', async () => {
   const scene = await FamilyScene.open()
   await live(scene)

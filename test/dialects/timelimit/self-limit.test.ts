@@ -230,4 +230,33 @@ test('a new category looks through the others once, and one that is there alread
   assert.is(looks, 1)
 })
 
+test('its rules are as many as a category counts by, so that none has the hub forget what was used under another', async () => {
+  const family = await scene()
+  const ruleOf = (index: number): Body => ({
+    type: 'CREATE_TIMELIMIT_RULE',
+    rule: { ...category, ruleId: `r${String(index).padStart(5, '0')}`, time: 0, days: 127, extraTime: true, start: 0, end: index }
+  })
+  await family.parent(ruleOf(0))
+  const mine = Array.from({ length: 100 }, (_, index) => family.sign('parent', TABLET, CHILD, ruleOf(index + 1), 'childDevice'))
+  for (let from = 0; from < 100; from += 50) await family.push(TABLET, ...mine.slice(from, from + 50))
+  assert.is(family.family.all('rule').length, 63)
+  const today = Math.floor(family.core.clock.nowMs() / 86_400_000)
+  const days = Array.from({ length: 15 }, (_, index) => today - 7 + index)
+  const slots = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => [0, from + index])
+  const use = (d: number, as: number[][]): Body => ({ type: 'ADD_USED_TIME_V2', d, i: [{ ...category, tta: 5, etts: 0, as }] })
+  for (const d of days) for (const as of [slots(0, 32), slots(32, 63)]) await family.tablet(use(d, as))
+  for (const d of days) await family.tablet(use(d, slots(100, 132)))
+  const { times } = family.family.get('usedTimes', GAMES)!
+  for (const end of [0, 62, 1_439])
+    assert.equal(
+      times
+        .filter(time => time.end === end)
+        .map(({ day }) => day)
+        .sort((left, right) => left - right),
+      days,
+      String(end)
+    )
+  await family.parent(ruleOf(200))
+})
+
 test.run()

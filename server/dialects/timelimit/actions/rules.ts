@@ -5,7 +5,7 @@ import type { Rule } from '../records.ts'
 import { mustHaveRoom, refuse } from '../refuse.ts'
 import { row, type Rows } from '../row.ts'
 import { own } from './categories.ts'
-import { carryUse } from './used-times.ts'
+import { carryUse, MAX_COUNTED_RULES } from './used-times.ts'
 
 const MAX_RULES = 4_096
 /** One bit for each day of the week. */
@@ -31,7 +31,13 @@ export const PARENT_RULES: Rows = {
     selfLimit: true,
     versions: ['rules'],
     tell: 2,
-    text: 'a new rule of a category',
+    text: `a new rule of a category; a child makes one where there are fewer than ${MAX_COUNTED_RULES}`,
+    judge(family, { rule: { categoryId } }, by) {
+      if (!by.isSelfLimit) return
+      const count = family.all('rule').filter(([, rule]) => rule.categoryId === categoryId).length
+      if (count >= MAX_COUNTED_RULES)
+        refuse('quota-exceeded', `a child limits itself by at most ${MAX_COUNTED_RULES} rules in a category`)
+    },
     effect(family, { rule: { categoryId, ...given } }, by) {
       own(family, categoryId, by)
       if (family.get('rule', given.ruleId) !== undefined) refuse('already-exists', `there is a rule ${given.ruleId} already`)

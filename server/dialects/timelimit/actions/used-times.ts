@@ -17,6 +17,8 @@ const SPARE = 64
 /** As far as a rule looks back. */
 const WEEK_DAYS = 7
 const DAY_MS = 86_400_000
+/** By so many rules and the whole day, what a category keeps has room for each day of the weeks around today: none makes it forget what was used under another. */
+export const MAX_COUNTED_RULES = Math.floor((MAX_TIMES - SPARE) / (2 * WEEK_DAYS + 1)) - 1
 const MAX_ITEMS = 100
 const MAX_PARTS = 32
 
