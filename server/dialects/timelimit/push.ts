@@ -1,12 +1,14 @@
 import { list, map, number, oneOf, type ActionBody, type Infer, type WireAction } from '../../../protocol/index.ts'
 import type { Account } from '../../core/account.ts'
 import { Origin } from '../../core/origin.ts'
+import { refusalOfDevice } from '../../core/policy.ts'
 import { nextTurn, type Clock } from '../../core/ports.ts'
 import type { Answers } from '../../core/turn.ts'
 import { OneByOne } from '../one-by-one.ts'
 import type { Level, Told } from './acting.ts'
 import { anyText } from './forms.ts'
 import type { TimeLimitHousehold } from './household.ts'
+import { Refused } from './refusals.ts'
 import type { Caller } from './tokens.ts'
 
 const MAX_ACTIONS = 50
@@ -54,7 +56,7 @@ export class Pushes {
   /**
    * Lets actions take effect, each by itself and at most once, in their order. Resolves once they are durable.
    * @returns true when one was refused or sent before, or passed over in part: then the device looks at everything again
-   * @throws HubError when the hub takes nothing now; what was taken before stays so
+   * @throws HubError when the hub takes nothing now; Refused 401 when the device is cut off meanwhile; what was taken before stays so
    */
   push(caller: Caller, actions: readonly Pushed[]): Promise<boolean> {
     return this.#queues.run(`${caller.account.id}/${caller.device}`, () => this.#take(caller, actions))
@@ -62,6 +64,8 @@ export class Pushes {
 
   async #take(caller: Caller, actions: readonly Pushed[]): Promise<boolean> {
     const { account, device } = caller
+    const isLetIn = (): boolean => refusalOfDevice(account.views, device) === undefined
+    if (!isLetIn()) throw new Refused(401)
     const first = account.lastNumber(device, '')
     const { fresh, hasOld } = freshOf(actions, first)
     const answers: Promise<Answers>[] = []
@@ -70,6 +74,7 @@ export class Pushes {
     for (const action of fresh) {
       if (length > TURN_LENGTH || Math.abs(clock.nowMs() - beganMs) > TURN_MS) {
         await nextTurn(clock)
+        if (!isLetIn()) break
         ;[length, beganMs] = [0, clock.nowMs()]
       }
       answers.push(this.#submit(caller, first, action))
@@ -77,6 +82,7 @@ export class Pushes {
     }
     const isRefused = (await Promise.all(answers)).some(({ refused }) => refused.length > 0)
     const isPassedOver = this.#tell(caller, fresh)
+    if (!isLetIn()) throw new Refused(401)
     return hasOld || isRefused || isPassedOver
   }
 

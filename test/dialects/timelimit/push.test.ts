@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
 import * as assert from 'uvu/assert'
+import type { Refused } from '../../../server/dialects/timelimit/refusals.ts'
 import { suite } from '../../util/suite.ts'
 import { CHILD, FamilyScene, GAMES, PARENT, PHONE, sha512, TABLET } from './family-scene.ts'
 
@@ -60,6 +61,29 @@ test('pushes of one device that come at once are taken one behind the other, how
     })
   const answers = await Promise.all([0, 50, 100].map(first => scene.push(TABLET, ...padded(first))))
   assert.equal([answers, used(scene)], [[false, false, false], 150])
+})
+
+test('of a device that is cut off nothing more is taken, be it on its way or waiting behind others', async () => {
+  const scene = await FamilyScene.open()
+  const long = (first: number) =>
+    Array.from({ length: 10 }, (_, index) => {
+      const action = numbered(scene, first + index, 1)
+      return { ...action, encodedAction: action.encodedAction + ' '.repeat(70_000) }
+    })
+  const statusOf = (pushed: Promise<boolean>): Promise<unknown> =>
+    pushed.then(
+      () => 200,
+      ({ status }: Refused) => status
+    )
+  const pushes = [0, 10].map(first => statusOf(scene.push(TABLET, ...long(first))))
+  while (used(scene) < 3) await new Promise(resolve => setImmediate(resolve))
+  const taken = used(scene)
+  await scene.account.write('device.revoke', TABLET, {})
+  assert.equal(await Promise.all(pushes), [401, 401])
+  assert.equal(await statusOf(scene.push(TABLET, numbered(scene, 20))), 401)
+  assert.is(used(scene), taken)
+  assert.is(scene.told.at(-1)!.device, TABLET)
+  await scene.parent({ type: 'UPDATE_DEVICE_NAME', deviceId: PHONE, name: 'mine' })
 })
 
 test('an action of millions of values is refused before any of them is made', async () => {
