@@ -1,6 +1,7 @@
 import type { Account } from '../../core/account.ts'
 import { refusalOfDevice } from '../../core/policy.ts'
 import type { Logger } from '../../core/ports.ts'
+import { MAX_DEVICES } from './actions/hub.ts'
 import { familyOf } from './family.ts'
 import type { DeviceTokens } from './tokens.ts'
 
@@ -22,8 +23,10 @@ export interface SocketListener {
   onClose(): void
 }
 
-/** Of one account at once. Each is told of the others. */
-const MAX_SOCKETS = 200
+/** Of one account at once. Each is told of the others. As many as a family has devices, so that when there is no room one device has several. */
+const MAX_SOCKETS = MAX_DEVICES
+/** Of one device: those that it has left behind, and that which it came with last. */
+const MAX_SOCKETS_PER_DEVICE = 8
 /** That have not shown a good token. One more, and the oldest goes: they would take every connection that the hub has. */
 const MAX_STRANGERS = 1_000
 
@@ -125,9 +128,13 @@ export class HouseholdSockets {
 
   #join(account: Account, device: string, socket: EventSocket): () => void {
     const room = this.#rooms.get(account.id) ?? { sockets: new Map<EventSocket, string>(), connected: '[]' }
-    if (room.sockets.size >= MAX_SOCKETS) return () => undefined
     this.#rooms.set(account.id, room)
     room.sockets.set(socket, device)
+    const surplus = surplusOf(room, device)
+    if (surplus !== undefined) {
+      room.sockets.delete(surplus)
+      surplus.cut()
+    }
     this.#tellConnected(account, room, socket)
     return () => this.#leave(account, room, socket)
   }
@@ -149,6 +156,17 @@ export class HouseholdSockets {
       if (isNew ? socket !== newcomer || devices.length > 0 : socket === newcomer && devices.length > 0)
         socket.emit('connected devices', devices)
   }
+}
+
+/** The socket that goes because there is one more of this device: its own oldest when it has too many, or the oldest of the device that has most when there is no room. */
+function surplusOf({ sockets }: Room, newcomer: string): EventSocket | undefined {
+  const counts = new Map<string, number>()
+  for (const device of sockets.values()) counts.set(device, (counts.get(device) ?? 0) + 1)
+  const hasTooMany = counts.get(newcomer)! > MAX_SOCKETS_PER_DEVICE
+  if (!hasTooMany && sockets.size <= MAX_SOCKETS) return undefined
+  const [most] = hasTooMany ? [newcomer] : [...counts].reduce((most, other) => (other[1] > most[1] ? other : most))
+  for (const [socket, device] of sockets) if (device === most) return socket
+  return undefined
 }
 
 /** Whether others are told that a device is connected. */

@@ -203,6 +203,39 @@ test('a hint goes to every device but the one that it comes from, each as urgent
   )
 })
 
+test('of one device eight sockets stay, the newest, and a full room takes from the device that has most: each device hears', async () => {
+  const hub = await hubOfAll()
+  const family = await testFamily(hub)
+  const crowd = [family.first]
+  while (crowd.length < 33) crowd.push(await family.join())
+  const sockets = new HouseholdSockets(hub.households.tokens, hub.logger)
+  const come = async ({ token }: Joined) => {
+    const socket = new RecordedSocket()
+    sockets.accept(socket).onEvent('devicelogin', [token], undefined)
+    while (!socket.isKnown) await new Promise(resolve => setImmediate(resolve))
+    return socket
+  }
+  const [last] = crowd.splice(-1)
+  const many: RecordedSocket[] = []
+  for (let index = 0; index < 10; index++) many.push(await come(crowd[0]!))
+  assert.equal(
+    many.map(({ isConnected }) => isConnected),
+    [false, false, ...Array<boolean>(8).fill(true)]
+  )
+  const others: RecordedSocket[] = []
+  for (const joined of crowd.slice(1)) for (let index = 0; index < 8; index++) others.push(await come(joined))
+  assert.ok(others.every(({ isConnected }) => isConnected))
+  const newcomer = await come(last!)
+  const all = [...many, ...others, newcomer]
+  assert.is(all.filter(({ isConnected }) => isConnected).length, 256)
+  assert.not.ok(many[2]!.isConnected)
+  sockets.notify(family.account, 2)
+  assert.equal(
+    all.map(({ events }) => events.length),
+    all.map(({ isConnected }) => (isConnected ? 1 : 0))
+  )
+})
+
 test('a removed device that goes late takes nothing from those who came meanwhile', async () => {
   const hub = await hubOfAll()
   const family = await testFamily(hub)

@@ -6,7 +6,8 @@ import { mustHaveRoom, refuse } from '../refuse.ts'
 import { row, type Rows } from '../row.ts'
 import { newUser } from './user.ts'
 
-const MAX_DEVICES = 256
+/** Of a family. */
+export const MAX_DEVICES = 256
 
 const device = map({ deviceId: id, name: str(256, 1), model: str(256) })
 
