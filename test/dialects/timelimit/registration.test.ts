@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib'
 import * as assert from 'uvu/assert'
 import { HubError } from '../../../protocol/index.ts'
 import { familyOf } from '../../../server/dialects/timelimit/family.ts'
+import type { Joined } from '../../../server/dialects/timelimit/households.ts'
 import { deviceLogin, eventClient } from '../../util/event-clients.ts'
 import { ask, mailToken, newPassword, testFamily, type TestFamily } from '../../util/households.ts'
 import { mailServer } from '../../util/mail-server.ts'
@@ -245,6 +246,17 @@ test('guesses at a parent’s password are held back, and the right one too unti
       ).status
     )
   assert.equal([...statuses], [401, 429])
+})
+
+test('a device that guesses at a parent’s password does not keep the parent from using another device at the same address', async context => {
+  const hub = await servingHub(context)
+  const family = await testFamily(hub)
+  const guessing = await family.join()
+  const open = ({ token }: Joined, parentPasswordSecondHash: string) =>
+    ask(hub.url, '/parent/create-add-device-token', { deviceAuthToken: token, parentId: family.user, parentPasswordSecondHash })
+  for (let round = 0; round < 60; round++) await open(guessing, 'wrong')
+  assert.is((await open(guessing, family.secondHash)).status, 429)
+  assert.is((await open(family.first, family.secondHash)).status, 200)
 })
 
 test('a device that a parent removes is told so, and nobody else is', async () => {
