@@ -4,8 +4,10 @@ import { createSignInLimits } from '../../auth/sign-in-limits.ts'
 import type { Account } from '../../core/account.ts'
 import type { Hub } from '../../core/hub.ts'
 import { Origin } from '../../core/origin.ts'
+import { mustHaveRoomForDevice } from '../../core/policy.ts'
 import type { Clock, Logger, RandomBytes } from '../../core/ports.ts'
 import type { Store } from '../../core/store.ts'
+import { MAX_DEVICES } from './actions/hub.ts'
 import { ACTION_ROWS } from './actions/index.ts'
 import type { DeviceKey, DeviceKeys } from './device-keys.ts'
 import { DeviceWords } from './device-words.ts'
@@ -13,6 +15,7 @@ import { familyOf } from './family.ts'
 import { FamilyReadings } from './family-readings.ts'
 import { foldMail, MailCodes, type MailCodeParts } from './mail-codes.ts'
 import { MailOwners } from './mail-owners.ts'
+import { mustHaveRoom } from './refuse.ts'
 import { HouseholdSockets, type Urgency } from './sockets.ts'
 import { Telling } from './telling.ts'
 import { DeviceTokens, type Caller } from './tokens.ts'
@@ -229,6 +232,9 @@ export class Households {
 
   /** Registers a device of the account, with a token of its own, and has it enter the family by this action. */
   async #enter(account: Account, { deviceId, name, model }: NewDevice, action: HubAction): Promise<Joined> {
+    // Before anything is written: what is written for a device that finds no room would stay.
+    mustHaveRoomForDevice(account.views, deviceId)
+    mustHaveRoom(familyOf(account.views).all('device').length, MAX_DEVICES, 'devices')
     const { token, secretHash } = await this.tokens.issue(account.id, deviceId)
     const app = `TimeLimit on ${model}`.slice(0, 256)
     await account.write('device.put', deviceId, { name, app, readOnly: false }, secretHash)

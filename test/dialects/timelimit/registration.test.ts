@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert'
 import { HubError } from '../../../protocol/index.ts'
 import { familyOf } from '../../../server/dialects/timelimit/family.ts'
 import type { Joined } from '../../../server/dialects/timelimit/households.ts'
+import { DeviceTokens } from '../../../server/dialects/timelimit/tokens.ts'
 import { deviceLogin, eventClient } from '../../util/event-clients.ts'
 import { ask, mailToken, newPassword, testFamily, type TestFamily } from '../../util/households.ts'
 import { mailServer } from '../../util/mail-server.ts'
@@ -70,6 +71,28 @@ test('a parent comes in with another device by the same address, and nobody by o
   assert.equal([second.name, second.currentUserId], ['second', family.user])
   assert.is((await pull(hub, body.deviceAuthToken as string)).status, 200)
   assert.is((await signIn('nobody@example.org')).status, 409)
+})
+
+test('who comes into a family that is full gets 409, and nothing is written for that', async () => {
+  const hub = await hubOfAll()
+  const { account, mail, first } = await testFamily(hub)
+  const add = (index: number) => ({ deviceId: String(index).padStart(6, '0'), name: 'x', model: 'x' })
+  await Promise.all(
+    Array.from({ length: 255 }, (_, index) =>
+      hub.households.act({ account, device: first.device }, { type: 'ADD_DEVICE', device: add(index) })
+    )
+  )
+  const { head } = account
+  let issued = 0
+  const { tokens } = hub.households
+  tokens.issue = (...place) => {
+    issued += 1
+    return DeviceTokens.prototype.issue.call(tokens, ...place)
+  }
+  const body = { mailAuthToken: await mailToken(hub, mail), parentDevice: { model: 'x' }, deviceName: 'x' }
+  assert.is((await ask(hub.url, '/parent/sign-in-into-family', body)).status, 409)
+  Reflect.deleteProperty(tokens, 'issue')
+  assert.equal([issued, account.head], [0, head])
 })
 
 test('of two that make a family with one address at once, one does', async () => {
