@@ -14,7 +14,11 @@ export const statusServices = (households: Households): Record<string, Service> 
     const waiting = households.readings.of(account).get('keyResponses', device)?.responses
     // What the client says that it has is not sent again, whether it could be told so or not.
     if (waiting?.some(({ srvSeq }) => srvSeq <= kr))
-      await households.act(caller, { type: 'ACK_KEY_RESPONSES', deviceId: device, upTo: Math.floor(kr) })
+      await households.act(caller, {
+        type: 'ACK_KEY_RESPONSES',
+        deviceId: device,
+        upTo: Math.min(Math.floor(kr), Number.MAX_SAFE_INTEGER)
+      })
     const asking = { device, key: () => households.keyOf(caller) }
     return households.telling.tell(caller, statusPieces(households.readings.of(account), asking, status))
   }),

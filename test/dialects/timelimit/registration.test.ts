@@ -394,6 +394,25 @@ test('a device is the primary one of the child that uses it, unless another is',
   assert.equal((await primary(other.token, 'set')).body, { status: 'success' })
 })
 
+test('a client that says it has key responses to come is told its status', async () => {
+  const hub = await hubOfAll()
+  const { account, first, join } = await testFamily(hub)
+  const other = await join()
+  const bytes = (length: number) => Buffer.alloc(length).toString('base64')
+  const push = (deviceAuthToken: string, action: object) =>
+    ask(hub.url, '/sync/push-actions', {
+      deviceAuthToken,
+      actions: [{ encodedAction: JSON.stringify(action), sequenceNumber: 0, integrity: '', type: 'appLogic', userId: '' }]
+    })
+  const sent = { tempKey: bytes(32), signature: bytes(64) }
+  await push(first.token, { type: 'SEND_KEY_REQUEST', dsn: 1, dataType: 1, ...sent })
+  await push(other.token, { type: 'REPLY_TO_KEY_REQUEST', rsn: 1, encryptedKey: bytes(1), ...sent })
+  const waiting = () => familyOf(account.views).get('keyResponses', first.device)?.responses.length ?? 0
+  assert.is(waiting(), 1)
+  assert.is((await pull(hub, first.token, { clientLevel: 4, kr: 1e300 })).status, 200)
+  assert.is(waiting(), 0)
+})
+
 test('a pull after a change tells it, however many pulls there were before', async () => {
   const hub = await hubOfAll()
   const family = await testFamily(hub)
