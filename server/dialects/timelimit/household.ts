@@ -15,6 +15,8 @@ import type { Row } from './row.ts'
 
 /** Values in an action: two lists of 10,000 apps or activities are the most that any has. */
 const MAX_VALUES = 131_072
+/** Of an object in an action: more than any form has. */
+const MAX_MEMBERS = 64
 
 type Asked = ActionBody<'household.act'>
 type Members = Record<string, Plain>
@@ -82,7 +84,7 @@ function rowOf(actor: Actor, type: string): Row {
 
 /** @throws HubError when the text is no action of a type that whoever sent it may send */
 function parsed(actor: Actor, encodedAction: string): { type: string; row: Row; action: Members } {
-  if (!hasAtMostValues(encodedAction, MAX_VALUES)) refuse('too-large', 'the action has too many values')
+  if (!hasAtMostValues(encodedAction, MAX_VALUES, MAX_MEMBERS)) refuse('too-large', 'the action has too many values')
   let value: unknown
   try {
     value = JSON.parse(encodedAction)

@@ -86,7 +86,7 @@ test('of a device that is cut off nothing more is taken, be it on its way or wai
   await scene.parent({ type: 'UPDATE_DEVICE_NAME', deviceId: PHONE, name: 'mine' })
 })
 
-test('an action of millions of values is refused before any of them is made', async () => {
+test('an action of millions of values, or of an object with many members, is refused before any of them is made', async () => {
   const scene = await FamilyScene.open()
   const parse = JSON.parse
   let longest = 0
@@ -95,7 +95,8 @@ test('an action of millions of values is refused before any of them is made', as
     return parse(text, ...more) as unknown
   }
   try {
-    for (const list of ['['.repeat(2_000_000), '[],'.repeat(600_000)])
+    const members = Array.from({ length: 100 }, (_, index) => `"m${index}":0`).join()
+    for (const list of ['['.repeat(2_000_000), '[],'.repeat(600_000), `],"b":0,${members}}`, `{${members}}]}`])
       assert.is(await scene.push(TABLET, scene.sign('appLogic', TABLET, '', `{"type":"FORCE_SYNC","a":[${list}`)), true)
   } finally {
     JSON.parse = parse

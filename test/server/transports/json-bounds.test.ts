@@ -16,4 +16,18 @@ test('values are counted at every depth, and what is written within a text is no
     assert.equal([hasAtMostValues(text, values), hasAtMostValues(text, values - 1)], [true, false], text)
 })
 
+test('members are counted by object, whatever is within it or around it, and what is written within a text is none', () => {
+  const texts: [text: string, members: number][] = [
+    ['{"a":1,"b":2}', 2],
+    ['{"a":1,"a":2}', 2],
+    ['[{"a":1},{"b":2},{"c:":":"}]', 1],
+    ['{"a":{"b":{},"c":[{"d":1}],"e":3},"f":4}', 3],
+    ['{"a":{"b":1},"c":2,"d":3}', 3],
+    ['{"\\":":1,"b":2}', 2],
+    ['}}{"a":1,"b":2', 2]
+  ]
+  for (const [text, members] of texts)
+    assert.equal([hasAtMostValues(text, 100, members), hasAtMostValues(text, 100, members - 1)], [true, false], text)
+})
+
 test.run()
