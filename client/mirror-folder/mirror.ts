@@ -275,6 +275,7 @@ export class FolderMirror {
         if (result === 'upload_required' && step.kind === 'give') gives.push(step)
         else if (result === 'upload_required') this.#hub.doubt()
         else if (result === 'refused') this.#refused(step.path, code, detail)
+        else if (result === 'conflict') this.#failed.set(step.path, 'the hub keeps two versions of it')
         else {
           done += 1
           if (result === 'accepted') this.#told(step)

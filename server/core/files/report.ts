@@ -75,12 +75,13 @@ function plan(views: Views, change: LocalChange): readonly Step[] | Reported {
   if (isMove && isSourceAsSeen && there === undefined && content.sha256 === change.base)
     return [['file.move', change.from, { to: path, base: change.base }]]
   const base = isMove ? undefined : change.base
-  const isTaken = there !== undefined && there.content.sha256 !== base
-  const known = isTaken || views.get('files', path)?.removed === true ? conflictAt(views, path, content) : undefined
+  // Such a put is taken, whatever was a conflict at this path before.
+  const isAsSeen = there?.content.sha256 === base
+  const known = isAsSeen ? undefined : conflictAt(views, path, content)
   if (known !== undefined) return known
   const put: Step = ['file.put', path, { ...content, ...(base !== undefined && { base }) }]
   // What others made of it meanwhile stays where it was.
-  return isSourceAsSeen && !isTaken ? [put, removal(change.from, change.base)] : [put]
+  return isSourceAsSeen && isAsSeen ? [put, removal(change.from, change.base)] : [put]
 }
 
 const removal = (path: string, base: string): Step => ['file.remove', path, { base }]

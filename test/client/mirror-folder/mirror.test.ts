@@ -283,4 +283,39 @@ test('a hub that gives a content a name that leads out of the folder writes noth
   assert.equal(Object.keys(filesIn(place.folder)), [])
 })
 
+test('a change of what was removed meanwhile gets to the hub, though it was a conflict there when its bytes came', async context => {
+  const hub = await servingHub(context)
+  const left = await placeAt(context, hub, 'left')
+  put(left.folder, 'a.txt', 'first')
+  put(left.folder, 'b.txt', 'b')
+  await once(context, left)
+  const client = await reader(context, hub)
+  const base = sha256Of(Buffer.from('first'))
+  await client.live()
+  await client.files.report([{ change: 'deleted', path: 'a.txt', base }])
+  put(left.folder, 'a.txt', 'changed')
+  // As a mirror leaves it that was sending the change while the file was removed.
+  const device = await connectNode({ url: left.url, token: left.token, file: join(temporaryFolder(context), 'client') })
+  context.defer(() => device.close())
+  const { conflict } = await device.files.upload('a.txt', new Blob(['changed']), { base })
+  assert.type(conflict, 'string')
+  await once(context, left)
+  assert.equal(await atHub(client), hashed({ 'a.txt': 'changed', 'b.txt': 'b' }))
+  assert.equal(await client.files.conflicts(), [])
+})
+
+test('a hub that answers the same conflict again and again is not asked without end', async context => {
+  const hub = await servingHub(context)
+  const place = await placeAt(context, hub, 'left')
+  put(place.folder, 'a.txt', 'a')
+  const { client, mirror } = await open(context, place)
+  let asked = 0
+  client.files.report = async changes => {
+    asked += 1
+    return changes.map(({ path }) => ({ path, result: 'conflict', conflict: '1' }))
+  }
+  await mirror.once()
+  assert.equal([asked, [...mirror.problems.keys()]], [3, ['a.txt']])
+})
+
 test.run()

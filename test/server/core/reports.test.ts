@@ -179,4 +179,15 @@ test('whatever three devices report, no content goes that nobody meant to go, an
   )
 })
 
+test('what was a conflict while its file was removed is put there by who knows that nothing is there', async () => {
+  const { account, tell } = await holding('a', 'b')
+  await tell({ change: 'put', path: 'x', content: content('a') })
+  await tell({ change: 'deleted', path: 'x', base: hashOf('a') })
+  const change: LocalChange = { change: 'put', path: 'x', content: content('b'), base: hashOf('a') }
+  const first = await tell(change)
+  assert.equal([first.result, await tell(change)], ['conflict', first])
+  assert.is((await tell({ change: 'put', path: 'x', content: content('b') })).result, 'accepted')
+  assert.equal(live(account), { x: 'b' })
+})
+
 test.run()
