@@ -266,6 +266,9 @@ export class FolderMirror {
       else if (step.kind === 'give' || step.kind === 'move-there' || step.kind === 'remove-there') there.push(step)
       else here.push(step)
     }
+    // While the gap that a parting leaves is known by no disk, a kill would let it look like a removal of what the hub has by then.
+    for (const { kind, path } of here) if (kind === 'part') this.#state.delete(path)
+    await this.#state.save()
     for (const step of here as Parameters<typeof doHere>[1][]) await attempt(step, () => doHere(sight, step))
     // What the hub does not have yet goes there; the rest of what was told is done.
     const gives: StepOf<'give'>[] = []

@@ -318,4 +318,34 @@ test('a hub that answers the same conflict again and again is not asked without 
   assert.equal([asked, [...mirror.problems.keys()]], [3, ['a.txt']])
 })
 
+test('a kill between a parting and what comes of it removes nothing, though the hub has again what both had', async context => {
+  const hub = await servingHub(context)
+  const place = await placeAt(context, hub, 'left')
+  put(place.folder, 'a.txt', 'first')
+  put(place.folder, 'b.txt', 'b')
+  await once(context, place)
+  const other = await reader(context, hub)
+  const upload = (text: string, seen: string): Promise<unknown> =>
+    other.files.upload('a.txt', new Blob([text]), { base: sha256Of(Buffer.from(seen)) })
+  await upload('from the hub', 'first')
+  put(place.folder, 'a.txt', 'from here')
+  const mirrored = await open(context, place)
+  const stateAt = join(place.folder, '.lectern/state')
+  let whenKilled: Buffer | undefined
+  mirrored.mirror.on('step', kind => {
+    if (kind === 'part') whenKilled = readFileSync(stateAt)
+  })
+  mirrored.client.files.download = async () => {
+    throw new Error('the connection broke')
+  }
+  await mirrored.mirror.once()
+  await close(mirrored)
+  writeFileSync(stateAt, whenKilled!)
+  await upload('first', 'from the hub')
+  await once(context, place)
+  const day = new Date().toISOString().slice(0, 10)
+  const all = hashed({ [`a (left, ${day}).txt`]: 'from here', 'a.txt': 'first', 'b.txt': 'b' })
+  assert.equal([filesIn(place.folder), await atHub(other)], [all, all])
+})
+
 test.run()
