@@ -7,7 +7,7 @@ import type { Uploaded } from '../file-upload.ts'
 import type { Files } from '../files.ts'
 import type { Hash } from '../hash.ts'
 import { nodeHash, openFileSource } from '../node/file-source.ts'
-import { namesIn, noneIfMissing, writeWhole } from './disk.ts'
+import { look, namesIn, noneIfMissing, writeWhole } from './disk.ts'
 import type { HubFile } from './hub-files.ts'
 import { OWN_FOLDER } from './names.ts'
 import type { LocalFile } from './scan.ts'
@@ -69,6 +69,8 @@ export class Transfers {
   async download(path: string, { sha256, sizeBytes, mtimeMs }: HubFile): Promise<string> {
     const { files, signal, onBytes } = this.#parts
     const place = join(this.#downloads, nameFor(path, sha256))
+    // A kill may have left it in the folder already, under its path, too: what is written to it would be written there.
+    if ((look(place)?.nlink ?? 0n) > 1n) await unlink(place)
     const hash = nodeHash()
     const bytes = await hashPart(place, hash, sizeBytes)
     const file = await open(place, bytes === 0 ? 'w' : 'a')

@@ -1,5 +1,6 @@
 import {
   existsSync,
+  linkSync,
   mkdirSync,
   readFileSync,
   renameSync,
@@ -346,6 +347,23 @@ test('a kill between a parting and what comes of it removes nothing, though the 
   const day = new Date().toISOString().slice(0, 10)
   const all = hashed({ [`a (left, ${day}).txt`]: 'from here', 'a.txt': 'first', 'b.txt': 'b' })
   assert.equal([filesIn(place.folder), await atHub(other)], [all, all])
+})
+
+test('what was changed in a file that a kill left among the downloads, too, stays', async context => {
+  const hub = await servingHub(context)
+  const other = await reader(context, hub)
+  const text = 'as it is at the hub'
+  await other.files.upload('a.txt', new Blob([text]))
+  for (const changed of ['as', 'as it was changed here, and longer']) {
+    const { folder, ...place } = await placeAt(context, hub, 'left')
+    const [sha256, path] = [text, 'a.txt'].map(part => sha256Of(Buffer.from(part)).slice(0, 32))
+    put(folder, `.lectern/tmp/${sha256}-${path}`, text)
+    linkSync(join(folder, `.lectern/tmp/${sha256}-${path}`), join(folder, 'a.txt'))
+    put(folder, 'a.txt', changed)
+    await once(context, { folder, ...place })
+    const texts = Object.keys(filesIn(folder)).map(name => readFileSync(join(folder, name), 'utf8'))
+    assert.ok(texts.includes(changed) && texts.includes(text), texts.join())
+  }
 })
 
 test.run()
