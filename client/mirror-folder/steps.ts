@@ -106,7 +106,8 @@ export async function tell(sight: Sight, steps: readonly Thereward[]): Promise<T
     const { result, cursor } = reported
     const file = local.get(step.path)
     if (result === 'accepted' && cursor !== undefined) {
-      if (step.kind === 'move-there') hub.put(step.from, undefined, cursor)
+      // What others made of the source meanwhile is there still.
+      if (step.kind === 'move-there') hub.doubt()
       hub.put(step.path, step.kind === 'remove-there' || file === undefined ? undefined : contentOf(file), cursor)
     }
     if (result === 'accepted') {

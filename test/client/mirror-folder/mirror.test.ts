@@ -366,4 +366,24 @@ test('what was changed in a file that a kill left among the downloads, too, stay
   }
 })
 
+test('a file that was changed at the hub while it was moved here is in both places afterwards', async context => {
+  const hub = await servingHub(context)
+  const place = await placeAt(context, hub, 'left')
+  put(place.folder, 'a.txt', 'first')
+  put(place.folder, 'b.txt', 'b')
+  await once(context, place)
+  const other = await reader(context, hub)
+  renameSync(join(place.folder, 'a.txt'), join(place.folder, 'c.txt'))
+  const { client, mirror } = await open(context, place)
+  const report = client.files.report.bind(client.files)
+  client.files.report = async changes => {
+    client.files.report = report
+    await other.files.upload('a.txt', new Blob(['newer']), { base: sha256Of(Buffer.from('first')) })
+    return report(changes)
+  }
+  await mirror.once()
+  const all = hashed({ 'a.txt': 'newer', 'b.txt': 'b', 'c.txt': 'first' })
+  assert.equal([filesIn(place.folder), await atHub(other)], [all, all])
+})
+
 test.run()
