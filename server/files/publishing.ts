@@ -17,9 +17,10 @@ export const createPublishing = (hub: Hub): Pick<UploadParts, 'contentBytes' | '
   async publish(upload, isAgain) {
     const account = await hub.ensureAccount(upload.account)
     const { device, path, sha256, sizeBytes, mtimeMs, base } = upload
+    // The bytes are a blob already, and stay: they count, whatever becomes of the file.
+    await holdContent(account, device, sha256, sizeBytes)
     const refusal = refusalOfDevice(account.views, device)
     if (refusal !== undefined) throw refusal
-    await holdContent(account, device, sha256, sizeBytes)
     const before = isAgain ? publishedBefore(account, upload) : undefined
     const body = { sha256, sizeBytes, ...(mtimeMs !== undefined && { mtimeMs }), ...(base !== undefined && { base }) }
     const cursor = before ?? (await account.perform(new Origin(device, ''), 'file.put', path, body))

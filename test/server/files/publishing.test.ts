@@ -85,11 +85,11 @@ test('what a device put before the upload began does not stand for it', async ()
   assert.equal([at(), account.views.range('conflicts', [], '', 9)], [A, []])
 })
 
-test('a device that was cut off while its upload arrived puts nothing', async () => {
-  const { account, devices, publish, upload, at } = await scene()
+test('a device that was cut off while its upload arrived puts nothing, and what it brought counts', async () => {
+  const { account, contentBytes, devices, publish, upload, at } = await scene()
   await revokeDevice(account, devices['phone']!.device)
   assert.is(await refusal(publish(upload('phone', A), false)), 'device-revoked')
-  assert.equal([at(), account.views.get('contents', A)], [undefined, undefined])
+  assert.equal([at(), await contentBytes(account.id)], [undefined, 5])
 })
 
 test.run()
