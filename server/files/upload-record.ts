@@ -1,5 +1,5 @@
 import { decodeValue, encodeValue, type Plain } from '../../protocol/index.ts'
-import { recordPages, type RecordKey, type Store } from '../core/store.ts'
+import { recordPages, type RecordKey, type RecordWrite, type Store } from '../core/store.ts'
 
 /** What a client wants to upload, and where to. */
 export interface UploadFacts {
@@ -30,10 +30,14 @@ export interface UploadOutcome {
   readonly conflict?: string
 }
 
-/** An upload as the store keeps it. */
-export interface UploadRecord extends UploadFacts {
+/** Where the store keeps an upload. */
+export interface UploadName {
   readonly id: string
   readonly account: string
+}
+
+/** An upload as the store keeps it. */
+export interface UploadRecord extends UploadFacts, UploadName {
   /** The device that opened it: where its changes come from. */
   readonly device: string
   readonly state: UploadState
@@ -65,23 +69,26 @@ export class UploadRecords {
     return bytes && decode(bytes)
   }
 
-  *all(): Generator<UploadRecord> {
-    for (const page of recordPages(this.#store, UPLOADS, PAGE)) for (const [, bytes] of page) yield decode(bytes)
+  /** All of them, some at a time: there may be more than one turn is for. */
+  *pages(): Generator<UploadRecord[]> {
+    for (const page of recordPages(this.#store, UPLOADS, PAGE)) yield page.map(([, bytes]) => decode(bytes))
   }
 
-  write(record: UploadRecord): Promise<void> {
-    return this.#store.commit({
-      appends: [],
-      writes: [{ key: keyOf(record), value: encodeValue({ ...record } as unknown as Plain) }]
-    })
+  /** @param leaving is removed with it */
+  write(record: UploadRecord, leaving?: UploadName): Promise<void> {
+    const writes = [{ key: keyOf(record), value: encodeValue({ ...record } as unknown as Plain) }]
+    return this.#store.commit({ appends: [], writes: [...writes, ...removals(leaving === undefined ? [] : [leaving])] })
   }
 
-  async remove(records: readonly UploadRecord[]): Promise<void> {
-    if (records.length === 0) return
-    await this.#store.commit({ appends: [], writes: records.map(record => ({ key: keyOf(record), value: undefined })) })
+  /** So many at a time, too. */
+  async remove(names: readonly UploadName[]): Promise<void> {
+    for (let at = 0; at < names.length; at += PAGE)
+      await this.#store.commit({ appends: [], writes: removals(names.slice(at, at + PAGE)) })
   }
 }
 
-const keyOf = ({ account, id }: { account: string; id: string }): RecordKey => [...UPLOADS, account, id]
+const removals = (names: readonly UploadName[]): RecordWrite[] => names.map(name => ({ key: keyOf(name), value: undefined }))
+
+const keyOf = ({ account, id }: UploadName): RecordKey => [...UPLOADS, account, id]
 
 const decode = (bytes: Uint8Array): UploadRecord => decodeValue(bytes) as unknown as UploadRecord

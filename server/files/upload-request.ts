@@ -16,7 +16,9 @@ export const UPLOAD_LIMITS = {
   /** An upload to which nothing came for so long is gone. */
   expiresAfterMs: 86_400_000,
   /** What came of a finished upload can be asked again for so long. */
-  keepsOutcomeMs: 3_600_000
+  keepsOutcomeMs: 3_600_000,
+  /** Of so many, the latest ones. */
+  maxFinishedPerAccount: 1_000
 } as const
 
 const request = map({

@@ -1,10 +1,11 @@
 import { HubError } from '../../protocol/index.ts'
 import type { BlobStore } from '../core/blobs.ts'
 import { newId } from '../core/ids.ts'
-import type { Clock, Logger, RandomBytes } from '../core/ports.ts'
+import { nextTurn, type Clock, type Logger, type RandomBytes } from '../core/ports.ts'
 import type { Store } from '../core/store.ts'
+import { FinishedUploads, type FinishedUpload } from './finished-uploads.ts'
 import { Upload, type ChunkBody } from './upload.ts'
-import { chunkCount, UploadRecords, type UploadOutcome, type UploadRecord } from './upload-record.ts'
+import { chunkCount, UploadRecords, type UploadName, type UploadOutcome, type UploadRecord } from './upload-record.ts'
 import { factsOf, UPLOAD_LIMITS, type UploadRequest } from './upload-request.ts'
 import { statusOf, type UploadProgress, type UploadStatus } from './upload-status.ts'
 
@@ -47,6 +48,7 @@ export class Uploads {
   readonly #records: UploadRecords
   /** Those that are not done, by id. */
   readonly #uploads = new Map<string, Upload>()
+  readonly #finished = new FinishedUploads()
   readonly #finishing = new Map<string, Promise<UploadOutcome>>()
   #cancelSweep: () => void = () => undefined
   #isClosing = false
@@ -180,7 +182,7 @@ export class Uploads {
     upload.outcome = await this.#parts.publish(recordOf(upload), upload.record.state === 'verified')
     upload.state = 'done'
     upload.expiresAtMs = Math.floor(clock.nowMs()) + UPLOAD_LIMITS.keepsOutcomeMs
-    await this.#records.write(recordOf(upload))
+    await this.#records.write(recordOf(upload), this.#finished.add({ ...upload.record, expiresAtMs: upload.expiresAtMs }))
     this.#uploads.delete(id)
     return upload.outcome
   }
@@ -243,14 +245,22 @@ export class Uploads {
   }
 
   async #recover(): Promise<void> {
-    const { blobs } = this.#parts
+    const { blobs, clock } = this.#parts
     const files = new Set(await blobs.partials.list())
-    const lost: UploadRecord[] = []
-    for (const record of this.#records.all()) {
-      if (record.state === 'done') continue
-      const isThere = files.delete(record.id) || (record.state === 'verified' && (await blobs.stat(record.sha256)) !== undefined)
-      if (isThere) this.#add(record)
-      else lost.push(record)
+    const lost: UploadName[] = []
+    const finished: FinishedUpload[] = []
+    for (const page of this.#records.pages()) {
+      for (const record of page) {
+        const { id, account, state, sha256, expiresAtMs } = record
+        if (state === 'done') finished.push({ id, account, expiresAtMs })
+        else if (files.delete(id) || (state === 'verified' && (await blobs.stat(sha256)) !== undefined)) this.#add(record)
+        else lost.push({ id, account })
+      }
+      await nextTurn(clock)
+    }
+    for (const upload of finished.sort((left, right) => left.expiresAtMs - right.expiresAtMs)) {
+      const leaving = this.#finished.add(upload)
+      if (leaving !== undefined) lost.push(leaving)
     }
     await this.#records.remove(lost)
     for (const id of files) await blobs.partials.remove(id)
@@ -281,9 +291,7 @@ export class Uploads {
       ({ expiresAtMs, arrivingCount, record }) => expiresAtMs <= nowMs && arrivingCount === 0 && !this.#finishing.has(record.id)
     )
     await this.#drop(expired)
-    const done: UploadRecord[] = []
-    for (const record of this.#records.all()) if (record.state === 'done' && record.expiresAtMs <= nowMs) done.push(record)
-    await this.#records.remove(done)
+    await this.#records.remove(this.#finished.takeExpired(nowMs))
   }
 }
 

@@ -1,8 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
 import * as assert from 'uvu/assert'
+import { UploadRecords } from '../../../server/files/upload-record.ts'
 import { UPLOAD_LIMITS } from '../../../server/files/upload-request.ts'
 import { HubError } from '../../../protocol/index.ts'
 import { textOf } from '../../contract/blobs.ts'
+import { ManualClock } from '../../util/manual-clock.ts'
 import { HeldStore } from '../../util/stores.ts'
 import { suite } from '../../util/suite.ts'
 import { CHUNK_BYTES, chunkOf, sha256Of } from '../../util/contents.ts'
@@ -497,6 +499,56 @@ test('what is no sound request for an upload is refused by its field', async con
   for (const [field, more] of refused)
     assert.match(await refusal(begin(scene, FILE, more)), new RegExp(`^bad-request .*${field}$`), JSON.stringify(more))
   assert.equal([await scene.blobs.partials.list(), scene.store.range(['', 'uploads'], undefined, 10)], [[], []])
+})
+
+/** A store with so many finished uploads, the earlier in `ids` the sooner forgotten. */
+async function finishedStore(ids: readonly string[], accountOf: (index: number) => string): Promise<HeldStore> {
+  const store = new HeldStore()
+  const records = new UploadRecords(store)
+  const nowMs = new ManualClock().nowMs()
+  const facts = { path: 'a', sizeBytes: 0, sha256: sha256Of(new Uint8Array(0)), chunkBytes: CHUNK_BYTES, device: 'phone' }
+  const rest = { ...facts, state: 'done', openedAtMs: nowMs, received: new Uint8Array(0), outcome: { cursor: 1 } } as const
+  for (const [index, id] of ids.entries())
+    await records.write({ ...rest, id, account: accountOf(index), expiresAtMs: nowMs + 1_000 + index })
+  return store
+}
+
+const namesOf = (count: number): string[] => Array.from({ length: count }, (_, index) => `u${(index * 7_919) % count}`)
+
+test('of the finished uploads of an account so many are known, the latest', async context => {
+  const { maxFinishedPerAccount: most } = UPLOAD_LIMITS
+  const ids = namesOf(most + 5)
+  const store = await finishedStore(ids, () => account)
+  const scene = await uploadScene(context, { store })
+  const known = (id: string): Promise<string> => refusal(() => scene.uploads.status(account, id))
+  assert.equal([await known(ids[4]!), await known(ids[5]!), await known(ids.at(-1)!)], ['not-found', '', ''])
+  const { id } = await begin(scene, new Uint8Array(0))
+  await scene.uploads.complete(account, id)
+  assert.equal([await known(ids[5]!), await known(ids[6]!), await known(id)], ['not-found', '', ''])
+  assert.is(store.range(['', 'uploads'], undefined, 10_000).length, most)
+})
+
+test('a start and a sweep go through many finished uploads page by page, with turns for others in between', async context => {
+  const PAGE = 1_000
+  const ids = namesOf(3 * PAGE + 1)
+  const store = await finishedStore(ids, index => `account${index % 7}`)
+  let turns = 0
+  const clock = new (class extends ManualClock {
+    override nextTurn(task: () => void): void {
+      turns += 1
+      super.nextTurn(task)
+    }
+  })()
+  const written = store.batches.length
+  await uploadScene(context, { store, clock })
+  assert.ok(turns >= 3, `${turns} turns`)
+  assert.is(store.batches.length, written)
+  clock.advance(UPLOAD_LIMITS.keepsOutcomeMs)
+  while (store.range(['', 'uploads'], undefined, 1).length > 0) await new Promise(resolve => setImmediate(resolve))
+  assert.equal(
+    store.batches.slice(written).map(({ writes }) => writes.length),
+    [PAGE, PAGE, PAGE, 1]
+  )
 })
 
 test.run()
