@@ -1,6 +1,7 @@
 import { HubError, type ErrorCode, type Plain } from '../../../protocol/index.ts'
 import type { Account } from '../account.ts'
 import type { Origin } from '../origin.ts'
+import { nextTurn, type Clock } from '../ports.ts'
 import type { FileContent } from '../records.ts'
 import type { Views } from '../views.ts'
 import { fileAt } from './contents.ts'
@@ -29,16 +30,24 @@ export type Reported =
   | { readonly result: 'conflict'; readonly conflict: string }
   | { readonly result: 'refused'; readonly code: ErrorCode; readonly message: string; readonly field: string }
 
-/** Reports that are begun before the first of them is durable. */
-const AT_ONCE = 100
+/** Changes that are looked at in one turn, and begun before the first of them is durable: each may be compared with all open conflicts over its path. */
+const AT_ONCE = 20
 
 type Step = readonly [kind: 'file.put' | 'file.remove' | 'file.move', key: string, body: Plain]
 
 /** Takes what a device reports, in its order. Each is accepted or not by itself; what was reported before comes to the same. Resolves once all is durable. */
-export async function report(account: Account, origin: Origin, changes: readonly LocalChange[]): Promise<Reported[]> {
+export async function report(
+  account: Account,
+  origin: Origin,
+  changes: readonly LocalChange[],
+  clock: Clock
+): Promise<Reported[]> {
   const reported: Reported[] = []
-  for (let at = 0; at < changes.length; at += AT_ONCE)
+  for (let at = 0; at < changes.length; at += AT_ONCE) {
     reported.push(...(await Promise.all(changes.slice(at, at + AT_ONCE).map(change => take(account, origin, change)))))
+    // What is refused or known waits for no disk.
+    await nextTurn(clock)
+  }
   return reported
 }
 

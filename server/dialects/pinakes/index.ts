@@ -51,7 +51,7 @@ export function mountPinakes(app: HttpApp, parts: PinakesParts): void {
   sync.use(authenticated(parts.hub))
   mountDevices(sync, parts)
   mountChanges(sync, parts)
-  mountReport(sync)
+  mountReport(sync, parts)
   mountConflicts(sync, parts)
   mountUploads(sync, parts)
   mountDownloads(sync, parts)

@@ -4,6 +4,7 @@ import { foldPath, HubError } from '../../../protocol/index.ts'
 import { report, type LocalChange, type Reported } from '../../core/files/report.ts'
 import { permitted } from '../bearers.ts'
 import { contentShape, pathShape, sha256Shape } from './file-shapes.ts'
+import type { PinakesParts } from './index.ts'
 import { answer, cursorShape, cursorText, jsonBody, refusals, type PinakesApp } from './shapes.ts'
 
 const MAX_ENTRIES = 1_000
@@ -47,7 +48,7 @@ const resultShape = z
   .openapi('ReportResult')
 
 /** `/report`: what a device did to files of its own. What it does not name stays as it is. */
-export function mountReport(app: PinakesApp): void {
+export function mountReport(app: PinakesApp, { clock }: PinakesParts): void {
   app.openapi(
     createRoute({
       method: 'post',
@@ -67,7 +68,7 @@ export function mountReport(app: PinakesApp): void {
     async context => {
       const { account } = context.get('bearer')
       const { entries } = context.req.valid('json')
-      const reported = await report(account, context.get('origin'), entries.map(changeOf))
+      const reported = await report(account, context.get('origin'), entries.map(changeOf), clock)
       const results = reported.map((result, index) => ({
         path: foldPath(entries[index]!.path),
         ...resultJson(result, account.epoch)

@@ -13,13 +13,19 @@ const test = suite('server/core/reports', { limitMs: 120_000 })
 const content = (digit: string): { sha256: string; sizeBytes: number } => ({ sha256: digit.repeat(64), sizeBytes: 1 })
 const hashOf = (digit: string): string => digit.repeat(64)
 
-async function holding(...digits: string[]): Promise<{ account: Account; tell: (change: LocalChange) => Promise<Reported> }> {
+interface Scene {
+  readonly account: Account
+  readonly tell: (change: LocalChange) => Promise<Reported>
+  readonly tellAll: (changes: readonly LocalChange[]) => Promise<Reported[]>
+}
+
+async function holding(...digits: string[]): Promise<Scene> {
   const core = coreHub()
   const { account, devices } = await core.account('phone')
   const { device } = devices['phone']!
   for (const digit of digits) await holdContent(account, device, hashOf(digit), 1)
-  const tell = async (change: LocalChange): Promise<Reported> => (await report(account, new Origin(device, ''), [change]))[0]!
-  return { account, tell }
+  const tellAll: Scene['tellAll'] = changes => report(account, new Origin(device, ''), changes, core.clock)
+  return { account, tellAll, tell: async change => (await tellAll([change]))[0]! }
 }
 
 const live = (account: Account): Record<string, string> =>
@@ -154,7 +160,7 @@ test('whatever three devices report, no content goes that nobody meant to go, an
                   : { change: 'moved', path: done.to, from: done.path, content: content(base), base: hashOf(base) }
           if (change === undefined) continue
           const origin = new Origin(devices[`d${done.device}`]!.device, '')
-          const [reported] = await report(account, origin, [change])
+          const [reported] = await report(account, origin, [change], core.clock)
           const after = live(account)
           for (const [at, digit] of Object.entries(before.live))
             if (after[at] !== digit) assert.ok(at === done.path && base === digit, `${at} was changed by who had not seen it`)
@@ -188,6 +194,27 @@ test('what was a conflict while its file was removed is put there by who knows t
   assert.equal([first.result, await tell(change)], ['conflict', first])
   assert.is((await tell({ change: 'put', path: 'x', content: content('b') })).result, 'accepted')
   assert.equal(live(account), { x: 'b' })
+})
+
+test('a report about what is known leaves turns for others', async () => {
+  const { tell, tellAll } = await holding('a', 'b')
+  await tell({ change: 'put', path: 'x', content: content('a') })
+  const change: LocalChange = { change: 'put', path: 'x', content: content('b') }
+  const known = await tell(change)
+  let turns = 0
+  let isDone = false
+  const count = (): void => {
+    turns += 1
+    if (!isDone) setImmediate(count)
+  }
+  setImmediate(count)
+  const reported = await tellAll(Array.from({ length: 1_000 }, () => change))
+  isDone = true
+  assert.equal(
+    reported,
+    Array.from({ length: 1_000 }, () => known)
+  )
+  assert.ok(turns >= 1_000 / 20, `${turns} turns`)
 })
 
 test.run()
