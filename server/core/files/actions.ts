@@ -14,8 +14,7 @@ const MAX_CONFLICTS = 100
 /** Turns the actions of files into changes. Nothing is overwritten that the asker had not seen: what does not fit is kept beside it, as a conflict. */
 export const FILE_HANDLERS: { readonly [K in FileAction]: Handler<K> } = {
   'file.put': ({ views }, path, body) => {
-    mustHold(views, body.sha256, body.sizeBytes)
-    mustBeFree(views, path)
+    mustBePuttable(views, path, body)
     const known = views.get('files', path)
     const there = hashAt(views, path)
     // Of a path that the hub never had a client may know from a hub that was restored: nobody's content stands against its.
@@ -90,6 +89,12 @@ function heldContent(views: Views, sha256: string): FileContent {
   const held = views.get('contents', sha256)
   if (held === undefined) throw new HubError('content-missing', '', { field: 'body.keep' })
   return { sha256, sizeBytes: held.sizeBytes }
+}
+
+/** @throws HubError when the account does not hold this content, or no file can be at the path */
+export function mustBePuttable(views: Views, path: string, { sha256, sizeBytes }: FileContent): void {
+  mustHold(views, sha256, sizeBytes)
+  mustBeFree(views, path)
 }
 
 /** By account: that another account holds the same bytes is nobody's business. */

@@ -4,6 +4,7 @@ import type { Origin } from '../origin.ts'
 import { nextTurn, type Clock } from '../ports.ts'
 import type { FileContent } from '../records.ts'
 import type { Views } from '../views.ts'
+import { mustBePuttable } from './actions.ts'
 import { fileAt } from './contents.ts'
 
 /** What a device did to a file of its own. A base is the content that it knew there from the hub; without one it knew of none. */
@@ -54,9 +55,9 @@ export async function report(
 /** Begins at once: until its first change is made it waits for nothing. */
 async function take(account: Account, origin: Origin, change: LocalChange): Promise<Reported> {
   const { views } = account
-  const planned = plan(views, change)
-  if ('result' in planned) return planned
   try {
+    const planned = plan(views, change)
+    if ('result' in planned) return planned
     const cursors = await Promise.all(planned.map(([kind, key, body]) => account.perform(origin, kind, key, body)))
     const conflict = cursors.map(String).find(id => views.get('conflicts', id) !== undefined)
     return conflict === undefined ? { result: 'accepted', cursor: cursors.at(-1)! } : { result: 'conflict', conflict }
@@ -66,7 +67,7 @@ async function take(account: Account, origin: Origin, change: LocalChange): Prom
   }
 }
 
-/** The actions that a change comes to, as the files stand. */
+/** The actions that a change comes to, as the files stand. @throws HubError when the first of several would be refused: then none is to be done */
 function plan(views: Views, change: LocalChange): readonly Step[] | Reported {
   const there = fileAt(views, change.path)
   if (change.change === 'deleted') {
@@ -90,7 +91,9 @@ function plan(views: Views, change: LocalChange): readonly Step[] | Reported {
   if (known !== undefined) return known
   const put: Step = ['file.put', path, { ...content, ...(base !== undefined && { base }) }]
   // What others made of it meanwhile stays where it was.
-  return isSourceAsSeen && isAsSeen ? [put, removal(change.from, change.base)] : [put]
+  if (!isSourceAsSeen || !isAsSeen) return [put]
+  mustBePuttable(views, path, content)
+  return [put, removal(change.from, change.base)]
 }
 
 const removal = (path: string, base: string): Step => ['file.remove', path, { base }]

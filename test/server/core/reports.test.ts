@@ -217,4 +217,20 @@ test('a report about what is known leaves turns for others', async () => {
   assert.ok(turns >= 1_000 / 20, `${turns} turns`)
 })
 
+test('a move that is refused takes nothing from where the file was', async () => {
+  const { account, tell } = await holding('a', 'b')
+  await tell({ change: 'put', path: 'x', content: content('a') })
+  await tell({ change: 'put', path: 'f', content: content('a') })
+  const refused: readonly [path: string, sizeBytes: number, code: string][] = [
+    ['f/x', 1, 'already-exists'],
+    ['y', 2, 'bad-action']
+  ]
+  for (const [path, sizeBytes, code] of refused) {
+    const to = { sha256: hashOf('b'), sizeBytes }
+    const reported = await tell({ change: 'moved', path, from: 'x', content: to, base: hashOf('a') })
+    assert.is(reported.result === 'refused' && reported.code, code)
+  }
+  assert.equal(live(account), { f: 'a', x: 'a' })
+})
+
 test.run()
