@@ -7,8 +7,19 @@ import { contentStream } from '../files/content-stream.ts'
 import { planContent } from '../files/ranges.ts'
 import type { HttpEnv } from '../transports/http.ts'
 
+/** What a content on its way may hold in memory when whoever asked for it does not read on: what was read of it, and what the socket was given. */
+const MAX_HELD_BYTES = 524_288
+/** All of those of an account together: 32 large contents, or many covers. */
+const MAX_ACCOUNT_HELD_BYTES = 32 * MAX_HELD_BYTES
+const RETRY_AFTER_MS = 2_000
+
+/** By account; those that hold nothing are not here. */
+const heldBytes = new Map<string, number>()
+
 /** Bytes that an account holds, as an answer tells of them. */
 export interface Content {
+  /** The id of the account. */
+  readonly account: string
   readonly sha256: string
   readonly sizeBytes: number
   readonly mediaType: string
@@ -25,10 +36,11 @@ export interface ContentParts {
 
 /**
  * Answers with a content or a part of it, byte by byte as it came: `etag` is its SHA-256, and ranges and conditions are read. The headers that the context has go with it.
+ * @throws HubError `overloaded` when the account has too much on its way
  */
 export async function answerContent(
   context: Pick<Context<HttpEnv>, 'req' | 'res' | 'env' | 'header' | 'body'>,
-  { sha256, sizeBytes, mediaType, disposition }: Content,
+  { account, sha256, sizeBytes, mediaType, disposition }: Content,
   { blobs, logger, refuse }: ContentParts
 ): Promise<Response> {
   const etag = `"${sha256}"`
@@ -43,6 +55,9 @@ export async function answerContent(
     sizeBytes,
     etag
   )
+  const isRead = status < 300 && context.req.method !== 'HEAD'
+  const { outgoing } = context.env
+  if (isRead) hold(account, Math.min(end - start, MAX_HELD_BYTES), outgoing)
   context.header('accept-ranges', 'bytes')
   context.header('etag', etag)
   if (contentRange !== undefined) context.header('content-range', contentRange)
@@ -53,15 +68,28 @@ export async function answerContent(
   if (disposition !== undefined) context.header('content-disposition', disposition)
   context.header('content-length', String(end - start))
   context.header('repr-digest', digestField(sha256))
-  if (context.req.method === 'HEAD') return context.body(null, status)
+  if (!isRead) return context.body(null, status)
   const source = await blobs.read(sha256, start, end)
   if (source === undefined) throw new Error(`the content ${sha256} is not on disk`)
-  const { outgoing } = context.env
   const body = contentStream(source, (error: unknown) => {
     logger.error({ err: error, sha256 }, 'a content cannot be read')
     outgoing.destroy()
   })
   return context.body(body, status)
+}
+
+/** Counts what an answer may hold until it is over, or its connection. @throws HubError `overloaded` */
+function hold(account: string, bytes: number, outgoing: HttpEnv['Bindings']['outgoing']): void {
+  if (outgoing.closed) return
+  const held = heldBytes.get(account) ?? 0
+  if (held + bytes > MAX_ACCOUNT_HELD_BYTES)
+    throw new HubError('overloaded', 'too many contents are on their way', { retryAfterMs: RETRY_AFTER_MS })
+  heldBytes.set(account, held + bytes)
+  outgoing.once('close', () => {
+    const left = heldBytes.get(account)! - bytes
+    if (left > 0) heldBytes.set(account, left)
+    else heldBytes.delete(account)
+  })
 }
 
 /** To be saved and not shown, under its own name. @see RFC 6266 */

@@ -53,9 +53,9 @@ const answer = (context: Context<BearerEnv>, content: Content, { blobs, logger }
   answerContent(context, content, { blobs, logger, refuse: error => refusalOf(error, logger) })
 
 /** What the account holds: a book may name anything. */
-function heldContent({ views }: Account, sha256: string | null | undefined): Omit<Content, 'mediaType'> | undefined {
+function heldContent({ id, views }: Account, sha256: string | null | undefined): Omit<Content, 'mediaType'> | undefined {
   const held = sha256 ? views.get('contents', sha256) : undefined
-  return held && { sha256: sha256!, sizeBytes: held.sizeBytes }
+  return held && { account: id, sha256: sha256!, sizeBytes: held.sizeBytes }
 }
 
 /** By its bytes: what would run in a page is no image. */

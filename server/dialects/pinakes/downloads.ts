@@ -18,7 +18,8 @@ export function mountDownloads(app: PinakesApp, { blobs, logger }: PinakesParts)
     const path = pathOf(context.req.path)
     const { sha256, sizeBytes } = contentOf(account, path, context.req.query('sha256'))
     context.header('cache-control', 'private, no-cache')
-    const content = { sha256, sizeBytes, mediaType: 'application/octet-stream', disposition: attachment(nameOf(path)) }
+    const disposition = attachment(nameOf(path))
+    const content = { account: account.id, sha256, sizeBytes, mediaType: 'application/octet-stream', disposition }
     return answerContent(context, content, { blobs, logger, refuse: problem })
   })
 }
@@ -70,7 +71,7 @@ function document(app: PinakesApp): void {
       200: { description: 'File content', content: bytes },
       206: { description: 'Partial content', content: bytes },
       304: { description: 'The content is the one that the client has' },
-      ...refusals(401, 403, 404, 412, 416)
+      ...refusals(401, 403, 404, 412, 416, 503)
     }
   })
 }

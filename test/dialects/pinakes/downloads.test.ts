@@ -211,4 +211,27 @@ test('who goes away in the middle leaves no file open', async context => {
   while (openFiles() > before) await new Promise(resolve => setTimeout(resolve, 5))
 })
 
+test('an account has so many large contents on their way, and one more when one of them is over', async context => {
+  const { anna, client, hub, phone, folder } = await scene(context)
+  await anna.upload('large', randomBytes(20_000_000), { chunk_bytes: 2 ** 25 })
+  const begun = Array.from({ length: 32 }, () => new RawSocket(context, hub.url))
+  for (const raw of begun) {
+    raw.write(`GET /api/v1/sync/download/${folder}large HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer ${phone.token}\r\n\r\n`)
+    await raw.until(text => text.includes('\r\n\r\n'))
+    assert.match(raw.received.subarray(0, 20).toString(), '200 OK')
+    raw.socket.pause()
+  }
+  const refused = await anna.download('novels/Emma.epub')
+  assert.equal([refused.status, refused.json.code, refused.headers.get('retry-after')], [503, 'overloaded', '2'])
+  assert.equal(head(await anna.download('large', {}, 'HEAD')), [200, 0])
+  if (hub.own !== undefined) {
+    const stranger = await (await otherAccount(context, hub)).device()
+    const files = client(stranger.token)
+    await files.upload('a', FILE)
+    assert.is((await files.download('a')).status, 200)
+  }
+  begun[0]!.socket.destroy()
+  while ((await anna.download('novels/Emma.epub')).status !== 200) await new Promise(resolve => setImmediate(resolve))
+})
+
 test.run()
