@@ -1,4 +1,4 @@
-import { linkSync, lstatSync, mkdirSync, renameSync, rmdirSync, unlinkSync, type BigIntStats } from 'node:fs'
+import { chmodSync, linkSync, lstatSync, mkdirSync, renameSync, rmdirSync, unlinkSync, type BigIntStats } from 'node:fs'
 import { open, readdir, rename, unlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { folderOf, nameOf, pathBeside } from '../../protocol/index.ts'
@@ -79,6 +79,8 @@ export class Disk {
     } else {
       const before = look(place)
       if (before === undefined || stampOf(before) !== had) throw new ChangedMeanwhile(path)
+      // Who may read it is for its owner to say. A file system that knows no modes shows one for all.
+      if (made.mode !== before.mode) chmodSync(finished, Number(before.mode & 0o777n))
       // Another program may have it open and write on: then the old file stays.
       const kept = this.#roomFor(path)
       const isKept = tryLink(place, kept)

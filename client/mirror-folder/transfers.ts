@@ -69,8 +69,9 @@ export class Transfers {
   async download(path: string, { sha256, sizeBytes, mtimeMs }: HubFile): Promise<string> {
     const { files, signal, onBytes } = this.#parts
     const place = join(this.#downloads, nameFor(path, sha256))
-    // A kill may have left it in the folder already, under its path, too: what is written to it would be written there.
-    if ((look(place)?.nlink ?? 0n) > 1n) await unlink(place)
+    // A kill may have left it in the folder already, under its path, too: what is written to it would be written there. Or with the mode of what it replaces.
+    const left = look(place)
+    if (left !== undefined && (left.nlink > 1n || (left.mode & 0o600n) !== 0o600n)) await unlink(place)
     const hash = nodeHash()
     const bytes = await hashPart(place, hash, sizeBytes)
     const file = await open(place, bytes === 0 ? 'w' : 'a')

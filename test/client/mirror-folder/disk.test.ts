@@ -1,5 +1,6 @@
 import {
   appendFileSync,
+  chmodSync,
   closeSync,
   existsSync,
   mkdirSync,
@@ -113,6 +114,15 @@ test('what was set aside long ago goes, the rest stays', async context => {
   appendFileSync(join(aside, 'by hand.txt'), 'by hand')
   await disk.forgetAside(30)
   assert.equal(asideIn(root).sort(), ['by hand', 'young'])
+})
+
+test('a file that is replaced keeps its mode', async context => {
+  const { disk, place, finished } = scene(context)
+  chmodSync(finished, 0o644)
+  chmodSync(place, 0o600)
+  const stamp = await disk.put(finished, 'a.txt', place, stampOf(look(place)!))
+  assert.equal([readFileSync(place, 'utf8'), look(place)!.mode & 0o777n], ['new', 0o600n])
+  assert.is(stamp, stampOf(look(place)!))
 })
 
 test.run()
