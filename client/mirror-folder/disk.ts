@@ -16,6 +16,9 @@ export class ChangedMeanwhile extends Error {
 /** What tells two states of a file apart without reading it: which file it is, its size, and when its bytes and its entry last changed. */
 export const stampOf = ({ ino, size, mtimeNs, ctimeNs }: BigIntStats): string => `${ino}:${size}:${mtimeNs}:${ctimeNs}`
 
+/** True for the file of a stamp, though it was written to since. */
+export const isSameFile = (seen: BigIntStats | undefined, stamp: string): boolean => stamp.startsWith(`${seen?.ino}:`)
+
 /** Without what a new name changes, too. */
 const bytesStampOf = ({ ino, size, mtimeNs }: BigIntStats): string => `${ino}:${size}:${mtimeNs}`
 

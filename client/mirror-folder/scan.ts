@@ -3,7 +3,7 @@ import { lstat, readdir } from 'node:fs/promises'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { foldPath } from '../../protocol/index.ts'
-import { codeOf, look, stampOf } from './disk.ts'
+import { codeOf, isSameFile, look, stampOf } from './disk.ts'
 import { isIgnoredName, pathAtHub } from './names.ts'
 
 /** A file of the folder. */
@@ -53,8 +53,8 @@ export async function scanFolder(root: string, options: ScanOptions): Promise<Sc
     folders: [] as string[],
     isMoving: false
   }
-  const found: { path: string; place: string }[] = []
-  const names = new Map<string, string>()
+  /** By path, the name on this disk. */
+  const found = new Map<string, string>()
   const waiting = ['']
   while (waiting.length > 0) {
     const folder = waiting.pop()!
@@ -79,26 +79,32 @@ export async function scanFolder(root: string, options: ScanOptions): Promise<Sc
       else if (!entry.isFile()) scan.unknown.add(foldPath(place))
       else {
         const path = pathAtHub(place)
-        const twin = path === undefined ? undefined : names.get(path)
+        const twin = path === undefined ? undefined : found.get(path)
         if (path === undefined) scan.problems.set(place, 'no file at a hub can have this name')
-        else if (twin !== undefined) scan.problems.set(place, `${twin} has the same name, spelled otherwise`)
+        else if (twin === undefined) found.set(path, place)
         else {
-          names.set(path, place)
-          found.push({ path, place: join(root, place) })
+          // What was synced stays what it is; of two new ones it does not hang on the order of a listing.
+          const known = options.known(path)
+          const isKnown = (name: string): boolean => known !== undefined && isSameFile(look(join(root, name)), known.stamp)
+          const twins = [twin, place]
+          const chosen = twins.find(isKnown) ?? twins.find(name => name === path) ?? twin
+          found.set(path, chosen)
+          scan.problems.set(chosen === twin ? place : twin, `${chosen} has the same name, spelled otherwise`)
         }
       }
     }
   }
+  const files = Array.from(found, ([path, name]) => ({ path, place: join(root, name) }))
   const looks = new Map<string, BigIntStats>()
-  for (let start = 0; start < found.length; start += 256)
+  for (let start = 0; start < files.length; start += 256)
     await Promise.all(
-      found.slice(start, start + 256).map(async ({ path, place }) => {
+      files.slice(start, start + 256).map(async ({ path, place }) => {
         const seen = await lstat(place, { bigint: true }).catch(() => undefined)
         if (seen !== undefined) looks.set(path, seen)
         else if (look(place) !== undefined) scan.unknown.add(path)
       })
     )
-  for (const { path, place } of found) {
+  for (const { path, place } of files) {
     const seen = looks.get(path)
     if (seen === undefined) continue
     options.signal?.throwIfAborted()

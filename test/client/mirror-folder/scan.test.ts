@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import * as assert from 'uvu/assert'
+import { look, stampOf } from '../../../client/mirror-folder/disk.ts'
 import { isUnknownIn, scanFolder, type Scan } from '../../../client/mirror-folder/scan.ts'
 import { MirrorState } from '../../../client/mirror-folder/state.ts'
 import { sha256Of } from '../../util/contents.ts'
@@ -116,6 +117,22 @@ test('the base is kept, belongs to one log, and counts as none when it was damag
   const file = join(root, '.lectern/state')
   writeFileSync(file, readFileSync(file, 'utf8').replace('abc', 'abd'))
   assert.is((await MirrorState.open(root)).base.size, 0)
+})
+
+test('of two names that differ by their Unicode form the file that is known stays it, though it was changed; else it is the one in form NFC', async context => {
+  const root = temporaryFolder(context)
+  const names = ['a\u0308', 'o\u0308', 'u\u0308'].flatMap(name => [name, name.normalize('NFC')])
+  put(root, ...names)
+  const spelled = async (known: (path: string) => { sha256: string; stamp: string } | undefined): Promise<string[]> =>
+    Array.from((await scanFolder(root, { known, settleMs: 0 })).files.values(), ({ place }) => relative(root, place)).sort()
+  assert.equal(await spelled(() => undefined), names.filter(name => name === name.normalize('NFC')).sort())
+  const stamps = new Map(names.map(name => [name, stampOf(look(join(root, name))!)]))
+  writeFileSync(join(root, names[0]!), 'changed')
+  for (const form of ['NFC', 'NFD'])
+    assert.equal(
+      await spelled(path => ({ sha256: 'x', stamp: stamps.get(path.normalize(form))! })),
+      names.filter(name => name === name.normalize(form)).sort()
+    )
 })
 
 test.run()
