@@ -40,6 +40,9 @@ export function look(place: string): BigIntStats | undefined {
 
 export const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
 
+/** Nothing more fits on the disk, or its owner may keep no more there. */
+export const isFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes(codeOf(error) ?? '')
+
 const REMOVED = join(OWN_FOLDER, 'removed')
 
 /**
@@ -236,6 +239,10 @@ export async function writeWhole(place: string, text: string): Promise<void> {
   try {
     await writeFile(file, text)
     await file.sync()
+  } catch (error) {
+    // What was written takes room that may be all there is.
+    await unlink(finished).catch(noneIfMissing)
+    throw error
   } finally {
     await file.close()
   }

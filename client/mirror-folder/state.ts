@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { look, noneIfMissing, writeWhole } from './disk.ts'
+import { isFull, look, noneIfMissing, writeWhole } from './disk.ts'
 import { OWN_FOLDER } from './names.ts'
 
 /** A file as it was when the folder and the hub had the same. */
@@ -78,7 +78,7 @@ export class MirrorState {
     if (marker !== this.#marker) throw new FolderGone(this.#root)
   }
 
-  /** Resolves when what is known by now is on disk. @throws FolderGone; what the disk throws */
+  /** Resolves when what is known by now is on disk; on a full one it is for the next time. @throws FolderGone; what the disk throws */
   save(): Promise<void> {
     const saving = this.#work.then(async () => {
       if (!this.#isDirty) return
@@ -88,7 +88,7 @@ export class MirrorState {
         await writeWhole(join(this.#root, OWN_FOLDER, 'state'), this.#text())
       } catch (error) {
         this.#isDirty = true
-        throw error
+        if (!isFull(error)) throw error
       }
     })
     this.#work = saving.catch(() => undefined)

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, readFile, stat, unlink, utimes } from 'node:fs/promises'
+import { mkdir, open, readFile, stat, statfs, unlink, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ContentDamagedError } from '../file-download.ts'
 import type { Uploaded } from '../file-upload.ts'
 import type { Files } from '../files.ts'
 import type { Hash } from '../hash.ts'
 import { nodeHash, openFileSource } from '../node/file-source.ts'
-import { look, namesIn, noneIfMissing, writeWhole } from './disk.ts'
+import { isFull, look, namesIn, noneIfMissing, writeWhole } from './disk.ts'
 import type { HubFile } from './hub-files.ts'
 import { OWN_FOLDER } from './names.ts'
 import type { LocalFile } from './scan.ts'
@@ -74,6 +74,7 @@ export class Transfers {
     if (left !== undefined && (left.nlink > 1n || (left.mode & 0o600n) !== 0o600n)) await unlink(place)
     const hash = nodeHash()
     const bytes = await hashPart(place, hash, sizeBytes)
+    await mustHaveRoom(this.#downloads, sizeBytes - bytes)
     const file = await open(place, bytes === 0 ? 'w' : 'a')
     try {
       if (bytes < sizeBytes) {
@@ -84,7 +85,8 @@ export class Transfers {
       } else if (hash.digest() !== sha256) throw new ContentDamagedError(path)
       await file.sync()
     } catch (error) {
-      if (error instanceof ContentDamagedError) await unlink(place).catch(noneIfMissing)
+      // A part that fills the disk leaves no room for what else is to be written.
+      if (error instanceof ContentDamagedError || isFull(error)) await unlink(place).catch(noneIfMissing)
       throw error
     } finally {
       await file.close()
@@ -106,6 +108,12 @@ export class Transfers {
 
 const nameFor = (path: string, sha256: string): string =>
   `${sha256.slice(0, 32)}-${createHash('sha256').update(path).digest('hex').slice(0, 32)}`
+
+/** A content that cannot fit is not for the disk to find out, each time it is tried. @throws Error */
+async function mustHaveRoom(folder: string, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(folder)
+  if (bytes > bavail * bsize) throw new Error(`the disk has room for ${bavail * bsize} bytes more, and ${bytes} are to come`)
+}
 
 /** How much of a content is there from before, which the hash is fed. More than all of it is none of it. */
 async function hashPart(place: string, hash: Hash, sizeBytes: number): Promise<number> {

@@ -386,4 +386,37 @@ test('a file that was changed at the hub while it was moved here is in both plac
   assert.equal([filesIn(place.folder), await atHub(other)], [all, all])
 })
 
+test('a disk that is full for a while ends no mirror, and takes what comes when there is room', async context => {
+  if (process.platform !== 'linux') return
+  const hub = await servingHub(context)
+  const other = await reader(context, hub)
+  await other.files.upload('a.txt', new Blob(['a']))
+  const place = await placeAt(context, hub, 'left')
+  const [sha256, path] = ['a', 'a.txt'].map(part => sha256Of(Buffer.from(part)).slice(0, 32))
+  mkdirSync(join(place.folder, '.lectern/tmp'), { recursive: true })
+  for (const name of [`tmp/${sha256}-${path}`, 'state.new']) symlinkSync('/dev/full', join(place.folder, '.lectern', name))
+  const { mirror } = await once(context, place)
+  assert.equal([filesIn(place.folder), [...mirror.problems]], [hashed({ 'a.txt': 'a' }), []])
+  assert.match(readFileSync(join(place.folder, '.lectern/state'), 'utf8'), 'a.txt')
+})
+
+test('a content that the disk has no room for is not asked for, and the rest is', async context => {
+  const hub = await servingHub(context)
+  const other = await reader(context, hub)
+  await other.files.upload('a.txt', new Blob(['a']))
+  const { client, mirror, folder } = await open(context, await placeAt(context, hub, 'left'))
+  const list = client.files.list.bind(client.files)
+  const large = { path: 'large', id: 9, removed: false, device: 'x', cursor: 1, sizeBytes: 2 ** 62, sha256: 'a'.repeat(64) }
+  client.files.list = async () => [...(await list()), large]
+  const download = client.files.download.bind(client.files)
+  const asked: string[] = []
+  client.files.download = (path, options) => {
+    asked.push(path)
+    return download(path, options)
+  }
+  await mirror.once()
+  assert.equal([asked, filesIn(folder), [...mirror.problems.keys()]], [['a.txt'], hashed({ 'a.txt': 'a' }), ['large']])
+  assert.match(mirror.problems.get('large')!, 'room')
+})
+
 test.run()
