@@ -1,15 +1,15 @@
 import { chmodSync, linkSync, lstatSync, mkdirSync, renameSync, rmdirSync, unlinkSync, type BigIntStats } from 'node:fs'
 import { open, readdir, rename, unlink, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { folderOf, nameOf, pathBeside } from '../../protocol/index.ts'
 import { OWN_FOLDER } from './names.ts'
 
-/** The file is not any more as it was when it was last looked at. */
+/** What is there is not what was when it was last looked at, or is in the way. */
 export class ChangedMeanwhile extends Error {
   override readonly name = 'ChangedMeanwhile'
 
-  constructor(path: string) {
-    super(`${path} was changed just now`)
+  constructor(path: string, how = 'was changed just now') {
+    super(`${path} ${how}`)
   }
 }
 
@@ -177,8 +177,14 @@ export class Disk {
   #makeFolders(path: string, place: string): void {
     for (let folder = dirname(place); folder.length > this.root.length; folder = dirname(folder)) {
       const found = look(folder)
-      if (found !== undefined && !found.isDirectory()) throw new ChangedMeanwhile(path)
+      if (found !== undefined && !found.isDirectory())
+        throw new ChangedMeanwhile(
+          path,
+          `cannot come: ${relative(this.root, folder)} is no folder here; give one of them another name`
+        )
     }
+    if (look(place)?.isDirectory() === true)
+      throw new ChangedMeanwhile(path, 'cannot come: a folder has this name here; give one of them another name')
     mkdirSync(dirname(place), { recursive: true })
   }
 

@@ -125,4 +125,15 @@ test('a file that is replaced keeps its mode', async context => {
   assert.is(stamp, stampOf(look(place)!))
 })
 
+test('a file that has the name of a folder, or the other way round, is told as what it is', async context => {
+  const { root, disk, finished } = scene(context)
+  mkdirSync(join(root, 'x'))
+  for (const [path, text] of [
+    ['a.txt/b', 'a.txt/b cannot come: a.txt is no folder here'],
+    ['x', 'x cannot come: a folder has this name here']
+  ] as const)
+    assert.match(await disk.put(finished, path, disk.placeOf(path), undefined).catch(error => (error as Error).message), text)
+  assert.equal(readdirSync(root).sort(), ['.lectern', 'a.txt', 'x'])
+})
+
 test.run()
