@@ -4,6 +4,7 @@ import { foldPath, isFilePath, pathBeside, type Plain } from '../protocol/index.
 import { lackingOf } from './annotations/take-books.ts'
 import type { Account } from './core/account.ts'
 import type { BlobStore } from './core/blobs.ts'
+import { isInTheWay } from './core/files/actions.ts'
 import { fileAt, holdContent } from './core/files/contents.ts'
 import type { Hub } from './core/hub.ts'
 import { OPERATOR } from './core/origin.ts'
@@ -41,11 +42,12 @@ export async function importBook(
   return { book, cursor: account.views.get('books', book)!.cursor, title: metadata.title ?? basename(path), isNew }
 }
 
-/** Puts a file at the top, unless it is there already; beside another one of its name. */
+/** Puts a file at the top, unless it is there already; beside another one of its name, or a folder. */
 async function putFile(account: Account, name: string, content: FileContent): Promise<void> {
   const path = isFilePath(name) ? name : `${content.sha256.slice(0, 32)}.epub`
   const hashAt = (candidate: string): string | undefined => fileAt(account.views, candidate)?.content.sha256
-  const isTaken = (candidate: string): boolean => ![undefined, content.sha256].includes(hashAt(candidate))
+  const isTaken = (candidate: string): boolean =>
+    ![undefined, content.sha256].includes(hashAt(candidate)) || isInTheWay(account.views, candidate)
   const free = isTaken(path) ? pathBeside(path, 'import', isTaken) : path
   if (hashAt(free) === undefined) await account.perform(OPERATOR, 'file.put', free, { ...content })
 }

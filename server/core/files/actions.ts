@@ -118,7 +118,8 @@ export function mustBeFree(views: Views, path: string): void {
     throw new HubError('already-exists', `a folder has the name ${nameOf(path)}, or a file that of a folder of ${path}`)
 }
 
-function isInTheWay(views: Views, path: string): boolean {
+/** True where a folder has the path's name, or a file that of a folder of it. */
+export function isInTheWay(views: Views, path: string): boolean {
   if ((views.get('folders', path)?.entries ?? 0) > 0) return true
   for (let folder = folderOf(path); folder !== ''; folder = folderOf(folder)) if (hashAt(views, folder) !== undefined) return true
   return false
