@@ -5,7 +5,7 @@ import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { checkFolder, type CheckReport } from './check.ts'
 import { newRestoredEpoch } from './core/ids.ts'
 import { StoreDamage } from './core/store.ts'
-import { FILES, STORE } from './data-folder.ts'
+import { FILES, MANIFEST, STORE } from './data-folder.ts'
 import { onStandingStore } from './standing-store.ts'
 import { listBlobs } from './storage/check-blobs.ts'
 import { flushFolder, isMissing, makeFolder } from './storage/files.ts'
@@ -13,8 +13,6 @@ import { freeBytes } from './storage/free-space.ts'
 import { renewEpochs } from './storage/new-epochs.ts'
 import { trialOpen } from './storage/trial-open.ts'
 
-/** Written last: a backup without it is unfinished, or was found damaged. */
-const MANIFEST = 'backup.json'
 const FORMAT = 1
 /** The store's name until all of a restore is checked. */
 const UNFINISHED = 'store.restoring'

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { chmod, mkdir, rm, stat } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -20,7 +21,7 @@ import type { BlobStore } from './core/blobs.ts'
 import { Hub } from './core/hub.ts'
 import type { Logger, RandomBytes } from './core/ports.ts'
 import type { Store } from './core/store.ts'
-import { FILES } from './data-folder.ts'
+import { FILES, MANIFEST } from './data-folder.ts'
 import { DIALECT_PATHS, mountDialects } from './dialects.ts'
 import { joinDocuments } from './dialects/kosync/documents.ts'
 import { DeviceKeys } from './dialects/timelimit/device-keys.ts'
@@ -77,6 +78,7 @@ export interface ServingHub extends OpenHub {
  * @throws StoreDamage
  */
 export async function openHub(config: Config, logger: Logger): Promise<OpenHub> {
+  mustBeNoBackup(config.dataFolder)
   await makePrivate(config.dataFolder, logger)
   const store = await openStore(config, logger)
   const blobs = await DiskBlobStore.open(join(config.dataFolder, FILES)).catch(async (error: unknown) => {
@@ -215,6 +217,15 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
       await open.store.close()
     }
   }
+}
+
+/** What is written to a backup makes it one that no restore takes. @throws RangeError */
+function mustBeNoBackup(folder: string): void {
+  if (!existsSync(join(folder, MANIFEST))) return
+  const where = resolvePath(folder)
+  throw new RangeError(
+    `${where} is a backup; make a data folder of it first, with \`npx lectern restore ${where} --data NEW-FOLDER\``
+  )
 }
 
 /** Makes the data folder, and closes it to everyone but its owner. */

@@ -48,6 +48,23 @@ test('a data folder that cannot be one is named, with the option', async context
   }
 })
 
+test('no command but `check` and `restore` takes a backup for a data folder, and it stays as it is', async context => {
+  const data = temporaryFolder(context)
+  assert.is((await on(data, ['account', 'add', 'ada'])).code, 0)
+  const backup = join(temporaryFolder(context), 'backup')
+  assert.is((await on(data, ['backup', backup])).code, 0)
+  const store = readFileSync(join(backup, 'store'))
+  for (const words of [['account', 'add', 'ben'], ['stats'], ['serve']]) {
+    const { code, err } = await on(backup, words)
+    assert.is(code, 2, err)
+    assert.match(err, 'is a backup; make a data folder of it first')
+  }
+  assert.ok(readFileSync(join(backup, 'store')).equals(store))
+  const restored = join(temporaryFolder(context), 'restored')
+  assert.is((await on(restored, ['restore', backup])).code, 0)
+  assert.match((await on(restored, ['account', 'list'])).out, 'ada')
+})
+
 test('a port that is taken is named, and the store can be opened again', async context => {
   const data = temporaryFolder(context)
   const server = createServer().listen(0, '127.0.0.1')
