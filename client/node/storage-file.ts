@@ -36,7 +36,7 @@ const COMPACT_RECORD_BYTES = 4_194_304
 export class FileStorage implements ClientStorage {
   readonly #path: string
   readonly #minGarbageBytes: number
-  readonly #unlock: () => Promise<void>
+  readonly #unlock: () => void
   readonly #places = new Map<string, Place>()
   #file: FileHandle
   #end = 0
@@ -46,7 +46,7 @@ export class FileStorage implements ClientStorage {
   #work: Promise<unknown> = Promise.resolve()
   #failure: Error | undefined
 
-  private constructor(path: string, file: FileHandle, unlock: () => Promise<void>, minGarbageBytes: number) {
+  private constructor(path: string, file: FileHandle, unlock: () => void, minGarbageBytes: number) {
     this.#path = path
     this.#file = file
     this.#unlock = unlock
@@ -59,7 +59,7 @@ export class FileStorage implements ClientStorage {
    * @throws StorageTakenError, StorageDamagedError, and what the file system throws
    */
   static async open(path: string, { minGarbageBytes = 1_048_576 }: FileStorageOptions = {}): Promise<FileStorage> {
-    const unlock = await lockFile(`${path}.lock`, () => new StorageTakenError(path))
+    const unlock = lockFile(`${path}.lock`, () => new StorageTakenError(path))
     let file: FileHandle | undefined
     try {
       file = await openOrMake(path)
@@ -68,7 +68,7 @@ export class FileStorage implements ClientStorage {
       return storage
     } catch (error) {
       await file?.close()
-      await unlock()
+      unlock()
       throw error
     }
   }
@@ -92,7 +92,7 @@ export class FileStorage implements ClientStorage {
 
   async close(): Promise<void> {
     await this.#next(() => this.#file.close())
-    await this.#unlock()
+    this.#unlock()
   }
 
   #next<T>(task: () => Promise<T>): Promise<T> {
