@@ -27,6 +27,8 @@ export class Outbox {
   readonly #pending = new Map<number, Pending>()
   readonly #byKey = new Map<string, Set<Pending>>()
   #lastNumber: number
+  /** Up to this number the hub may have other actions than these: this storage is, or once was, an old copy. */
+  #oldUpTo: number
   #unsaved: Pending[] = []
   /** Numbers whose records go in the same write that stores what took their place. */
   #replaced: number[] = []
@@ -37,18 +39,20 @@ export class Outbox {
   #saving: Promise<void> | undefined
   #events: OutboxEvents = { onSaved() {}, onLost() {} }
 
-  private constructor(storage: ClientStorage, clock: Clock, client: string, lastNumber: number) {
+  private constructor(storage: ClientStorage, clock: Clock, client: string, lastNumber: number, oldUpTo: number) {
     this.#storage = storage
     this.#clock = clock
     this.client = client
     this.#lastNumber = lastNumber
+    this.#oldUpTo = oldUpTo
   }
 
   /** Reads what was left; a new outbox gets a new random client id. */
   static async load(storage: ClientStorage, clock: Clock): Promise<Outbox> {
     const [known] = await storage.load(CLIENT_KEY)
-    const [client, lastNumber] = known === undefined ? [randomId(), 0] : (decodeValue(known[1]) as [string, number])
-    const outbox = new Outbox(storage, clock, client, lastNumber)
+    const [client, lastNumber, oldUpTo = 0] =
+      known === undefined ? [randomId(), 0] : (decodeValue(known[1]) as [client: string, lastNumber: number, oldUpTo?: number])
+    const outbox = new Outbox(storage, clock, client, lastNumber, oldUpTo)
     if (known === undefined) await storage.write([outbox.#clientRecord()])
     for (const [key, bytes] of await storage.load(ACTION_PREFIX)) {
       const [atMs, kind, about, body] = decodeValue(bytes) as [number, ActionKind, string, Plain]
@@ -154,11 +158,28 @@ export class Outbox {
       if (pending.stage === 'sent' || pending.stage === 'held') pending.stage = 'saved'
   }
 
-  /** Where the hub has seen numbers that were never sent from here, this storage is an old copy: what was never sent gets new numbers, in its order. */
+  /**
+   * Where the hub has seen numbers that were never sent from here, this storage is an old copy: what was never sent gets new numbers, in its order.
+   * A number is stored before it is sent, so that this never comes to an outbox that is none.
+   */
   continueFrom(lastNumber: number): void {
     const fresh = [...this.#pending.values()].filter(({ wasSent }) => !wasSent)
+    const isOldCopy = lastNumber > this.#lastNumber || (fresh.length > 0 && fresh[0]!.number <= lastNumber)
+    if (!isOldCopy) return
+    this.#oldUpTo = lastNumber
     this.#lastNumber = Math.max(this.#lastNumber, lastNumber)
-    if (fresh.length > 0 && fresh[0]!.number <= lastNumber) for (const pending of fresh) this.#renumber(pending)
+    for (const pending of fresh) this.#renumber(pending)
+  }
+
+  /** Whether the action may have been given its number by an old copy of the storage, so that the hub knows another by it. */
+  isOld({ number }: Pending): boolean {
+    return number <= this.#oldUpTo
+  }
+
+  /** Whether there is such an action. */
+  get hasOld(): boolean {
+    const [first] = this.#pending.values()
+    return first !== undefined && this.isOld(first)
   }
 
   /** @returns the action, unless it was answered before */
@@ -268,7 +289,7 @@ export class Outbox {
   }
 
   #clientRecord(): StorageChange {
-    return [CLIENT_KEY, encodeValue([this.client, this.#lastNumber])]
+    return [CLIENT_KEY, encodeValue([this.client, this.#lastNumber, this.#oldUpTo])]
   }
 }
 

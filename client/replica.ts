@@ -121,9 +121,12 @@ export class Replica {
     return { client: this.outbox.client, epoch, cursor }
   }
 
-  /** False while the log that it read is not the hub's: what waits is sent after the `resync`, in its order. */
+  /**
+   * False while the log that it read is not the hub's: what waits is sent after the `resync`, in its order. And while an old copy has not read the
+   * log to its head, which says what of its actions is done.
+   */
   get canPush(): boolean {
-    return !this.#isResyncDue
+    return !this.#isResyncDue && (!this.outbox.hasOld || this.cursor >= this.#head)
   }
 
   /** How far it has read; below every head while the log that it read is not the hub's, or a snapshot takes its place. */
@@ -183,6 +186,7 @@ export class Replica {
     } finally {
       this.outbox.settle(this.mirror.state.cursor)
       this.#keeper.schedule()
+      if (this.mirror.state.cursor === this.#head) this.#port.push()
     }
   }
 
@@ -240,9 +244,9 @@ export class Replica {
     const pending = this.outbox.get(number)
     if (pending === undefined || pending.stage !== 'sent') return
     const error = new HubError(isErrorCode(code) ? code : 'internal', message, { field })
-    if (error.code === 'already-done') this.outbox.accept(number, 0, this.#head)
-    else if (error.code === 'action-conflict' && pending.round === 0)
-      this.outbox.add(pending.kind, pending.key, pending.body, [pending])
+    const isOfAnother = error.code === 'action-conflict' || (error.code === 'already-done' && this.outbox.isOld(pending))
+    if (isOfAnother && pending.round === 0) this.outbox.add(pending.kind, pending.key, pending.body, [pending])
+    else if (error.code === 'already-done') this.outbox.accept(number, 0, this.#head)
     else if (pending.kind === 'annotation.update') edits.push([pending, error])
     else {
       this.outbox.refuse(pending, error)

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { HubError } from '../../protocol/index.ts'
+import { HubError, decodeFrame } from '../../protocol/index.ts'
 import { connect } from '../../client/index.ts'
 import { MemoryStorage, type StorageChange } from '../../client/storage.ts'
 import { suite } from '../util/suite.ts'
@@ -400,6 +400,41 @@ for (const isReopened of [false, true])
     assert.equal(hub.log.map(([, , , , number, , , key]) => [number, key]), [[1, 'a'], [2, 'b']]) // prettier-ignore
     assert.is(second.client.settings.get('b'), 2)
   })
+
+test('an action that waits in an old copy and was done since is not done again: nothing is sent before the log has told', async context => {
+  const hub = new FakeHub()
+  hub.isWelcoming = false
+  const first = await open(context, hub)
+  void first.client.putSetting('a', 1)
+  await quiet()
+  const storage = new MemoryStorage()
+  await storage.write(await first.storage.load(''))
+  hub.isWelcoming = true
+  first.client.retry()
+  await comeBack(first)
+  await first.client.settled()
+  await first.client.close()
+  const again = await open(context, hub, { storage: first.storage })
+  await again.client.live()
+  await again.client.putSetting('a', 2)
+  await again.client.close()
+  const late: (() => void)[] = []
+  const accept = hub.accept.bind(hub)
+  hub.accept = connection => {
+    const send = connection.send.bind(connection)
+    connection.send = bytes => (decodeFrame(bytes, 'hub').kind === 'changes' ? void late.push(() => send(bytes)) : send(bytes))
+    accept(connection)
+  }
+  const second = await open(context, hub, { storage })
+  const before = hub.pushed.length
+  await quiet()
+  assert.is(second.client.state, 'catching-up')
+  assert.is(hub.pushed.length, before)
+  for (const send of late.splice(0)) send()
+  await second.client.settled()
+  assert.equal(hub.log.map(([, , , , , , , key, body]) => [key, body]), [['a', { value: 1 }], ['a', { value: 2 }]]) // prettier-ignore
+  assert.is(second.client.settings.get('a'), 2)
+})
 
 test('storage of one account is never sent to another', async context => {
   const hub = new FakeHub()

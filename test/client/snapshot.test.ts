@@ -232,6 +232,39 @@ test('a client below the floor gets a snapshot, keeps what it has not sent, and 
   assert.is(notes.get('mine')?.note, 'made offline')
 })
 
+test('what was done in an old copy of the storage is asked for anew, though a snapshot came and the answers to its numbers are forgotten', async context => {
+  const core = coreHub()
+  const { account, devices, write } = await longAccount(core, 13)
+  const { token } = devices['reader']!
+  const { client, storage } = await replicate(context, core, token)
+  await client.live()
+  await client.close()
+  const copy = new MemoryStorage()
+  await copy.write(await storage.load(''))
+  for (let round = 0; round < 5; round++) {
+    const { client } = await replicate(context, core, token, storage)
+    await client.live()
+    await client.putSetting('counter', round)
+    await client.close()
+  }
+  await write(LONG)
+  await core.hub.compact(account.id)
+  const offline = await connect({ token, storage: copy, dial: () => { throw new Error('no network') } }) // prettier-ignore
+  void offline.putSetting('new', 1)
+  const notes = await offline.annotations('b1')
+  notes.put({ id: 'new', note: 'a new note' })
+  await offline.close()
+  const again = await replicate(context, core, token, copy)
+  await again.client.live()
+  await again.client.settled()
+  assert.ok(again.kinds().includes('snapshot'))
+  const fresh = await replicate(context, core, devices['other']!.token)
+  await fresh.client.live()
+  assert.equal([fresh.client.settings.get('counter'), fresh.client.settings.get('new')], [4, 1])
+  assert.is((await fresh.client.annotations('b1')).get('new')?.note, 'a new note')
+  assert.equal(await shown(again.client), await shown(fresh.client))
+})
+
 test('a snapshot that is cut off anywhere is begun again, and until its end what was known stays', async context => {
   const core = coreHub()
   const { devices } = await longAccount(core, 11)
