@@ -52,7 +52,7 @@ export class Keeper {
    */
   wipe(unstored: readonly StorageChange[] = []): void {
     this.#isWipeDue = true
-    this.#dropped.push(...this.#failed, ...unstored)
+    this.#dropped = [...this.#dropped, ...this.#failed, ...unstored]
     this.#failed = []
     this.schedule()
   }
@@ -78,13 +78,13 @@ export class Keeper {
 
   async #write(): Promise<void> {
     const { storage, take, onError } = this.#options
-    let changes: StorageChange[] = []
     try {
-      if (this.#isWipeDue) changes = await this.#wiping()
+      const wiped = this.#isWipeDue ? await this.#wiping() : []
       // Here and not before the reading: nothing was written since, so that this does for a wipe that became due meanwhile too.
       this.#isWipeDue = false
       const batch = take()
-      changes.push(...this.#failed, ...batch.changes)
+      // No arguments of a call: there may be more of them than one takes.
+      const changes = [...wiped, ...this.#failed, ...batch.changes]
       this.#failed = changes
       await storage.write(changes)
       if (this.#failed === changes) this.#failed = []

@@ -117,7 +117,7 @@ export class Outbox {
       const answers = Promise.all(added.map(({ answer }) => answer.promise))
       answers.then(acks => old.answer.resolve(acks.at(-1)!), old.answer.reject)
     }
-    this.#unsaved.push(...added)
+    for (const pending of added) this.#unsaved.push(pending)
     void this.save()
     return added
   }
@@ -274,7 +274,7 @@ export class Outbox {
       try {
         await this.#storage.write([...removals(replaced), this.#clientRecord(), ...records])
       } catch (error) {
-        this.#replaced.push(...replaced)
+        this.#replaced = [...this.#replaced, ...replaced]
         for (const pending of batch) this.refuse(pending, error as Error)
         for (const pending of batch) this.#events.onLost(pending, error as Error)
         continue

@@ -184,7 +184,7 @@ export class FileStorage implements ClientStorage {
     const flush = async (): Promise<void> => {
       const { bytes, entries } = encodeRecord(batch, end)
       await writeAll(file, bytes, end)
-      all.push(...entries)
+      for (const entry of entries) all.push(entry)
       end += bytes.length
       batch = []
       batchBytes = 0

@@ -35,7 +35,7 @@ function keep(storage: SlowStorage): { keeper: Keeper; due: StorageChange[]; dro
   const due: StorageChange[] = []
   const take = (): { changes: StorageChange[]; onKept: () => void } => ({ changes: due.splice(0), onKept() {} })
   const wiped = (entries: readonly StorageChange[]): Promise<StorageChange[]> => {
-    dropped.push(...entries.map(([name]) => name))
+    for (const [name] of entries) dropped.push(name)
     return Promise.resolve([])
   }
   const options = { storage, clock: new ManualClock(), prefixes: ['mirror', 'document'], wiped, take, onError() {} }
@@ -94,6 +94,27 @@ test('a wipe that could not be stored is stored with what comes after it', async
   due.push(entry('mirror\nthird'))
   await finish(storage, keeper.flush())
   assert.equal(await storage.names(), ['mirror\nsecond', 'mirror\nthird'])
+})
+
+test('more records than a call takes arguments are stored in one write, and dropped in one wipe', async () => {
+  const storage = new SlowStorage()
+  const { keeper, due, dropped } = keep(storage)
+  const many = Array.from({ length: 200_000 }, (_, index) => entry(`mirror\n${index}`))
+  storage.isFull = true
+  for (const each of many) due.push(each)
+  await finish(storage, keeper.flush())
+  assert.is(keeper.untaken.length, many.length)
+  storage.isFull = false
+  await finish(storage, keeper.flush())
+  assert.is((await storage.names()).length, many.length)
+  storage.isFull = true
+  for (const each of many) due.push(each)
+  await finish(storage, keeper.flush())
+  keeper.wipe()
+  storage.isFull = false
+  await finish(storage, keeper.flush())
+  assert.is(dropped.length, 2 * many.length)
+  assert.equal(await storage.names(), [])
 })
 
 test('whoever asks is told of everything that a wipe drops, stored or not', async () => {

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 import { FileStorage } from '../../../client/node/storage-file.ts'
+import type { StorageChange } from '../../../client/storage.ts'
 import { STORAGE_FACTS } from '../../contract/client-storage.ts'
 import { suite } from '../../util/suite.ts'
 import { temporaryFolder } from '../../util/folder.ts'
@@ -103,6 +104,18 @@ test('a file with little left in it is written anew, and holds the same', async 
   const again = await FileStorage.open(path)
   await check(again)
   await again.close()
+})
+
+test('more values than a call takes arguments are written anew too', async context => {
+  const path = join(temporaryFolder(context), 'journal')
+  const storage = await FileStorage.open(path, { minGarbageBytes: 10_000 })
+  await storage.write(Array.from({ length: 150_000 }, (_, index): StorageChange => [String(index), new Uint8Array()]))
+  const { size } = statSync(path)
+  await storage.write([['garbage', new Uint8Array(size + 4_000_000)]])
+  await storage.write([['garbage', undefined]])
+  assert.is((await storage.load('14999')).length, 11)
+  assert.ok(statSync(path).size < 2 * size, `${statSync(path).size} bytes`)
+  await storage.close()
 })
 
 test('a file is open in one process at a time', async context => {
