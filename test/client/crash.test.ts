@@ -101,6 +101,16 @@ test('a refusal is not lost in a crash: it is told again until it is stored', as
   assert.equal(told, ['no: forbidden'])
 })
 
+test('storage that cannot be read when the client comes live is an error that is told', async context => {
+  const storage = new MemoryStorage()
+  const load = storage.load.bind(storage)
+  storage.load = prefix => (prefix === 'lost\n' ? Promise.reject(new Error('the disk cannot be read')) : load(prefix))
+  const { client, errors } = await open(context, new FakeHub(), { storage })
+  await client.live()
+  await until(() => errors.length > 0)
+  assert.equal(errors.map(({ message }) => message), ['the disk cannot be read']) // prettier-ignore
+})
+
 test('an action that storage does not take is not sent, rejects, and leaves no trace', async context => {
   const hub = new FakeHub()
   const storage = new FullStorage()
