@@ -110,6 +110,8 @@ export class FileStorage implements ClientStorage {
       for (const { resolve } of writes) resolve()
     } catch (error) {
       this.#failure = error as Error
+      // All of it may be there, and would count when the file is opened again.
+      await this.#file.truncate(this.#end).catch(() => {})
       for (const { reject } of writes) reject(error)
       return
     }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -70,6 +71,25 @@ test('a last record with other bytes than were written is dropped', async contex
   const torn = await FileStorage.open(path)
   assert.equal(await keysOf(torn), ['a'])
   await torn.close()
+})
+
+test('a write whose flush failed is not there when the file is opened again', async context => {
+  const path = join(temporaryFolder(context), 'journal')
+  const storage = await FileStorage.open(path)
+  await storage.write([['a', bytes('first')]])
+  const handle = await open(path)
+  const files = Object.getPrototypeOf(handle) as FileHandle
+  await handle.close()
+  const own = Object.getOwnPropertyDescriptor(files, 'datasync')!
+  const restore = (): void => void Object.defineProperty(files, 'datasync', own)
+  context.defer(restore)
+  files.datasync = () => Promise.reject(new Error('EIO'))
+  assert.is(await errorOf(storage.write([['b', bytes('second')]])), 'Error')
+  restore()
+  await storage.close()
+  const again = await FileStorage.open(path)
+  assert.equal(await keysOf(again), ['a'])
+  await again.close()
 })
 
 test('damage in the middle is named, and nothing is dropped silently', async context => {
