@@ -220,7 +220,7 @@ export class Client {
   /**
    * Says where this client reads in a book, to all who read it now, until it says otherwise. Nothing of it is stored.
    * @param state plain JSON, at most `LIMITS.maxPresenceLength` characters of it; undefined when the client leaves the book
-   * @throws RangeError when it is too long, or of one book more than `LIMITS.maxPresenceBooks`
+   * @throws RangeError when it is too long, or of one book more than `LIMITS.maxPresenceBooks`; HubError `bad-request` for no name of a book or no object
    */
   sayPresence(book: string, state: PresenceState | undefined): void {
     if (this.#closing === undefined) this.#parts.link.presence.say(book, state)
@@ -252,7 +252,7 @@ export class Client {
   /**
    * Reads a whole view from the hub, as it is there: list views as `[[id, map], …]`, `document` as one Yjs update.
    * @param item the annotation, for `annotation-history`
-   * @throws OfflineError without a connection; HubError with what the hub answered
+   * @throws OfflineError without a connection; HubError with what the hub answered, or `bad-request` for what can be no key
    */
   read(view: ViewName, key = '', item = ''): Promise<Plain> {
     return this.#parts.link.read(view, key, item)

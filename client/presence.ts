@@ -1,4 +1,4 @@
-import { LIMITS, type FrameFields } from '../protocol/index.ts'
+import { FRAMES, HubError, LIMITS, checked, type FrameFields } from '../protocol/index.ts'
 import type { Clock } from './clock.ts'
 import type { Emitter } from './emitter.ts'
 import type { ClientEvents } from './events.ts'
@@ -35,10 +35,12 @@ export class Presence {
   /**
    * Says where the client reads, until it says otherwise.
    * @param state undefined: nowhere in this book any more
-   * @throws RangeError when the state is too long, or this is one book too many
+   * @throws RangeError when the state is too long, or this is one book too many; HubError `bad-request` for what the hub would end the connection for
    */
   say(book: string, state: PresenceState | undefined): void {
+    checked('bad-request', FRAMES.presence.fields.book, book, 'book')
     const json = state === undefined ? '' : JSON.stringify(state)
+    if (json !== '' && !json.startsWith('{')) throw new HubError('bad-request', 'a presence is a JSON object', { field: 'state' })
     if (json.length > LIMITS.maxPresenceLength)
       throw new RangeError(`a presence is at most ${LIMITS.maxPresenceLength} characters of JSON`)
     if (json === '') {

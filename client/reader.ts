@@ -1,4 +1,14 @@
-import { HubError, LIMITS, isErrorCode, type Frame, type FrameFields, type Plain, type ViewName } from '../protocol/index.ts'
+import {
+  FRAMES,
+  HubError,
+  LIMITS,
+  checked,
+  isErrorCode,
+  type Frame,
+  type FrameFields,
+  type Plain,
+  type ViewName
+} from '../protocol/index.ts'
 import type { Clock } from './clock.ts'
 
 /** There is no connection to ask by. Actions need none: they wait in the outbox. */
@@ -41,7 +51,7 @@ export class Reader {
    * Reads a whole view. Parts of a document belong together only when they are of one reading, so it is read again when the hub let go of that
    * or the document changed meanwhile.
    *
-   * @throws OfflineError; HubError with what the hub answered, or `overloaded` when it did not
+   * @throws OfflineError; HubError with what the hub answered, `overloaded` when it did not, or `bad-request` for what it would end the connection for
    */
   read(view: ViewName, key: string, item: string): Promise<Plain> {
     const reading = this.#last.then(() => this.#read(view, key, item))
@@ -50,6 +60,10 @@ export class Reader {
   }
 
   async #read(view: ViewName, key: string, item: string): Promise<Plain> {
+    const { fields } = FRAMES.read
+    checked('bad-request', fields.view, view, 'view')
+    checked('bad-request', fields.key, key, 'key')
+    checked('bad-request', fields.item, item, 'item')
     for (let tries = 1; tries <= MOST_TRIES; tries++) {
       const pages = await this.#pages(view, key, item)
       if (pages !== undefined) return joined(pages)

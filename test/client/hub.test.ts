@@ -1,6 +1,7 @@
 import * as assert from 'uvu/assert'
 import { connect, type Client } from '../../client/index.ts'
 import type { ClientStorage } from '../../client/storage.ts'
+import type { HubError, ViewName } from '../../protocol/index.ts'
 import { coreHub, type CoreHub } from '../util/core-hub.ts'
 import { pair, type PairEnd } from '../util/pair.ts'
 import { suite, type TestContext } from '../util/suite.ts'
@@ -109,6 +110,20 @@ test('an earlier version of an annotation comes back, and an earlier place, each
   await until(() => phone.client.positions('b1').newest?.progression === 0.5)
   await phone.client.settled()
   assert.is(account.head, head + 4)
+})
+
+test('reading with a key that can be none is refused alone, and ends no connection', async context => {
+  const core = coreHub()
+  const { devices } = await core.account('phone')
+  const { client } = await read(context, core, devices['phone']!.token)
+  await client.live()
+  const fieldOf = (reading: Promise<unknown>): Promise<string> => reading.then(() => 'none', ({ field }: HubError) => field) // prettier-ignore
+  for (const key of ['a\tb', 'x'.repeat(2_000), 'a\ud800']) assert.is(await fieldOf(client.read('book', key)), 'key')
+  const notes = await client.annotations('b1')
+  assert.is(await fieldOf(notes.versions('x'.repeat(200))), 'item')
+  assert.is(await fieldOf(client.read('none' as ViewName)), 'view')
+  await client.read('books')
+  assert.is(client.state, 'live')
 })
 
 test('a revoked device is closed with the reason', async context => {

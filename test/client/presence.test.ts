@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
 import { HubError, LIMITS } from '../../protocol/index.ts'
-import { connectNode, type Client } from '../../client/node.ts'
+import { connectNode, type Client, type PresenceState } from '../../client/node.ts'
 import { register, servingHub, type TestServingHub } from '../util/serving-hub.ts'
 import { suite, type TestContext } from '../util/suite.ts'
 
@@ -77,6 +77,18 @@ test('what is too long, and one book too many, is refused before it is sent', as
   assert.throws(() => phone.sayPresence(BOOK, { page: 'x'.repeat(LIMITS.maxPresenceLength) }), /at most/)
   for (let index = 0; index < LIMITS.maxPresenceBooks; index++) phone.sayPresence(`book ${index}`, {})
   assert.throws(() => phone.sayPresence('one more', {}), /at most/)
+  assert.is(phone.state, 'live')
+})
+
+test('a name that no book can have, and a state that is no object, is refused before it is sent', async context => {
+  const [phone] = (await readers(context, await servingHub(context), 'phone')) as [Client]
+  for (const book of ['', 'a\nb', 'x'.repeat(129), 'a\ud800'])
+    assert.throws(() => phone.sayPresence(book, {}), (error: HubError) => error.code === 'bad-request') // prettier-ignore
+  assert.throws(
+    () => phone.sayPresence(BOOK, [1] as unknown as PresenceState),
+    (error: HubError) => error.field === 'state'
+  )
+  await phone.read('books')
   assert.is(phone.state, 'live')
 })
 
