@@ -52,22 +52,45 @@ export function encodeRecord(changes: readonly StorageChange[], at: number): { b
  * @returns `torn` when it is the last and incomplete, so that it was never promised; `damaged` when something follows it
  */
 export function decodeRecord(file: Buffer, at: number): { end: number; entries: Entry[] } | 'torn' | 'damaged' {
-  const start = at + HEADER_BYTES
-  if (start > file.length) return 'torn'
-  const end = start + file.readUInt32BE(at)
-  if (end > file.length) return 'torn'
-  const payload = file.subarray(start, end)
-  if (!checksum(payload).equals(file.subarray(at + 4, start)))
-    return end === file.length || isBlank(file.subarray(at)) ? 'torn' : 'damaged'
+  const end = endOf(file, at)
+  const entries = entriesAt(file, at, end)
+  if (entries !== undefined && isWhole(file, at, end)) return { end, entries }
+  if (end < file.length && !isBlank(file.subarray(at))) return 'damaged'
+  // Its length may be what is damaged, and hide all that follows.
+  for (let next = at + 1; next < file.length; next++) if (mayBeginAt(file, next)) return 'damaged'
+  return 'torn'
+}
+
+/** Beyond the file where not even the header is there. */
+const endOf = (file: Buffer, at: number): number =>
+  at + HEADER_BYTES > file.length ? Infinity : at + HEADER_BYTES + file.readUInt32BE(at)
+
+const isWhole = (file: Buffer, at: number, end: number): boolean =>
+  checksum(file.subarray(at + HEADER_BYTES, end)).equals(file.subarray(at + 4, at + HEADER_BYTES))
+
+/** Whether there is a whole record that says something. Its form comes first: to hash whatever has the length of one would take long. */
+function mayBeginAt(file: Buffer, at: number): boolean {
+  const end = endOf(file, at)
+  const entries = entriesAt(file, at, end)
+  return entries !== undefined && entries.length > 0 && isWhole(file, at, end)
+}
+
+/** The entries of the record from `start` to `end`; undefined when it has not the form of one. */
+function entriesAt(file: Buffer, start: number, end: number): Entry[] | undefined {
+  if (end > file.length) return undefined
   const entries: Entry[] = []
-  for (let next = start; next < end;) {
-    const keyEnd = next + 4 + file.readUInt32BE(next)
+  let next = start + HEADER_BYTES
+  while (next < end) {
+    const keyEnd = next + 4 + (next + 4 > end ? Infinity : file.readUInt32BE(next))
+    if (keyEnd + 4 > end) return undefined
     const length = file.readUInt32BE(keyEnd)
-    const valueAt = keyEnd + 4
-    entries.push([file.toString('utf8', next + 4, keyEnd), length === REMOVED ? undefined : { at: valueAt, length }])
-    next = length === REMOVED ? valueAt : valueAt + length
+    const at = keyEnd + 4
+    const after = length === REMOVED ? at : at + length
+    if (after > end) return undefined
+    entries.push([file.toString('utf8', next + 4, keyEnd), length === REMOVED ? undefined : { at, length }])
+    next = after
   }
-  return { end, entries }
+  return entries
 }
 
 /** A file may grow before its bytes reach the disk; then it ends in zeros. */

@@ -107,6 +107,25 @@ test('damage in the middle is named, and nothing is dropped silently', async con
   assert.is(await errorOf(FileStorage.open(path)), 'StorageDamagedError')
 })
 
+test('damage of a length hides nothing that follows', async context => {
+  const path = join(temporaryFolder(context), 'journal')
+  const storage = await FileStorage.open(path)
+  await storage.write([['a', bytes('first')]])
+  const secondAt = statSync(path).size
+  await storage.write([['b', bytes('second')]])
+  await storage.write([['c', undefined]])
+  await storage.write([])
+  await storage.close()
+  const file = readFileSync(path)
+  for (let bit = 0; bit < 32; bit++) {
+    const damaged = Buffer.from(file)
+    damaged[secondAt + (bit >> 3)]! ^= 1 << (bit & 7)
+    writeFileSync(path, damaged)
+    assert.is(await errorOf(FileStorage.open(path)), 'StorageDamagedError', `bit ${bit}`)
+    assert.equal(readFileSync(path), damaged)
+  }
+})
+
 test('a file with little left in it is written anew, and holds the same', async context => {
   const path = join(temporaryFolder(context), 'journal')
   const storage = await FileStorage.open(path, { minGarbageBytes: 10_000 })
