@@ -53,7 +53,8 @@ export async function downloadFile(parts: ContentParts, path: string, options: D
   const ask = async (): Promise<Response> => {
     for (;;) {
       try {
-        const headers = at === 0 ? {} : { range: `bytes=${at}-`, ...(wanted !== undefined && { 'if-range': `"${wanted}"` }) }
+        // From the last byte that is there: behind all of a content there is no range.
+        const headers = at === 0 ? {} : { range: `bytes=${at - 1}-`, ...(wanted !== undefined && { 'if-range': `"${wanted}"` }) }
         const response = await parts.ask(place, { headers, signal })
         const tag = response.headers.get('etag')?.slice(1, -1)
         if (wanted !== undefined && tag !== wanted) throw new HubError('base-changed', `${path} has another content by now`)
@@ -69,9 +70,10 @@ export async function downloadFile(parts: ContentParts, path: string, options: D
   const sizeBytes = wholeSizeOf(response)
 
   async function* chunks(): AsyncGenerator<Uint8Array> {
+    if (at === sizeBytes) response.body?.cancel().catch(() => undefined)
     while (at < sizeBytes) {
       // Whoever ignores the range begins at the beginning.
-      let unwanted = response.status === 206 ? 0 : at
+      let unwanted = response.status === 206 ? 1 : at
       const reader = response.body!.getReader()
       try {
         for (;;) {

@@ -130,13 +130,16 @@ test('a download goes on from bytes that are there, and is checked as a whole', 
     hash.update(part)
     return hash
   }
-  const rest = await client.files.download('big.bin', { sha256, from: { bytes: MIB, hash: fed(bytes.subarray(0, MIB)) } })
-  assert.ok(Buffer.from(bytes.subarray(MIB)).equals(await joined(rest.chunks)))
-  const wrong = await client.files.download('big.bin', { sha256, from: { bytes: MIB, hash: fed(new Uint8Array(MIB)) } })
-  await joined(wrong.chunks).then(
-    () => assert.unreachable(),
-    error => assert.is((error as Error).name, 'ContentDamagedError')
-  )
+  for (const there of [1, MIB, bytes.length - 1, bytes.length]) {
+    const rest = await client.files.download('big.bin', { sha256, from: { bytes: there, hash: fed(bytes.subarray(0, there)) } })
+    assert.is(rest.sizeBytes, bytes.length)
+    assert.ok(Buffer.from(bytes.subarray(there)).equals(await joined(rest.chunks)))
+    const wrong = await client.files.download('big.bin', { sha256, from: { bytes: there, hash: fed(new Uint8Array(there)) } })
+    await joined(wrong.chunks).then(
+      () => assert.unreachable(),
+      error => assert.is((error as Error).name, 'ContentDamagedError')
+    )
+  }
 })
 
 test('a report says of each change what became of it', async context => {
