@@ -95,10 +95,12 @@ export class Session {
     return this.#connection?.bufferedBytes ?? 0
   }
 
-  /** Connects now, whatever it was waiting for. */
+  /** Connects now, whatever it was waiting for: with another token also in the place of a connection that was not let in yet. */
   start(token = this.#token): void {
+    const isOutdated = this.#welcome === undefined && token !== this.#token
     this.#token = token
-    if (this.#connection !== undefined) return
+    if (this.#connection !== undefined && !isOutdated) return
+    this.#disconnect(1000, 'another token')
     this.#reason = undefined
     this.#dial()
   }

@@ -41,6 +41,24 @@ for (const code of ['device-revoked', 'unauthenticated', 'version-unsupported'] 
   })
 }
 
+test('a new token that comes while the hub has not let the old one in takes its place at once', async context => {
+  const hub = new FakeHub()
+  hub.isWelcoming = false
+  const { client } = await open(context, hub, { token: 'old token' })
+  await until(() => hub.all('hello').length === 1)
+  client.retry()
+  client.retry('old token')
+  await quiet()
+  assert.is(hub.dials, 1)
+  hub.isWelcoming = true
+  client.retry('new token')
+  await client.live()
+  client.retry('newer token')
+  await quiet()
+  assert.is(client.state, 'live')
+  assert.equal(hub.all('hello').map(({ token }) => token), ['old token', 'new token']) // prettier-ignore
+})
+
 test('a client that was replaced comes back once, because a hello of its own may have been held up; replaced again, it gives way', async context => {
   const hub = new FakeHub()
   const { client, clock } = await open(context, hub)
