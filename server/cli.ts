@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { Option as CommandOption, type Command } from 'commander'
 import { pino } from 'pino'
 import { HubError, type Plain } from '../protocol/index.ts'
 import { callControl } from './control.ts'
 import type { Logger } from './core/ports.ts'
+import { mustHoldStore } from './data-folder.ts'
 import { openHub, type OpenHub } from './hub.ts'
 import { operate, type OperationName } from './operations.ts'
 import { loadConfig, OPTIONS, type Config } from './options.ts'
@@ -27,13 +27,10 @@ export const configFrom = (command: Command): Config => {
   return loadConfig(process.env, flags)
 }
 
-/** The configuration of a command that works on what a hub keeps. It makes no data folder: one that is missing is a slip of the pen. */
-export const operatorConfig = (command: Command): Config => {
+/** The configuration of a command that works on what a hub keeps. @throws RangeError when that is not there */
+export const operatorConfig = (command: Command, mayBeBackup = false): Config => {
   const config = configFrom(command)
-  if (kindOf(config.dataFolder) !== 'folder')
-    throw new RangeError(
-      `there is no data folder ${resolve(config.dataFolder)}; name the hub's with --data or LECTERN_DATA_FOLDER, or start a hub first`
-    )
+  mustHoldStore(config.dataFolder, mayBeBackup)
   return config
 }
 

@@ -1,12 +1,10 @@
 import { request, type IncomingMessage, type RequestListener } from 'node:http'
 import { connect } from 'node:net'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { HubError, isErrorCode, type Plain } from '../protocol/index.ts'
 import type { Logger } from './core/ports.ts'
+import { CONTROL_SOCKET } from './data-folder.ts'
 import { assertRunning, isOperationName, operate, type OperationName, type OperatorParts } from './operations.ts'
-
-/** The operator's socket in the data folder. Who may open it is who may read the store: its owner. */
-export const CONTROL_SOCKET = 'control.sock'
 
 const MAX_BODY_BYTES = 1_048_576
 /** What a hub of this user answers is one page at the most, and JSON makes some of it longer. */
@@ -58,7 +56,7 @@ export async function callControl(
       )
     // No hub listens on a path that is too long for a socket.
     if (!['ENOENT', 'ECONNREFUSED', 'ENAMETOOLONG', 'EINVAL'].includes(code ?? '')) throw error
-    assertRunning(name)
+    assertRunning(name, resolve(dataFolder))
     return undefined
   } finally {
     clearTimeout(silent)

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { chmod, mkdir, rm, stat } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -16,12 +15,12 @@ import { SyncKeys } from './auth/sync-keys.ts'
 import { rememberVerified } from './auth/verified-passwords.ts'
 import { createCarriers } from './carriers.ts'
 import { systemClock } from './clock.ts'
-import { controlListener, CONTROL_SOCKET } from './control.ts'
+import { controlListener } from './control.ts'
 import type { BlobStore } from './core/blobs.ts'
 import { Hub } from './core/hub.ts'
 import type { Logger, RandomBytes } from './core/ports.ts'
 import type { Store } from './core/store.ts'
-import { FILES, MANIFEST } from './data-folder.ts'
+import { CONTROL_SOCKET, FILES, mustBeFree } from './data-folder.ts'
 import { DIALECT_PATHS, mountDialects } from './dialects.ts'
 import { joinDocuments } from './dialects/kosync/documents.ts'
 import { DeviceKeys } from './dialects/timelimit/device-keys.ts'
@@ -78,7 +77,6 @@ export interface ServingHub extends OpenHub {
  * @throws StoreDamage
  */
 export async function openHub(config: Config, logger: Logger): Promise<OpenHub> {
-  mustBeNoBackup(config.dataFolder)
   await makePrivate(config.dataFolder, logger)
   const store = await openStore(config, logger)
   const blobs = await DiskBlobStore.open(join(config.dataFolder, FILES)).catch(async (error: unknown) => {
@@ -219,15 +217,6 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
   }
 }
 
-/** What is written to a backup makes it one that no restore takes. @throws RangeError */
-function mustBeNoBackup(folder: string): void {
-  if (!existsSync(join(folder, MANIFEST))) return
-  const where = resolvePath(folder)
-  throw new RangeError(
-    `${where} is a backup; make a data folder of it first, with \`npx lectern restore ${where} --data NEW-FOLDER\``
-  )
-}
-
 /** Makes the data folder, and closes it to everyone but its owner. */
 async function makePrivate(folder: string, logger: Logger): Promise<void> {
   try {
@@ -238,6 +227,7 @@ async function makePrivate(folder: string, logger: Logger): Promise<void> {
       { cause: error }
     )
   }
+  mustBeFree(folder)
   if (((await stat(folder)).mode & 0o077) === 0) return
   try {
     await chmod(folder, 0o700)

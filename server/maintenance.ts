@@ -29,7 +29,7 @@ export function addMaintenance(program: Command): void {
       .description('Check all that is kept, of a data folder or a backup, while a hub runs or not. Changes nothing.'),
     ['dataFolder']
   ).action(async (_, command: Command) => {
-    const report = await checkFolder(operatorConfig(command).dataFolder)
+    const report = await checkFolder(operatorConfig(command, true).dataFolder)
     const { findings, ...read } = report
     printFindings(report)
     print({ ...read, damaged: findings.length })

@@ -233,7 +233,7 @@ export async function operate(parts: OperatorParts, operationName: OperationName
 const NEEDS_HUB: ReadonlySet<OperationName> = new Set(['device.pair', 'household.device', 'household.code'])
 
 /** @throws HubError for what only a running hub can do */
-export function assertRunning(operationName: OperationName): void {
+export function assertRunning(operationName: OperationName, dataFolder: string): void {
   if (NEEDS_HUB.has(operationName))
-    throw new HubError('not-found', 'no hub runs here; start it first, since codes are good with one that runs')
+    throw new HubError('not-found', `no hub runs in ${dataFolder}; start it first, since codes are good with one that runs`)
 }

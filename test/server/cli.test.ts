@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,7 +9,7 @@ import { loadConfig } from '../../server/options.ts'
 import { temporaryFolder } from '../util/folder.ts'
 import { HubProcess } from '../util/hub-process.ts'
 import { lectern, type Ran } from '../util/lectern.ts'
-import { suite } from '../util/suite.ts'
+import { suite, type TestContext } from '../util/suite.ts'
 
 const test = suite('server/cli')
 
@@ -18,6 +18,15 @@ const path = (file: string): string => fileURLToPath(new URL(`../../${file}`, im
 /** Runs `lectern …` on a data folder. */
 const on = (data: string, words: string[], { typed = '', env = {} } = {}): Promise<Ran> =>
   lectern(words, { typed, env: { LECTERN_LOG_LEVEL: 'error', LECTERN_PORT: '0', LECTERN_DATA_FOLDER: data, ...env } })
+
+/** A data folder whose hub has ended. */
+async function leftFolder(context: TestContext): Promise<string> {
+  const hub = new HubProcess()
+  context.defer(() => hub.drop())
+  await hub.start()
+  await hub.kill('SIGTERM')
+  return hub.dataFolder
+}
 
 test('help and the version end with 0, every wrong usage with 2', async context => {
   const data = temporaryFolder(context)
@@ -37,6 +46,59 @@ test('a command on a data folder that is not there says so, and makes none', asy
   assert.not(existsSync(data))
 })
 
+test('only a start makes a store: every other command names a folder without one, and leaves it as it is', async context => {
+  const data = temporaryFolder(context)
+  chmodSync(data, 0o755)
+  const commands = [
+    ['stats'],
+    ['account', 'add', 'ada'],
+    ['device', 'pair', 'ada'],
+    ['export', '--out', 'x'],
+    ['backup', 'x'],
+    ['check']
+  ]
+  for (const { code, err } of await Promise.all(commands.map(words => on(data, words)))) {
+    assert.is(code, 2)
+    assert.match(
+      err,
+      `lectern: ${data} is no data folder of a hub (it has no store); name the hub's with --data or LECTERN_DATA_FOLDER`
+    )
+  }
+  assert.equal([readdirSync(data), statSync(data).mode & 0o777], [[], 0o755])
+})
+
+test('a hub does not begin in a folder that holds something else, and does beside what a disk or an earlier hub left', async context => {
+  const data = temporaryFolder(context)
+  writeFileSync(join(data, 'letter.txt'), 'mine')
+  mkdirSync(join(data, 'files'))
+  chmodSync(data, 0o755)
+  const { code, err } = await on(data, ['serve'])
+  assert.is(code, 2)
+  assert.match(err, `${data} is not empty, and no data folder of a hub`)
+  assert.equal([readdirSync(data).sort(), statSync(data).mode & 0o777], [['files', 'letter.txt'], 0o755])
+  rmSync(join(data, 'letter.txt'))
+  mkdirSync(join(data, 'lost+found'))
+  const hub = new HubProcess(data)
+  context.defer(() => hub.drop())
+  await hub.start()
+})
+
+test('neither a hub nor a command but check works on a backup, which is to be restored first', async context => {
+  const hub = new HubProcess()
+  context.defer(() => hub.drop())
+  await hub.start()
+  const backup = join(temporaryFolder(context), 'backup')
+  assert.is((await on(hub.dataFolder, ['backup', backup])).code, 0)
+  const before = readdirSync(backup)
+  for (const words of [['serve'], ['stats'], ['backup', join(backup, 'again')]]) {
+    const { code, err } = await on(backup, words)
+    assert.is(code, 2)
+    assert.match(err, `${backup} is a backup; make a data folder of it first: npx lectern restore ${backup} --data NEW-FOLDER`)
+  }
+  assert.equal(readdirSync(backup), before)
+  assert.is((await on(backup, ['check'])).code, 0)
+})
+
 test('a data folder that cannot be one is named, with the option', async context => {
   const file = join(temporaryFolder(context), 'file')
   writeFileSync(file, '')
@@ -46,23 +108,6 @@ test('a data folder that cannot be one is named, with the option', async context
     assert.match(err, `the data folder ${data} `)
     assert.match(err, 'LECTERN_DATA_FOLDER')
   }
-})
-
-test('no command but `check` and `restore` takes a backup for a data folder, and it stays as it is', async context => {
-  const data = temporaryFolder(context)
-  assert.is((await on(data, ['account', 'add', 'ada'])).code, 0)
-  const backup = join(temporaryFolder(context), 'backup')
-  assert.is((await on(data, ['backup', backup])).code, 0)
-  const store = readFileSync(join(backup, 'store'))
-  for (const words of [['account', 'add', 'ben'], ['stats'], ['serve']]) {
-    const { code, err } = await on(backup, words)
-    assert.is(code, 2, err)
-    assert.match(err, 'is a backup; make a data folder of it first')
-  }
-  assert.ok(readFileSync(join(backup, 'store')).equals(store))
-  const restored = join(temporaryFolder(context), 'restored')
-  assert.is((await on(restored, ['restore', backup])).code, 0)
-  assert.match((await on(restored, ['account', 'list'])).out, 'ada')
 })
 
 test('a port that is taken is named, and the store can be opened again', async context => {
@@ -86,7 +131,7 @@ test('a mistake in the configuration makes nothing', async context => {
 })
 
 test('an import looks at the file first', async context => {
-  const data = temporaryFolder(context)
+  const data = await leftFolder(context)
   for (const file of [data, join(data, 'none.epub')]) {
     const { code, err } = await on(data, ['import', file])
     assert.is(code, 2)

@@ -278,7 +278,7 @@ test('a check names a content that lost its file', async context => {
 test('a check of a folder without a store is refused', async context => {
   const { code, err } = await lectern(['check', '--data', temporaryFolder(context)])
   assert.is(code, 2)
-  assert.match(err, 'there is no store in')
+  assert.match(err, 'is no data folder of a hub (it has no store)')
 })
 
 test.run()

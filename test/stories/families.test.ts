@@ -87,10 +87,14 @@ test('a family in the account of a library: who reads there sees it live; no pow
 })
 
 test('codes need a hub that runs', async context => {
-  const dataFolder = temporaryFolder(context)
+  const hub = new HubProcess()
+  context.defer(() => hub.drop())
+  await hub.start()
+  await hub.kill('SIGTERM')
+  const { dataFolder } = hub
   const { code, err } = await lectern(['household', 'code', '--data', dataFolder])
   assert.is(code, 2)
-  assert.match(err, /no hub runs here/)
+  assert.match(err, `no hub runs in ${dataFolder}; start it first`)
 })
 
 test.run()
