@@ -1,11 +1,12 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { HubError } from '../../protocol/index.ts'
 import { connectNode, pair, StorageTakenError, type State } from '../node.ts'
 import { writeWhole } from './disk.ts'
 import { FolderMirror } from './mirror.ts'
 import { OWN_FOLDER } from './names.ts'
+import { openRoot } from './root.ts'
 import { Teller } from './say.ts'
 
 /** What the command was given, as `server/main.ts` passes it on. */
@@ -25,8 +26,7 @@ const REACHED_WITHIN_MS = 60_000
 const ASKED_WITHIN_MS = 10_000
 
 async function main(words: Words): Promise<number> {
-  const root = resolve(words.folder)
-  await mkdir(join(root, OWN_FOLDER), { recursive: true, mode: 0o700 })
+  const root = openRoot(words.folder)
   const { url, token } = await signedIn(root, words)
   const client = await connectNode({ url, token, file: join(root, OWN_FOLDER, 'client'), agent: 'lectern mirror' })
   const mirror = await FolderMirror.open({ root, client, allowsManyRemovals: words.removeMany === true })

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
@@ -94,6 +94,29 @@ test('words that do not do are refused with 2, a hub that cannot be reached with
   await hub.kill()
   const [code, err] = await ran('--hub', url, '--code', pairing)
   assert.is(code, 1, err)
+})
+
+test('what cannot be mirrored is named: a file, a folder within a mirrored one, and the data folder of a hub', async context => {
+  const hub = await started(context)
+  const folder = temporaryFolder(context)
+  const mirrored = join(folder, 'mirrored')
+  const words = ['--hub', hub.url, '--code', await codeOf(hub), '--once']
+  assert.is((await lectern(['mirror', mirrored, ...words])).code, 0)
+  const file = join(folder, 'letter.txt')
+  writeFileSync(file, 'mine')
+  const inside = join(mirrored, 'deep', 'inside')
+  for (const [place, text] of [
+    [file, `lectern: ${file} is a file; name a folder`],
+    [join(file, 'in-a-file'), `lectern: ${join(file, 'in-a-file')} cannot be read and written (ENOTDIR); name another folder`],
+    [inside, `lectern: ${inside} lies in ${mirrored}, which is mirrored already`],
+    [hub.dataFolder, `lectern: ${hub.dataFolder} is the data folder of a hub, which is not to be mirrored`]
+  ] as const) {
+    const { code, err } = await lectern(['mirror', place, ...words])
+    assert.is(code, 2, err)
+    assert.match(err, text)
+  }
+  assert.equal(readdirSync(hub.dataFolder).includes('.lectern'), false)
+  assert.equal(readdirSync(mirrored), ['.lectern'])
 })
 
 test('commands that are programs of their own start from an installed package, too', async context => {
