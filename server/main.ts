@@ -1,3 +1,4 @@
+import './node-version.js'
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'

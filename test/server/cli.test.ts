@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert'
 import { loadConfig } from '../../server/options.ts'
 import { temporaryFolder } from '../util/folder.ts'
 import { HubProcess } from '../util/hub-process.ts'
-import { lectern, type Ran } from '../util/lectern.ts'
+import { ended, lectern, type Ran } from '../util/lectern.ts'
 import { suite, type TestContext } from '../util/suite.ts'
 
 const test = suite('server/cli')
@@ -36,6 +36,19 @@ test('help and the version end with 0, every wrong usage with 2', async context 
   assert.is((await on(data, ['device', '--help'])).code, 0)
   const wrong = [[], ['nonsense'], ['account', 'add'], ['serve', '--port', 'x']]
   for (const { code, err } of await Promise.all(wrong.map(words => on(data, words)))) assert.is(code, 2, err)
+})
+
+test('an older Node is told that it is too old, before anything else', async () => {
+  const older = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '18.20.8' } })`
+  for (const start of [[path('server/lectern.js')], ['--import', 'tsx', path('server/main.ts')]]) {
+    const child = spawn(process.execPath, [
+      '--import',
+      `data:text/javascript,${encodeURIComponent(older)}`,
+      ...start,
+      '--version'
+    ])
+    assert.equal(await ended(child), { code: 2, out: '', err: 'lectern needs Node 20 or newer; this is 18.20.8\n' })
+  }
 })
 
 test('a command on a data folder that is not there says so, and makes none', async context => {
