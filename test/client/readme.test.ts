@@ -53,6 +53,47 @@ test('the first program of the README does on a real hub what it says', async co
   assert.is(((await client.read('annotations', 'emma')) as unknown[]).length, 1)
 })
 
+test("the first program of the whole's README pairs once, and goes on with the token that it printed", async context => {
+  const whole = readFileSync(join(root, 'README.md'), 'utf8')
+  const hub = new HubProcess()
+  context.defer(() => hub.drop())
+  await hub.start()
+  const { code } = await hub.operate<{ code: string }>('device.pair', { account: 'reader' })
+  const book = 'emma'
+  const desk = await connectNode({
+    url: hub.url,
+    token: (await hub.pair('reader', 'desk')).token,
+    file: join(temporaryFolder(context), 'desk.lectern')
+  })
+  context.defer(() => desk.close())
+  await desk.putBook(book, { title: 'Emma' })
+  const text = /```ts\n([^]*?)```/
+    .exec(whole)![1]!
+    .replace('http://127.0.0.1:4747', hub.url)
+    .replace('7KQ2-M9XD', code)
+    .replace('0f3a…', book)
+    .replace("'my-phone.lectern'", JSON.stringify(join(temporaryFolder(context), 'my-phone.lectern')))
+  let token: string | undefined
+  for (const start of ['first', 'second']) {
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', text], {
+      cwd: root,
+      env: { ...process.env, LECTERN_TOKEN: token, FORCE_COLOR: '0' }
+    })
+    context.defer(() => child.kill('SIGKILL'))
+    let output = ''
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
+    await until(() => output.includes('handsome, clever, and rich') || child.exitCode !== null)
+    assert.is(child.exitCode, null, `the ${start} start: ${output}`)
+    assert.is(output.includes('LECTERN_TOKEN='), token === undefined)
+    token ??= /LECTERN_TOKEN=(\S+)/.exec(output)?.[1]
+    const gone = once(child, 'exit')
+    child.kill('SIGKILL')
+    await gone
+  }
+  const apps = await hub.operate<{ name: string }[]>('device.list', { account: 'reader' })
+  assert.equal(apps.filter(({ name }) => name === 'My phone').length, 1)
+})
+
 test('every export for apps is one that the README or a type of it names', async () => {
   const names = Object.keys(await import('../../client/node.ts'))
   const unnamed = names.filter(name => !readme.includes(name))
