@@ -316,8 +316,8 @@ export class Session implements LiveSession, Follower, Submitter {
     this.#connection.close(ERRORS.internal.close, 'internal')
   }
 
-  #gone(reason: CloseReason): void {
-    this.#host.logger.debug({ remote: this.remote, device: this.device, ...reason }, 'connection closed')
+  #gone({ code: closeCode, ...reason }: CloseReason): void {
+    this.#host.logger.debug({ remote: this.remote, device: this.device, closeCode, ...reason }, 'connection closed')
     this.#leave()
   }
 

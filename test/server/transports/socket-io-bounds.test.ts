@@ -19,7 +19,9 @@ const gone = (hub: SocketIoHub): Promise<void> => until(() => hub.hub.sessionCou
 
 /** What the hub noted when connections closed. */
 const closeCodes = (hub: SocketIoHub): unknown[] =>
-  hub.logger.lines.filter(({ message }) => message === 'connection closed').map(({ fields }) => (fields as { code: number }).code)
+  hub.logger.lines
+    .filter(({ message }) => message === 'connection closed')
+    .map(({ fields }) => (fields as { closeCode: number }).closeCode)
 
 async function member({ defer }: TestContext, hub: SocketIoHub, way: SocketIoWay): Promise<{ wire: WireClient; token: string }> {
   const { devices } = await hub.account('device')
