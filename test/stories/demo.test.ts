@@ -58,4 +58,18 @@ test('a file that is not there is named', async () => {
   }
 })
 
+test('a book for a trace, and a trace for a book, are named, with what to do', async ({ defer }) => {
+  const folder = temporaryFolder({ defer })
+  const [trace, book] = [join(folder, 'made.json.gz'), join(folder, 'made.epub')]
+  writeFileSync(trace, makeTrace(1))
+  writeFileSync(book, makeEpub({ title: 'Hills' }))
+  for (const [words, text] of [
+    [['demo', trace], `${trace} is no EPUB; is it a trace? Then: npm run demo -- --trace ${trace}`],
+    [['demo', '--trace', book], `${book} is no trace (gzipped JSON); leave --trace out for an EPUB`]
+  ] as const) {
+    const { code, err } = await lectern(words)
+    assert.equal([code, err], [2, `demo: ${text}\n`])
+  }
+})
+
 test.run()
