@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { Option as CommandOption, type Command } from 'commander'
 import { pino } from 'pino'
 import { HubError, type Plain } from '../protocol/index.ts'
@@ -69,12 +70,14 @@ export async function runAll<T>(config: Config, work: (call: Call) => Promise<T>
   }
 }
 
-/** Prints rows of `name=value`. */
+/** Prints rows of `name=value`, times as ISO has them. */
 export const print = (result: Plain): void => {
   const rows = Array.isArray(result) ? result : [result]
   if (rows.length === 0) return say('none')
   for (const row of rows) {
-    const cells = Object.entries(row as Record<string, Plain>).map(([name, value]) => `${name}=${show(name, value)}`)
+    const cells = Object.entries(row as Record<string, Plain>).map(
+      ([name, value]) => `${name.replace(/AtMs$/, 'At')}=${show(name, value)}`
+    )
     say(cells.join('  '))
   }
 }
@@ -90,10 +93,14 @@ export const timeOf = (ms: number): string => new Date(ms).toISOString()
 export const operator = (parent: Command, usage: string, description: string): Command =>
   withOptions(parent.command(usage).description(description), ['dataFolder', 'mapSizeGiB'])
 
-/** The account that is meant when none was named. @throws HubError when there are others */
-export async function onlyAccount(where: Config | Call): Promise<string> {
-  const listed = typeof where === 'function' ? where('account.list', {}) : run(where, 'account.list', {})
-  const accounts = (await listed) as { account: string }[]
+/** The account that is meant when none was named. @throws HubError when there are others, or none */
+export async function onlyAccount(config: Config, call: Call = (name, given) => run(config, name, given)): Promise<string> {
+  const accounts = (await call('account.list', {})) as { account: string }[]
+  if (accounts.length === 0)
+    throw new HubError(
+      'not-found',
+      `there is no account here (${resolve(config.dataFolder)}); add one with npx lectern account add NAME`
+    )
   if (accounts.length !== 1) throw new HubError('bad-request', 'say which account with --account or LECTERN_ACCOUNT')
   return accounts[0]!.account
 }

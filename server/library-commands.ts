@@ -34,7 +34,7 @@ export function addLibrary(program: Command): void {
       }
       const { total, books, leftOut } = await runAll(config, async call =>
         importAnnotations(call, path, {
-          account: given.account ?? (await onlyAccount(call)),
+          account: given.account ?? (await onlyAccount(config, call)),
           book: given.book,
           isAdding: given.addBooks !== undefined
         })
@@ -71,10 +71,10 @@ export function addLibrary(program: Command): void {
         const path = out === undefined ? undefined : resolve(out)
         const isReplacing = given.overwrite !== undefined
         await runAll(config, async call => {
-          const account = given.account ?? (await onlyAccount(call))
+          const account = given.account ?? (await onlyAccount(config, call))
           if (book !== undefined) return exportBook(call, { account, book, format, path, isReplacing })
           const { rows, leftOut } = await exportBooks(call, { account, format, folder: path!, isReplacing })
-          print(rows)
+          if (rows.length > 0 || leftOut.length === 0) print(rows)
           sayLeftOut(leftOut)
         })
       }

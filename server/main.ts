@@ -80,7 +80,7 @@ operator(account, 'add <name>', 'Add an account. Its devices sign in by pairing 
   .action(async (name: string, { password }: { password?: true }, command: Command) => {
     const config = operatorConfig(command)
     const given = password === true ? await askPassword(process.stdin, process.stderr, 'Password: ') : undefined
-    print(await run(config, 'account.add', { account: name, ...(given && { password: given }) }))
+    print(await run(config, 'account.add', { account: foldName(name), ...(given && { password: given }) }))
   })
 operator(account, 'list', 'List the accounts.').action(async (_, command) =>
   print(await run(operatorConfig(command), 'account.list', {}))
@@ -103,6 +103,8 @@ operator(account, 'kosync <name>', 'Set the key with which KOReader syncs: a pas
   )
   .action(async (name: string, { off, answers }: { off?: true; answers?: string }, command: Command) => {
     const config = operatorConfig(command)
+    if (answers !== undefined && answers !== 'newest' && answers !== 'furthest')
+      throw new RangeError(`--answers: newest or furthest, not "${answers}"`)
     if (off === undefined && answers === undefined) {
       const password = await askPassword(process.stdin, process.stderr, 'Password for KOReader: ')
       if (password === undefined) throw new HubError('bad-request', 'no password was given; type one, or pipe it in')

@@ -59,7 +59,7 @@ interface Operation<A> {
 const operation = <A>(form: Shape<A>, run: Operation<A>['run']): Operation<A> => ({ arguments: form, run })
 
 /** Of eight characters at least: what is guessed is guessed from short ones. */
-const newPassword = str(256, 8)
+export const newPassword = str(256, 8)
 const name = key(128)
 const text = str(256, 1)
 

@@ -1,14 +1,24 @@
 import type { ReadStream } from 'node:tty'
+import { HubError } from '../protocol/index.ts'
+import { newPassword } from './operations.ts'
 
 /**
- * A password from the person at the terminal, who does not see it, or the first line of what is piped in.
+ * A new password from the person at the terminal, who does not see it, or the first line of what is piped in.
  * @returns undefined when it is left empty
+ * @throws HubError `bad-request` for one that no account may have
  */
 export async function askPassword(
   input: ReadStream,
   output: NodeJS.WritableStream,
   question: string
 ): Promise<string | undefined> {
+  const password = await readPassword(input, output, question)
+  if (password !== undefined && newPassword.fault(password) !== undefined)
+    throw new HubError('bad-request', 'a password has 8 to 256 characters')
+  return password
+}
+
+async function readPassword(input: ReadStream, output: NodeJS.WritableStream, question: string): Promise<string | undefined> {
   if (!input.isTTY) {
     let text = ''
     for await (const chunk of input as AsyncIterable<Buffer>) text += chunk.toString()

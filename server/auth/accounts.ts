@@ -1,4 +1,4 @@
-import { checked, decodeValue, encodeValue, HubError, key } from '../../protocol/index.ts'
+import { decodeValue, encodeValue, HubError, key } from '../../protocol/index.ts'
 import { newId } from '../core/ids.ts'
 import type { Clock, RandomBytes } from '../core/ports.ts'
 import { recordPages, type Store } from '../core/store.ts'
@@ -102,6 +102,7 @@ export class AccountDirectory {
 
 /** More are too many in any spelling: NFC makes one of four at most. */
 const MAX_NAME_UNITS = 512
+const NAME = key(128)
 
 /**
  * The one spelling of an account's name: names that look the same are the same. Whatever counts or compares names does it by this.
@@ -110,5 +111,7 @@ const MAX_NAME_UNITS = 512
 export function foldName(name: string): string {
   // Sorting a long row of marks takes the square of its length; what is too long for a name is refused as it is.
   const folded = name.length > MAX_NAME_UNITS ? name : name.normalize('NFC')
-  return checked('bad-request', key(128), folded.trim().toLowerCase(), 'account')
+  const spelled = folded.trim().toLowerCase()
+  if (NAME.fault(spelled) === undefined) return spelled
+  throw new HubError('bad-request', "an account's name has 1 to 128 characters, and no control characters", { field: 'account' })
 }

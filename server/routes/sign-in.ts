@@ -17,6 +17,8 @@ export interface SignInParts {
 }
 
 const pairBody = map({ code: str(64, 1), ...deviceDescription })
+const WRONG_CODE =
+  'this pairing code is not valid: it is good once and for five minutes; make another with npx lectern device pair NAME'
 const signInBody = map({ account: str(128, 1), password: str(256, 1), ...deviceDescription })
 
 /**
@@ -24,22 +26,22 @@ const signInBody = map({ account: str(128, 1), password: str(256, 1), ...deviceD
  * `POST /api/v1/sign-in {account, password, name, app}` with a password. Both answer `{account, device, token}`.
  */
 export function mountSignIn(app: HttpApp, { hub, directory, pairing, limits, randomBytes }: SignInParts): void {
-  const register = async (account: string | undefined, { name, app, readOnly = false }: DeviceDescription) => {
-    if (account === undefined) throw new HubError('unauthenticated', 'the code or the password is not valid')
+  const register = async (account: string | undefined, { name, app, readOnly = false }: DeviceDescription, refusal: string) => {
+    if (account === undefined) throw new HubError('unauthenticated', refusal)
     return { account, ...(await registerDevice(await hub.ensureAccount(account), { name, app, readOnly }, randomBytes)) }
   }
 
   app.post('/api/v1/pair', async context => {
     const body: Infer<typeof pairBody> = checked('bad-request', pairBody, await readJson(context.req.raw), 'body')
     const opened = await limits.attempt({ address: context.get('address') }, () => pairing.redeem(body.code))
-    return context.json(await register(opened?.account, { ...body, readOnly: opened?.readOnly ?? false }))
+    return context.json(await register(opened?.account, { ...body, readOnly: opened?.readOnly ?? false }, WRONG_CODE))
   })
 
   app.post('/api/v1/sign-in', async context => {
     const body: Infer<typeof signInBody> = checked('bad-request', signInBody, await readJson(context.req.raw), 'body')
     const { account: name, password } = body
     const entry = await signInByPassword({ directory, limits }, { name, password, address: context.get('address') })
-    return context.json(await register(entry?.id, body))
+    return context.json(await register(entry?.id, body, 'the account or the password is not valid'))
   })
 }
 

@@ -133,6 +133,11 @@ test('a port that is taken is named, and the store can be opened again', async c
   assert.is(code, 1)
   assert.match(err, `port ${port} is taken; choose another with --port or LECTERN_PORT`)
   assert.is((await on(data, ['account', 'list'])).out, 'none\n')
+  const none = await on(data, ['book', 'unlinked'])
+  assert.equal(
+    [none.code, none.err],
+    [2, `lectern: there is no account here (${data}); add one with npx lectern account add NAME\n`]
+  )
 })
 
 test('a mistake in the configuration makes nothing', async context => {
@@ -162,7 +167,7 @@ test('commands say what they did, and the folder is closed to others', async con
   const run = async (words: string[], typed = ''): Promise<string> => (await on(hub.dataFolder, words, { typed })).out
   assert.is(await run(['device', 'list', 'reader']), 'none\n')
   const short = await on(hub.dataFolder, ['account', 'passwd', 'Reader'], { typed: 'secret\n' })
-  assert.match(short.err, /password: expected str 8/)
+  assert.equal([short.code, short.err], [2, 'lectern: a password has 8 to 256 characters\n'])
   assert.is(await run(['account', 'passwd', 'Reader'], 'a longer secret\n'), 'The password of reader is set.\n')
   assert.match(await run(['device', 'pair', 'reader']), /^code=\w{4}-\w{4} {2}goodUntil=\S+Z {2}goodFor=once\n$/)
   const reading = await run(['device', 'pair', 'reader', '--read-only'])
@@ -171,7 +176,7 @@ test('commands say what they did, and the folder is closed to others', async con
   await fetch(`${hub.url}/api/v1/pair`, { method: 'POST', body })
   assert.match(
     await run(['device', 'list', 'reader']),
-    /name=display {2}app=test {2}readOnly=true {2}disabled=false {2}revoked=false/
+    /name=display {2}app=test {2}readOnly=true {2}disabled=false {2}revoked=false {2}registeredAt=\d{4}-\S+Z$/m
   )
   const { device } = await hub.pair('reader', 'phone')
   const stats = await run(['stats'])
@@ -181,6 +186,17 @@ test('commands say what they did, and the folder is closed to others', async con
   assert.match(stats, /\naccount=reader {2}devices=2 {2}changes=2 {2}head=2 {2}floor=1\n$/)
   assert.is(await run(['device', 'revoke', 'reader', device]), 'Revoked.\n')
   assert.is((await on(hub.dataFolder, ['device', 'revoke', 'reader', 'a\nb'])).code, 2)
+})
+
+test('wrong words are refused with what they should be', async context => {
+  const data = await leftFolder(context)
+  for (const [words, text] of [
+    [['account', 'add', ''], "an account's name has 1 to 128 characters, and no control characters"],
+    [['account', 'kosync', 'reader', '--answers', 'sometimes'], '--answers: newest or furthest, not "sometimes"']
+  ] as const) {
+    const { code, err } = await on(data, [...words])
+    assert.equal([code, err], [2, `lectern: ${text}\n`])
+  }
 })
 
 test('a hub says where devices find it, and the command for another code works as it is printed', async context => {

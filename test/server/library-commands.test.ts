@@ -84,6 +84,8 @@ test('annotations go in and out, with a hub that runs and without one; a second 
   const [name] = readdirSync(out)
   assert.match(name!, /^Emma [0-9a-f]{8}\.md$/)
   assert.is(exported.out, `book=emma  file=${join(out, name!)}\n`)
+  const twice = await run('export', '--format', 'markdown', '--out', out)
+  assert.equal([twice.code, twice.out], [1, `LEFT OUT: ${join(out, name!)} is there; replace it with --overwrite\n`])
   const again = { account: 'ada', format: 'markdown', folder: out, isReplacing: false } as const
   const there = { rows: [], leftOut: [`${join(out, name!)} is there; replace it with --overwrite`] }
   assert.equal(await exportBooks(callOf(hub), again), there)
