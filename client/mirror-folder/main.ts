@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { HubError } from '../../protocol/index.ts'
 import { connectNode, pair, StorageTakenError, type State } from '../node.ts'
+import { isOffline } from './conflicts.ts'
 import { writeWhole } from './disk.ts'
 import { FolderMirror } from './mirror.ts'
 import { OWN_FOLDER } from './names.ts'
@@ -27,7 +28,7 @@ const ASKED_WITHIN_MS = 10_000
 
 async function main(words: Words): Promise<number> {
   const root = openRoot(words.folder)
-  const { url, token } = await signedIn(root, words)
+  const { url, token, isPaired } = await signedIn(root, words)
   const client = await connectNode({ url, token, file: join(root, OWN_FOLDER, 'client'), agent: 'lectern mirror' })
   const mirror = await FolderMirror.open({ root, client, allowsManyRemovals: words.removeMany === true })
   const teller = new Teller(mirror, process.stdout)
@@ -43,11 +44,18 @@ async function main(words: Words): Promise<number> {
   process.once('SIGTERM', stop)
   // Whoever started this process was killed.
   process.once('disconnect', stop)
+  let said: State | undefined
+  let isBegun = false
+  /** Once when a connection is lost, however often it is tried again, and once when it is there. */
   const tell = (state: State): void => {
-    if (state === 'offline' && !isStopped && words.once !== true)
-      teller.say(`No connection to ${url}; it is tried again and again.`)
-    if (state === 'live') teller.say(`Mirrors ${root} and ${url}.`)
+    if ((state !== 'offline' && state !== 'live') || state === said) return
+    if (state === 'live') teller.say(isBegun ? 'Connected again.' : `Mirrors ${root} and ${url}.`)
+    else if (!isStopped && words.once !== true) teller.say(`No connection to ${url}; it is tried again and again.`)
+    isBegun ||= state === 'live'
+    said = state
   }
+  if (words.code !== undefined && !isPaired)
+    teller.say(`signed in already as ${client.devices.get(client.device)?.name ?? client.device}; the code was not used`)
   client.on('state', tell)
   tell(client.state)
   try {
@@ -81,7 +89,7 @@ async function onlyOnce(mirror: FolderMirror, live: Promise<void>, url: string):
  * Where the hub is, and a token for it: from the environment, from an earlier start, or for a pairing code, and then kept for the next start. A code that is given
  * at every start is looked at only when it is needed.
  */
-async function signedIn(root: string, { hub, code, name }: Words): Promise<{ url: string; token: string }> {
+async function signedIn(root: string, { hub, code, name }: Words): Promise<{ url: string; token: string; isPaired?: true }> {
   const place = join(root, OWN_FOLDER, 'token')
   const kept = await readFile(place, 'utf8').then(
     text => JSON.parse(text) as { url: string; token: string },
@@ -91,6 +99,8 @@ async function signedIn(root: string, { hub, code, name }: Words): Promise<{ url
   if (url === undefined) throw new HubError('bad-request', 'say where the hub is with --hub or LECTERN_HUB')
   if (!URL.canParse(url))
     throw new HubError('bad-request', `--hub: expected an address such as http://127.0.0.1:4747, not "${url}"`)
+  if (code?.startsWith('lectern_') === true)
+    throw new HubError('bad-request', '--code: this is a token; give it as LECTERN_TOKEN')
   const given = process.env['LECTERN_TOKEN']
   if (given !== undefined && given !== '') return { url, token: given }
   if (kept?.url === url && (code === undefined || (await isLetIn(kept)))) return kept
@@ -99,9 +109,12 @@ async function signedIn(root: string, { hub, code, name }: Words): Promise<{ url
       'bad-request',
       'give a pairing code with --code (npx lectern device pair NAME makes one), or a token as LECTERN_TOKEN'
     )
-  const { token } = await pair({ url, code, name: name ?? `Folder on ${hostname()}`, app: 'lectern mirror' })
+  const device = { name: name ?? `Folder on ${hostname()}`, app: 'lectern mirror' }
+  const { token } = await pair({ url, code, ...device }).catch((error: unknown) => {
+    throw isOffline(error) ? new Error(`${url} cannot be reached`, { cause: error }) : error
+  })
   await writeWhole(place, `${JSON.stringify({ url, token })}\n`)
-  return { url, token }
+  return { url, token, isPaired: true }
 }
 
 /** False only when the hub says that it is not: what cannot be asked now may hold. */

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
@@ -10,6 +11,7 @@ import { HubProcess } from '../../util/hub-process.ts'
 import { lectern } from '../../util/lectern.ts'
 import { MirrorProcess } from '../../util/mirror-process.ts'
 import { suite, type TestContext } from '../../util/suite.ts'
+import { until } from '../../util/until.ts'
 
 const test = suite('client/mirror-folder/command')
 
@@ -47,6 +49,8 @@ test('the first start takes a pairing code, and later ones need only the folder'
     // As a service would be started again: with the same words, though the code is used up.
     const again = await lectern(['mirror', right, '--hub', hub.url, '--code', code, '--once'])
     assert.is(again.code, 0, again.err)
+    assert.is(again.out.includes('; the code was not used'), start > 0)
+    if (start > 0) assert.match(again.out, /^signed in already as Folder on .+; the code was not used$/m)
   }
   assert.equal(filesIn(right), filesIn(left))
   assert.is((await lectern(['mirror', left, '--once'])).code, 0)
@@ -83,7 +87,11 @@ test('words that do not do are refused with 2, a hub that cannot be reached with
     [[], /--hub/],
     [['--hub', hub.url], /--code/],
     [['--hub', 'nowhere'], /expected an address/],
-    [['--hub', hub.url, '--code', 'AAAA-AAAA'], /code/]
+    [['--hub', hub.url, '--code', 'lectern_AAAA'], /--code: this is a token; give it as LECTERN_TOKEN/],
+    [
+      ['--hub', hub.url, '--code', 'AAAA-AAAA'],
+      /this pairing code is not valid: .*make another with npx lectern device pair NAME/
+    ]
   ] as const) {
     const [code, err] = await ran(...words)
     assert.is(code, 2, err)
@@ -93,7 +101,32 @@ test('words that do not do are refused with 2, a hub that cannot be reached with
   const pairing = await codeOf(hub)
   await hub.kill()
   const [code, err] = await ran('--hub', url, '--code', pairing)
-  assert.is(code, 1, err)
+  assert.equal([code, err], [1, `lectern: ${url} cannot be reached\n`])
+})
+
+test('a lost connection is told once, however often it is tried again, and so is that it is there again', async context => {
+  const hub = await started(context)
+  const folder = temporaryFolder(context)
+  const mirror = new MirrorProcess(folder, (await hub.pair('reader', 'desk')).token)
+  context.defer(() => mirror.kill())
+  mirror.start(hub.url)
+  await said(mirror, 'All is the same')
+  await hub.kill()
+  // Counts the tries.
+  let tries = 0
+  const server = createServer(socket => {
+    tries++
+    socket.destroy()
+  })
+  server.listen(Number(new URL(hub.url).port), '127.0.0.1')
+  await once(server, 'listening')
+  await until(() => tries >= 3)
+  server.close()
+  await once(server, 'close')
+  await hub.start()
+  await said(mirror, 'Connected again.')
+  assert.is(mirror.output.match(/^No connection to /gm)?.length, 1, mirror.output)
+  assert.is(mirror.output.match(/^Mirrors /gm)?.length, 1, mirror.output)
 })
 
 test('what cannot be mirrored is named: a file, a folder within a mirrored one, and the data folder of a hub', async context => {
