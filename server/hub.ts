@@ -26,6 +26,7 @@ import { joinDocuments } from './dialects/kosync/documents.ts'
 import { DeviceKeys } from './dialects/timelimit/device-keys.ts'
 import { TimeLimitHousehold } from './dialects/timelimit/household.ts'
 import { EXIT } from './exit-codes.ts'
+import { createFailureLog } from './failure-log.ts'
 import { openFamilies } from './families.ts'
 import { createPublishing } from './files/publishing.ts'
 import { Uploads } from './files/uploads.ts'
@@ -162,7 +163,7 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
   const app = createHttpApp(logger, addressOf, config.allowedOrigins, DIALECT_PATHS)
   mountHome(app)
   mountHealth(app, () => isReady)
-  const limits = createSignInLimits({ randomBytes: random })
+  const limits = createSignInLimits({ randomBytes: random, onFailure: createFailureLog(logger, systemClock) })
   const parts = { ...open, uploads, limits, clock: systemClock, logger, randomBytes: random }
   mountSignIn(app, parts)
   mountFeed(app, hub, systemClock)

@@ -22,6 +22,8 @@ export interface SignInLimitOptions {
    * @default 900_000 (15 minutes)
    */
   readonly windowMs?: number
+  /** Is told of each failure, and where it came from. */
+  readonly onFailure?: (address: string) => void
 }
 
 /** Who is trying. */
@@ -50,7 +52,8 @@ export function createSignInLimits({
   randomBytes,
   failuresPerAddress = 50,
   failuresPerAccount = 10,
-  windowMs = 900_000
+  windowMs = 900_000,
+  onFailure
 }: SignInLimitOptions): SignInLimits {
   const byAddress = new RateLimiterMemory({ points: failuresPerAddress, duration: windowMs / 1_000 })
   const byAccount = new RateLimiterMemory({ points: failuresPerAccount, duration: windowMs / 1_000 })
@@ -88,7 +91,7 @@ export function createSignInLimits({
       if (result !== undefined && result !== false) {
         await takeBack(byAddress, address)
         if (account !== undefined) await byAccount.delete(account)
-      }
+      } else onFailure?.(from.address)
       return result
     }
   }
