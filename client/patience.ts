@@ -1,7 +1,7 @@
 import { HubError } from '../protocol/index.ts'
 import type { Clock } from './clock.ts'
 import { isPassing } from './hub-http.ts'
-import { Backoff } from './reconnect.ts'
+import { Backoff } from './backoff.ts'
 
 /** Tries in a row that brought nothing, before whoever asked has to decide: about two minutes. */
 const MOST_TRIES = 8

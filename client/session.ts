@@ -16,7 +16,7 @@ import {
   type Retry
 } from '../protocol/index.ts'
 import type { Clock } from './clock.ts'
-import { Backoff } from './reconnect.ts'
+import { Backoff } from './backoff.ts'
 
 /**
  * `offline`: waiting for the next try. `connecting`: until the hub has let us in. `catching-up`: reading what was missed. `live`: at the

@@ -1,6 +1,6 @@
 import { changesFrame, encodeFrame, LIMITS, valueEnd, type Connection, type ErrorCode } from '../../protocol/index.ts'
 import type { Account } from './account.ts'
-import { FAR_BEHIND_CHANGES } from './floor.ts'
+import { FAR_BEHIND_CHANGES } from './readers.ts'
 import type { Clock } from './ports.ts'
 import { snapshotFrames, type LargeDocuments } from './snapshot-reading.ts'
 import { StoreTrimmed, type Store, type StoredRun } from './store.ts'

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import { Server, type Socket as EngineSocket } from 'engine.io'
 import { WebSocketServer, type ServerOptions } from 'ws'
 import { ERRORS, HubError } from '../../protocol/index.ts'
-import { Admission, type AdmissionLimits } from './socket-io-admission.ts'
+import { Admission, type AdmissionLimits } from './admission.ts'
 import { answer, problem, refuseUpgrade } from './http.ts'
 import { HARDENED } from './ws.ts'
 

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert'
 import { decodeValue } from '../../../protocol/index.ts'
 import type { Account } from '../../../server/core/account.ts'
-import { FAR_BEHIND_CHANGES } from '../../../server/core/floor.ts'
+import { FAR_BEHIND_CHANGES } from '../../../server/core/readers.ts'
 import { Origin } from '../../../server/core/origin.ts'
 import { isRefused, otherAccount, restHub, type RestAnswer, type RestDevice, type RestHub } from '../../util/rest-hub.ts'
 import { suite } from '../../util/suite.ts'

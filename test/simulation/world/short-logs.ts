@@ -1,4 +1,4 @@
-import { KEPT_CHANGES, Readers } from '../../../server/core/floor.ts'
+import { KEPT_CHANGES, Readers } from '../../../server/core/readers.ts'
 import { patched } from './patched.ts'
 
 /**

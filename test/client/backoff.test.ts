@@ -1,9 +1,9 @@
 import * as assert from 'uvu/assert'
-import { Backoff } from '../../client/reconnect.ts'
+import { Backoff } from '../../client/backoff.ts'
 import { suite } from '../util/suite.ts'
 import { ManualClock } from '../util/manual-clock.ts'
 
-const test = suite('client/reconnect')
+const test = suite('client/backoff')
 
 const delays = (chance: number, count: number, retryAfterMs?: number): number[] => {
   const clock = new ManualClock()
