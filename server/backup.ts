@@ -73,7 +73,7 @@ export async function backUp(dataFolder: string, folder: string): Promise<Manife
  * @throws StoreDamage when the backup holds less than it did
  * @throws BadCopy when it is damaged
  */
-export async function restore(folder: string, dataFolder: string, mapSizeBytes: number): Promise<Manifest> {
+export async function restore(folder: string, dataFolder: string): Promise<Manifest> {
   const manifest = await readManifest(folder)
   await makeEmpty(dataFolder, 'to restore into; a restore never overwrites')
   const store = join(folder, STORE)
@@ -82,7 +82,7 @@ export async function restore(folder: string, dataFolder: string, mapSizeBytes: 
   const path = join(dataFolder, UNFINISHED)
   await copyFlushed(store, path)
   await copyFiles(folder, dataFolder)
-  await renewEpochs(path, mapSizeBytes, () => newRestoredEpoch(count => randomBytes(count)))
+  await renewEpochs(path, () => newRestoredEpoch(count => randomBytes(count)))
   const restored = await soundManifest(dataFolder, UNFINISHED, manifest.madeAtMs, 'what was restored')
   mustBeSame(folder, manifest, restored)
   await rename(path, join(dataFolder, STORE))

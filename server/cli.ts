@@ -91,7 +91,7 @@ export const timeOf = (ms: number): string => new Date(ms).toISOString()
 
 /** Adds a command that works on what a hub keeps. */
 export const operator = (parent: Command, usage: string, description: string): Command =>
-  withOptions(parent.command(usage).description(description), ['dataFolder', 'mapSizeGiB'])
+  withOptions(parent.command(usage).description(description), ['dataFolder'])
 
 /** The account that is meant when none was named. @throws HubError when there are others, or none */
 export async function onlyAccount(config: Config, call: Call = (name, given) => run(config, name, given)): Promise<string> {

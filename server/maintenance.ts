@@ -52,11 +52,11 @@ export function addMaintenance(program: Command): void {
       .description(
         'Make a new data folder from a backup, and check it. Never overwrites. Devices begin anew, and send what they have not sent.'
       ),
-    ['dataFolder', 'mapSizeGiB']
+    ['dataFolder']
   ).action(async (backup: string, _, command: Command) => {
     process.umask(0o077)
-    const { dataFolder, mapSizeGiB } = configFrom(command)
-    await orPrint(async () => sayCopy('Restored', dataFolder, await restore(backup, dataFolder, mapSizeGiB * 2 ** 30)))
+    const { dataFolder } = configFrom(command)
+    await orPrint(async () => sayCopy('Restored', dataFolder, await restore(backup, dataFolder)))
   })
 }
 

@@ -31,7 +31,6 @@ export async function openStore(config: Config, logger: Logger): Promise<LmdbSto
   try {
     return await LmdbStore.open({
       path,
-      mapSizeBytes: config.mapSizeGiB * 2 ** 30,
       flushTimeoutMs: config.flushTimeoutSeconds * 1_000,
       takeOver: config.takeOver,
       inspect: async () => {

@@ -132,13 +132,6 @@ export const OPTIONS = {
     'What the files of one account may take, in GiB, with those that are being uploaded. Over it, no upload begins.',
     whole(1, 1_048_576)
   ),
-  mapSizeGiB: option(
-    'LECTERN_MAP_SIZE_GIB',
-    '--map-size-gib <count>',
-    '64',
-    'The most that the store may grow to, in GiB.',
-    whole(1, 16_384)
-  ),
   minFreeMiB: option(
     'LECTERN_MIN_FREE_MIB',
     '--min-free-mib <count>',

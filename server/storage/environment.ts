@@ -36,11 +36,16 @@ const encoder = {
   }
 }
 
+/** Address space that is reserved at first. The file grows past it, at the cost of a new mapping; it takes no memory and no disk. */
+const MAP_SIZE_BYTES = 2 ** 36
+
 /** Opens the environment, which this process MUST own, or be the only one to know. README.md says why each option is as it is. */
-export const openEnvironment = (path: string, mapSizeBytes: number): Database => open(optionsOf(path, mapSizeBytes, keyEncoder))
+export const openEnvironment = (path: string, mapSizeBytes = MAP_SIZE_BYTES): Database =>
+  open(optionsOf(path, mapSizeBytes, keyEncoder))
 
 /** The same to read it only. Every key is read whole. */
-export const openForReading = (path: string): Database => open({ ...optionsOf(path, 2 ** 36, wholeKeyEncoder), readOnly: true })
+export const openForReading = (path: string): Database =>
+  open({ ...optionsOf(path, MAP_SIZE_BYTES, wholeKeyEncoder), readOnly: true })
 
 function optionsOf(path: string, mapSizeBytes: number, keyEncoder: object): RootDatabaseOptionsWithPath {
   // `safeRestore` is not in lmdb's types.

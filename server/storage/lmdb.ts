@@ -23,11 +23,7 @@ export interface StoreLimits extends LogLimits {
 export interface LmdbOptions {
   /** The database file; beside it stand `<path>-lock` and `<path>-owner`. Missing folders are made. */
   readonly path: string
-  /**
-   * Address space to reserve at first. Past it the file grows on, at the cost of a new mapping. Takes no memory and no disk.
-   *
-   * @default 68_719_476_736 (64 GiB)
-   */
+  /** Address space to reserve at first, where it is to be less than usual. */
   readonly mapSizeBytes?: number
   readonly logger: Logger
   /**
@@ -118,7 +114,7 @@ export class LmdbStore implements Store {
    */
   static async open({
     path,
-    mapSizeBytes = 2 ** 36,
+    mapSizeBytes,
     logger,
     onFatal,
     flushTimeoutMs = 60_000,

@@ -12,8 +12,8 @@ const EPOCHS_PER_TRANSACTION = 1_000
  * @returns how many logs there are
  * @throws StoreDamage when the journal is not what was written
  */
-export async function renewEpochs(path: string, mapSizeBytes: number, newEpoch: () => string): Promise<number> {
-  const db = openEnvironment(path, mapSizeBytes)
+export async function renewEpochs(path: string, newEpoch: () => string): Promise<number> {
+  const db = openEnvironment(path)
   const put = (puts: readonly Put[]): void =>
     db.transactionSync(() => {
       for (const [key, record] of puts) void (record === undefined ? db.remove(key) : db.put(key, record))

@@ -39,7 +39,7 @@ const test = suite('protocol/README')
 test('a client written from the README in another language pairs, writes and reads', async ({ defer }) => {
   if (!hasPython()) return skipped()
   const dataFolder = temporaryFolder({ defer })
-  const hub = await serveHub(loadConfig({}, { dataFolder, port: '0', mapSizeGiB: '1' }), quiet)
+  const hub = await serveHub(loadConfig({}, { dataFolder, port: '0' }), quiet)
   defer(() => hub.close())
   const account = await hub.directory.add('ada')
   const { code } = hub.pairing.open(account.id)

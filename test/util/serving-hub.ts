@@ -18,7 +18,7 @@ export interface TestServingHub extends ServingHub {
 export async function servingHub({ defer }: TestContext, flags: Record<string, string> = {}): Promise<TestServingHub> {
   const dataFolder = temporaryFolder({ defer })
   const logger = recordingLogger()
-  const hub = await serveHub(loadConfig({}, { dataFolder, port: '0', mapSizeGiB: '1', ...flags }), logger)
+  const hub = await serveHub(loadConfig({}, { dataFolder, port: '0', ...flags }), logger)
   let closing: Promise<void> | undefined
   const close = (): Promise<void> => (closing ??= hub.close())
   defer(close)

@@ -232,7 +232,7 @@ for (const live of ['', 'long-poll', 'sse'])
 
 test('a hub closes, although somebody does not read the answer that it was given', async context => {
   const hub = await serveHub(
-    loadConfig({}, { dataFolder: temporaryFolder(context), port: '0', mapSizeGiB: '1' }),
+    loadConfig({}, { dataFolder: temporaryFolder(context), port: '0' }),
     recordingLogger()
   )
   const account = await hub.hub.ensureAccount('reader')
