@@ -2,23 +2,19 @@ import type * as Y from 'yjs'
 import {
   ACTIONS,
   ANNOTATION_DOCUMENT,
-  HubError,
-  LIMITS,
   checked,
   countValues,
   encodeValue,
+  HubError,
+  LIMITS,
+  markAnnotation,
+  openNote,
+  putAnnotation,
   type ActionBody,
   type Plain
 } from '../protocol/index.ts'
 import { copied } from './action-check.ts'
-import {
-  markAnnotation,
-  openNote,
-  readAnnotation,
-  readAnnotations,
-  writeAnnotation,
-  type Annotation
-} from './annotation-entries.ts'
+import { readAnnotation, readAnnotations, type Annotation } from './annotation-entries.ts'
 import type { BookDocument } from './book-document.ts'
 import type { Ack } from './pending.ts'
 import { randomId, type Clock } from './clock.ts'
@@ -89,7 +85,8 @@ export class Annotations {
     const body = copied({ id, ...fields }) as PutBody
     checked('bad-action', ACTIONS['annotation.put'].body, body, 'annotation')
     mustFitOneUpdate(body)
-    this.doc.transact(() => writeAnnotation(this.doc, body, this.#clock.nowMs()))
+    const { id: known, ...put } = body
+    this.doc.transact(() => putAnnotation(this.doc, known, put, this.#clock.nowMs()))
     return body.id
   }
 
@@ -109,7 +106,7 @@ export class Annotations {
   restore(id: string, cursor: number): Promise<Ack>
   restore(id: string, cursor?: number): Promise<Ack> | void {
     this.#checkOpen()
-    if (cursor === undefined) return markAnnotation(this.doc, id, undefined)
+    if (cursor === undefined) return void markAnnotation(this.doc, id, undefined)
     // What was edited here until now comes before it.
     this.#document.flush()
     return this.#host.restore(id, cursor)

@@ -12,6 +12,8 @@ export * from './codec.ts'
 export * from './run.ts'
 export * from './merge.ts'
 export * from './text-difference.ts'
+export * from './plain-value.ts'
+export * from './annotation-edits.ts'
 export * from './split-update.ts'
 export {
   CarefulDecoder,

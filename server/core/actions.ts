@@ -8,10 +8,11 @@ import {
   type ChangeKind,
   HubError,
   LIMITS,
+  putAnnotation,
   scan,
   type Plain
 } from '../../protocol/index.ts'
-import { markAnnotation, putAnnotation, restoreAnnotation, type PlainAnnotation } from './documents/annotations.ts'
+import { markKnownAnnotation, restoreAnnotation, type PlainAnnotation } from './documents/annotations.ts'
 import type { Document } from './documents/document.ts'
 import { FILE_HANDLERS } from './files/actions.ts'
 import type { Documents } from './documents/documents.ts'
@@ -54,9 +55,9 @@ const HANDLERS: { readonly [K in ActionKind]: Handler<K> } = {
   }),
   'annotation.put': (context, book, { id, ...fields }) =>
     edit(context, book, doc => putAnnotation(doc, id, fields, context.atMs)),
-  'annotation.remove': (context, book, { id }) => edit(context, book, doc => markAnnotation(doc, id, context.atMs)),
+  'annotation.remove': (context, book, { id }) => edit(context, book, doc => markKnownAnnotation(doc, id, context.atMs)),
   'annotation.restore': (context, book, { id, cursor }) => {
-    if (cursor === undefined) return edit(context, book, doc => markAnnotation(doc, id, undefined))
+    if (cursor === undefined) return edit(context, book, doc => markKnownAnnotation(doc, id, undefined))
     const version = context.documents.versions(book, id).find(known => known.cursor === cursor)
     if (version === undefined)
       throw new HubError('not-found', 'no such version of this annotation is kept', { field: 'body.cursor' })

@@ -108,7 +108,8 @@ async function refolded(world: World, id: string, books: readonly string[]): Pro
     if (appends.length > 0) await store.commit({ appends, writes: [] })
   }
   const nowMs = world.hub!.clock.nowMs()
-  const nextTurn = (task: () => void): void => void setImmediate(task)
+  // Nobody else is there to have a turn.
+  const nextTurn = (task: () => void): void => queueMicrotask(task)
   const account = await Account.open(id, (await store.head(id))!, {
     store,
     clock: { nowMs: () => nowMs, nextTurn, setTimer: () => () => {} },

@@ -1,8 +1,16 @@
 import * as Y from 'yjs'
-import { ANNOTATION_DOCUMENT, countValues, encodeValue, maxValuesIn, objectFrom } from '../../../protocol/index.ts'
+import {
+  ANNOTATION_DOCUMENT,
+  countValues,
+  encodeValue,
+  isMap,
+  maxValuesIn,
+  objectFrom,
+  toPlain
+} from '../../../protocol/index.ts'
 import { addVersion } from '../history.ts'
 import type { AnnotationHistoryRecord, BurstRecord } from '../records.ts'
-import { isAnnotationId, isMap, toPlain } from './annotations.ts'
+import { isAnnotationId } from './annotations.ts'
 
 const { root, removedField } = ANNOTATION_DOCUMENT
 /** What a device does within so long after the first edit of a burst is one version. */

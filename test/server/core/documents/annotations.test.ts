@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { ANNOTATION_DOCUMENT, encodeValue, LIMITS, scan } from '../../../../protocol/index.ts'
-import { listAnnotations, markAnnotation, putAnnotation } from '../../../../server/core/documents/annotations.ts'
+import { ANNOTATION_DOCUMENT, encodeValue, LIMITS, putAnnotation, scan } from '../../../../protocol/index.ts'
+import { listAnnotations, markKnownAnnotation } from '../../../../server/core/documents/annotations.ts'
 import { suite } from '../../../util/suite.ts'
 import { docOf, mapStruct, noteOf, rawUpdate, updateOf } from '../../../util/yjs-update.ts'
 
@@ -67,9 +67,9 @@ for (const [last, next] of [
 test('a removed annotation keeps its content, is listed as removed, and a restore takes the mark away', () => {
   const doc = docOf(1)
   putAnnotation(doc, 'a', { quote: 'q', note: 'n' }, 1)
-  markAnnotation(doc, 'a', 5)
+  markKnownAnnotation(doc, 'a', 5)
   assert.equal(listAnnotations(doc), [['a', { createdAtMs: 1, quote: 'q', note: 'n', updatedAtMs: 1, removedAtMs: 5 }]])
-  markAnnotation(doc, 'a', undefined)
+  markKnownAnnotation(doc, 'a', undefined)
   assert.equal(listAnnotations(doc), [['a', { createdAtMs: 1, quote: 'q', note: 'n', updatedAtMs: 1 }]])
 })
 
@@ -77,7 +77,7 @@ test('an edit by a device that has not heard of the removal does not undo it', (
   const hub = docOf(1)
   putAnnotation(hub, 'a', { note: 'n' }, 1)
   const stale = docOf(2, Y.encodeStateAsUpdate(hub))
-  markAnnotation(hub, 'a', 5)
+  markKnownAnnotation(hub, 'a', 5)
   entryOf(stale, 'a').set('color', 'red')
   noteIn(stale, 'a').insert(0, 'my ')
   sync(hub, stale)
@@ -91,7 +91,7 @@ test('an edit by a device that has not heard of the removal does not undo it', (
 
 test('marking an annotation that is not there is not found', () => {
   const doc = docOf(1)
-  for (const mark of [1, undefined]) assert.throws(() => markAnnotation(doc, 'a', mark), /there is no annotation a/)
+  for (const mark of [1, undefined]) assert.throws(() => markKnownAnnotation(doc, 'a', mark), /there is no annotation a/)
   assert.equal(Y.encodeStateAsUpdate(doc), Y.encodeStateAsUpdate(new Y.Doc()))
 })
 
@@ -100,7 +100,7 @@ test('an annotation that a Yjs client wrote as one plain object is changed and m
   doc.getMap(root).set('a', { quote: 'q', note: 'plain', order: [1, 2] })
   doc.getMap(root).set('b', { quote: 'r' })
   putAnnotation(doc, 'a', { note: 'text', color: 'red' }, 1)
-  markAnnotation(doc, 'b', 2)
+  markKnownAnnotation(doc, 'b', 2)
   assert.equal(listAnnotations(doc), [
     ['a', { quote: 'q', note: 'text', order: [1, 2], color: 'red', updatedAtMs: 1 }],
     ['b', { quote: 'r', removedAtMs: 2 }]

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { ANNOTATION_DOCUMENT, HubError } from '../../../../protocol/index.ts'
-import { listAnnotations, markAnnotation, putAnnotation } from '../../../../server/core/documents/annotations.ts'
+import { ANNOTATION_DOCUMENT, HubError, putAnnotation } from '../../../../protocol/index.ts'
+import { listAnnotations, markKnownAnnotation } from '../../../../server/core/documents/annotations.ts'
 import { LoggedDocument, stateOf } from '../../../util/document-trace.ts'
 import { Random } from '../../../util/random.ts'
 import { suite } from '../../../util/suite.ts'
@@ -51,8 +51,8 @@ function plainVerb(logged: LoggedDocument, random: Random, atMs: number): void {
   try {
     logged.edit(doc => {
       const kind = random.below(4)
-      if (kind === 0) markAnnotation(doc, id, atMs)
-      else if (kind === 1) markAnnotation(doc, id, undefined)
+      if (kind === 0) markKnownAnnotation(doc, id, atMs)
+      else if (kind === 1) markKnownAnnotation(doc, id, undefined)
       else putAnnotation(doc, id, { note, color: random.pick(['red', null]) }, atMs)
     })
   } catch (error) {

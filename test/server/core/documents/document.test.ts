@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { ANNOTATION_DOCUMENT, LIMITS } from '../../../../protocol/index.ts'
-import { listAnnotations, markAnnotation, putAnnotation } from '../../../../server/core/documents/annotations.ts'
+import { ANNOTATION_DOCUMENT, LIMITS, putAnnotation } from '../../../../protocol/index.ts'
+import { listAnnotations, markKnownAnnotation } from '../../../../server/core/documents/annotations.ts'
 import { Document, tailUpdateOf } from '../../../../server/core/documents/document.ts'
 import { LoggedDocument, momentOf, refusalOf, stateOf } from '../../../util/document-trace.ts'
 import { suite } from '../../../util/suite.ts'
@@ -46,7 +46,7 @@ test('an edit that throws leaves no trace, and the next one is whole', () => {
   const code = refusalOf(() =>
     logged.edit(doc => {
       putAnnotation(doc, 'b', { note: 'half' }, 1)
-      markAnnotation(doc, 'missing', 1)
+      markKnownAnnotation(doc, 'missing', 1)
     })
   )
   assert.is(code, 'not-found')
@@ -59,7 +59,7 @@ test('an edit that is refused before it changed anything does not cost building 
   const logged = new LoggedDocument()
   logged.edit(put('a', 'one'))
   const { doc } = logged.document
-  const code = refusalOf(() => logged.edit(doc => markAnnotation(doc, 'missing', 1)))
+  const code = refusalOf(() => logged.edit(doc => markKnownAnnotation(doc, 'missing', 1)))
   assert.is(code, 'not-found')
   assert.is(logged.document.doc, doc)
 })
@@ -204,7 +204,7 @@ test('a document that broke half-way is built again from its snapshot and what c
   const code = refusalOf(() =>
     logged.edit(doc => {
       putAnnotation(doc, 'c', { note: 'half' }, 1)
-      markAnnotation(doc, 'missing', 1)
+      markKnownAnnotation(doc, 'missing', 1)
     })
   )
   assert.is(code, 'not-found')

@@ -1,7 +1,6 @@
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { ANNOTATION_DOCUMENT, HubError } from '../../../../protocol/index.ts'
-import { putAnnotation } from '../../../../server/core/documents/annotations.ts'
+import { ANNOTATION_DOCUMENT, HubError, putAnnotation } from '../../../../protocol/index.ts'
 import { Document } from '../../../../server/core/documents/document.ts'
 import type { AnnotationHistoryRecord } from '../../../../server/core/records.ts'
 import { LoggedDocument, momentOf, stateOf } from '../../../util/document-trace.ts'

@@ -1,7 +1,6 @@
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { ANNOTATION_DOCUMENT, LIMITS, type ErrorCode } from '../../../../protocol/index.ts'
-import { putAnnotation } from '../../../../server/core/documents/annotations.ts'
+import { ANNOTATION_DOCUMENT, LIMITS, putAnnotation, type ErrorCode } from '../../../../protocol/index.ts'
 import { LoggedDocument, refusalOf, stateOf } from '../../../util/document-trace.ts'
 import { suite } from '../../../util/suite.ts'
 import {

@@ -1,7 +1,8 @@
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import type { Plain } from '../../../../protocol/index.ts'
-import { markAnnotation, putAnnotation } from '../../../../server/core/documents/annotations.ts'
+import { putAnnotation } from '../../../../protocol/index.ts'
+import { markKnownAnnotation } from '../../../../server/core/documents/annotations.ts'
 import { Document } from '../../../../server/core/documents/document.ts'
 import { addVersion } from '../../../../server/core/history.ts'
 import type { AnnotationHistoryRecord, AnnotationVersion } from '../../../../server/core/records.ts'
@@ -284,7 +285,7 @@ test('to look back at what is written as one value is spent, too', () => {
     void document.edit(doc => putAnnotation(doc, 'a', { note: 'n', ...fields }, 1), momentOf('@'))
   put({ extra: { many } })
   spent.length = 0
-  document.edit(doc => markAnnotation(doc, 'a', 2), momentOf('@'))
+  document.edit(doc => markKnownAnnotation(doc, 'a', 2), momentOf('@'))
   assert.ok(
     spent.some(cost => cost >= 40_000 / 4),
     spent.join()
