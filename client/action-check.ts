@@ -17,7 +17,7 @@ import {
 /** What a checked action takes of a frame. */
 export interface ActionSize {
   readonly bytes: number
-  readonly nodes: number
+  readonly values: number
 }
 
 /**
@@ -43,7 +43,7 @@ export function checkAction(kind: ActionKind, key: string, body: Plain): void {
 /** What an action takes of a frame, its numbers at their longest. */
 export const sizeOf = (kind: ActionKind, key: string, body: Plain): ActionSize => ({
   bytes: frameOf(kind, key, body).length,
-  nodes: 5 + countValues(body)
+  values: 5 + countValues(body)
 })
 
 function frameOf(kind: ActionKind, key: string, body: Plain): Uint8Array {

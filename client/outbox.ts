@@ -134,15 +134,15 @@ export class Outbox {
     const lastAllowed = this.#answered + Math.min(limits.maxUnansweredActions, LIMITS.maxUnansweredActions)
     const maxBytes = Math.min(limits.maxFrameBytes, LIMITS.maxFrameBytes)
     let bytes = HEAD_BYTES
-    let nodes = 8
+    let values = 8
     for (const pending of this.#pending.values()) {
       if (pending.stage === 'saving' || pending.number > lastAllowed) break
       if (pending.stage !== 'saved') continue
       bytes += pending.bytes
-      nodes += pending.nodes
+      values += pending.values
       if (
         actions.length > 0 &&
-        (bytes > maxBytes || nodes > maxValuesIn((bytes - HEAD_BYTES) / 2) || actions.length >= limits.maxActionsPerPush)
+        (bytes > maxBytes || values > maxValuesIn((bytes - HEAD_BYTES) / 2) || actions.length >= limits.maxActionsPerPush)
       )
         break
       pending.stage = 'sent'

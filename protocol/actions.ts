@@ -71,9 +71,9 @@ const bookFields = {
     })
   ),
   /** SHA-256 of the cover's bytes. */
-  cover: field(str(64, 64)),
+  cover: field(sha256),
   /** SHA-256 of the book file's bytes. */
-  file: field(map({ sha256: str(64, 64), sizeBytes: uint, mediaType: str(128), name: str(512) })),
+  file: field(map({ sha256: sha256, sizeBytes: uint, mediaType: str(128), name: str(512) })),
   /** `type:value` → who says so. Put adds; nil takes one away; the others stay. */
   identifiers: opt(dict(nullable(str(64)), 64)),
   extra: field(extra)

@@ -67,7 +67,7 @@ export function openNote(doc: Y.Doc, id: string): Y.Text | undefined {
   if (entry === undefined) return undefined
   const known = entry.get(textField)
   if (known instanceof Y.Text) return known
-  return entry.set(textField, new Y.Text(typeof known === 'string' ? known : '')) as Y.Text
+  return entry.set(textField, new Y.Text(typeof known === 'string' ? known : ''))
 }
 
 /** An annotation's fields, to be changed one by one: a plain object becomes a map. */

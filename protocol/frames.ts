@@ -132,15 +132,15 @@ export const FRAMES = {
   changes: frame(
     'hub',
     17,
-    { changes: list(change, LIMITS.maxNodes) },
+    { changes: list(change, LIMITS.maxFrameValues) },
     'The next changes of the log, live or catch-up: cursors are dense and follow the last one sent. A client sees its own changes too.'
   ),
   acked: frame(
     'hub',
     18,
     {
-      accepted: list(tuple<[number: number, cursor: number]>({ number: uint, cursor: uint }), LIMITS.maxNodes),
-      refused: list(tuple<Refusal>({ number: uint, code: str(64), message: str(1_024), field: str(256) }), LIMITS.maxNodes)
+      accepted: list(tuple<[number: number, cursor: number]>({ number: uint, cursor: uint }), LIMITS.maxFrameValues),
+      refused: list(tuple<Refusal>({ number: uint, code: str(64), message: str(1_024), field: str(256) }), LIMITS.maxFrameValues)
     },
     'Answers to actions. Accepted: durable, at that cursor. Refused: nothing changed, and the number is used up.'
   ),
@@ -167,7 +167,7 @@ export const FRAMES = {
   snapshot: frame(
     'hub',
     24,
-    { entries: list(change, LIMITS.maxNodes), isLast: bool },
+    { entries: list(change, LIMITS.maxFrameValues), isLast: bool },
     'A part of the state of the account, written as changes. After the last one the log follows from the cursor of `resync`.'
   ),
   present: frame(
@@ -177,7 +177,7 @@ export const FRAMES = {
       book: key(128),
       readers: list(
         tuple<PresentReader>({ id: uint, device: str(64), state: str(2 * LIMITS.maxPresenceLength) }),
-        LIMITS.maxNodes
+        LIMITS.maxFrameValues
       )
     },
     'Who reads a book: those who came or moved, with what they said, and those who left, with an empty state. The client itself is among them.'

@@ -10,7 +10,7 @@ export const LIMITS = {
   /** Nesting of arrays and maps in a frame. */
   maxDepth: 16,
   /** Values in a frame, containers included. */
-  maxNodes: 65_536,
+  maxFrameValues: 65_536,
   /** Entries of one map. */
   maxMapEntries: 256,
   /** The key of a map, in UTF-8. */

@@ -25,7 +25,7 @@ export const isMap = (value: unknown): value is { [name: string]: Plain } =>
 
 /** Copies what may hold more than any frame can carry, and ends then: it is left out. */
 class Copying {
-  valuesLeft: number = LIMITS.maxNodes
+  valuesLeft: number = LIMITS.maxFrameValues
 
   plain(value: unknown, depth: number): Plain | undefined {
     this.valuesLeft -= 1

@@ -15,7 +15,7 @@ export function roomOf(name: string): number {
 }
 
 /** How many values a client may send in so many bytes. Only keys that keep room can make them more than the bytes. */
-export const maxValuesIn = (bytes: number): number => Math.min(LIMITS.maxNodes, 2 * bytes + SPARE_VALUES)
+export const maxValuesIn = (bytes: number): number => Math.min(LIMITS.maxFrameValues, 2 * bytes + SPARE_VALUES)
 
 /**
  * How many values a value consists of, itself and the keys of maps included, as `scan` counts them; infinitely many where it is nested too deep.

@@ -66,7 +66,7 @@ const HANDLERS: { readonly [K in ActionKind]: Handler<K> } = {
   },
   'position.set': (_, _book, body) => ({ kind: 'position.set', body }),
   'position.restore': ({ views }, book, { cursor }) => {
-    for (const [, history] of views.range('positionHistories', [book], '', LIMITS.maxNodes)) {
+    for (const [, history] of views.range('positionHistories', [book], '', LIMITS.maxFrameValues)) {
       const version = positionVersions(history).find(known => known.cursor === cursor)
       if (version !== undefined) return { kind: 'position.set', body: version.fields }
     }

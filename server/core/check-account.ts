@@ -102,8 +102,8 @@ class AccountCheck {
     this.#log = log
     this.#report = report
     this.#isTrimmed = log.floor > 1
-    this.#views = new Views(NOTHING as Store, account)
-    this.#over = new Views(store as Store, account)
+    this.#views = new Views(NOTHING, account)
+    this.#over = new Views(store, account)
   }
 
   async run(): Promise<number> {
@@ -206,7 +206,7 @@ class AccountCheck {
   }
 
   #compareActivity(): void {
-    const stored = new Views(this.#store as Store, this.#account)
+    const stored = new Views(this.#store, this.#account)
     const expected = activityOf(stored)
     for (const [key, { book, isListed }] of stored.range('activity', [], '', Infinity)) {
       const known = expected.get(book)

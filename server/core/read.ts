@@ -72,7 +72,7 @@ const VIEW_READERS: { readonly [V in ListView]: (account: Account, place: Place)
     views.range('positions', [key], after, limit).map(([device, position]) => [device, publicPosition(position)]),
   'position-history': ({ views }, { key, after, limit }) =>
     views
-      .range('positionHistories', [key], '', LIMITS.maxNodes)
+      .range('positionHistories', [key], '', LIMITS.maxFrameValues)
       .flatMap(([device, history]) => positionVersions(history).map(version => ({ device, version })))
       .filter(({ version }) => versionId(version.cursor) > after)
       .sort((left, right) => left.version.cursor - right.version.cursor)

@@ -15,7 +15,7 @@ export const SEPARATOR = '\u0000'
  * crash is folded again from the log's tail.
  */
 export class Views {
-  readonly #store: Store
+  readonly #store: Pick<Store, 'get' | 'range'>
   readonly #account: string
   #changed = new ChangedRecords()
   /** Given to a commit that has not resolved: the store does not show them yet. */
@@ -23,7 +23,7 @@ export class Views {
   /** Tables of which the store was found to hold nothing: most accounts use few, and who joins reads all. */
   readonly #empty = new Set<Table>()
 
-  constructor(store: Store, account: string) {
+  constructor(store: Pick<Store, 'get' | 'range'>, account: string) {
     this.#store = store
     this.#account = account
   }

@@ -178,11 +178,11 @@ test('depth is allowed up to the limit', () => {
 
 test('values are allowed up to the limit, map keys and containers counted', () => {
   const list = (count: number): Buffer => join('dd', Uint8Array.of(0, count >> 16, count >> 8, count), Buffer.alloc(count, 0xc0))
-  accepts(list(LIMITS.maxNodes - 1))
-  refuses(list(LIMITS.maxNodes), `over ${LIMITS.maxNodes} values at byte ${LIMITS.maxNodes + 4}`)
+  accepts(list(LIMITS.maxFrameValues - 1))
+  refuses(list(LIMITS.maxFrameValues), `over ${LIMITS.maxFrameValues} values at byte ${LIMITS.maxFrameValues + 4}`)
   const withMap = (count: number): Buffer => join('92', hex('81 a161 c0'), list(count))
-  accepts(withMap(LIMITS.maxNodes - 5))
-  refuses(withMap(LIMITS.maxNodes - 4), /^over/)
+  accepts(withMap(LIMITS.maxFrameValues - 5))
+  refuses(withMap(LIMITS.maxFrameValues - 4), /^over/)
 })
 
 test('the entries of a map are allowed up to the limit', () => {
@@ -221,7 +221,7 @@ test('the end of a trusted value is found at any offset, over the limit of value
   assert.is(valueEnd(bytes, 1), 5)
   assert.is(valueEnd(bytes, 5), bytes.length)
   assert.throws(() => valueEnd(bytes, bytes.length))
-  const wide = encodeValue(Array.from({ length: LIMITS.maxNodes + 5 }, () => null))
+  const wide = encodeValue(Array.from({ length: LIMITS.maxFrameValues + 5 }, () => null))
   assert.is(valueEnd(join('00', wide), 1), wide.length + 1)
 })
 

@@ -98,7 +98,7 @@ test('a client cannot make the hub keep room by small frames: values are bounded
     fault(() => scan(maps(10_000, 'page'))),
     ''
   )
-  assert.is(maxValuesIn(LIMITS.maxFrameBytes), LIMITS.maxNodes)
+  assert.is(maxValuesIn(LIMITS.maxFrameBytes), LIMITS.maxFrameValues)
 })
 
 test('an object is what Object.fromEntries makes, without room up to its keys', () => {

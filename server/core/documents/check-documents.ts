@@ -3,7 +3,7 @@ import { isSameValue } from '../../../protocol/index.ts'
 import type { Report, StoreReading } from '../check-account.ts'
 import { changesOf } from '../fold-log.ts'
 import type { SnapshotRecord } from '../records.ts'
-import { StoreDamage, type LogHead, type Store } from '../store.ts'
+import { StoreDamage, type LogHead } from '../store.ts'
 import { Views } from '../views.ts'
 import { listAnnotations } from './annotations.ts'
 import { checkVersions } from './check-versions.ts'
@@ -28,7 +28,7 @@ export async function checkDocuments(
   updates: ReadonlyMap<string, DocumentUpdates>,
   report: Report
 ): Promise<void> {
-  const stored = new Views(store as Store, account)
+  const stored = new Views(store, account)
   for (const books of groupsOf(updates)) {
     const found = await readUpdates(store, account, log, books)
     for (const [book, all] of found)

@@ -38,7 +38,7 @@ export interface Place {
 /** The places of all devices that said how far they are, newest first. */
 export function placesIn(views: Views, book: string): Place[] {
   return views
-    .range('positions', [book], '', LIMITS.maxNodes)
+    .range('positions', [book], '', LIMITS.maxFrameValues)
     .flatMap(([device, { fields, changedAtUs }]) =>
       typeof fields.progression === 'number'
         ? [{ device, progression: fields.progression, changedAtUs, locator: firstOf(fields.locators) }]
@@ -87,7 +87,7 @@ function derived(furthest: Place | undefined, nowMs: number): ReadingStatus {
 
 /** When any device was in the book first, and at its end first, as far as places are kept. */
 function reachedUs(views: Views, book: string): (number | undefined)[] {
-  const histories = views.range('positionHistories', [book], '', LIMITS.maxNodes)
+  const histories = views.range('positionHistories', [book], '', LIMITS.maxFrameValues)
   const first = (isThere: (progression: number) => boolean): number | undefined => {
     const times = histories.flatMap(([, history]) => firstOfHistory(history, isThere) ?? [])
     return times.length === 0 ? undefined : Math.min(...times)
