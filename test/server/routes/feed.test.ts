@@ -231,10 +231,7 @@ for (const live of ['', 'long-poll', 'sse'])
   })
 
 test('a hub closes, although somebody does not read the answer that it was given', async context => {
-  const hub = await serveHub(
-    loadConfig({}, { dataFolder: temporaryFolder(context), port: '0' }),
-    recordingLogger()
-  )
+  const hub = await serveHub(loadConfig({}, { dataFolder: temporaryFolder(context), port: '0' }), recordingLogger())
   const account = await hub.hub.ensureAccount('reader')
   const { token, device } = await register(account, 'feed')
   const writer = new Origin(device, '')
