@@ -37,8 +37,10 @@ export function copyAnnotations(from: Y.Doc, to: Y.Doc): void {
     const wanted = annotationEntryIn(from, id)
     if (wanted === undefined) continue
     const fields = fieldsOf(wanted)
-    const surplus = fieldNamesOf(annotationEntryIn(to, id)).filter(name => !Object.hasOwn(fields, name) && name !== textField)
-    editAnnotation(to, id, [...surplus.map((name): [string, null] => [name, null]), ...Object.entries(fields)], 0)
+    const held = annotationEntryIn(to, id)
+    const surplus = fieldNamesOf(held).filter(name => !Object.hasOwn(fields, name) && name !== textField)
+    const entry = editAnnotation(to, id, [...surplus.map((name): [string, null] => [name, null]), ...Object.entries(fields)], 0)
+    if (held === undefined && !Object.hasOwn(fields, 'createdAtMs')) entry?.delete('createdAtMs')
   }
 }
 

@@ -47,6 +47,8 @@ export class Documents {
   readonly #options: DocumentsOptions
   readonly #open = new Map<string, Open>()
   readonly #healing = new Set<string>()
+  /** The hub's documents on their way, for whose sake edits are made again. */
+  readonly #reading = new Map<string, Promise<Uint8Array>>()
   /** Actions whose edits were made again by another. */
   readonly #superseded = new WeakSet<Pending>()
   readonly #cancelHeals = new Set<() => void>()
@@ -212,22 +214,20 @@ export class Documents {
       await this.#using(book, document => {
         document.flush()
         document.receive(held)
-        // What ours build on may be what a hub that came out of a backup has lost, and is about to be given back.
-        if (document.hasGap) for (const [, update] of lost) document.show(update)
         const stuck = this.#updatesOf(book).filter(({ stage }) => stage === 'held' || stage === 'saved')
         const refused = stuck.filter(({ stage }) => stage === 'held')
         if (refused.length === 0) return
+        // What ours build on may be what a hub that came out of a backup has lost, and is about to be given back.
+        if (document.hasGap) for (const [, update] of lost) document.show(update)
         if (document.hasGap) this.#undo(refused.map(pending => [pending, new HubError('update-gap')]))
         else this.#replace(book, stuck, document.lacking(held))
       })
     } catch (error) {
       if (this.#isClosed) return
       // Without a connection there is nothing to do: what was held is sent again by the next, and refused again.
-      const cancel = this.#options.clock.after(HEAL_RETRY_MS, () => {
-        this.#cancelHeals.delete(cancel)
+      this.#later(() => {
         if (this.#updatesOf(book).some(({ stage }) => stage === 'held')) void this.#heal(book)
       })
-      this.#cancelHeals.add(cancel)
       this.#options.onError(error as Error)
     } finally {
       this.#healing.delete(book)
@@ -237,13 +237,22 @@ export class Documents {
   /** The Yjs client id belongs to another device: makes all edits under it again, under a new one. */
   async #reissue(pending: Pending): Promise<void> {
     const book = pending.key
+    const isHeld = (): boolean => pending.stage === 'held' && this.#options.outbox.get(pending.number) === pending
+    let held: Uint8Array
     try {
       // Whoever has the id may have given the hub some of these very edits: those are not made twice.
-      const held = await this.#options.read(book)
+      held = await this.#readOnce(book)
+    } catch (error) {
+      // Without a connection it stays as it is: the next one sends it again, and it is refused again.
+      if (this.#isClosed || error instanceof OfflineError) return
+      this.#later(() => isHeld() && void this.#reissue(pending))
+      return this.#options.onError(error as Error)
+    }
+    try {
       await this.#using(book, document => {
         document.flush()
         document.receive(held)
-        if (pending.stage !== 'held' || this.#options.outbox.get(pending.number) !== pending) return
+        if (!isHeld()) return
         const clients = yjsClientsOf(pending)
         const stuck = this.#updatesOf(book).filter(other => [...yjsClientsOf(other)].some(client => clients.has(client)))
         const forget = (): void => {
@@ -252,10 +261,25 @@ export class Documents {
         document.reissue(forget, update => this.#replace(book, stuck, update))
       })
     } catch (error) {
-      // Without a connection it stays as it is: the next one sends it again, and it is refused again.
-      if (this.#isClosed || error instanceof OfflineError) return
-      this.#undo([[pending, error instanceof HubError ? error : new HubError('foreign-client')]])
+      if (!this.#isClosed) this.#undo([[pending, error instanceof HubError ? error : new HubError('foreign-client')]])
     }
+  }
+
+  /** The hub's document of a book, for all who wait for it. */
+  #readOnce(book: string): Promise<Uint8Array> {
+    const known = this.#reading.get(book)
+    if (known !== undefined) return known
+    const reading = this.#options.read(book).finally(() => this.#reading.delete(book))
+    this.#reading.set(book, reading)
+    return reading
+  }
+
+  #later(task: () => void): void {
+    const cancel = this.#options.clock.after(HEAL_RETRY_MS, () => {
+      this.#cancelHeals.delete(cancel)
+      task()
+    })
+    this.#cancelHeals.add(cancel)
   }
 
   #replace(book: string, stuck: readonly Pending[], update: Uint8Array): void {

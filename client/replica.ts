@@ -181,12 +181,13 @@ export class Replica {
   #changes(changes: readonly WireChange[]): void {
     if (this.#isResyncDue || this.#snapshot !== undefined)
       throw new HubError('cursor-unknown', 'changes of another log came without a resync, or within a snapshot')
+    const wasBehind = this.mirror.state.cursor < this.#head
     try {
       for (const change of changes) this.#change(change)
     } finally {
       this.outbox.settle(this.mirror.state.cursor)
       this.#keeper.schedule()
-      if (this.mirror.state.cursor === this.#head) this.#port.push()
+      if (wasBehind && this.mirror.state.cursor >= this.#head) this.#port.push()
     }
   }
 

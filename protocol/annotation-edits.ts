@@ -85,7 +85,7 @@ function newEntry(doc: Y.Doc, id: string, atMs: number): Y.Map<unknown> {
 }
 
 function putField(entry: Y.Map<unknown>, name: string, value: Plain): void {
-  if (name === textField) putText(entry, (value as string | null) ?? '')
+  if (name === textField && isText(value)) putText(entry, value ?? '')
   else if (value === null) entry.delete(name)
   else entry.set(name, value)
 }
@@ -98,13 +98,16 @@ function putText(entry: Y.Map<unknown>, next: string): void {
   if (inserted !== '') text.insert(start, inserted)
 }
 
+/** A Yjs client may have written a note that is none. */
+const isText = (value: Plain): value is string | null => value === null || typeof value === 'string'
+
 const heldIn = (entry: AnnotationEntry | undefined, name: string): unknown =>
   entry instanceof Y.Map ? entry.get(name) : entry?.[name]
 
 /** An empty note is the same as none. */
 function differs(entry: AnnotationEntry | undefined, name: string, value: Plain): boolean {
   const held = heldIn(entry, name)
-  if (name === textField) return (held instanceof Y.Text ? held.toJSON() : (held ?? '')) !== (value ?? '')
+  if (name === textField && isText(value)) return (held instanceof Y.Text ? held.toJSON() : (held ?? '')) !== (value ?? '')
   if (value === null) return held !== undefined
   return !isSameValue(held instanceof Y.AbstractType ? toPlain(held, 2) : held, value)
 }

@@ -54,8 +54,10 @@ async function main(words: Words): Promise<number> {
     isBegun ||= state === 'live'
     said = state
   }
-  if (words.code !== undefined && !isPaired)
-    teller.say(`signed in already as ${client.devices.get(client.device)?.name ?? client.device}; the code was not used`)
+  if (words.code !== undefined && !isPaired) {
+    const name = client.devices.get(client.device)?.name ?? client.device
+    teller.say(`signed in already${name === '' ? '' : ` as ${name}`}; the code was not used`)
+  }
   client.on('state', tell)
   tell(client.state)
   try {

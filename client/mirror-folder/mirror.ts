@@ -268,8 +268,10 @@ export class FolderMirror {
     }
     // While the gap that a parting leaves is known by no disk, a kill would let it look like a removal of what the hub has by then.
     for (const { kind, path } of here) if (kind === 'part') this.#state.delete(path)
-    await this.#state.save()
-    for (const step of here as Parameters<typeof doHere>[1][]) await attempt(step, () => doHere(sight, step))
+    const isSaved = await this.#state.save()
+    for (const step of here as Parameters<typeof doHere>[1][])
+      if (isSaved || step.kind !== 'part') await attempt(step, () => doHere(sight, step))
+      else this.#failed.set(step.path, 'the disk is full')
     // What the hub does not have yet goes there; the rest of what was told is done.
     const gives: StepOf<'give'>[] = []
     if (there.length > 0)

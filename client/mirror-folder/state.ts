@@ -32,7 +32,7 @@ export class MirrorState {
   readonly #marker: string
   #epoch = ''
   #isDirty = false
-  #work: Promise<void> = Promise.resolve()
+  #work: Promise<unknown> = Promise.resolve()
 
   private constructor(root: string, marker: string) {
     this.#root = root
@@ -78,10 +78,10 @@ export class MirrorState {
     if (marker !== this.#marker) throw new FolderGone(this.#root)
   }
 
-  /** Resolves when what is known by now is on disk; on a full one it is for the next time. @throws FolderGone; what the disk throws */
-  save(): Promise<void> {
+  /** Resolves with true when what is known by now is on disk, and with false when that is full: then it is for the next time. @throws FolderGone; what the disk throws */
+  save(): Promise<boolean> {
     const saving = this.#work.then(async () => {
-      if (!this.#isDirty) return
+      if (!this.#isDirty) return true
       await this.mustBeThere()
       this.#isDirty = false
       try {
@@ -90,6 +90,7 @@ export class MirrorState {
         this.#isDirty = true
         if (!isFull(error)) throw error
       }
+      return !this.#isDirty
     })
     this.#work = saving.catch(() => undefined)
     return saving

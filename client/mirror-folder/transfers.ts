@@ -111,8 +111,10 @@ const nameFor = (path: string, sha256: string): string =>
 
 /** A content that cannot fit is not for the disk to find out, each time it is tried. @throws Error */
 async function mustHaveRoom(folder: string, bytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(folder)
-  if (bytes > bavail * bsize) throw new Error(`the disk has room for ${bavail * bsize} bytes more, and ${bytes} are to come`)
+  const { blocks, bavail, bsize } = await statfs(folder)
+  // Some file systems do not say, and have no blocks at all then.
+  if (blocks > 0 && bytes > bavail * bsize)
+    throw new Error(`the disk has room for ${bavail * bsize} bytes more, and ${bytes} are to come`)
 }
 
 /** How much of a content is there from before, which the hash is fed. More than all of it is none of it. */

@@ -55,7 +55,7 @@ export function mountAnnotations(app: HttpApp, { hub, clock, logger }: { hub: Hu
       const written = writeAnnotations(formatName, book, async after => (after === '' ? first : pageOf(after)))
       for await (const piece of written) yield encoder.encode(piece)
     }
-    if (isHeld && !outgoing.closed) {
+    if (isHeld && !outgoing.closed && !outgoing.destroyed) {
       ordered += 1
       outgoing.once('close', () => (ordered -= 1))
     }

@@ -30,6 +30,8 @@ export interface SignInLimitOptions {
 export interface SignInFrom {
   /** The other end's address. IPv6 counts by its /64, which is what one customer has. */
   readonly address: string
+  /** Where it comes from, for the log, where it is counted by something else. */
+  readonly remote?: string
   /** The name that was given, whether there is such an account or not. Left out when the try names none, as a pairing code does. */
   readonly account?: string
 }
@@ -91,7 +93,7 @@ export function createSignInLimits({
       if (result !== undefined && result !== false) {
         await takeBack(byAddress, address)
         if (account !== undefined) await byAccount.delete(account)
-      } else onFailure?.(from.address)
+      } else onFailure?.(from.remote ?? from.address)
       return result
     }
   }

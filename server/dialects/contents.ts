@@ -80,7 +80,7 @@ export async function answerContent(
 
 /** Counts what an answer may hold until it is over, or its connection. @throws HubError `overloaded` */
 function hold(account: string, bytes: number, outgoing: HttpEnv['Bindings']['outgoing']): void {
-  if (outgoing.closed) return
+  if (outgoing.closed || outgoing.destroyed) return
   const held = heldBytes.get(account) ?? 0
   if (held + bytes > MAX_ACCOUNT_HELD_BYTES)
     throw new HubError('overloaded', 'too many contents are on their way', { retryAfterMs: RETRY_AFTER_MS })

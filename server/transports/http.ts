@@ -162,6 +162,19 @@ export async function answer(response: ServerResponse, given: Response): Promise
   response.end(await given.text())
 }
 
+/** Of the answers on one connection Node closes only the one under way with it: what waits behind it would keep what it holds for good. */
+function endWithSocket({ socket }: IncomingMessage, response: ServerResponse): void {
+  const end = (): void => {
+    if (response.closed || response.socket !== null) return
+    response.destroy()
+    response.emit('close')
+  }
+  // One for each request that was sent before its answer was there.
+  socket.setMaxListeners(0)
+  socket.once('close', end)
+  response.once('close', () => socket.off('close', end))
+}
+
 /**
  * A hardened HTTP server for an application, whose answers get safe headers, and its upgrades. It is not listening yet.
  * @param upgrades by path; a path that ends with a slash is for all that are under it
@@ -186,6 +199,7 @@ export function createHttpServer(
       noDelay: true
     },
     (request: IncomingMessage, response: ServerResponse) => {
+      endWithSocket(request, response)
       boundBodyTime(request, response)
       const handler = atPath(requests, request)
       if (handler !== undefined) return handler(request, response)

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { readAnnotations } from '../../client/annotation-entries.ts'
+import { copyAnnotations, readAnnotations } from '../../client/annotation-entries.ts'
 import { ANNOTATION_DOCUMENT, HubError, markAnnotation, putAnnotation, type ActionBody } from '../../protocol/index.ts'
 import { listAnnotations, markKnownAnnotation } from '../../server/core/documents/annotations.ts'
 import { suite } from '../util/suite.ts'
@@ -95,6 +95,11 @@ const CASES: readonly Case[] = [
     leaves: 'same'
   },
   {
+    fact: 'a put of other fields leaves a note that is no text',
+    steps: [{ set: { note: ['a', 'b'] } }, { put: { color: 'red' } }],
+    leaves: { note: ['a', 'b'], color: 'red', updatedAtMs: 20 }
+  },
+  {
     fact: 'what is no annotation is replaced by a put',
     steps: [{ set: 'text' }, { put: { color: 'red' } }],
     leaves: { note: '', color: 'red', createdAtMs: 20, updatedAtMs: 20 }
@@ -123,6 +128,15 @@ for (const { fact, steps, leaves } of CASES)
     if (leaves === 'same') assert.equal(Y.encodeStateAsUpdate(doc), before)
     else for (const [end, read] of Object.entries(READERS)) assert.equal(read(doc), leaves, end)
   })
+
+test('a copy of annotations reads like them, with a note that is no text and without a time that they lack', () => {
+  const from = new Y.Doc()
+  from.getMap(ANNOTATION_DOCUMENT.root).set('a', { quote: 'q', note: ['a', 'b'] })
+  const to = new Y.Doc()
+  copyAnnotations(from, to)
+  copyAnnotations(from, to)
+  assert.equal(to.getMap(ANNOTATION_DOCUMENT.root).toJSON(), { a: { quote: 'q', note: ['a', 'b'] } })
+})
 
 test('a mark for an annotation that is not there is refused by the hub, and passed over by the client, who may not know of it yet', () => {
   const doc = new Y.Doc()

@@ -47,6 +47,8 @@ export class Documents {
   #last: Promise<void> = Promise.resolve()
   /** The documents of the one that is served: they stay. */
   #needed: ReadonlySet<string> = NONE
+  /** Those that somebody asked for in this turn, and found loaded. */
+  readonly #asked = new Set<string>()
   readonly #folding = new Map<string, Promise<boolean>>()
   readonly #touched = new Set<string>()
 
@@ -121,6 +123,8 @@ export class Documents {
    */
   async load(books: ReadonlySet<string>): Promise<void> {
     for (const book of books) if (!this.#loaded.has(book)) return this.#inLine(books, () => undefined)
+    if (this.#asked.size === 0) this.#host.nextTurn(() => this.#asked.clear())
+    for (const book of books) this.#asked.add(book)
   }
 
   /** True while a snapshot is made of one. */
@@ -221,7 +225,7 @@ export class Documents {
    * that are not durable, which could not be loaded again yet.
    */
   #makeRoom(): void {
-    const others = [...this.#loaded].filter(([book]) => !this.#needed.has(book))
+    const others = [...this.#loaded].filter(([book]) => !this.#needed.has(book) && !this.#asked.has(book))
     const idlest = others.sort(([, left], [, right]) => left.usedAtMs - right.usedAtMs)
     for (const [book, document] of idlest) {
       if (this.#hasRoomFor(MAX_LOADED / 2)) break
@@ -237,7 +241,7 @@ export class Documents {
     // Who loads several waits for all of them before the first is used.
     if (this.#waitingCount > 0) return
     for (const [book, document] of this.#loaded) {
-      if (document.usedAtMs >= beforeMs) continue
+      if (document.usedAtMs >= beforeMs || this.#asked.has(book)) continue
       if (this.#folding.has(book)) continue
       if (document.canBeFolded) void this.#fold(book, document)
       else this.#unload(book, document)

@@ -141,11 +141,12 @@ export class DocumentSession implements Follower {
 
   /** The connection has sent what it held. The promise, if there is one, says when the other end was given what it missed; it never rejects. */
   drained(): Promise<void> | undefined {
+    if (this.#isClosed) return undefined
     this.#cancelSlowTimer?.()
     this.#cancelSlowTimer = undefined
     this.#seat.tellMissed()
     const behind = this.#behind
-    if (behind === undefined || this.#isClosed) return undefined
+    if (behind === undefined) return undefined
     // Another document of the connection may have been quicker.
     if (this.#parts.outlet.bufferedBytes >= HIGH_WATER_BYTES) return this.#watchSlowness()
     this.#behind = undefined
@@ -212,9 +213,12 @@ export class DocumentSession implements Follower {
   }
 
   #save(saves: readonly Promise<boolean>[]): void {
-    void Promise.all(saves).then(all => {
-      if (!this.#isClosed) this.#parts.outlet.saved(!all.includes(false))
-    })
+    Promise.all(saves).then(
+      all => {
+        if (!this.#isClosed) this.#parts.outlet.saved(!all.includes(false))
+      },
+      (error: unknown) => this.#fault(error)
+    )
   }
 
   /** What the connection cannot take now is given later out of the document, as one update. */

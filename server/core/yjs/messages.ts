@@ -9,7 +9,7 @@ import type { DocumentSession, Outlet } from './document-session.ts'
 export const SYNC = 0
 export const AWARENESS = 1
 export const AUTH = 2
-export const QUERY_AWARENESS = 3
+const QUERY_AWARENESS = 3
 
 const STEPS = { [STEP_1]: 'since', [STEP_2]: 'state', [UPDATE]: 'update' } as const
 
@@ -72,14 +72,14 @@ export const outletTo = ({ connection, send, name, saved, end }: OutletParts): O
   end
 })
 
-const updateMessages = new WeakMap<Uint8Array, { readonly name: string | undefined; readonly message: Uint8Array }>()
+const updateMessages = new WeakMap<Uint8Array, Map<string | undefined, Uint8Array>>()
 
 /** An update goes to many, most of whom call the document the same: its message is made once. */
 function updateMessage(name: string | undefined, update: Uint8Array): Uint8Array {
-  const made = updateMessages.get(update)
-  if (made !== undefined && made.name === name) return made.message
-  const message = encoded(name, [SYNC, UPDATE], update)
-  updateMessages.set(update, { name, message })
+  const messages = updateMessages.get(update) ?? new Map<string | undefined, Uint8Array>()
+  updateMessages.set(update, messages)
+  let message = messages.get(name)
+  if (message === undefined) messages.set(name, (message = encoded(name, [SYNC, UPDATE], update)))
   return message
 }
 

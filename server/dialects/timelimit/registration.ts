@@ -75,13 +75,13 @@ function parentServices(parts: RegistrationParts): Record<string, Service> {
   const { households, limits } = parts
   const { codes } = households
   /** @throws Refused 401 unless the secret is that parent's; HubError `rate-limited` */
-  const mustBeParent = async (caller: Caller, parent: string, secret: string): Promise<void> => {
+  const mustBeParent = async (caller: Caller, parent: string, secret: string, remote: string): Promise<void> => {
     if (isParentSignedIn(caller, parent, secret)) return
     const known = parentOf(caller, parent)
     // By device, and not by address: a child's that guesses shares it with the parents' at home, whom it is not to keep out.
     const device = `${caller.account.id}/${caller.device}`
     const isRight = await limits.attempt(
-      { address: device, account: `${device} ${parent}` },
+      { address: device, account: `${device} ${parent}`, remote },
       () => known !== undefined && known.secondHash !== '' && isSame(secret, known.secondHash)
     )
     if (!isRight) throw new Refused(401)
@@ -118,18 +118,18 @@ function parentServices(parts: RegistrationParts): Record<string, Service> {
     ),
     '/parent/create-add-device-token': service(
       map({ deviceAuthToken: text, parentId: text, parentPasswordSecondHash: text }),
-      async ({ deviceAuthToken, parentId, parentPasswordSecondHash }) => {
+      async ({ deviceAuthToken, parentId, parentPasswordSecondHash }, address) => {
         const caller = await mustBeCaller(households, deviceAuthToken)
-        await mustBeParent(caller, parentId, parentPasswordSecondHash)
+        await mustBeParent(caller, parentId, parentPasswordSecondHash, address)
         const { words, device } = households.words.open(caller.account.id)
         return { token: words, deviceId: device }
       }
     ),
     '/parent/remove-device': service(
       map({ deviceAuthToken: text, parentUserId: text, parentPasswordSecondHash: text, deviceId: text }),
-      async ({ deviceAuthToken, parentUserId, parentPasswordSecondHash, deviceId }) => {
+      async ({ deviceAuthToken, parentUserId, parentPasswordSecondHash, deviceId }, address) => {
         const caller = await mustBeCaller(households, deviceAuthToken)
-        await mustBeParent(caller, parentUserId, parentPasswordSecondHash)
+        await mustBeParent(caller, parentUserId, parentPasswordSecondHash, address)
         if (id.fault(deviceId) !== undefined) throw new Refused(409)
         await conflicts(households.remove(caller, deviceId))
         return { ok: true }

@@ -277,6 +277,19 @@ test('documents that are read at the same time make room for each other too', as
   assert.ok(most > 8 && most < 20, `${most} documents`)
 })
 
+test('a document that was asked for is there for the rest of the turn, whoever makes room meanwhile', async () => {
+  const { documents } = await largeLibrary(40, 1)
+  const first = new Set(['b0'])
+  await documents.load(first)
+  for (let book = 1; book < 40; book++) {
+    const other = documents.load(new Set([`b${book}`]))
+    await documents.load(first)
+    assert.ok(documents.isLoaded('b0'), `beside b${book}`)
+    documents.use('b0', book)
+    await other
+  }
+})
+
 test('whoever reads many books is not refused because of those that were read before', async () => {
   const { client, store, token } = await scene()
   for (let book = 0; book < 520; book++) await client.ask(book + 1, 'annotation.put', `b${book}`, { id: 'a', note: '' })
