@@ -7,7 +7,8 @@ import { canReadMemory, residentBytes } from '../util/resident-memory.ts'
 import { suite } from '../util/suite.ts'
 
 const FILE_BYTES = 32 * 2 ** 20
-const READERS = 150
+/** One less than an account may have. */
+const READERS = 31
 const SENDERS = 16
 /** What one that moves a file may hold, with what the garbage collector has not taken yet. */
 const EACH_BYTES = 700_000
