@@ -131,7 +131,7 @@ export class Documents {
 
   /**
    * Gives the hub what it lacks of what was set aside, as edits of this client: a hub that came out of a backup has lost them, and this may be the
-   * only place where they are left. What the hub has MUST have been read.
+   * only place where they are left. What the hub has MUST have been read. What fails is told by `onError`, and tried again by the next connection.
    */
   async returnLost(): Promise<void> {
     const { storage, outbox, onError } = this.#options
@@ -158,6 +158,7 @@ export class Documents {
         await outbox.save()
         await storage.write([[key, undefined]])
       } catch (error) {
+        this.#mayHaveLost = true
         onError(error as Error)
       }
     }

@@ -42,7 +42,7 @@ export class Link {
         cursor: () => replica.cursor,
         onFrame: frame => this.#received(frame),
         onState: (state, reason) => {
-          if (state === 'live') replica.documents.returnLost().catch((error: Error) => events.emit('error', error))
+          if (state === 'live') void replica.documents.returnLost()
           events.emit('state', state, reason)
         },
         onDisconnected: () => this.#disconnected(),

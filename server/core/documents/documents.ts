@@ -116,7 +116,7 @@ export class Documents {
 
   /**
    * Brings the documents of these books into memory, where they take the place of those that were not used for longest. Use them in the turn of the event loop
-   * in which this resolves: the next to be loaded may take theirs.
+   * in which this resolves: until its end they stay.
    *
    * @throws HubError `overloaded` when too many are there
    * @throws Error for one of which something is lost: what it has is left as it is
