@@ -6,6 +6,7 @@ export { ContentDamagedError, type Download, type DownloadOptions } from './file
 export type { ByteSource, Uploaded, UploadOptions } from './file-upload.ts'
 export type { FileConflict, FileContent, FileEntry, Files, LocalChange, Reported } from './files.ts'
 export type { Hash } from './hash.ts'
+export { openPairing, revokeDevice, type PairingCode } from './manage-devices.ts'
 export { NoConnectionError } from './hub-http.ts'
 export type { Book, Device, Position, Positions } from './fold.ts'
 export type { Ack } from './pending.ts'

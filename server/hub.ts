@@ -21,6 +21,7 @@ import { Hub } from './core/hub.ts'
 import type { Logger, RandomBytes } from './core/ports.ts'
 import type { Store } from './core/store.ts'
 import { CONTROL_SOCKET, FILES, mustBeFree } from './data-folder.ts'
+import { mountDashboard } from './dashboard/route.ts'
 import { DIALECT_PATHS, mountDialects } from './dialects.ts'
 import { joinDocuments } from './dialects/kosync/documents.ts'
 import { DeviceKeys } from './dialects/timelimit/device-keys.ts'
@@ -36,7 +37,6 @@ import type { Config } from './options.ts'
 import { hostsOf } from './hosts.ts'
 import { mountFeed } from './routes/feed.ts'
 import { mountHealth } from './routes/health.ts'
-import { mountHome } from './routes/home.ts'
 import { mountSignIn } from './routes/sign-in.ts'
 import { DiskBlobStore } from './storage/disk-blobs.ts'
 import { freeBytes, FreeSpace } from './storage/free-space.ts'
@@ -161,10 +161,15 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
   })
   let isReady = true
   const app = createHttpApp(logger, addressOf, config.allowedOrigins, DIALECT_PATHS)
-  mountHome(app)
+  mountDashboard(app)
   mountHealth(app, () => isReady)
   const limits = createSignInLimits({ randomBytes: random, onFailure: createFailureLog(logger, systemClock) })
-  const parts = { ...open, uploads, limits, clock: systemClock, logger, randomBytes: random }
+  const urls = (): string[] => {
+    const { port } = server.address() as AddressInfo
+    return hostsOf(config.host, networkInterfaces()).map(host => `http://${host}:${port}`)
+  }
+  const urlsElsewhere = (): string[] => (config.publicUrl === '' ? urls().slice(1) : [config.publicUrl])
+  const parts = { ...open, uploads, limits, clock: systemClock, logger, randomBytes: random, urlsElsewhere }
   mountSignIn(app, parts)
   mountFeed(app, hub, systemClock)
   mountAnnotations(app, parts)
@@ -203,12 +208,10 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
     await hub.close()
     await carriers.close()
   }
-  const { port } = server.address() as AddressInfo
-  const [here, ...elsewhere] = hostsOf(config.host, networkInterfaces()).map(host => `http://${host}:${port}`)
   return {
     ...open,
-    url: here!,
-    urlsElsewhere: config.publicUrl === '' ? elsewhere : [config.publicUrl],
+    url: urls()[0]!,
+    urlsElsewhere: urlsElsewhere(),
     async close() {
       isReady = false
       await Promise.all([closed(control), closed(server), closeHub()])

@@ -60,6 +60,7 @@ async function serve(config: Config): Promise<void> {
     const { code, expiresAtMs } = hub.pairing.open(only!.id)
     const minutes = Math.round((expiresAtMs - Date.now()) / 60_000)
     lines.push(`Sign in the first device of "${only!.name}" with the pairing code ${code}, good once and for ${minutes} minutes.`)
+    lines.push(`In a browser: ${hub.url}/#pair=${code}`)
   }
   const where = config.dataFolder === OPTIONS.dataFolder.default ? '' : ` --data ${quoted(resolve(config.dataFolder))}`
   const command = `npx lectern device pair ${accounts.length === 1 ? quoted(only!.name) : 'NAME'}${where}`

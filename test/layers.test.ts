@@ -22,6 +22,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'node:'
   ],
   'server/routes/': ['server/routes/', 'server/auth/', 'server/core/', 'server/transports/http.ts', 'protocol/'],
+  'server/dashboard/': ['server/dashboard/', 'server/transports/http.ts', 'esbuild', 'hono', 'node:'],
+  'server/dashboard/page/': ['server/dashboard/page/', 'client/index.ts', 'lit-html', 'uqr'],
   'server/annotations/': [
     'server/annotations/',
     'server/core/',

@@ -1,12 +1,13 @@
-import { HubError, checked, map, str, type Infer } from '../../protocol/index.ts'
+import { HubError, bool, checked, map, opt, str, type Infer } from '../../protocol/index.ts'
 import type { AccountDirectory } from '../auth/accounts.ts'
 import { deviceDescription, registerDevice, type DeviceDescription } from '../auth/devices.ts'
 import type { Pairing } from '../auth/pairing.ts'
 import { signInByPassword } from '../auth/password-sign-in.ts'
 import type { SignInLimits } from '../auth/sign-in-limits.ts'
 import type { Hub } from '../core/hub.ts'
+import { permits } from '../core/policy.ts'
 import type { RandomBytes } from '../core/ports.ts'
-import type { HttpApp } from '../transports/http.ts'
+import { bearerTokenOf, type HttpApp } from '../transports/http.ts'
 
 export interface SignInParts {
   readonly hub: Hub
@@ -14,18 +15,24 @@ export interface SignInParts {
   readonly pairing: Pairing
   readonly limits: SignInLimits
   readonly randomBytes: RandomBytes
+  /** Where other devices find the hub, as far as it knows. */
+  readonly urlsElsewhere: () => readonly string[]
 }
 
 const pairBody = map({ code: str(64, 1), ...deviceDescription })
 const WRONG_CODE =
   'this pairing code is not valid: it is good once and for five minutes; make another with npx lectern device pair NAME'
+const codeBody = map({ readOnly: opt(bool) })
 const signInBody = map({ account: str(128, 1), password: str(256, 1), ...deviceDescription })
 
 /**
  * How a device gets its token: `POST /api/v1/pair {code, name, app}` with a one-time code, and
  * `POST /api/v1/sign-in {account, password, name, app}` with a password. Both answer `{account, device, token}`.
+ *
+ * A device that may add others gets a code for one by `POST /api/v1/pairing-codes {readOnly}`, with its token: `{code, expiresAtMs, urls}`.
  */
-export function mountSignIn(app: HttpApp, { hub, directory, pairing, limits, randomBytes }: SignInParts): void {
+export function mountSignIn(app: HttpApp, parts: SignInParts): void {
+  const { hub, directory, pairing, limits, randomBytes, urlsElsewhere } = parts
   const register = async (account: string | undefined, { name, app, readOnly = false }: DeviceDescription, refusal: string) => {
     if (account === undefined) throw new HubError('unauthenticated', refusal)
     return { account, ...(await registerDevice(await hub.ensureAccount(account), { name, app, readOnly }, randomBytes)) }
@@ -35,6 +42,13 @@ export function mountSignIn(app: HttpApp, { hub, directory, pairing, limits, ran
     const body: Infer<typeof pairBody> = checked('bad-request', pairBody, await readJson(context.req.raw), 'body')
     const opened = await limits.attempt({ address: context.get('address') }, () => pairing.redeem(body.code))
     return context.json(await register(opened?.account, { ...body, readOnly: opened?.readOnly ?? false }, WRONG_CODE))
+  })
+
+  app.post('/api/v1/pairing-codes', async context => {
+    const { account, actor } = await hub.authenticate(bearerTokenOf(context.env.incoming))
+    if (!permits(actor, 'manage-devices')) throw new HubError('forbidden', 'this device may only read')
+    const { readOnly }: Infer<typeof codeBody> = checked('bad-request', codeBody, await readJson(context.req.raw), 'body')
+    return context.json({ ...pairing.open(account.id, readOnly), urls: urlsElsewhere() })
   })
 
   app.post('/api/v1/sign-in', async context => {

@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { chromium, type Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import * as assert from 'uvu/assert'
+import { isBrowserThere, openBrowser } from '../util/browser.ts'
 import { suite, type TestContext } from '../util/suite.ts'
 import { FakeHub } from './fake-hub.ts'
 import type { PAGE as InPage } from './page.ts'
@@ -12,17 +12,6 @@ import { serveFakeHub } from './serve-fake-hub.ts'
 declare const PAGE: typeof InPage
 
 const test = suite('client/browser')
-
-const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
-const ARGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking'
-]
-const MORE_ARGS = ['--disable-component-update', '--disable-sync']
 
 const sourceOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
@@ -48,9 +37,7 @@ async function serve(context: TestContext): Promise<{ hub: FakeHub; origin: stri
 }
 
 async function openPage(context: TestContext, origin: string): Promise<Page> {
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: [...ARGS, ...MORE_ARGS] })
-  context.defer(() => browser.close())
-  const page = await browser.newPage()
+  const page = await (await openBrowser(context)).newPage()
   await page.goto(origin)
   return page
 }
@@ -64,9 +51,7 @@ test('the SDK bundles for browsers without anything of Node', async () => {
   assert.not.match(code, /["']node:/)
 })
 
-if (!existsSync(CHROMIUM) && process.env['CI'] !== 'true') {
-  process.stdout.write(`SKIPPED: the SDK in a browser: there is no Chromium at ${CHROMIUM}; set CHROMIUM to its path\n`)
-} else {
+if (isBrowserThere('the SDK in a browser')) {
   test('IndexedDB keeps to the storage contract in a browser', async context => {
     const { origin } = await serve(context)
     const page = await openPage(context, origin)

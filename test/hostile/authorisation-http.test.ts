@@ -21,10 +21,13 @@ const test = suite('hostile/authorisation-http')
 /** Every route there is, and who may use it. */
 const ROUTES: Readonly<Record<string, Verb>> = {
   'get /': 'sign-in',
+  'get /dashboard/main.js': 'sign-in',
+  'get /dashboard/style.css': 'sign-in',
   'get /healthz': 'sign-in',
   'get /readyz': 'sign-in',
   'get /api/v1/changes': 'follow',
   'post /api/v1/pair': 'sign-in',
+  'post /api/v1/pairing-codes': 'manage-devices',
   'post /api/v1/sign-in': 'sign-in',
   'get /api/syncapp/syncapi.asmx': 'sign-in',
   'all /api/syncapp/syncapi.asmx': 'sign-in',
@@ -39,7 +42,7 @@ const ROUTES: Readonly<Record<string, Verb>> = {
   'put /syncs/progress': 'position.set'
 }
 
-const routesOfSource = ['routes', 'dialects/changelist', 'dialects/kosync']
+const routesOfSource = ['dashboard', 'routes', 'dialects/changelist', 'dialects/kosync']
   .map(folder => fileURLToPath(new URL(`../../server/${folder}`, import.meta.url)))
   .flatMap(folder => readdirSync(folder).map(name => join(folder, name)))
   .filter(file => file.endsWith('.ts'))
@@ -85,6 +88,16 @@ test('over HTTP a token opens the log of its own account: there are ways in, and
       const code = toldOverHttp(who)
       assert.equal([status, answer.code], [ERRORS[code].http, code], name)
     }
+  }
+  for (const who of tried) {
+    const { actor, owner, token, name } = who
+    const { status, text } = await http(hub.url, 'POST', '/api/v1/pairing-codes', token, {})
+    const { code } = JSON.parse(text) as { code: string }
+    count += 1
+    if (permits(actor, 'manage-devices'))
+      assert.equal([status, hub.pairing.redeem(code)], [200, { account: accounts[owner].id, readOnly: false }], name)
+    else if (permits(actor, 'devices')) assert.equal([status, code], [403, 'forbidden'], name)
+    else assert.equal([status, code], [ERRORS[toldOverHttp(who)].http, toldOverHttp(who)], name)
   }
   assert.equal([accounts.ada, accounts.ben].map(stateOf), before)
   process.stdout.write(`FIGURE: ${count} cells over HTTP, each as the policy says\n`)

@@ -9,8 +9,8 @@ let made: string | undefined
 
 /** What `lectern` runs, in processes of their own. Without a word each ends by itself. */
 const PROGRAMS = ['server/main', 'client/demo/main', 'client/mirror-folder/main']
-/** Natively compiled: they are loaded from where they are. */
-const NATIVE = ['lmdb', '@node-rs/argon2', 'msgpackr-extract']
+/** Natively compiled, or with a program of their own: they are loaded from where they are. */
+const NATIVE = ['lmdb', '@node-rs/argon2', 'msgpackr-extract', 'esbuild']
 
 /**
  * The sources and packages joined in one file for each program, beside what V8 makes of it: such a program starts in a quarter of the time that a loader of

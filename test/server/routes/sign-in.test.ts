@@ -5,7 +5,6 @@ import { AccountDirectory } from '../../../server/auth/accounts.ts'
 import { createPairing } from '../../../server/auth/pairing.ts'
 import { createPasswords } from '../../../server/auth/passwords.ts'
 import { createSignInLimits } from '../../../server/auth/sign-in-limits.ts'
-import { mountHome } from '../../../server/routes/home.ts'
 import { mountSignIn } from '../../../server/routes/sign-in.ts'
 import { createHttpApp, type HttpApp } from '../../../server/transports/http.ts'
 import { coreHub } from '../../util/core-hub.ts'
@@ -20,13 +19,13 @@ async function app(): Promise<HttpApp> {
   const directory = new AccountDirectory(store, createPasswords(), clock, random)
   await directory.add('anna', 'right')
   const made = createHttpApp(logger, () => '127.0.0.1', [])
-  mountHome(made)
   mountSignIn(made, {
     hub,
     directory,
     pairing: createPairing({ clock, randomBytes: random }),
     limits: createSignInLimits({ randomBytes: random, failuresPerAccount: 2 }),
-    randomBytes: random
+    randomBytes: random,
+    urlsElsewhere: () => []
   })
   return made
 }
@@ -48,13 +47,6 @@ test('another spelling of a name gets no tries of its own', async () => {
 
 test('a name that no account can have is refused', async () => {
   assert.is(await signIn(await app(), 'an\0na', 'right'), 400)
-})
-
-test('a person with a browser is told what this is', async () => {
-  const response = await (await app()).request('/', {}, { incoming: {} })
-  assert.is(response.status, 200)
-  assert.match(response.headers.get('content-type')!, /^text\/plain/)
-  assert.match(await response.text(), /Lectern.*\/live/s)
 })
 
 test.run()

@@ -1,0 +1,42 @@
+import { connect, type SignedIn } from '../../../client/index.ts'
+import { Dashboard } from './dashboard.ts'
+import { forget, keep, kept, openStorage, type Kept } from './kept.ts'
+import { Screen } from './screen.ts'
+import { SignInView } from './sign-in.ts'
+import { said } from './words.ts'
+
+const screen = new Screen()
+
+/** Shows the library of whom this browser is signed in as, or asks who that is. */
+async function open(signedIn: Kept): Promise<void> {
+  const client = await connect({
+    url: location.origin,
+    token: signedIn.token,
+    storage: await openStorage(signedIn),
+    agent: 'lectern-dashboard'
+  })
+  const leave = (why: string): void => {
+    void client.close().finally(() => {
+      forget(signedIn)
+      ask(why)
+    })
+  }
+  screen.show(new Dashboard(client, signedIn.token, screen.redraw, leave))
+}
+
+function ask(why = ''): void {
+  screen.show(
+    new SignInView(screen.redraw, why, (signedIn: SignedIn) => {
+      keep(signedIn)
+      start(signedIn)
+    })
+  )
+}
+
+function start(signedIn: Kept): void {
+  open(signedIn).catch((error: unknown) => ask(said(error)))
+}
+
+const known = kept()
+if (known === undefined) ask()
+else start(known)

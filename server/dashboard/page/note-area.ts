@@ -1,0 +1,38 @@
+import { html, noChange, type TemplateResult } from 'lit-html'
+import { Directive, directive, type PropertyPart } from 'lit-html/directive.js'
+
+/** A note that can be written in while others write in it: each key is told, and what others write leaves the caret where it was in the text. */
+export const noteArea = (note: string, isReader: boolean, write: (text: string) => void): TemplateResult =>
+  html`<textarea
+    aria-label="Note"
+    placeholder=${isReader ? '' : 'Write a note'}
+    rows="1"
+    ?readonly=${isReader}
+    .value=${sharedText(note)}
+    @input=${(event: InputEvent) => write((event.target as HTMLTextAreaElement).value)}
+  ></textarea>`
+
+class SharedText extends Directive {
+  override render(text: string): string {
+    return text
+  }
+
+  override update({ element }: PropertyPart, [text]: [string]): typeof noChange {
+    const area = element as HTMLTextAreaElement
+    const { value, selectionStart } = area
+    if (value === text) return noChange
+    area.value = text
+    // A selection is set in an area that is not written in, too; some browsers give it the focus then.
+    if (document.activeElement === area) area.selectionEnd = area.selectionStart = caretIn(text, value, selectionStart)
+    return noChange
+  }
+}
+
+const sharedText = directive(SharedText)
+
+/** Where a caret stands once `before` has become `text`: behind what it stood behind, unless that is gone. */
+export function caretIn(text: string, before: string, caret: number): number {
+  let same = 0
+  while (same < caret && text[same] === before[same]) same += 1
+  return same === caret ? caret : Math.max(same, caret + text.length - before.length)
+}

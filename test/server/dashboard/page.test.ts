@@ -1,0 +1,256 @@
+import type { Browser, Page } from 'playwright-core'
+import * as assert from 'uvu/assert'
+import * as Y from 'yjs'
+import { updateDevice } from '../../../server/auth/devices.ts'
+import type { Account } from '../../../server/core/account.ts'
+import { Origin } from '../../../server/core/origin.ts'
+import { isBrowserThere, openBrowser } from '../../util/browser.ts'
+import { servingHub, type TestServingHub } from '../../util/serving-hub.ts'
+import { suite, type TestContext } from '../../util/suite.ts'
+import { until } from '../../util/until.ts'
+
+/** Of the window that a function given to a page runs in. */
+declare const document: { querySelector(selector: string): { readonly value: string } | null }
+declare const localStorage: { readonly length: number }
+declare const indexedDB: { databases(): Promise<unknown[]> }
+
+const test = suite('server/dashboard/page')
+
+const MAKER = new Origin('maker', '')
+
+interface Scene {
+  readonly hub: TestServingHub
+  readonly account: Account
+  readonly browser: Browser
+  /** What went wrong in any window. */
+  readonly faults: string[]
+  /** A window of a browser of its own, which has nobody signed in. */
+  readonly window: () => Promise<Page>
+  /** The same, signed in by a link. */
+  readonly signedIn: (name: string, readOnly?: boolean) => Promise<Page>
+}
+
+/** A hub with a book in its library. */
+async function scene(context: TestContext): Promise<Scene> {
+  const hub = await servingHub(context)
+  const account = await hub.hub.ensureAccount((await hub.directory.add('ada', "ada's")).id)
+  await account.perform(MAKER, 'book.put', 'emma', { title: 'Emma', authors: ['Jane Austen'] })
+  const browser = await openBrowser(context)
+  const faults: string[] = []
+  const window = async (): Promise<Page> => {
+    const page = await (await browser.newContext()).newPage()
+    page.on('pageerror', error => faults.push(error.message))
+    page.on('dialog', dialog => void dialog.accept())
+    return page
+  }
+  const signedIn = async (name: string, readOnly = false): Promise<Page> => {
+    const page = await window()
+    await page.goto(`${hub.url}/#pair=${hub.pairing.open(account.id, readOnly).code}`)
+    await page.getByLabel('Name of this device').first().fill(name)
+    await page.getByText('Pair this browser').click()
+    await page.locator('.state.live').waitFor()
+    return page
+  }
+  return { hub, account, browser, faults, window, signedIn }
+}
+
+const openEmma = async (page: Page): Promise<void> => {
+  await page.getByRole('link', { name: 'Emma' }).click()
+  await page.getByText('Highlights and notes').waitFor()
+}
+
+const highlight = async (page: Page, quote: string): Promise<void> => {
+  await page.getByLabel('Passage').fill(quote)
+  await page.locator('.addition').getByText('Add', { exact: true }).click()
+}
+
+const noteOf = (page: Page): ReturnType<Page['locator']> => page.locator('.annotations textarea')
+
+if (isBrowserThere('the dashboard')) {
+  test('a link signs a browser in once somebody says so, and leaves no code in the address', async context => {
+    const { hub, account, window, faults } = await scene(context)
+    const page = await window()
+    await page.goto(`${hub.url}/#pair=${hub.pairing.open(account.id).code}`)
+    await page.getByText('Pair this browser').waitFor()
+    assert.is(page.url(), `${hub.url}/`)
+    assert.is(account.views.range('devices', [], '', 9).length, 0)
+    await page.getByText('Pair this browser').click()
+    await page.getByRole('link', { name: 'Emma' }).waitFor()
+    await page.reload()
+    await page.locator('.state.live').waitFor()
+    assert.is(account.views.range('devices', [], '', 9).length, 1)
+    assert.equal(faults, [])
+  })
+
+  test('a name and a password sign a browser in, and a wrong one is told', async context => {
+    const { hub, window } = await scene(context)
+    const page = await window()
+    await page.goto(hub.url)
+    await page.getByText('With a password').click()
+    await page.getByLabel('Account').fill('ada')
+    await page.getByLabel('Password').fill('wrong')
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByText('the account or the password is not valid').waitFor()
+    await page.getByLabel('Password').fill("ada's")
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByRole('link', { name: 'Emma' }).waitFor()
+  })
+
+  test('a device pairs by the code that another shows, and a highlight made in one window shows in the other', async context => {
+    const { signedIn, window, faults } = await scene(context)
+    const laptop = await signedIn('laptop')
+    await laptop.getByRole('link', { name: 'Devices' }).click()
+    await laptop.getByText('Show a pairing code').click()
+    const link = await laptop.locator('.hint a').getAttribute('href')
+    const phone = await window()
+    await phone.goto(link!)
+    await phone.getByLabel('Name of this device').first().fill('phone')
+    await phone.getByText('Pair this browser').click()
+    await openEmma(phone)
+    await laptop.getByText('phone').waitFor()
+    assert.is(await laptop.locator('.code').count(), 0, 'a code that was used is not shown any more')
+    await laptop.getByRole('link', { name: 'Library' }).click()
+    await openEmma(laptop)
+    await laptop.getByText('Here now: phone').waitFor()
+    await highlight(laptop, 'handsome, clever, and rich')
+    await phone.getByText('handsome, clever, and rich').waitFor()
+    assert.equal(faults, [])
+  })
+
+  test('a hub that others reach shows a QR code with its address and the code', async context => {
+    const { hub, account, window } = await scene(context)
+    const page = await window()
+    // As another device would see it: not by an address that leads each machine to itself.
+    await page.route('http://hub.example/**', async route => {
+      const { pathname } = new URL(route.request().url())
+      const headers = { ...route.request().headers(), origin: hub.url }
+      await route.fulfill({ response: await route.fetch({ url: hub.url + pathname, headers }) })
+    })
+    await page.routeWebSocket('ws://hub.example/live', socket => {
+      socket.connectToServer()
+    })
+    await page.goto(`http://hub.example/#pair=${hub.pairing.open(account.id).code}`)
+    await page.getByText('Pair this browser').click()
+    await page.getByRole('link', { name: 'Devices' }).click()
+    await page.getByText('Show a pairing code').click()
+    const code = await page.locator('.code').textContent()
+    assert.is(await page.locator('.qr-code').getAttribute('aria-label'), `QR code of http://hub.example/#pair=${code}`)
+    assert.equal(hub.pairing.redeem(code!), { account: account.id, readOnly: false })
+  })
+
+  test('two write in one note at the same time, and the caret of each stays at its place in the text', async context => {
+    const { signedIn } = await scene(context)
+    const [laptop, phone] = [await signedIn('laptop'), await signedIn('phone')]
+    await openEmma(laptop)
+    await openEmma(phone)
+    await highlight(laptop, 'a passage')
+    await noteOf(laptop).pressSequentially('one three')
+    await phone.waitForFunction(() => document.querySelector('.annotations textarea')?.value === 'one three')
+    await noteOf(laptop).press('Home')
+    await Promise.all([noteOf(laptop).pressSequentially('zero '), noteOf(phone).press('End')])
+    await noteOf(phone).pressSequentially(' four')
+    for (let letter = 0; letter < 'three four'.length; letter++) await noteOf(phone).press('ArrowLeft')
+    await noteOf(phone).pressSequentially('two ')
+    for (const page of [laptop, phone])
+      await page.waitForFunction(() => document.querySelector('.annotations textarea')?.value === 'zero one two three four')
+  })
+
+  test('what is removed can be restored, and a book too', async context => {
+    const { signedIn } = await scene(context)
+    const page = await signedIn('laptop')
+    await openEmma(page)
+    await highlight(page, 'a passage')
+    await page.getByRole('button', { name: 'Remove', exact: true }).click()
+    await page.getByText('Removed (1)').click()
+    await page.getByRole('button', { name: 'Restore' }).click()
+    await page.locator('.annotations').getByText('a passage').waitFor()
+    await page.getByText('Remove this book').click()
+    await page.getByText('Removed (1)').click()
+    await page.getByRole('button', { name: 'Restore' }).click()
+    await page.getByRole('link', { name: 'Emma' }).waitFor()
+  })
+
+  test('windows of one browser are outboxes of their own', async context => {
+    const { hub, account, signedIn } = await scene(context)
+    const first = await signedIn('laptop')
+    const second = await first.context().newPage()
+    await second.goto(hub.url)
+    await second.locator('.state.live').waitFor()
+    await openEmma(first)
+    await openEmma(second)
+    await highlight(first, 'of the first')
+    await highlight(second, 'of the second')
+    await first.getByText('of the second').waitFor()
+    await second.getByText('of the first').waitFor()
+    assert.is(account.views.range('devices', [], '', 9).length, 1)
+  })
+
+  test('a browser that is cut off asks to sign in, and keeps nothing', async context => {
+    const { signedIn, account } = await scene(context)
+    const [laptop, phone] = [await signedIn('laptop'), await signedIn('phone')]
+    await laptop.getByRole('link', { name: 'Devices' }).click()
+    await laptop.getByRole('button', { name: 'Cut off' }).click()
+    await phone.getByText('Pair this browser').waitFor()
+    await phone.waitForFunction(async () => localStorage.length === 0 && (await indexedDB.databases()).length === 0)
+    await laptop.getByRole('button', { name: 'Sign out' }).click()
+    await laptop.getByText('Pair this browser').waitFor()
+    const left = account.views.range('devices', [], '', 9).filter(([, { revoked }]) => !revoked)
+    assert.equal(left, [])
+  })
+
+  test('a browser that is disabled keeps its sign-in for when it is enabled again', async context => {
+    const { signedIn, account } = await scene(context)
+    const phone = await signedIn('phone')
+    const [[device]] = account.views.range('devices', [], '', 9) as [[string, unknown]]
+    await updateDevice(account, device, { disabled: true }, device)
+    await phone.locator('.state.closed').waitFor()
+    await updateDevice(account, device, { disabled: false }, device)
+    await phone.reload()
+    await phone.locator('.state.live').waitFor()
+  })
+
+  test('a browser that may only read shows no way to change anything', async context => {
+    const { signedIn } = await scene(context)
+    const page = await signedIn('reader', true)
+    await openEmma(page)
+    assert.is(await page.locator('main button, main form').count(), 0)
+    await page.getByRole('link', { name: 'Devices' }).click()
+    await page.getByText('may only read').waitFor()
+    assert.is(await page.locator('main button, main form').count(), 0)
+  })
+
+  test('text of a library stays text, and fields that an editor filled with anything stop no drawing', async context => {
+    const { account, signedIn, faults } = await scene(context)
+    const trap = '<img src=x onerror="document.title=\'caught\'">'
+    const doc = new Y.Doc()
+    const odd = new Y.Map<unknown>()
+    doc.getMap('annotations').set('odd', odd)
+    for (const field of ['quote', 'note', 'color', 'chapter', 'createdAtMs'])
+      odd.set(field, { _$litType$: 1, strings: [trap], values: [] })
+    await account.perform(MAKER, 'book.put', 'emma', { title: 'Emma', authors: [trap] })
+    await account.documents.load(new Set(['emma']))
+    await account.perform(MAKER, 'annotation.update', 'emma', Y.encodeStateAsUpdate(doc))
+    await account.perform(MAKER, 'annotation.put', 'emma', { id: 'trap', quote: trap, note: trap, chapter: trap })
+    const page = await signedIn('laptop')
+    await openEmma(page)
+    await page.locator('blockquote', { hasText: trap }).waitFor()
+    assert.is(await page.locator('.annotations li').count(), 2)
+    assert.equal([await page.locator('img').count(), await page.title(), faults], [0, 'Lectern', []])
+  })
+
+  test('a book is added and found by its author', async context => {
+    const { account, signedIn } = await scene(context)
+    const page = await signedIn('laptop')
+    await page.getByText('Add a book').click()
+    await page.getByLabel('Title').fill('Moby-Dick')
+    await page.getByLabel('Author').fill('Herman Melville')
+    await page.getByRole('button', { name: 'Add' }).click()
+    await page.getByRole('link', { name: 'Moby-Dick' }).waitFor()
+    await until(() => account.views.range('books', [], '', 9).length === 2)
+    await page.getByLabel('Search').fill('melville')
+    await page.getByRole('link', { name: 'Emma' }).waitFor({ state: 'detached' })
+    assert.is(await page.getByRole('link', { name: 'Moby-Dick' }).count(), 1)
+  })
+}
+
+test.run()
