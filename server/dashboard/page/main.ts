@@ -16,10 +16,11 @@ async function open(signedIn: Kept): Promise<void> {
     agent: 'lectern-dashboard'
   })
   const leave = (why: string): void => {
-    void client.close().finally(() => {
+    const left = (): void => {
       forget(signedIn)
       ask(why)
-    })
+    }
+    client.close().then(left, left)
   }
   screen.show(new Dashboard(client, signedIn.token, screen.redraw, leave))
 }

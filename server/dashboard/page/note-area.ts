@@ -31,7 +31,7 @@ class SharedText extends Directive {
 const sharedText = directive(SharedText)
 
 /** Where a caret stands once `before` has become `text`: behind what it stood behind, unless that is gone. */
-export function caretIn(text: string, before: string, caret: number): number {
+function caretIn(text: string, before: string, caret: number): number {
   let same = 0
   while (same < caret && text[same] === before[same]) same += 1
   return same === caret ? caret : Math.max(same, caret + text.length - before.length)

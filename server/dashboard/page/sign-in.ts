@@ -88,8 +88,9 @@ const deviceName = (): TemplateResult =>
 
 /** What a person may call this browser. */
 function likelyName(): string {
-  const { userAgent } = navigator
-  const machine = /iPhone|iPad|Android|Windows|Macintosh|Linux/.exec(userAgent)?.[0].replace('Macintosh', 'Mac')
-  const browser = /Firefox|Edg|Chrome|Safari/.exec(userAgent)?.[0].replace('Edg', 'Edge')
+  const first = (names: readonly string[]): string | undefined => names.find(name => navigator.userAgent.includes(name))
+  // Those first that name themselves as others, too.
+  const machine = first(['iPhone', 'iPad', 'Android', 'Windows', 'Mac', 'Linux'])
+  const browser = first(['Firefox', 'Edg', 'Chrome', 'Safari'])?.replace('Edg', 'Edge')
   return browser === undefined ? 'Browser' : machine === undefined ? browser : `${browser} on ${machine}`
 }

@@ -1,3 +1,5 @@
+import { NoConnectionError } from '../../../client/index.ts'
+
 const UNITS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
   ['day', 86_400_000],
   ['hour', 3_600_000],
@@ -17,4 +19,7 @@ export function ago(atMs: number): string {
 export const percent = (progression: number): string => `${Math.round(progression * 100)} %`
 
 /** What went wrong, for a person. */
-export const said = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+export function said(error: unknown): string {
+  if (error instanceof NoConnectionError) return 'The hub cannot be reached now.'
+  return error instanceof Error ? error.message : String(error)
+}
