@@ -50,8 +50,8 @@ export class Outbox {
   /** Reads what was left; a new outbox gets a new random client id. */
   static async load(storage: ClientStorage, clock: Clock): Promise<Outbox> {
     const [known] = await storage.load(CLIENT_KEY)
-    const [client, lastNumber, oldUpTo = 0] =
-      known === undefined ? [randomId(), 0] : (decodeValue(known[1]) as [client: string, lastNumber: number, oldUpTo?: number])
+    const [client, lastNumber, oldUpTo] =
+      known === undefined ? [randomId(), 0, 0] : (decodeValue(known[1]) as [client: string, lastNumber: number, oldUpTo: number])
     const outbox = new Outbox(storage, clock, client, lastNumber, oldUpTo)
     if (known === undefined) await storage.write([outbox.#clientRecord()])
     for (const [key, bytes] of await storage.load(ACTION_PREFIX)) {

@@ -54,11 +54,10 @@ function removeOf(path: string, { id }: Owner): void {
   if (readOwner(path)?.id === id) rmSync(path, { force: true })
 }
 
-/** A lock may hold a pid only, as they once did, or nothing that can be read: whoever made that did not live to the end of it. */
+/** A lock may hold nothing that can be read: whoever made that did not live to the end of it. */
 function readOwner(path: string): Owner | undefined {
   try {
-    const said = JSON.parse(readFileSync(path, 'utf8')) as Owner | number | null
-    if (typeof said === 'number') return { pid: said, started: '', id: String(said) }
+    const said = JSON.parse(readFileSync(path, 'utf8')) as Owner | null
     if (typeof said?.id === 'string') return said
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined

@@ -22,7 +22,6 @@ import { Readers } from './readers.ts'
 import { fold, hiddenBytes, type RichNote } from './fold.ts'
 import { changesOf, foldLogged, type LoggedChange } from './fold-log.ts'
 import { encodeKind, LogWriter } from './log-writer.ts'
-import { fillTables, TABLES } from './newer-tables.ts'
 import { Origin } from './origin.ts'
 import { mustWait } from './document-work.ts'
 import { mustHaveRoomForDevice, permits } from './policy.ts'
@@ -97,14 +96,12 @@ export class Account {
   /** Brings an account into memory: its stored records, and what its log holds beyond them. */
   static async open(id: string, log: LogHead, host: AccountHost): Promise<Account> {
     const account = new Account(id, log, host)
-    const isFilled = await fillTables(account.views, host, id, log)
     for (let cursor = account.views.get('fold')?.foldedTo ?? 0; cursor < log.head;) {
       const runs = await host.store.read(id, cursor, READ_BYTES)
       for (const stored of runs) for (const change of changesOf(stored)) cursor = account.#foldAgain(change, cursor)
       if (runs.length === 0) throw new Error(`the log of ${id} ends at ${cursor}, before its head`)
     }
     account.sealTime()
-    if (isFilled) account.storeRecords()
     return account
   }
 
@@ -375,7 +372,7 @@ export class Account {
     this.#isStoringDue = false
     this.#unstoredBytes = 0
     const { head, timeUs } = this.#log
-    this.views.put('fold', [], { foldedTo: head, timeUs, heldBytes: this.heldBytes, tables: TABLES })
+    this.views.put('fold', [], { foldedTo: head, timeUs, heldBytes: this.heldBytes })
     return this.views.takeWrites()
   }
 

@@ -1,4 +1,4 @@
-import type { BookRecord, Table, Tables } from './records.ts'
+import type { BookRecord, Tables } from './records.ts'
 import type { Views } from './views.ts'
 
 /** A book, and when something of it changed last: its record, a device's place in it, or its annotations. */
@@ -33,8 +33,8 @@ export function activitySince(views: Views, afterUs: number, limit: number): Act
 }
 
 /** Moves a book's entry to the time of a record that changed, if that is newer. */
-export function noteActivity(views: Views, table: Source, book: string, record: Tables[Table]): void {
-  const { changedAtUs: timeUs = 0 } = record as { changedAtUs?: number }
+export function noteActivity(views: Views, table: Source, book: string, record: Tables[Source]): void {
+  const { changedAtUs: timeUs } = record
   const last = views.get('touched', book)?.timeUs ?? 0
   if (timeUs <= last) return
   if (last > 0) views.remove('activity', timeKey(last))

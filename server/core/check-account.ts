@@ -6,10 +6,8 @@ import { FILE_FOLDS } from './files/fold.ts'
 import { fold, type Change } from './fold.ts'
 import { changesOf, foldCounter, foldLogged, type LoggedChange } from './fold-log.ts'
 import type { HouseholdRules } from './household.ts'
-import { SINCE, TABLES } from './newer-tables.ts'
 import { positionVersions } from './position-history.ts'
 import type {
-  BookRecord,
   ClientRecord,
   ContentRecord,
   FileRecord,
@@ -19,7 +17,7 @@ import type {
   Table
 } from './records.ts'
 import { recordPages, StoreDamage, type LogHead, type Store } from './store.ts'
-import { decodeRecord, Views } from './views.ts'
+import { Views } from './views.ts'
 
 /** What a check needs of a store: it changes nothing. */
 export type StoreReading = Pick<Store, 'head' | 'read' | 'get' | 'range'>
@@ -107,15 +105,15 @@ class AccountCheck {
   }
 
   async run(): Promise<number> {
-    const folded: FoldRecord = this.#over.get('fold') ?? { foldedTo: 0, timeUs: 0, tables: TABLES }
+    const folded: FoldRecord = this.#over.get('fold') ?? { foldedTo: 0, timeUs: 0, heldBytes: 0 }
     const { head, floor } = this.#log
     if (folded.foldedTo > head) this.#report(`the records have followed to ${folded.foldedTo}, and the log ends at ${head}`)
     const hasFolded = await this.#fold(floor - 1, Math.min(folded.foldedTo, head))
     if (hasFolded) {
       if (folded.foldedTo >= floor && folded.timeUs !== this.#timeUs)
         this.#report(`the record fold has the time ${folded.timeUs}, not ${this.#timeUs}`)
-      this.#compareRecords(folded.tables ?? 0)
-      if ((folded.tables ?? 0) >= SINCE.activity) this.#compareActivity()
+      this.#compareRecords()
+      this.#compareActivity()
       await checkDocuments(this.#store, this.#account, this.#log, this.#documents, this.#report)
       // What was not stored yet must fold too: the next start does it.
       await this.#fold(folded.foldedTo, head)
@@ -188,9 +186,9 @@ class AccountCheck {
     updates.bytes += bytes
   }
 
-  #compareRecords(tables: number): void {
+  #compareRecords(): void {
     const writes = [...this.#views.takeWrites(), ...this.#over.takeWrites()].filter(
-      ({ key }) => !OF_ACTIVITY.has(key[1] as Table) && !((key[1] ?? '') in SINCE && tables < SINCE[key[1] as keyof typeof SINCE])
+      ({ key }) => !OF_ACTIVITY.has(key[1] as Table)
     )
     const rebuilt = new Map(
       writes.flatMap(({ key, value }) => (value === undefined ? [] : [[key.slice(1).join('/'), decodeValue(value)]]))
@@ -199,7 +197,7 @@ class AccountCheck {
       for (const [key, bytes] of page) {
         const [, table, ...rest] = key
         const name = [table, ...rest].join('/')
-        this.#compare(table as Table, name, decodeRecord(table as Table, bytes), rebuilt.get(name))
+        this.#compare(table as Table, name, decodeValue(bytes), rebuilt.get(name))
         rebuilt.delete(name)
       }
     for (const name of rebuilt.keys()) this.#report(`the record ${name} is missing`)
@@ -235,8 +233,7 @@ class AccountCheck {
       if (cursor < this.#log.floor || (change !== undefined && isFrom(change, name, stored))) return
     }
     if (rebuilt === undefined) this.#report(`the record ${name} does not come from the log`)
-    else if (!isSameValue(stored, table === 'books' ? asTakenDown(stored as BookRecord, rebuilt as BookRecord) : rebuilt))
-      this.#report(`the record ${name} is not what the log folds into`)
+    else if (!isSameValue(stored, rebuilt)) this.#report(`the record ${name} is not what the log folds into`)
   }
 
   #comparePlaces(name: string, places: readonly Pick<PositionRecord, 'cursor' | 'fields' | 'atMs'>[]): void {
@@ -274,9 +271,4 @@ function isFrom({ kind, key, body }: Change, name: string, stored: unknown): boo
   if (kind !== 'file.put' || !name.startsWith('files/')) return true
   const { content, removed } = stored as FileRecord
   return name === `files/${key}` && !removed && content.sha256 === (body as ChangeBody<'file.put'>).sha256
-}
-
-/** A book's beginning was not always taken down. */
-function asTakenDown(stored: BookRecord, { createdAtUs, ...rest }: BookRecord): object {
-  return { ...rest, ...(stored.createdAtUs !== undefined && { createdAtUs }) }
 }

@@ -42,7 +42,7 @@ export type Fold<K extends ChangeKind> = (views: Views, change: Change<K>, note:
 /** The effect of each kind of change on the records. The same changes in the same order give the same records, on every hub. */
 const FOLDS: { readonly [K in ChangeKind]: Fold<K> } = {
   'annotation.update': (views, { key, cursor, timeUs }) => {
-    const record = views.edit('documents', [key], () => ({ tail: [] }))
+    const record = views.edit('documents', [key], () => ({ tail: [], changedAtUs: timeUs }))
     record.tail.push(cursor)
     record.changedAtUs = timeUs
   },
@@ -97,18 +97,17 @@ export function fold(views: Views, change: Change, note: Note, household = NO_HO
 
 function mergeBook(known: BookRecord | undefined, { body, cursor, timeUs }: Change<'book.put'>): BookRecord {
   const { identifiers, ...given } = body
-  const createdAtUs = known === undefined ? timeUs : known.createdAtUs
   return {
     fields: mergeFields(known?.fields ?? {}, given),
     identifiers: mergeFields(known?.identifiers ?? {}, identifiers ?? {}) as Record<string, string>,
     removed: known?.removed ?? false,
     cursor,
     changedAtUs: timeUs,
-    ...(createdAtUs !== undefined && { createdAtUs })
+    createdAtUs: known?.createdAtUs ?? timeUs
   }
 }
 
 function markBook(views: Views, { key, cursor, timeUs }: Change, removed: boolean): void {
-  const known = views.get('books', key) ?? { fields: {}, identifiers: {} }
+  const known = views.get('books', key) ?? { fields: {}, identifiers: {}, createdAtUs: timeUs }
   views.put('books', [key], { ...known, removed, cursor, changedAtUs: timeUs })
 }

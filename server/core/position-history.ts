@@ -87,25 +87,6 @@ export const storedPositions = (history: PositionHistoryRecord): PositionHistory
   fields: history.fields.subarray(0, startOf(history.numbers, history.numbers.length))
 })
 
-/** How places were stored once: as objects, each with a mark where the reader went back from it. */
-interface LooseHistory {
-  readonly versions: readonly (Pick<PositionVersion, 'cursor' | 'timeUs' | 'atMs' | 'fields'> & { readonly isTurn?: true })[]
-  readonly added: number
-}
-
-/** A record as it was stored, in whichever form. */
-export function readPositions(stored: PositionHistoryRecord | LooseHistory): PositionHistoryRecord {
-  if (!('versions' in stored)) return stored
-  const history = newPositionHistory()
-  for (const { cursor, timeUs, atMs, fields } of stored.versions) {
-    addPosition(history, cursor, timeUs, atMs, fields)
-    history.added = 0
-  }
-  // Of two that were not neighbours once, the later one says nothing about a way back.
-  for (const [index, { isTurn = false }] of stored.versions.entries()) history.numbers[index * COLUMNS + IS_TURN] = isTurn ? 1 : 0
-  return { ...storedPositions(history), added: stored.added }
-}
-
 /** What is kept is written anew: what was read of the history may still be in use. */
 function thin(history: PositionHistoryRecord): void {
   const { numbers, fields } = history

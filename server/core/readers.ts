@@ -36,7 +36,7 @@ export class Readers {
 
   constructor(views: Views) {
     this.#views = views
-    const { readers, marks = [] } = views.get('readers') ?? { readers: [] }
+    const { readers, marks } = views.get('readers') ?? { readers: [], marks: [] }
     this.#marks = [...marks]
     for (const [device, client, cursor, seenAtMs] of readers)
       this.#readers.set(nameOf(device, client), { device, client, cursor, seenAtMs })

@@ -9,8 +9,7 @@ export interface BookRecord {
   /** The newest change that touched the book. */
   readonly cursor: number
   readonly changedAtUs: number
-  /** Absent where the book came before the hub took that down. */
-  readonly createdAtUs?: number
+  readonly createdAtUs: number
 }
 
 /** Which book an identifier names. */
@@ -197,8 +196,8 @@ export interface DocumentRecord {
   readonly tail: number[]
   /** The newest update that the snapshot holds; absent before the first one. */
   readonly folded?: number
-  /** When the newest update was made. Changes in place. Absent where that was before the hub took it down. */
-  changedAtUs?: number
+  /** When the newest update was made. Changes in place. */
+  changedAtUs: number
 }
 
 export interface SnapshotRecord {
@@ -218,7 +217,7 @@ export interface SnapshotRecord {
 export interface ReadersRecord {
   readonly readers: readonly (readonly [device: string, client: string, cursor: number, seenAtMs: number])[]
   /** Cursors of the newest marks, one for each MiB of the log. */
-  readonly marks?: readonly number[]
+  readonly marks: readonly number[]
 }
 
 /** A part of what a household comes to, in the form that its rules give it. */
@@ -243,9 +242,7 @@ export interface FoldRecord {
   readonly foldedTo: number
   readonly timeUs: number
   /** What the account takes in the store, about: as last counted, and what was written since. */
-  readonly heldBytes?: number
-  /** Which tables it has, of those that came later than others. @see TABLES */
-  readonly tables?: number
+  readonly heldBytes: number
 }
 
 /** A book of which something changed, at the time that is the key. */

@@ -1,7 +1,7 @@
 import { decodeValue, encodeValue, type Plain } from '../../protocol/index.ts'
-import { noteActivity, SOURCES } from './activity.ts'
+import { noteActivity, SOURCES, type Source } from './activity.ts'
 import { ChangedRecords } from './changed-records.ts'
-import { readPositions, storedPositions } from './position-history.ts'
+import { storedPositions } from './position-history.ts'
 import type { Table, Tables } from './records.ts'
 import type { RecordWrite, Store } from './store.ts'
 
@@ -37,7 +37,7 @@ export class Views {
     const record = this.#changed.get(table, key) ?? this.#storing.get(table, key)
     if (record !== undefined) return record.value as Tables[T] | undefined
     const bytes = this.#store.get([this.#account, table, ...key])
-    return bytes === undefined ? undefined : decodeRecord(table, bytes)
+    return bytes === undefined ? undefined : (decodeValue(bytes) as unknown as Tables[T])
   }
 
   /** A record to change in place: it is among the changed ones from now on. `fresh` makes one when there is none. */
@@ -72,7 +72,7 @@ export class Views {
     if (stored.length === 0 && prefix.length === 0 && after === '' && limit > 0) this.#empty.add(table)
     for (const [parts, bytes] of stored) {
       const key = parts.slice(start.length).join(SEPARATOR)
-      if (!over.has(key)) found.push([key, decodeRecord(table, bytes)])
+      if (!over.has(key)) found.push([key, decodeValue(bytes) as unknown as Tables[T]])
     }
     if (over.size === 0) return found
     for (const [key, value] of over) if (value !== undefined) found.push([key, value])
@@ -108,7 +108,7 @@ export class Views {
   noteActivity(): void {
     for (const table of SOURCES)
       for (const { key, value } of this.#changed.under(table, []))
-        if (value !== undefined) noteActivity(this, table, key[1]!, value)
+        if (value !== undefined) noteActivity(this, table, key[1]!, value as Tables[Source])
   }
 
   /** The changed records, for the next commit. */
@@ -134,11 +134,6 @@ export class Views {
 function encodeRecord(table: Table, record: Tables[Table]): Uint8Array {
   const stored = table === 'positionHistories' ? storedPositions(record as Tables['positionHistories']) : record
   return encodeValue(stored as unknown as Plain)
-}
-
-export function decodeRecord<T extends Table>(table: T, bytes: Uint8Array): Tables[T] {
-  const record = decodeValue(bytes) as unknown as Tables[T]
-  return table === 'positionHistories' ? (readPositions(record as Tables['positionHistories']) as Tables[T]) : record
 }
 
 /** Orders texts by code point, which is the order of their UTF-8 bytes and so the store's. */

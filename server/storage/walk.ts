@@ -5,9 +5,6 @@ import { openJournal } from './journal.ts'
 import { journalNumber, recordParts, runPlace } from './keys.ts'
 import { keySum, openRun, openValue } from './layout.ts'
 
-/** Stores of earlier versions may hold who had them open: it says nothing any more. */
-const OWNER = 'o'
-
 /** What a walk over every entry of a store has met. */
 export interface Walk {
   /** Accounts that have anything. */
@@ -64,7 +61,7 @@ export function walkStore(db: Reading, report: ReportDamage): Walk {
     const size = key.length + value.length
     const kind = String.fromCharCode(key[0] ?? 0)
     bytes[kind === 'l' ? 'segments' : kind === 'j' ? 'journal' : kind === 'r' ? 'records' : 'other'] += size
-    const account = kind === 'j' || kind === OWNER ? '' : accountOf(key)
+    const account = kind === 'j' ? '' : accountOf(key)
     if (account !== '') accounts.add(account)
     try {
       if (kind === 'l') segment(key, value)
@@ -76,7 +73,7 @@ export function walkStore(db: Reading, report: ReportDamage): Walk {
       } else if (kind === 'f') {
         const floor = openValue(value, keySum(key), 'the floor')
         floors.set(account, Number(Buffer.from(floor).readBigUInt64LE()))
-      } else if (kind !== OWNER) throw new StoreDamage(`there is an entry of the unknown kind ${JSON.stringify(kind)}`)
+      } else throw new StoreDamage(`there is an entry of the unknown kind ${JSON.stringify(kind)}`)
     } catch (error) {
       if (!(error instanceof StoreDamage)) throw error
       report(account, error.message)

@@ -199,6 +199,7 @@ const FALSE: [what: string, table: string, key: string, change: Change, named: R
   ['a book that is missing', 'books', 'emma', () => undefined, /books\/emma is missing/],
   ['an identifier of another book', 'identifiers', 'isbn:1', named => ({ ...named, book: 'x' }), /identifiers\/isbn:1 is not what/],
   ['a position', 'positions', 'moby', position => ({ ...position, atMs: 1 }), /positions\/moby\/\S+ is not what/],
+  ['the earlier positions of a device', 'positionHistories', 'moby', history => ({ ...history, added: -1 }), /positionHistories\/moby\/\S+ is not what/],
   ['a setting', 'settings', 's2', setting => ({ ...setting, value: 'y' }), /settings\/s2 is not what/],
   ['a file with another content', 'files', 'book.epub', file => ({ ...file, content: { sha256: 'f'.repeat(64), sizeBytes: 1 } }), /files\/book.epub is not what/],
   ['the earlier contents of a path', 'fileHistories', 'book.epub', history => ({ ...history, versions: [] }), /fileHistories\/book.epub is not what/],

@@ -114,8 +114,7 @@ function checkDocument(
   const isAfterFolded = held === 0 ? (folded ?? 0) < floor : folded === cursors[held - 1]
   if (held < 0 || !isSameValue(tail, cursors.slice(held)) || !isAfterFolded)
     return report(`the record documents/${book} does not name the newest changes of the document`)
-  const { changedAtUs = all[cursors.length - 1]!.at.timeUs } = record
-  if (changedAtUs !== all[cursors.length - 1]!.at.timeUs)
+  if (record.changedAtUs !== all[cursors.length - 1]!.at.timeUs)
     report(`the record documents/${book} has another time than the newest change of the document`)
   const snapshot = views.get('snapshots', book)
   if (folded === undefined && snapshot !== undefined) return report(`the record snapshots/${book} stands for no change`)

@@ -39,7 +39,7 @@ export function toldOf(
     createdBy: null,
     possibleDuplicateOf: null,
     approvedAt: null,
-    createdAt: isoOf(Math.floor((createdAtUs ?? changedAtUs) / 1_000)),
+    createdAt: isoOf(Math.floor(createdAtUs / 1_000)),
     updatedAt: isoOf(Math.floor(updatedAtUs / 1_000)),
     files: file ? [fileOf(file)] : [],
     uploader: null

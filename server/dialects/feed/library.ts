@@ -134,7 +134,7 @@ const byKey =
 
 const titleOf = ([, { fields }]: Entry): string => fold(fields.title ?? '')
 const authorOf = ([, { fields }]: Entry): string => fold(fields.authors?.[0] ?? '')
-const addedUs = ([, { createdAtUs, changedAtUs }]: Entry): number => createdAtUs ?? changedAtUs
+const addedUs = ([, { createdAtUs }]: Entry): number => createdAtUs
 /** By its place in its series; those of none behind all others. */
 const seriesOf = ([, { fields }]: Entry): string =>
   fields.series ? `${fold(fields.series)}\u0000${String(fields.seriesIndex ?? 0).padStart(10, '0')}` : '\uffff'

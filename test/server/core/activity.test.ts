@@ -1,9 +1,7 @@
 import * as assert from 'uvu/assert'
-import { decodeValue, encodeValue, type Plain } from '../../../protocol/index.ts'
 import type { Account } from '../../../server/core/account.ts'
 import { activitySince, type Activity } from '../../../server/core/activity.ts'
 import { checkAccount } from '../../../server/core/check-account.ts'
-import type { RecordWrite } from '../../../server/core/store.ts'
 import type { MemoryStore } from '../../../server/storage/memory.ts'
 import { coreHub, type TestAction } from '../../util/core-hub.ts'
 import { ManualClock } from '../../util/manual-clock.ts'
@@ -153,50 +151,6 @@ test('it outlives the beginning of the log', async () => {
   await hub.hub.close()
   assert.equal(await findingsOf(store), [])
   assert.equal(allOf((await coreHub({ store: store.inner }).hub.account(ACCOUNT))!), expected)
-})
-
-/** What a hub left that had no index: its records without it. */
-async function withoutIndex(store: MemoryStore): Promise<void> {
-  const writes = store.range([ACCOUNT], undefined, Infinity).flatMap(([key, value]): RecordWrite[] => {
-    const table = key[1]!
-    if (table === 'activity' || table === 'touched') return [{ key, value: undefined }]
-    if (table !== 'fold' && table !== 'documents') return []
-    const { tables: _, changedAtUs: __, ...rest } = decodeValue(value) as Record<string, Plain>
-    return [{ key, value: encodeValue(rest) }]
-  })
-  await store.commit({ appends: [], writes })
-}
-
-/** A library of many books in a store without an index. */
-async function oldStore(books: number): Promise<{ store: HeldStore; expected: Activity[] }> {
-  const store = new HeldStore()
-  const { hub, client } = await start(store)
-  const actions = Array.from({ length: books }, (_, index): TestAction => [index + 1, 'book.put', `b${index}`, { title: 'x' }])
-  client.push(0, ...actions.slice(0, 500))
-  client.push(0, ...actions.slice(500), [books + 1, 'position.set', 'b7', { progression: 1 }])
-  await client.changesUpTo(books + 2)
-  await hub.hub.close()
-  await withoutIndex(store.inner)
-  return { store, expected: expectedOf(client.changes) }
-}
-
-test('a store that was written without it gets it when the account is opened, and as well after a crash in between', async () => {
-  const { store, expected } = await oldStore(600)
-  assert.equal(await findingsOf(store), [], 'a store without it is sound')
-  const written = store.batches.length
-  const dying = new HeldStore(store.inner)
-  dying.die()
-  assert.equal(allOf((await coreHub({ store: dying }).hub.account(ACCOUNT))!, 0, 500), expected)
-  const account = (await coreHub({ store }).hub.account(ACCOUNT))!
-  assert.equal(allOf(account, 0, 500), expected)
-  await account.settled()
-  assert.ok(store.batches.length > written)
-  assert.equal(await findingsOf(store), [])
-  const again = new HeldStore(store.inner)
-  const reopened = (await coreHub({ store: again }).hub.account(ACCOUNT))!
-  assert.equal(allOf(reopened, 0, 500), expected)
-  await reopened.settled()
-  assert.equal(again.batches, [], 'it is made once')
 })
 
 test('a sealed time parts the changes, whatever the clock does, in this process and the next', async () => {

@@ -4,7 +4,6 @@ import type { Account } from '../../../server/core/account.ts'
 import { checkAccount } from '../../../server/core/check-account.ts'
 import { contentBytes, holdContent } from '../../../server/core/files/contents.ts'
 import { Origin } from '../../../server/core/origin.ts'
-import { MemoryStore } from '../../../server/storage/memory.ts'
 import { coreHub, type CoreHub } from '../../util/core-hub.ts'
 import { suite } from '../../util/suite.ts'
 
@@ -99,33 +98,6 @@ test('over one path so many conflicts are open, and more when some are resolved'
   assert.type(await ask('laptop', 'file.put', 'x', content(B)), 'number')
   await ask('phone', 'file.put', 'y', content(A))
   assert.type(await ask('laptop', 'file.put', 'y', content(B)), 'number')
-})
-
-test('an account that was stored before there was a table of open conflicts gets it when it is opened', async () => {
-  const store = new MemoryStore()
-  const core = coreHub({ store })
-  const { account } = await core.account('phone')
-  const by = new Origin('phone', '')
-  for (const sha256 of [A, B, C]) await holdContent(account, 'phone', sha256, 5)
-  const ids: string[] = []
-  for (const sha256 of [A, B, C]) ids.push(String(await account.perform(by, 'file.put', 'x', content(sha256))))
-  await account.perform(by, 'conflict.resolve', ids[1]!, { keep: 'server' })
-  await core.hub.close()
-  const fold = decodeValue(store.get([account.id, 'fold'])!) as Record<string, Plain>
-  const gone = store.range([account.id, 'openConflicts'], undefined, 9).map(([key]) => ({ key, value: undefined }))
-  assert.is(gone.length, 1)
-  const writes = [...gone, { key: [account.id, 'fold'], value: encodeValue({ ...fold, tables: 2 }) }]
-  await store.commit({ appends: [], writes })
-  const { hub } = coreHub({ store })
-  const { views } = (await hub.account(account.id))!
-  assert.equal(
-    views.range('openConflicts', [], '', 9).map(([id]) => id),
-    [ids[2]]
-  )
-  await hub.close()
-  const found: string[] = []
-  await checkAccount(store, account.id, what => void found.push(what))
-  assert.equal(found, [])
 })
 
 test('the same content by another way is no conflict', async () => {

@@ -1,13 +1,6 @@
 import * as assert from 'uvu/assert'
 import { decodeValue, encodeValue, type Plain } from '../../../protocol/index.ts'
-import { checkAccount } from '../../../server/core/check-account.ts'
-import {
-  addPosition,
-  newPositionHistory,
-  positionVersions,
-  readPositions,
-  storedPositions
-} from '../../../server/core/position-history.ts'
+import { addPosition, newPositionHistory, positionVersions, storedPositions } from '../../../server/core/position-history.ts'
 import type { PositionHistoryRecord } from '../../../server/core/records.ts'
 import { coreHub, type TestAction } from '../../util/core-hub.ts'
 import { suite } from '../../util/suite.ts'
@@ -30,7 +23,7 @@ function historyOf(
 }
 
 const stored = (history: PositionHistoryRecord): Uint8Array => encodeValue(storedPositions(history) as unknown as Plain)
-const read = (bytes: Uint8Array): PositionHistoryRecord => readPositions(decodeValue(bytes) as unknown as PositionHistoryRecord)
+const read = (bytes: Uint8Array): PositionHistoryRecord => decodeValue(bytes) as unknown as PositionHistoryRecord
 
 const cursorsOf = (history: PositionHistoryRecord): number[] => positionVersions(history).map(({ cursor }) => cursor)
 
@@ -142,48 +135,6 @@ test('a place of any device is restored by its cursor, above the floor and below
   )
   await back.changesUpTo(accepted[0]![1])
   assert.equal(back.changes.at(-1)!.slice(6), ['position.set', 'b', { progression: 0.9, chapter: 'The last' }])
-})
-
-test('earlier places that were stored as objects are sound, and all there, and go on as the others', async () => {
-  const core = coreHub()
-  const { account, devices } = await core.account('phone')
-  const phone = core.connect()
-  const { token, device } = devices['phone']!
-  await phone.hello(token)
-  for (let number = 1; number <= 40; number++)
-    await phone.ask(number, 'position.set', 'b', { progression: ((number * 37) % 50) / 50 })
-  const before = await phone.list('position-history', 'b')
-  await core.hub.close()
-  const key = [account.id, 'positionHistories', 'b', device]
-  const packed = read(core.store.get(key)!)
-  const all = positionVersions(packed)
-  const versions = all.map(({ cursor, timeUs, atMs, fields, progression }, index) => ({
-    cursor,
-    timeUs,
-    atMs,
-    fields,
-    ...(progression > (all[index + 1]?.progression ?? 1) && { isTurn: true })
-  }))
-  const put = async (versions: Plain): Promise<void> =>
-    core.store.commit({ appends: [], writes: [{ key, value: encodeValue({ versions, added: packed.added }) }] })
-  const faultsOf = async (): Promise<string[]> => {
-    const found: string[] = []
-    await checkAccount(core.store, account.id, what => void found.push(what))
-    return found
-  }
-  await put(versions.slice(1))
-  assert.is((await faultsOf()).length, 1, 'one that is not as the log has it is found')
-  await put(versions)
-  assert.equal(await faultsOf(), [])
-  const again = coreHub({ store: core.store })
-  const back = again.connect()
-  await back.hello(token)
-  assert.equal(await back.list('position-history', 'b'), before)
-  await back.ask(41, 'position.set', 'b', { progression: 0.5 })
-  assert.equal((await back.list('position-history', 'b')).slice(0, -1), before)
-  await again.hub.close()
-  assert.not.ok('versions' in (decodeValue(core.store.get(key)!) as object))
-  assert.equal(await faultsOf(), [])
 })
 
 test('a place that is not kept, or is of another book, is refused', async () => {

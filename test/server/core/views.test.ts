@@ -46,15 +46,21 @@ test('records of a table that was empty are listed before, while and after they 
 test('what changes in place after it was handed over is stored with the next commit', async () => {
   const memory = new MemoryStore()
   const views = new Views(memory, 'a')
-  const fresh = () => ({ tail: [] })
+  const fresh = () => ({ tail: [], changedAtUs: 0 })
   views.edit('documents', ['b'], fresh).tail.push(1)
   const writes = views.takeWrites()
   views.edit('documents', ['b'], fresh).tail.push(2)
   await memory.commit({ appends: [], writes })
   views.stored()
-  assert.equal([views.get('documents', 'b'), new Views(memory, 'a').get('documents', 'b')], [{ tail: [1, 2] }, { tail: [1] }])
+  assert.equal(
+    [views.get('documents', 'b'), new Views(memory, 'a').get('documents', 'b')],
+    [
+      { tail: [1, 2], changedAtUs: 0 },
+      { tail: [1], changedAtUs: 0 }
+    ]
+  )
   await store(views, memory)
-  assert.equal(new Views(memory, 'a').get('documents', 'b'), { tail: [1, 2] })
+  assert.equal(new Views(memory, 'a').get('documents', 'b'), { tail: [1, 2], changedAtUs: 0 })
 })
 
 test('a removed record is gone at once, and a page passes it by without ending early', async () => {

@@ -327,7 +327,7 @@ test('a document of which something is lost is not served, and nothing of it is 
   )
   const hub = coreHub({ store })
   const account = (await hub.hub.account('account1'))!
-  account.views.edit('documents', ['b'], () => ({ tail: [] })).tail.shift()
+  account.views.edit('documents', ['b'], () => ({ tail: [], changedAtUs: 0 })).tail.shift()
   const session = hub.connect()
   await session.hello(token)
   session.send('read', { id: 1, view: 'annotations', key: 'b', after: '' })
