@@ -20,8 +20,6 @@ export interface FolderMirrorOptions {
   readonly client: Client
   /** A file whose last change is younger is still being written. @default 1_500 */
   readonly settleMs?: number
-  /** How often the whole folder is looked through, whatever the watch says. @default 60_000 */
-  readonly rescanMs?: number
   /** Removing most of the folder's files is meant. */
   readonly allowsManyRemovals?: boolean
 }
@@ -44,6 +42,8 @@ export interface FolderMirrorEvents {
 const LANES = 4
 /** News come in bursts. */
 const GATHER_MS = 200
+/** How often the whole folder is looked through, whatever the watch says. */
+const RESCAN_EVERY_MS = 60_000
 const SAVE_EVERY_MS = 2_000
 const RETRY_MS = { first: 1_000, most: 30_000 } as const
 const KEPT_DAYS = 30
@@ -140,7 +140,6 @@ export class FolderMirror {
    * @throws HubError when the hub lets this device in no more; FolderGone; what the disk throws that makes going on senseless
    */
   async run(): Promise<void> {
-    const { rescanMs = 60_000 } = this.#options
     let failures = 0
     while (!this.#ending.signal.aborted) {
       try {
@@ -149,7 +148,7 @@ export class FolderMirror {
         const isDone = await this.#round()
         failures = 0
         if (!isDone) continue
-        await this.#news(this.#scan?.isMoving === true ? this.#settleMs : rescanMs)
+        await this.#news(this.#scan?.isMoving === true ? this.#settleMs : RESCAN_EVERY_MS)
       } catch (error) {
         if (this.#ending.signal.aborted) return
         if (!isPassingHere(error)) throw error

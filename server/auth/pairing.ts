@@ -6,17 +6,15 @@ const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const CODE_LENGTH = 8
 const TYPED_CODE = new RegExp(`^[${ALPHABET}]{${CODE_LENGTH}}$`)
 
+/** How long a code can be used. */
+const CODE_TTL_MS = 300_000
+
 /** Room for a code with spaces and hyphens between all of its characters. */
 const MAX_TYPED_LENGTH = 32
 
 export interface PairingOptions {
   readonly clock: Clock
   readonly randomBytes: RandomBytes
-  /**
-   * How long a code can be used.
-   * @default 300_000 (5 minutes)
-   */
-  readonly ttlMs?: number
   /**
    * Codes of one account that are open at once; one more closes the oldest.
    * @default 5
@@ -39,7 +37,7 @@ interface OpenCode {
 }
 
 /** Codes that pair a new device with an account. Kept in memory and hashed: a restart closes all of them. */
-export function createPairing({ clock, randomBytes, ttlMs = 300_000, maxOpenPerAccount = 5 }: PairingOptions): Pairing {
+export function createPairing({ clock, randomBytes, maxOpenPerAccount = 5 }: PairingOptions): Pairing {
   const openCodes = new Map<string, OpenCode>()
 
   function close(hash: string): OpenCode | undefined {
@@ -56,9 +54,9 @@ export function createPairing({ clock, randomBytes, ttlMs = 300_000, maxOpenPerA
       const code = randomCode(randomBytes)
       const hash = hashOf(code)
       close(hash)
-      const expiresAtMs = clock.nowMs() + ttlMs
+      const expiresAtMs = clock.nowMs() + CODE_TTL_MS
       // The timer bounds memory and holds when the clock is set back; the time is checked too, for a machine that slept.
-      const cancelTimer = clock.setTimer(ttlMs, () => openCodes.delete(hash))
+      const cancelTimer = clock.setTimer(CODE_TTL_MS, () => openCodes.delete(hash))
       openCodes.set(hash, { account, readOnly, expiresAtMs, cancelTimer })
       return { code: `${code.slice(0, 4)}-${code.slice(4)}`, expiresAtMs }
     },

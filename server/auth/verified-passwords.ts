@@ -2,6 +2,9 @@ import { createHmac } from 'node:crypto'
 import type { Clock, RandomBytes } from '../core/ports.ts'
 import type { Passwords } from './passwords.ts'
 
+/** How long a password is remembered after its hash was computed. */
+const KEPT_MS = 600_000
+
 export interface VerifiedPasswordsParts {
   readonly clock: Clock
   readonly randomBytes: RandomBytes
@@ -10,11 +13,6 @@ export interface VerifiedPasswordsParts {
    * @default 1_000
    */
   readonly maxEntries?: number
-  /**
-   * How long one is remembered after it was computed.
-   * @default 600_000 (10 minutes)
-   */
-  readonly keepMs?: number
 }
 
 export interface VerifiedPasswords extends Passwords {
@@ -28,7 +26,7 @@ export interface VerifiedPasswords extends Passwords {
  */
 export function rememberVerified(
   passwords: Passwords,
-  { clock, randomBytes, maxEntries = 1_000, keepMs = 600_000 }: VerifiedPasswordsParts
+  { clock, randomBytes, maxEntries = 1_000 }: VerifiedPasswordsParts
 ): VerifiedPasswords {
   const key = randomBytes(32)
   /** Until when each is good; the one that was used last stands last. */
@@ -45,7 +43,7 @@ export function rememberVerified(
     const untilMs = known.get(digest)
     const nowMs = clock.nowMs()
     // A clock that went back must not make it last longer.
-    const isKnown = untilMs !== undefined && untilMs > nowMs && untilMs <= nowMs + keepMs
+    const isKnown = untilMs !== undefined && untilMs > nowMs && untilMs <= nowMs + KEPT_MS
     if (isKnown) remember(digest, untilMs)
     else known.delete(digest)
     return isKnown
@@ -58,7 +56,7 @@ export function rememberVerified(
       const digest = digestOf(hash, password)
       if (recalls(digest)) return true
       const isRight = await passwords.verify(hash, password)
-      if (isRight) remember(digest, clock.nowMs() + keepMs)
+      if (isRight) remember(digest, clock.nowMs() + KEPT_MS)
       return isRight
     }
   }

@@ -10,15 +10,12 @@ const PAGE_RECORDS = 64
 const PUT_IDENTIFIERS = 64
 /** A longer update goes in parts. */
 const PART_BYTES = 524_288
+const MOST_LARGE_DOCUMENTS = 16
 
 /** How many may hold a document that is longer than a frame, over all sessions: the others wait until its reader has it, or was cut off as slow. */
 export class LargeDocuments {
-  #free: number
+  #free = MOST_LARGE_DOCUMENTS
   readonly #waiting: (() => void)[] = []
-
-  constructor(most = 16) {
-    this.#free = most
-  }
 
   /** @returns gives the place to the next one; MUST be called once */
   async take(): Promise<() => void> {

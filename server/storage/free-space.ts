@@ -5,14 +5,13 @@ export interface FreeSpaceOptions {
   readonly folder: string
   /** Below this much free, space is short; 0 never looks. */
   readonly floorBytes: number
-  /** @default 1_000 */
-  readonly intervalMs?: number
   /** Space has become short, or is there again. */
   readonly onChange: (isShort: boolean, freeBytes: number) => void
   /** The file system did not say. What was known stays. */
   readonly onError: (error: unknown) => void
 }
 
+const INTERVAL_MS = 1_000
 /** Space counts as there again only when it is so much more than the floor, so that it does not go to and fro. */
 const ENOUGH = 1.125
 
@@ -46,7 +45,7 @@ export class FreeSpace {
   }
 
   async #look(): Promise<void> {
-    const { folder, floorBytes, intervalMs = 1_000, onChange, onError } = this.#options
+    const { folder, floorBytes, onChange, onError } = this.#options
     try {
       const free = await freeBytes(folder)
       const isShort = free < (this.#isShort ? floorBytes * ENOUGH : floorBytes)
@@ -54,6 +53,6 @@ export class FreeSpace {
     } catch (error) {
       onError(error)
     }
-    if (!this.#isStopped) this.#timer = setTimeout(() => void this.#look(), intervalMs).unref()
+    if (!this.#isStopped) this.#timer = setTimeout(() => void this.#look(), INTERVAL_MS).unref()
   }
 }

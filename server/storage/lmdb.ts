@@ -27,12 +27,6 @@ export interface LmdbOptions {
   readonly mapSizeBytes?: number
   readonly logger: Logger
   /**
-   * Called once, when a commit failed or the disk does not answer. MUST end the process: LMDB's pages in memory are then no longer those on disk.
-   *
-   * @default logs, and exits with 75 (EX_TEMPFAIL) or, when a flush hangs, kills the process
-   */
-  readonly onFatal?: (error: Error) => void
-  /**
    * After this long without an answer a flush counts as failed.
    *
    * @default 60_000
@@ -76,7 +70,7 @@ export class LmdbStore implements Store {
   readonly #db: Database
   readonly #path: string
   readonly #claim: Claim
-  readonly #onFatal: (error: Error) => void
+  readonly #logger: Logger
   readonly #logs: Logs
   readonly #idleWork: IdleWork
   readonly #flushes: Flushes
@@ -84,25 +78,18 @@ export class LmdbStore implements Store {
   #lastCommit: Promise<void> = Promise.resolve()
   #lastCopy: Promise<void> = Promise.resolve()
 
-  private constructor(
-    db: Database,
-    path: string,
-    claimed: Claim,
-    onFatal: (error: Error) => void,
-    onHang: (error: Error) => void,
-    flushTimeoutMs: number,
-    { idleMs, ...limits }: StoreLimits
-  ) {
+  private constructor(db: Database, path: string, claimed: Claim, { logger, flushTimeoutMs = 60_000, limits }: LmdbOptions) {
+    const { idleMs, ...logLimits } = { ...LIMITS, ...limits }
     this.#db = db
-    this.#logs = new Logs(db, limits)
+    this.#logs = new Logs(db, logLimits)
     this.#idleWork = new IdleWork(idleMs, MOVE_PAUSE_MS, () => this.#move())
     if (!this.#logs.isAtRest) this.#idleWork.busy()
     this.#path = path
     this.#claim = claimed
-    this.#onFatal = onFatal
+    this.#logger = logger
     this.#flushes = new Flushes(flushTimeoutMs, () => {
       this.#state = 'failed'
-      onHang(new Error(`the disk did not answer a flush within ${flushTimeoutMs} ms`))
+      kill(new Error(`the disk did not answer a flush within ${flushTimeoutMs} ms`), logger)
     })
   }
 
@@ -112,16 +99,8 @@ export class LmdbStore implements Store {
    * @throws Error when another process uses it, naming that one
    * @throws StoreDamage when the file is cut short or is no store, or the journal cannot be read
    */
-  static async open({
-    path,
-    mapSizeBytes,
-    logger,
-    onFatal,
-    flushTimeoutMs = 60_000,
-    takeOver = false,
-    inspect,
-    limits
-  }: LmdbOptions): Promise<LmdbStore> {
+  static async open(options: LmdbOptions): Promise<LmdbStore> {
+    const { path, mapSizeBytes, logger, takeOver = false, inspect } = options
     await makeFolder(dirname(path))
     const real = join(realpathSync(dirname(path)), basename(path))
     const claimed = claim(real, takeOver, logger)
@@ -131,9 +110,7 @@ export class LmdbStore implements Store {
       const db = named(path, () => openEnvironment(real, mapSizeBytes))
       try {
         await flushFolder(dirname(real))
-        const fatal = onFatal ?? (error => exit(error, logger))
-        const hang = onFatal ?? (error => kill(error, logger))
-        return named(path, () => new LmdbStore(db, real, claimed, fatal, hang, flushTimeoutMs, { ...LIMITS, ...limits }))
+        return named(path, () => new LmdbStore(db, real, claimed, options))
       } catch (error) {
         await db.close()
         throw error
@@ -272,11 +249,12 @@ export class LmdbStore implements Store {
     this.#state = 'failed'
     // The reason comes as a second rejection, at most a turn later.
     const reason = error.commitError?.catch((reason: Error) => reason)
-    if (isFirst) this.#onFatal((await Promise.race([reason, setImmediate()])) ?? error)
+    if (isFirst) exit((await Promise.race([reason, setImmediate()])) ?? error, this.#logger)
     return new Promise(() => {})
   }
 }
 
+/** LMDB's pages in memory are no longer those on disk: nobody may go on with them. */
 function exit(error: Error, logger: Logger): void {
   logger.error({ err: error }, 'the store could not be written; the process ends')
   process.exit(EXIT_TEMPFAIL)
