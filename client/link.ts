@@ -17,8 +17,6 @@ export interface LinkOptions {
 const ACK_EVERY_MS = 1_000
 const ACK_EVERY_CHANGES = 256
 const HIGH_WATER_BYTES = 4_194_304
-/** The Yjs update that changes nothing. */
-const EMPTY_UPDATE = new Uint8Array(2)
 
 /** Joins the replica to the hub: sends what waits in the outbox, passes on what arrives, and says how far it is kept. */
 export class Link {
@@ -57,7 +55,7 @@ export class Link {
       readDocument: async book => {
         const update = await this.read('document', book)
         if (!(update instanceof Uint8Array)) throw new HubError('bad-frame', 'the document view is not bytes')
-        return update.length === 0 ? EMPTY_UPDATE : update
+        return update
       }
     })
   }

@@ -3,7 +3,7 @@ const NOT_IN_NAMES = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\p{Cs}/\\<>:"|?*]/g
 /** Names that Windows keeps for devices, whatever follows a dot. */
 const DEVICE_NAME = /^(con|prn|aux|nul|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3]|conin\$|conout\$)(\.|$)/i
 
-export const PATH_LIMITS = {
+const PATH_LIMITS = {
   maxBytes: 1_024,
   /** One name between slashes, in UTF-8: what file systems take. */
   maxNameBytes: 255,

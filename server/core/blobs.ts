@@ -17,8 +17,6 @@ export interface BlobStore {
   stat(sha256: string): Promise<BlobInfo | undefined>
   /** The bytes from `start` up to but not including `end`; undefined when there is no such blob. */
   read(sha256: string, start?: number, end?: number): Promise<AsyncIterable<Uint8Array> | undefined>
-  /** True when it was there. */
-  remove(sha256: string): Promise<boolean>
   /** What is to become blobs, and arrives in pieces. */
   readonly partials: PartialBlobs
 }

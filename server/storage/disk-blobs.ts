@@ -85,23 +85,11 @@ export class DiskBlobStore implements BlobStore {
     return info && slice(this.#pathOf(sha256), start, Math.min(end, info.sizeBytes))
   }
 
-  async remove(sha256: string): Promise<boolean> {
-    if (!SHA256.test(sha256)) return false
-    const path = this.#pathOf(sha256)
-    try {
-      await rm(path)
-      await flushFolder(dirname(path))
-      return true
-    } catch (error) {
-      return ifMissing(error, false)
-    }
-  }
-
   /** Gives a flushed file its name. @throws ENOENT when there is no such file */
   async #name(file: string, sha256: string): Promise<void> {
     const path = this.#pathOf(sha256)
     await makeFolder(dirname(path))
-    // Over an equal file as well: that one may be damaged, not yet flushed, or about to be removed.
+    // Over an equal file as well: that one may be damaged or not yet flushed.
     await rename(file, path)
     await flushFolder(dirname(path))
   }

@@ -35,10 +35,6 @@ export class MemoryBlobStore implements BlobStore {
     const bytes = this.#blobs.get(sha256)
     return bytes && chunksOf(Buffer.from(bytes.subarray(start, Math.max(start, Math.min(end, bytes.length)))))
   }
-
-  async remove(sha256: string): Promise<boolean> {
-    return this.#blobs.delete(sha256)
-  }
 }
 
 async function* chunksOf(bytes: Buffer): AsyncIterable<Uint8Array> {

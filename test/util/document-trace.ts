@@ -4,7 +4,9 @@ import { HubError, type ErrorCode } from '../../protocol/index.ts'
 import { Document } from '../../server/core/documents/document.ts'
 import { listAnnotations } from '../../server/core/documents/annotations.ts'
 import type { TailUpdate } from '../../server/core/documents/tail.ts'
+import { atOnce } from '../../server/core/documents/steps.ts'
 import type { Moment } from '../../server/core/documents/versions.ts'
+import type { SnapshotRecord } from '../../server/core/records.ts'
 
 /** A document's bytes. Deleted edits lie in more or fewer pieces, as they came; once read again they lie in one. */
 function bytesOf(document: Document): string {
@@ -23,6 +25,9 @@ export function stateOf(document: Document): unknown {
     annotations: listAnnotations(doc)
   }
 }
+
+/** Folds the document at once; undefined when it cannot be folded. */
+export const foldedAtOnce = (document: Document): SnapshotRecord | undefined => atOnce(document.folding())?.snapshot
 
 /** The code with which something is refused; undefined when it is not. */
 export function refusalOf(act: () => unknown): ErrorCode | undefined {

@@ -304,11 +304,6 @@ export class Document {
     return { snapshot, count }
   }
 
-  /** `folding` at once. */
-  takeSnapshot(): SnapshotRecord | undefined {
-    return atOnce(this.folding())?.snapshot
-  }
-
   /** Ends the document's life in memory. */
   destroy(): void {
     this.#doc.destroy()

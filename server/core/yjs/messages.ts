@@ -6,7 +6,7 @@ import { decodeAwareness, encodeAwareness } from './awareness.ts'
 import type { DocumentSession, Outlet } from './document-session.ts'
 
 /** The kinds of message that both wires have. @see PROTOCOL.md of y-protocols */
-export const SYNC = 0
+const SYNC = 0
 export const AWARENESS = 1
 export const AUTH = 2
 const QUERY_AWARENESS = 3

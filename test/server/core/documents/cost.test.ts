@@ -5,7 +5,7 @@ import { LIMITS, splitUpdate, updateSteps } from '../../../../protocol/index.ts'
 import { placeCost, reloadCost, updateCost } from '../../../../server/core/documents/cost.ts'
 import { Document } from '../../../../server/core/documents/document.ts'
 import { Places } from '../../../../server/core/documents/places.ts'
-import { momentOf, refusalOf } from '../../../util/document-trace.ts'
+import { foldedAtOnce, momentOf, refusalOf } from '../../../util/document-trace.ts'
 import { suite } from '../../../util/suite.ts'
 import {
   mapStruct,
@@ -147,7 +147,7 @@ test('known edits that are sent again in another place are judged where they sta
   const document = longList(2_000, { parent: 't' }, 'ab')
   document.apply(unplacedUpdate(2, 1), momentOf('two'))
   const spent: number[] = []
-  const again = Document.open('epoch', document.takeSnapshot(), [], undefined, cost => void spent.push(cost))
+  const again = Document.open('epoch', foldedAtOnce(document), [], undefined, cost => void spent.push(cost))
   // The letter stands behind all the others; what goes on from it claims to stand behind the last.
   const longer = textStruct('ab', { origin: [1, 3_999] })
   again.apply(rawUpdate({ structs: [[2, 0, [longer]]] }), momentOf('two'))
@@ -186,10 +186,10 @@ test('the hub leaves the cleaning up of a formatted text to those who read it', 
 
 test('a snapshot is due when what came since costs much, however few updates it is, and it takes their place', () => {
   const document = longList(50_000)
-  document.takeSnapshot()
+  foldedAtOnce(document)
   for (let client = 2; !document.isSnapshotDue; client++) document.apply(unplacedUpdate(client, 1), momentOf(`d${client}`))
   assert.is(document.doc.store.clients.size, 1 + 20)
-  document.takeSnapshot()
+  foldedAtOnce(document)
   assert.not(document.isSnapshotDue)
   document.apply(unplacedUpdate(99, 1), momentOf('d99'))
   assert.not(document.isSnapshotDue)
@@ -202,7 +202,7 @@ test('a document consists of so many items and no more, however few bytes they t
 
 test('a document is opened in bounded steps, whatever its order costs', () => {
   const document = longList(20_000)
-  const snapshot = document.takeSnapshot()!
+  const snapshot = foldedAtOnce(document)!
   const tail = []
   for (let client = 2; client < 12; client++) {
     const update = unplacedUpdate(client, 1)
@@ -212,7 +212,7 @@ test('a document is opened in bounded steps, whatever its order costs', () => {
   const stepsFor = (...parts: Parameters<typeof Document.opening>): number => [...Document.opening(...parts)].length
   const most = stepsFor('epoch', snapshot, [])
   assert.is(stepsFor('epoch', snapshot, tail), most + 10)
-  assert.ok(stepsFor('epoch', document.takeSnapshot(), []) >= most + 10)
+  assert.ok(stepsFor('epoch', foldedAtOnce(document), []) >= most + 10)
 })
 
 const refusalOfApply = (document: Document, update: Uint8Array, device: string): string | undefined => {
@@ -342,7 +342,7 @@ test('a short document is read back and opened at once, and one in which items m
     const document = Document.open('epoch', undefined, [])
     document.apply(update, momentOf('one'))
     const folding = [...document.folding()].length
-    return [folding, [...Document.opening('epoch', document.takeSnapshot(), [])].length]
+    return [folding, [...Document.opening('epoch', foldedAtOnce(document), [])].length]
   }
   const made = (change: (doc: Y.Doc) => void): Uint8Array => {
     const doc = new Y.Doc()
