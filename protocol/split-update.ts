@@ -1,24 +1,29 @@
 import * as Y from 'yjs'
 import { HubError } from './errors.ts'
 import { LIMITS } from './limits.ts'
-import { decodeUpdate, diffUpdate } from './sparing-decoder.ts'
-import { updateSlices } from './update-slices.ts'
-import { CarefulDecoder, dependenciesOf, mustHoldWholeNumbers, type Spans, type Struct } from './untrusted-update.ts'
 import { countValues } from './values.ts'
 
-type Decoded = ReturnType<typeof Y.decodeUpdate>
+/** What an update brings and deletes. */
+export type DecodedUpdate = Pick<ReturnType<typeof Y.decodeUpdate>, 'structs' | 'ds'>
+/** Anything that an update brings. */
+export type Struct = DecodedUpdate['structs'][number]
+/** What an update deletes, by Yjs client. */
+export type Spans = DecodedUpdate['ds']['clients']
 
-/** What one Yjs client brings, and how far it has been taken. */
-interface Queue {
+/** What one Yjs client brings, in the order of its clocks. */
+export interface ClientStructs {
   readonly client: number
+  readonly structs: readonly Struct[]
+}
+
+/** The same, and how far it has been taken. */
+interface Queue extends ClientStructs {
   readonly structs: Struct[]
   taken: number
 }
 
-type Structs = Pick<Queue, 'client' | 'structs'>
-
 /** What one part may hold. */
-interface Bounds {
+export interface PartBounds {
   readonly structs: number
   readonly clients: number
   /** Infinity where it does not matter; then no edit is measured. */
@@ -28,120 +33,26 @@ interface Bounds {
   readonly costOf: (struct: Struct) => number
 }
 
-/** What a step may hold; or one edit, if that alone costs more. */
-export interface StepBounds {
-  readonly structs: number
-  readonly cost: number
-  /** What one of the update's structs costs, once those before it were applied. */
-  readonly costOf: (struct: Struct, structs: readonly Struct[]) => number
-}
-
 /** Room for the counts and ids around the structs. */
 const HEAD_BYTES = LIMITS.maxUpdateClients * 20
-/** Yjs clients with edits that a document lacks: putting those in order may take the square of how many they are. */
-const MAX_FRESH_CLIENTS = 1_000
-const NO_BOUNDS: Bounds = { structs: Infinity, clients: Infinity, bytes: Infinity, cost: Infinity, costOf: () => 0 }
-const WIRE_BOUNDS: Bounds = {
-  ...NO_BOUNDS,
+const NO_BOUNDS: PartBounds = { structs: Infinity, clients: Infinity, bytes: Infinity, cost: Infinity, costOf: () => 0 }
+const WIRE_BOUNDS: PartBounds = {
   structs: LIMITS.maxUpdateStructs,
   clients: LIMITS.maxUpdateClients,
   bytes: LIMITS.maxUpdateBytes - HEAD_BYTES,
   cost: LIMITS.maxUpdateValues,
   costOf: valuesIn
 }
-/** Structs that Yjs reads or writes within a millisecond or two, while that code is not optimised yet. */
-const STEP_STRUCTS = 1_000
 
 /**
  * Cuts a Yjs update that is over the limits into several that are within them. Applied in order they are the whole, and each builds only on those
  * before it. What is deleted comes last.
  *
+ * @param decoded what the update holds; only who trusts it may leave that to Yjs
  * @throws HubError `too-large` when a single edit is over the limits
  */
-export function splitUpdate(update: Uint8Array): Uint8Array[] {
-  return split(update, decodeUpdate(update))
-}
-
-/**
- * The same with parts of bounded work, however large the update is, made one by one: each when it is asked for; undefined while it is read. What cannot be put in order is
- * the last part.
- */
-export function* updateSteps(
-  update: Uint8Array,
-  { structs: maxStructs, cost, costOf }: StepBounds
-): Generator<Uint8Array | undefined, void, void> {
-  const structs: Struct[] = []
-  let deleted: Spans = new Map()
-  for (const slice of updateSlices(update, STEP_STRUCTS)) {
-    const read = decodeUpdate(slice)
-    structs.push(...read.structs)
-    deleted = read.ds.clients
-    yield undefined
-  }
-  const bounds: Bounds = { ...NO_BOUNDS, structs: maxStructs, cost, costOf: struct => costOf(struct, structs) }
-  let taken = 0
-  for (const part of partsOf(structs, bounds)) {
-    taken += countOf(part)
-    yield encode(part, new Map())
-  }
-  // Applied to what it builds on, what was taken already does nothing.
-  if (taken < structs.length) yield update
-  else for (const part of spanParts(deleted, maxStructs)) yield encode([], part)
-}
-
-/** An update's edits, each behind those that it builds on; fewer where some build on each other in a circle. */
-export function inOrder(structs: readonly Struct[]): readonly Struct[] {
-  // What one client made is in order.
-  if (structs.every(({ id }) => id.client === structs[0]!.id.client)) return structs
-  return [...partsOf(structs, { ...NO_BOUNDS, structs: 1 })].flat().flatMap(queue => queue.structs)
-}
-
-/** A whole document as an update, written in steps. It MUST NOT be changed between them, and lack nothing that its edits build on. */
-export function* writeSteps(doc: Y.Doc): Generator<void, Uint8Array, void> {
-  const structs = inYjsOrder(doc.store.clients).map(([client, structs]) => ({ client, structs }))
-  const deleted = new Map(inYjsOrder(Y.createDeleteSetFromStructStore(doc.store).clients))
-  return yield* encoding(structs, deleted, STEP_STRUCTS)
-}
-
-const inYjsOrder = <T>(clients: ReadonlyMap<number, T>): [client: number, value: T][] =>
-  [...clients].sort(([left], [right]) => right - left)
-
-/**
- * What an update brings that a document lacks, within the limits: a device that comes back sends all that was ever deleted, and other things that are known.
- *
- * @throws HubError `too-large` as `splitUpdate` does, and for new edits of very many Yjs clients; `bad-update` for ids that share a hash, and numbers that are none
- * @throws Error when the update cannot be read
- */
-export function missingUpdates(update: Uint8Array, doc: Y.Doc): Uint8Array[] {
-  mustHoldWholeNumbers(Y.decodeUpdateV2(update, CarefulDecoder))
-  const fresh = diffUpdate(update, Y.encodeStateVector(doc))
-  const { structs, ds } = decodeUpdate(fresh)
-  if (queuesOf(structs).length > MAX_FRESH_CLIENTS)
-    throw new HubError('too-large', `the update has new edits of over ${MAX_FRESH_CLIENTS} Yjs clients`, { field: 'body' })
-  const deleted = Y.createDeleteSetFromStructStore(doc.store).clients
-  const clients: Spans = new Map()
-  for (const [client, spans] of ds.clients) {
-    const left = spans.filter(({ clock, len }) => !isCovered(clock, clock + len, deleted.get(client) ?? []))
-    if (left.length > 0) clients.set(client, left)
-  }
-  if (structs.length === 0 && clients.size === 0) return []
-  return split(encode(queuesOf(structs), clients), { structs, ds: { clients } })
-}
-
-/** True when one of the spans, which are in order and apart from each other, holds all clocks from `start` to `end`. */
-function isCovered(start: number, end: number, spans: Spans extends Map<number, infer List> ? List : never): boolean {
-  let low = 0
-  let high = spans.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (spans[middle]!.clock <= start) low = middle + 1
-    else high = middle
-  }
-  const holding = spans[low - 1]
-  return holding !== undefined && end <= holding.clock + holding.len
-}
-
-function split(update: Uint8Array, { structs, ds }: Pick<Decoded, 'structs' | 'ds'>): Uint8Array[] {
+export function splitUpdate(update: Uint8Array, decoded: DecodedUpdate = Y.decodeUpdate(update)): Uint8Array[] {
+  const { structs, ds } = decoded
   const spans = [...ds.clients.values()].reduce((sum, { length }) => sum + length, 0)
   const clients = new Set(structs.map(({ id }) => id.client)).size
   const isWithin =
@@ -151,35 +62,42 @@ function split(update: Uint8Array, { structs, ds }: Pick<Decoded, 'structs' | 'd
     spans <= LIMITS.maxUpdateStructs &&
     structs.reduce((sum, struct) => sum + valuesIn(struct), 0) <= LIMITS.maxUpdateValues
   if (isWithin) return [update]
-  const parts = [...partsOf(structs, WIRE_BOUNDS)]
-  const taken = countOf(parts.flat())
+  const parts = [...orderedParts(structs, WIRE_BOUNDS)]
   // What builds on edits that are neither here nor at the hub cannot be put in order: it is for the hub to say so.
-  if (taken < structs.length) return [update]
+  if (structCount(parts.flat()) < structs.length) return [update]
   return [
-    ...parts.map(part => encode(part, new Map())),
-    ...spanParts(ds.clients, LIMITS.maxUpdateStructs).map(part => encode([], part))
+    ...parts.map(part => writeUpdate(part, new Map())),
+    ...deletionParts(ds.clients, LIMITS.maxUpdateStructs).map(part => writeUpdate([], part))
   ]
 }
 
-/** Takes from each client what is possible, again and again, so that everything comes after what it builds on. Ends early when nothing more is. */
-function* partsOf(structs: readonly Struct[], bounds: Bounds): Generator<Queue[], void, void> {
-  const queues = new Map(queuesOf(structs).map(queue => [queue.client, queue]))
+/**
+ * Takes from each client what is possible, again and again, so that everything comes after what it builds on. Ends early when nothing more is.
+ * @param bounds of each part; there are none but those that are named
+ */
+export function* orderedParts(structs: readonly Struct[], bounds: Partial<PartBounds>): Generator<ClientStructs[], void, void> {
+  const allBounds = { ...NO_BOUNDS, ...bounds }
+  const queues = queuesOf(structs)
   const isTaken = ({ client, clock }: Y.ID): boolean => {
     const queue = queues.get(client)
     const next = queue?.structs[queue.taken]
     return next === undefined || clock < next.id.clock
   }
   for (let left = structs.length; left > 0;) {
-    const part = takePart(queues, isTaken, bounds)
+    const part = takePart(queues, isTaken, allBounds)
     if (part.length === 0) return
     yield part
-    left -= countOf(part)
+    left -= structCount(part)
   }
 }
 
-const countOf = (part: readonly Structs[]): number => part.reduce((sum, { structs }) => sum + structs.length, 0)
+/** How many structs a part holds. */
+export const structCount = (part: readonly ClientStructs[]): number => part.reduce((sum, { structs }) => sum + structs.length, 0)
 
-function queuesOf(structs: readonly Struct[]): Queue[] {
+/** An update's structs by the Yjs client that made them. */
+export const structsByClient = (structs: readonly Struct[]): readonly ClientStructs[] => [...queuesOf(structs).values()]
+
+function queuesOf(structs: readonly Struct[]): Map<number, Queue> {
   const queues = new Map<number, Queue>()
   for (const struct of structs) {
     const { client } = struct.id
@@ -187,10 +105,10 @@ function queuesOf(structs: readonly Struct[]): Queue[] {
     queues.set(client, queue)
     queue.structs.push(struct)
   }
-  return [...queues.values()]
+  return queues
 }
 
-function takePart(queues: Map<number, Queue>, isTaken: (id: Y.ID) => boolean, bounds: Bounds): Queue[] {
+function takePart(queues: Map<number, Queue>, isTaken: (id: Y.ID) => boolean, bounds: PartBounds): Queue[] {
   const part = new Map<number, Queue>()
   let { structs: structsLeft, bytes: bytesLeft, cost: costLeft } = bounds
   for (let hasMoved = true; hasMoved && structsLeft > 0;) {
@@ -218,6 +136,13 @@ function takePart(queues: Map<number, Queue>, isTaken: (id: Y.ID) => boolean, bo
   return [...part.values()]
 }
 
+/** The edits that one names: those beside it, and the one that holds the type that it stands in. */
+export function dependenciesOf(struct: Struct): Y.ID[] {
+  if (!(struct instanceof Y.Item)) return []
+  const { origin, rightOrigin, parent } = struct as { origin: Y.ID | null; rightOrigin: Y.ID | null; parent: unknown }
+  return [origin, rightOrigin, parent].filter(id => id instanceof Y.ID)
+}
+
 /** How many values an edit brings. */
 function valuesIn(struct: Struct): number {
   if (!(struct instanceof Y.Item)) return 0
@@ -238,7 +163,8 @@ function sizeOf(struct: Struct): number {
   return length
 }
 
-function spanParts(clients: Spans, maxSpans: number): Spans[] {
+/** What an update deletes, in parts of so many spans. */
+export function deletionParts(clients: Spans, maxSpans: number): Spans[] {
   const parts: Spans[] = []
   let left = 0
   for (const [client, spans] of clients) {
@@ -253,12 +179,17 @@ function spanParts(clients: Spans, maxSpans: number): Spans[] {
   return parts
 }
 
-function encode(clients: readonly Structs[], deleted: Spans): Uint8Array {
-  return encoding(clients, deleted, Infinity).next().value as Uint8Array
+/** An update in format version 1. */
+export function writeUpdate(clients: readonly ClientStructs[], deleted: Spans): Uint8Array {
+  return writingUpdate(clients, deleted, Infinity).next().value as Uint8Array
 }
 
-/** The Yjs update format, version 1, with so many structs in a step. */
-function* encoding(clients: readonly Structs[], deleted: Spans, stepStructs: number): Generator<void, Uint8Array, void> {
+/** The same, with so many structs in a step. */
+export function* writingUpdate(
+  clients: readonly ClientStructs[],
+  deleted: Spans,
+  stepStructs: number
+): Generator<void, Uint8Array, void> {
   const encoder = new Y.UpdateEncoderV1()
   encoder.writeLen(clients.length)
   let left = stepStructs

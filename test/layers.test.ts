@@ -6,7 +6,7 @@ import { suite } from './util/suite.ts'
 
 /** What each part of the tree may import: folders of the tree, packages, or `node:` for Node's own modules. The longest name that fits a file counts. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
-  'protocol/': ['protocol/', 'msgpackr', 'yjs', 'lib0'],
+  'protocol/': ['protocol/', 'msgpackr', 'yjs'],
   'server/core/': ['server/core/', 'protocol/', 'yjs', 'y-protocols', 'lib0'],
   'server/storage/': ['server/storage/', 'server/core/', 'protocol/', 'lmdb', 'node:'],
   'server/auth/': ['server/auth/', 'server/core/', 'protocol/', '@node-rs/argon2', 'jose', 'rate-limiter-flexible', 'node:'],

@@ -1,14 +1,5 @@
 import * as Y from 'yjs'
-import {
-  ANNOTATION_DOCUMENT,
-  applyUpdate,
-  decodeUpdate,
-  heldBytesOf,
-  HubError,
-  inOrder,
-  inspectStateVector,
-  LIMITS
-} from '../../../protocol/index.ts'
+import { ANNOTATION_DOCUMENT, HubError, LIMITS } from '../../../protocol/index.ts'
 import type { LoggedChange } from '../fold-log.ts'
 import { isRestored } from '../ids.ts'
 import type { SnapshotRecord } from '../records.ts'
@@ -19,6 +10,9 @@ import { Places } from './places.ts'
 import { QuietDoc } from './quiet-doc.ts'
 import { atOnce, reloadAt, STEP_COST, takeIn, wholeOf, Writing, type Steps } from './steps.ts'
 import { Tail, type TailUpdate } from './tail.ts'
+import { applyUpdate, decodeUpdate, heldBytesOf } from './updates/sparing-decoder.ts'
+import { inOrder } from './updates/steps.ts'
+import { inspectStateVector } from './updates/untrusted.ts'
 import { Versions, type Moment, type StoredHistory } from './versions.ts'
 
 /** Is told of work as `updateCost` counts it. */

@@ -1,21 +1,11 @@
 import { createDecoder, readVarUint } from 'lib0/decoding'
 import * as Y from 'yjs'
-import {
-  CarefulDecoder,
-  ClientIds,
-  countValues,
-  dependenciesOf,
-  diffUpdate,
-  HubError,
-  inOrder,
-  LIMITS,
-  mustHoldWholeNumbers,
-  SparingDecoder,
-  type Spans,
-  type Struct
-} from '../../../protocol/index.ts'
+import { countValues, dependenciesOf, HubError, LIMITS, type Spans, type Struct } from '../../../protocol/index.ts'
 import { updateCost } from './cost.ts'
 import { placeOf, Places } from './places.ts'
+import { diffUpdate, SparingDecoder } from './updates/sparing-decoder.ts'
+import { inOrder } from './updates/steps.ts'
+import { CarefulDecoder, ClientIds, mustHoldWholeNumbers } from './updates/untrusted.ts'
 
 export interface Inspected {
   /** For each Yjs client in the update, the clock that it ends at. */

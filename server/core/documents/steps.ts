@@ -1,8 +1,10 @@
 import * as Y from 'yjs'
-import { applyUpdate, updateSteps, writeSteps, type Struct } from '../../../protocol/index.ts'
+import type { Struct } from '../../../protocol/index.ts'
 import { placeCost } from './cost.ts'
 import { Places } from './places.ts'
 import { QuietDoc } from './quiet-doc.ts'
+import { applyUpdate } from './updates/sparing-decoder.ts'
+import { updateSteps, writeSteps } from './updates/steps.ts'
 
 /** Work that is done in steps of some milliseconds at most. Whoever asks for the next one lets others work before, or not. */
 export type Steps<T> = Generator<void, T, void>

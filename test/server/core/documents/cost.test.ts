@@ -1,10 +1,11 @@
 import * as fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { LIMITS, splitUpdate, updateSteps } from '../../../../protocol/index.ts'
+import { LIMITS, splitUpdate } from '../../../../protocol/index.ts'
 import { placeCost, reloadCost, updateCost } from '../../../../server/core/documents/cost.ts'
 import { Document } from '../../../../server/core/documents/document.ts'
 import { Places } from '../../../../server/core/documents/places.ts'
+import { updateSteps } from '../../../../server/core/documents/updates/steps.ts'
 import { foldedAtOnce, momentOf, refusalOf } from '../../../util/document-trace.ts'
 import { suite } from '../../../util/suite.ts'
 import {

@@ -1,10 +1,10 @@
 import * as assert from 'uvu/assert'
 import * as fc from 'fast-check'
 import * as Y from 'yjs'
-import { updateSlices } from '../../protocol/update-slices.ts'
-import { suite } from '../util/suite.ts'
+import { updateSlices } from '../../../../../server/core/documents/updates/slices.ts'
+import { suite } from '../../../../util/suite.ts'
 
-const test = suite('protocol/update-slices')
+const test = suite('server/core/documents/updates/slices')
 
 /** What of everything that Yjs can hold is put into a document. */
 const ACTS: readonly ((doc: Y.Doc, at: number) => void)[] = [

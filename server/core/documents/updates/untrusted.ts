@@ -1,14 +1,6 @@
 import { clone, createDecoder, readVarUint } from 'lib0/decoding'
-import * as Y from 'yjs'
-import { HubError } from './errors.ts'
-import { LIMITS } from './limits.ts'
+import { dependenciesOf, HubError, LIMITS, type DecodedUpdate } from '../../../../protocol/index.ts'
 import { SparingDecoder } from './sparing-decoder.ts'
-
-type Decoded = ReturnType<typeof Y.decodeUpdate>
-/** Anything that an update brings. */
-export type Struct = Decoded['structs'][number]
-/** What an update deletes, by Yjs client. */
-export type Spans = Decoded['ds']['clients']
 
 /** So many are found fast, wherever V8 keeps them. */
 const FEW = 512
@@ -94,7 +86,7 @@ export class CarefulDecoder extends SparingDecoder {
  *
  * @throws HubError `bad-update`
  */
-export function mustHoldWholeNumbers({ structs, ds }: Pick<Decoded, 'structs' | 'ds'>): void {
+export function mustHoldWholeNumbers({ structs, ds }: DecodedUpdate): void {
   for (const struct of structs) {
     mustBeWhole(struct.id.client)
     mustBeWhole(struct.id.clock + struct.length)
@@ -104,13 +96,6 @@ export function mustHoldWholeNumbers({ structs, ds }: Pick<Decoded, 'structs' | 
     mustBeWhole(client)
     for (const { clock, len } of spans) mustBeWhole(clock + len)
   }
-}
-
-/** The edits that one names: those beside it, and the one that holds the type that it stands in. */
-export function dependenciesOf(struct: Struct): Y.ID[] {
-  if (!(struct instanceof Y.Item)) return []
-  const { origin, rightOrigin, parent } = struct as { origin: Y.ID | null; rightOrigin: Y.ID | null; parent: unknown }
-  return [origin, rightOrigin, parent].filter(id => id instanceof Y.ID)
 }
 
 /** Of two that are not negative the sum is whole and safe only where both are. */

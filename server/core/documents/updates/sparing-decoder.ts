@@ -1,6 +1,6 @@
 import { readAny, readVarString, readVarUint, type Decoder } from 'lib0/decoding'
 import * as Y from 'yjs'
-import { countValues, objectFrom, roomOf } from './values.ts'
+import { countValues, objectFrom, roomOf } from '../../../../protocol/index.ts'
 
 /** Signs of lib0's `any` for what holds other values. */
 const OBJECT = 118

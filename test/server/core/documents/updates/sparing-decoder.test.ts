@@ -1,12 +1,12 @@
 import * as fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { applyUpdate, decodeUpdate, diffUpdate } from '../../protocol/index.ts'
-import { isSparse } from '../util/sparse.ts'
-import { suite } from '../util/suite.ts'
-import { jsonStruct, rawUpdate } from '../util/yjs-update.ts'
+import { applyUpdate, decodeUpdate, diffUpdate } from '../../../../../server/core/documents/updates/sparing-decoder.ts'
+import { isSparse } from '../../../../util/sparse.ts'
+import { suite } from '../../../../util/suite.ts'
+import { jsonStruct, rawUpdate } from '../../../../util/yjs-update.ts'
 
-const test = suite('protocol/sparing-decoder')
+const test = suite('server/core/documents/updates/sparing-decoder')
 
 const name = fc.oneof(fc.nat({ max: 5_000 }).map(String), fc.string({ maxLength: 9 })).filter(name => name !== '__proto__')
 const value = fc.letrec<{ value: unknown }>(tie => ({

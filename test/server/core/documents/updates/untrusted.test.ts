@@ -1,14 +1,15 @@
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { HubError, LIMITS, missingUpdates } from '../../protocol/index.ts'
-import { ClientIds, hashOf } from '../../protocol/untrusted-update.ts'
-import { Document } from '../../server/core/documents/document.ts'
-import { decodeAwareness } from '../../server/core/yjs/awareness.ts'
-import { momentOf } from '../util/document-trace.ts'
-import { suite } from '../util/suite.ts'
-import { rawUpdate, textStruct, varUint } from '../util/yjs-update.ts'
+import { LIMITS, type HubError } from '../../../../../protocol/index.ts'
+import { missingUpdates } from '../../../../../server/core/documents/updates/missing.ts'
+import { ClientIds, hashOf } from '../../../../../server/core/documents/updates/untrusted.ts'
+import { Document } from '../../../../../server/core/documents/document.ts'
+import { decodeAwareness } from '../../../../../server/core/yjs/awareness.ts'
+import { momentOf } from '../../../../util/document-trace.ts'
+import { suite } from '../../../../util/suite.ts'
+import { rawUpdate, textStruct, varUint } from '../../../../util/yjs-update.ts'
 
-const test = suite('protocol/untrusted-update')
+const test = suite('server/core/documents/updates/untrusted')
 
 /** So many ids from one on that V8 keeps in one place of a Map of thousands. */
 function likeOneAnother(from: number, count: number): number[] {
