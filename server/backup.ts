@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { constants, existsSync, realpathSync } from 'node:fs'
-import { chmod, copyFile, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { constants, createReadStream, createWriteStream, existsSync, realpathSync } from 'node:fs'
+import { copyFile, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { checkFolder, type CheckReport } from './check.ts'
 import { newRestoredEpoch } from './core/ids.ts'
 import { StoreDamage } from './core/store.ts'
 import { FILES, MANIFEST, STORE } from './data-folder.ts'
 import { onStandingStore } from './on-standing-store.ts'
 import { listBlobs } from './storage/check-blobs.ts'
-import { flushFolder, isMissing, makeFolder } from './storage/files.ts'
+import { flushFolder, isMissing, makeFolder, makeOwn } from './storage/files.ts'
 import { freeBytes } from './storage/free-space.ts'
 import { renewEpochs } from './storage/new-epochs.ts'
 import { trialOpen } from './storage/trial-open.ts'
@@ -126,7 +127,7 @@ const realPath = (path: string): string =>
 async function makeEmpty(folder: string, purpose: string): Promise<void> {
   await makeFolder(folder)
   if ((await readdir(folder)).length > 0) throw new RangeError(`${resolve(folder)} is not empty; name a new folder ${purpose}`)
-  await chmod(folder, 0o700)
+  await makeOwn(folder, 0o700)
 }
 
 async function mustHaveRoom(folder: string, bytes: number): Promise<void> {
@@ -145,19 +146,25 @@ async function copyFiles(from: string, to: string): Promise<void> {
   for (const folder of folders) await flushFolder(folder)
 }
 
-/** Where the file system can, the copy shares its blocks with the original until one of them is written to. */
 async function copyFlushed(from: string, to: string): Promise<void> {
-  await copyFile(from, to, constants.COPYFILE_FICLONE)
-  await flushFile(to)
-}
-
-async function flushFile(path: string): Promise<void> {
-  const handle = await open(path, 'r+')
+  await copy(from, to)
+  await makeOwn(to, 0o600)
+  const handle = await open(to, 'r+')
   try {
-    await handle.chmod(0o600)
     await handle.sync()
   } finally {
     await handle.close()
+  }
+}
+
+/** Where the file system can, the copy shares its blocks with the original until one of them is written to. */
+async function copy(from: string, to: string): Promise<void> {
+  try {
+    await copyFile(from, to, constants.COPYFILE_FICLONE)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error
+    // `copyFile` copies the mode too, which some file systems refuse.
+    await pipeline(createReadStream(from), createWriteStream(to, { mode: 0o600 }))
   }
 }
 

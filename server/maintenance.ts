@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { Plain } from '../protocol/index.ts'
 import { backUp, BadCopy, restore, type Manifest } from './backup.ts'
@@ -62,6 +63,7 @@ export function addMaintenance(program: Command): void {
 
 function sayCopy(what: string, folder: string, { madeAtMs, accounts, changes, files, fileBytes }: Manifest): void {
   say(`${what} into ${folder}, as of ${timeOf(madeAtMs)}; checked, and sound.`)
+  if ((statSync(folder).mode & 0o077) !== 0) say(`Others may read ${folder}: its disk does not let it be closed to them.`)
   print({ accounts, changes, files, fileBytes })
 }
 

@@ -5,13 +5,10 @@ import { join, resolve } from 'node:path'
 import { callControl, hubListens } from './control.ts'
 import { newId } from './core/ids.ts'
 import { COPY, STORE } from './data-folder.ts'
-import { claim, type Claim } from './storage/owner.ts'
-
-/** The disk has no room for a claim, or nothing can be written there from here: then LMDB writes nothing there either. */
-const UNCLAIMED: ReadonlySet<unknown> = new Set(['EROFS', 'EACCES', 'EPERM', 'ENOSPC', 'EDQUOT'])
+import { claim, Unclaimable, type Claim } from './storage/owner.ts'
 
 /**
- * Does work on a store file that nobody else has open: the folder's own, which is claimed for as long; or, where a hub runs, a copy that it makes. Another process MUST NOT have LMDB open a
+ * Does work on a store file that nobody else has open: the folder's own, which is claimed for as long where it can be; or, where a hub runs, a copy that it makes. Another process MUST NOT have LMDB open a
  * store in use, be it only to read (`storage/README.md`).
  *
  * @throws RangeError when there is no store
@@ -48,7 +45,7 @@ function claimToRead(path: string): Claim | undefined {
   try {
     return claim(path)
   } catch (error) {
-    if (UNCLAIMED.has((error as NodeJS.ErrnoException).code)) return undefined
+    if (error instanceof Unclaimable) return undefined
     throw error
   }
 }

@@ -1,4 +1,4 @@
-import { mkdir, open, type FileHandle } from 'node:fs/promises'
+import { chmod, mkdir, open, type FileHandle } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 
 /** What was asked for is not there. */
@@ -21,6 +21,18 @@ export async function makeFolder(folder: string): Promise<void> {
   for (let made = resolve(folder); ; made = dirname(made)) {
     await flushFolder(dirname(made))
     if (made === resolve(first)) return
+  }
+}
+
+/** What a file system without modes, such as a USB stick's, says to `chmod`. */
+const NO_MODES: ReadonlySet<unknown> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
+
+/** Leaves a file or folder to its owner alone, where the file system has modes. Elsewhere how it is mounted says who may read it. */
+export async function makeOwn(path: string, mode: 0o600 | 0o700): Promise<void> {
+  try {
+    await chmod(path, mode)
+  } catch (error) {
+    if (!NO_MODES.has((error as NodeJS.ErrnoException).code)) throw error
   }
 }
 

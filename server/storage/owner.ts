@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { closeSync, existsSync, fsyncSync, linkSync, openSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { dirname } from 'node:path'
 import type { Logger } from '../core/ports.ts'
 import { isMissing } from './files.ts'
 
@@ -17,6 +18,11 @@ export interface Owner {
 /** A claim that is held. */
 export interface Claim {
   release(): void
+}
+
+/** No claim can be made: the disk is full, has no hard links, or cannot be written to from here. Whoever cannot claim a store cannot write it either, and may read it as it is. */
+export class Unclaimable extends Error {
+  override readonly name = 'Unclaimable'
 }
 
 /** The ticks are field 22 of /proc/<pid>/stat (man proc_pid_stat), counted behind the name, which may hold spaces and brackets. */
@@ -53,6 +59,7 @@ export function isAlive({ pid, started, host }: Owner): boolean {
  * Makes this process the owner of the store at `path`, which MUST come before LMDB opens it. Whoever is there is named in the file `<path>-owner`.
  *
  * @param takeOver takes it from an owner on another host too
+ * @throws Unclaimable saying what to do
  * @throws Error when the last owner may be alive
  */
 export function claim(path: string, takeOver = false, logger?: Logger): Claim {
@@ -121,17 +128,51 @@ function readOwner(file: string): Owner | undefined {
 /** Puts the file there, all of it at once. @returns false when there is one already */
 function appears(file: string, owner: Owner): boolean {
   const unnamed = `${file}.${owner.id}`
-  const handle = openSync(unnamed, 'wx', 0o644)
   try {
-    writeFileSync(handle, JSON.stringify(owner))
-    // A power cut must not leave a name without what it stands for.
-    fsyncSync(handle)
+    writeWhole(unnamed, JSON.stringify(owner))
     return isLinked(unnamed, file)
   } finally {
-    closeSync(handle)
-    rmSync(unnamed)
+    rmSync(unnamed, { force: true })
   }
 }
+
+/** On disk when it returns: a power cut must not leave a name without what it stands for. */
+function writeWhole(file: string, text: string): void {
+  try {
+    const handle = openSync(file, 'wx', 0o644)
+    try {
+      writeFileSync(handle, text)
+      fsyncSync(handle)
+    } finally {
+      closeSync(handle)
+    }
+  } catch (error) {
+    throw saidOf(error, file, UNWRITABLE)
+  }
+}
+
+/** What to throw for an error whose code the table has, or the error itself. */
+function saidOf(error: unknown, file: string, table: Readonly<Record<string, string>>): unknown {
+  const { code = '' } = error as NodeJS.ErrnoException
+  const advice = table[code]
+  return advice === undefined
+    ? error
+    : new Unclaimable(`no store in ${dirname(file)} can be written to (${code}): ${advice}`, { cause: error })
+}
+
+const ROOM = 'the disk is full; make room there'
+const WRITABLE = 'mount it for writing, give this user the right to write there, or name another folder'
+/** What to do where no file can be made. */
+const UNWRITABLE: Readonly<Record<string, string>> = {
+  ENOSPC: ROOM,
+  EDQUOT: ROOM,
+  EROFS: WRITABLE,
+  EACCES: WRITABLE,
+  EPERM: WRITABLE
+}
+const LINKS = 'that needs a file system with hard links; name a folder on another disk'
+/** The same for a second name of a file, as file systems without hard links say it. */
+const UNLINKABLE = { ...UNWRITABLE, EPERM: LINKS, ENOTSUP: LINKS, EOPNOTSUPP: LINKS, ENOSYS: LINKS }
 
 /** @returns false when there is such a file already */
 function isLinked(from: string, to: string): boolean {
@@ -140,6 +181,6 @@ function isLinked(from: string, to: string): boolean {
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw new Error(`${to} cannot be made: a store needs a file system with hard links`, { cause: error })
+    throw saidOf(error, to, UNLINKABLE)
   }
 }

@@ -68,6 +68,40 @@ int gettimeofday(struct timeval *restrict time, void *restrict zone) {
 }
 `
 
+/** Below the folder that `LECTERN_SHIM_FILE` names, files have no second name and no mode of their own: as on a USB stick, or a share. */
+export const PLAIN_DISK = `
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+static int is_there(const char *path) {
+  const char *folder = getenv("LECTERN_SHIM_FILE");
+  return folder != NULL && strncmp(path, folder, strlen(folder)) == 0;
+}
+static int refused(void) { errno = EPERM; return -1; }
+int link(const char *from, const char *to) {
+  int (*real)(const char *, const char *) = (int (*)(const char *, const char *))dlsym(RTLD_NEXT, "link");
+  return is_there(to) ? refused() : real(from, to);
+}
+int chmod(const char *path, mode_t mode) {
+  int (*real)(const char *, mode_t) = (int (*)(const char *, mode_t))dlsym(RTLD_NEXT, "chmod");
+  return is_there(path) ? refused() : real(path, mode);
+}
+int fchmod(int fd, mode_t mode) {
+  int (*real)(int, mode_t) = (int (*)(int, mode_t))dlsym(RTLD_NEXT, "fchmod");
+  char name[32], path[PATH_MAX + 1];
+  snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+  ssize_t size = readlink(name, path, PATH_MAX);
+  path[size < 0 ? 0 : size] = 0;
+  return is_there(path) ? refused() : real(fd, mode);
+}
+`
+
 /**
  * Compiles a library to be loaded in front of the system's own, into a folder that goes when the test ends.
  * @returns the library, and a path beside it for `LECTERN_SHIM_FILE`; undefined, after it has said so, where there is no compiler
