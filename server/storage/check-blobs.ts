@@ -11,9 +11,14 @@ export interface BlobFile {
   readonly sha256: string
 }
 
+/** What a file manager leaves in every folder that it shows. */
+const LEFT_BY_VIEWERS: ReadonlySet<string> = new Set(['Thumbs.db', 'desktop.ini'])
+/** Hidden names count for nothing: `.DS_Store`, `._…`. */
+const isLeftByOthers = (name: string): boolean => name.startsWith('.') || LEFT_BY_VIEWERS.has(name)
+
 /**
  * Every blob in a folder of them, without what is yet to become one; none when there is no such folder.
- * @param odd told of each file that is none
+ * @param odd told of each file that is none, but for those that file managers leave
  */
 export async function* listBlobs(folder: string, odd: (path: string) => void = () => undefined): AsyncGenerator<BlobFile> {
   for (const first of await names(folder)) {
@@ -56,7 +61,7 @@ export async function checkBlobs(
 
 async function names(folder: string): Promise<string[]> {
   try {
-    return (await readdir(folder)).sort()
+    return (await readdir(folder)).filter(name => !isLeftByOthers(name)).sort()
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') return []

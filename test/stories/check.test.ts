@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { decodeValue, encodeValue, type Plain } from '../../protocol/index.ts'
 import { checkFolder } from '../../server/check.ts'
@@ -262,6 +262,23 @@ test('a check names a file whose bytes are not those of its name, and one that i
   assert.is(ran.code, 65)
   assert.match(ran.out, `DAMAGED: the file ${blob} is not what was written`)
   assert.match(ran.out, 'DAMAGED: the file stray is no blob')
+})
+
+test('what file managers leave in a folder is no damage, and a backup with it is restored without', async context => {
+  const data = await copyOfLeft(context)
+  const backup = join(temporaryFolder(context), 'backup')
+  assert.is((await lectern(['backup', backup, '--data', data])).code, 0)
+  const files = readdirSync(join(backup, 'files'), { recursive: true, encoding: 'utf8' })
+  const blob = files.find(file => /[0-9a-f]{64}$/.test(file))!
+  for (const folder of ['', dirname(dirname(blob)), dirname(blob)])
+    for (const name of ['.DS_Store', `._${blob.slice(-64)}`, 'Thumbs.db', 'desktop.ini'])
+      writeFileSync(join(backup, 'files', folder, name), 'left')
+  const ran = await lectern(['check', '--data', backup])
+  assert.is(ran.code, 0, ran.out)
+  const restored = join(temporaryFolder(context), 'restored')
+  const back = await lectern(['restore', backup, '--data', restored])
+  assert.is(back.code, 0, back.out + back.err)
+  assert.equal(readdirSync(join(restored, 'files'), { recursive: true, encoding: 'utf8' }).sort(), files.sort())
 })
 
 test('a check names a content that lost its file', async context => {
