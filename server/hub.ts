@@ -58,7 +58,6 @@ export interface OpenHub extends OperatorParts {
   readonly blobs: BlobStore
   readonly directory: AccountDirectory
   readonly pairing: Pairing
-  readonly signIns: SignIns
   readonly space: FreeSpace
   readonly household: TimeLimitHousehold
   close(): Promise<void>

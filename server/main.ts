@@ -90,8 +90,13 @@ operator(account, 'passwd <name>', 'Set the password: typed, or piped in.').acti
   const config = operatorConfig(command)
   const password = await askPassword(process.stdin, process.stderr, 'New password: ')
   if (password === undefined) throw new HubError('bad-request', 'no password was given; type one, or pipe it in')
-  await run(config, 'account.passwd', { account: name, password })
-  say(`The password of ${foldName(name)} is set.`)
+  const { devices } = (await run(config, 'account.passwd', { account: name, password })) as { devices: number }
+  const folded = foldName(name)
+  say(`The password of ${folded} is set; sign-ins with the one before have ended.`)
+  if (devices > 0)
+    say(
+      `Devices that keep tokens of their own: ${devices}. \`lectern device list\` names them, and \`lectern device revoke\` cuts one off.`
+    )
 })
 operator(account, 'kosync <name>', 'Set the key with which KOReader syncs: a password of its own, typed or piped in.')
   .addOption(

@@ -22,6 +22,7 @@ import { mergeAnnotations } from './annotations/merge.ts'
 import { takeBooks } from './annotations/take-books.ts'
 import type { AccountDirectory } from './auth/accounts.ts'
 import { revokeDevice } from './auth/devices.ts'
+import type { SignIns } from './auth/sign-ins.ts'
 import type { SyncKeys } from './auth/sync-keys.ts'
 import type { Pairing } from './auth/pairing.ts'
 import type { Account } from './core/account.ts'
@@ -42,6 +43,7 @@ export interface OperatorParts {
   readonly hub: Hub
   readonly directory: AccountDirectory
   readonly syncKeys: SyncKeys
+  readonly signIns: SignIns
   readonly pairing: Pairing
   readonly households: Households
   readonly blobs: BlobStore
@@ -92,9 +94,13 @@ export const OPERATIONS = {
       createdAtMs: entry.createdAtMs
     }))
   ),
-  'account.passwd': operation(map({ account: name, password: newPassword }), async ({ directory }, { account, password }) => {
-    await directory.setPassword(account, password)
-    return {}
+  'account.passwd': operation(map({ account: name, password: newPassword }), async (parts, { account, password }) => {
+    await parts.directory.setPassword(account, password)
+    const opened = await open(parts, account)
+    // Whoever knew the one before has nothing more of it.
+    await parts.signIns.endAll(opened)
+    const devices = opened.views.range('devices', [], '', Infinity)
+    return { devices: devices.filter(([, { revoked, disabled }]) => !revoked && disabled !== true).length }
   }),
   'account.kosync': operation(
     map({ account: name, password: opt(newPassword), off: opt(bool), answers: opt(oneOf('newest', 'furthest')) }),

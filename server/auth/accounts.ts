@@ -83,7 +83,9 @@ export class AccountDirectory {
   async signIn(name: string, password: string): Promise<AccountEntry | undefined> {
     const entry = this.find(name)
     const hash = entry === undefined || entry.passwordHash === '' ? undefined : entry.passwordHash
-    return (await this.#passwords.verify(hash, password)) ? entry : undefined
+    if (!(await this.#passwords.verify(hash, password))) return undefined
+    // Another password may have been set while this one was checked.
+    return this.find(name)?.passwordHash === hash ? entry : undefined
   }
 
   /** The same for a password that was right a short while ago: no hash is computed. Undefined says nothing. */

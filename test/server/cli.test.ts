@@ -168,7 +168,10 @@ test('commands say what they did, and the folder is closed to others', async con
   assert.is(await run(['device', 'list', 'reader']), 'none\n')
   const short = await on(hub.dataFolder, ['account', 'passwd', 'Reader'], { typed: 'secret\n' })
   assert.equal([short.code, short.err], [2, 'lectern: a password has 8 to 256 characters\n'])
-  assert.is(await run(['account', 'passwd', 'Reader'], 'a longer secret\n'), 'The password of reader is set.\n')
+  assert.is(
+    await run(['account', 'passwd', 'Reader'], 'a longer secret\n'),
+    'The password of reader is set; sign-ins with the one before have ended.\n'
+  )
   assert.match(await run(['device', 'pair', 'reader']), /^code=\w{4}-\w{4} {2}goodUntil=\S+Z {2}goodFor=once\n$/)
   const reading = await run(['device', 'pair', 'reader', '--read-only'])
   assert.match(reading, /^code=\w{4}-\w{4} {2}goodUntil=\S+Z {2}goodFor=once {2}allows=reading only\n$/)

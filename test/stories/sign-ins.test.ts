@@ -1,7 +1,9 @@
 import * as assert from 'uvu/assert'
 import { HubProcess } from '../util/hub-process.ts'
+import { lectern } from '../util/lectern.ts'
 import { isRefused, restHubAt, type RestTokens } from '../util/rest-hub.ts'
 import { suite } from '../util/suite.ts'
+import { WireClient } from '../util/wire-client.ts'
 
 const test = suite('stories/sign-ins')
 
@@ -35,6 +37,31 @@ test('what was answered about sign-ins and devices holds after kill -9', async c
   isRefused(await devices(device.token), 403, 'device-disabled')
   assert.is((await refresh(newer.refresh_token)).status, 200)
   isRefused(await refresh(kept.refresh_token), 401, 'unauthenticated')
+})
+
+test('a new password ends what was signed in by the one before, live connections too; devices keep their own tokens, and are counted', async context => {
+  const hub = new HubProcess()
+  context.defer(() => hub.drop())
+  await hub.start()
+  const [account, password] = ['ada', 'correct horse']
+  await hub.operate('account.add', { account, password })
+  const { token } = await hub.pair(account, 'phone')
+  const rest = restHubAt(context, hub.url, account, password)
+  const { access_token, refresh_token } = await rest.login()
+  const [live, phone] = [new WireClient(), new WireClient()]
+  context.defer(() => phone.close())
+  await live.connect(hub.url, access_token)
+  await phone.connect(hub.url, token)
+  const bye = live.next('bye')
+  const { code, out } = await lectern(['account', 'passwd', account, '--data', hub.dataFolder], { typed: 'battery staple\n' })
+  assert.is(code, 0)
+  assert.match(out, /^Devices that keep tokens of their own: 2\. /m)
+  assert.is((await bye).code, 'unauthenticated')
+  isRefused(await rest.request('GET', '/api/v1/sync/devices', access_token), 401, 'unauthenticated')
+  isRefused(await rest.request('POST', '/api/v1/auth/refresh', undefined, { refresh_token }), 401, 'unauthenticated')
+  isRefused(await rest.request('POST', '/api/v1/auth/login', undefined, { account, password }), 401, 'unauthenticated')
+  assert.is((await rest.request('GET', '/api/v1/sync/devices', token)).status, 200)
+  assert.is(phone.closeCode, undefined)
 })
 
 test.run()

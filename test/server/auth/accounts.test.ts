@@ -45,4 +45,26 @@ test('a password signs in, another does not, and an account without one lets non
   assert.is((await directory.signIn('anna', 'newer'))?.name, 'anna')
 })
 
+test('a password that is replaced while it is checked lets nobody in', async () => {
+  const passwords = createPasswords()
+  let afterCheck = async (): Promise<void> => {}
+  const directory: AccountDirectory = new AccountDirectory(
+    new MemoryStore(),
+    {
+      hash: password => passwords.hash(password),
+      async verify(hash, password) {
+        const isRight = await passwords.verify(hash, password)
+        await afterCheck()
+        return isRight
+      }
+    },
+    new ManualClock(),
+    count => randomBytes(count)
+  )
+  await directory.add('anna', 'right')
+  assert.is((await directory.signIn('anna', 'right'))?.name, 'anna')
+  afterCheck = () => directory.setPassword('anna', 'newer')
+  assert.is(await directory.signIn('anna', 'right'), undefined)
+})
+
 test.run()
