@@ -8,16 +8,19 @@ export interface Option<T> {
   /** As it would be typed. */
   readonly default: string
   readonly text: string
+  /** Its value is said to nobody. */
+  readonly isSecret: boolean
   parse(text: string): T
 }
 
-const option = <T>(env: string, flag: string, byDefault: string, text: string, parse: (text: string) => T): Option<T> => ({
-  env,
-  flag,
-  default: byDefault,
-  text,
-  parse
-})
+const option = <T>(
+  env: string,
+  flag: string,
+  byDefault: string,
+  text: string,
+  parse: (text: string) => T,
+  isSecret = false
+): Option<T> => ({ env, flag, default: byDefault, text, parse, isSecret })
 
 const some = (value: string): string => {
   if (value === '') throw new RangeError('expected something')
@@ -158,7 +161,8 @@ export const OPTIONS = {
     '--smtp-url <url>',
     '',
     'The mail server that codes of sign-in are sent by, such as smtps://name:password@mail.example. Without one they stand in the log.',
-    mailServer
+    mailServer,
+    true
   ),
   mailFrom: option('LECTERN_MAIL_FROM', '--mail-from <address>', 'lectern@localhost', 'Whom these mails are from.', some),
   familyMails: option(
@@ -214,9 +218,8 @@ export function loadConfig(
     try {
       return [name, row.parse(typed)]
     } catch (error) {
-      throw new RangeError(`${row.flag.split(' ')[0]} or ${row.env}: ${(error as Error).message}, not "${typed}"`, {
-        cause: error
-      })
+      const given = row.isSecret ? '' : `, not "${typed}"`
+      throw new RangeError(`${row.flag.split(' ')[0]} or ${row.env}: ${(error as Error).message}${given}`, { cause: error })
     }
   })
   return Object.fromEntries(entries) as Config

@@ -148,6 +148,14 @@ test('a mistake in the configuration makes nothing', async context => {
   assert.not(existsSync(data))
 })
 
+test('the password of a mail server is in no message', async context => {
+  const data = join(temporaryFolder(context), 'none')
+  const { code, out, err } = await on(data, ['serve', '--smtp-url', 'smtp//me:hush-hush@mail'])
+  assert.is(code, 2)
+  assert.match(err, '--smtp-url or LECTERN_SMTP_URL: expected an address such as smtps://')
+  assert.not.match(out + err, 'hush')
+})
+
 test('an import looks at the file first', async context => {
   const data = await leftFolder(context)
   for (const file of [data, join(data, 'none.epub')]) {
