@@ -26,6 +26,9 @@ export class SegmentReader {
    * @throws StoreDamage, StoreTrimmed
    */
   read(account: string, after: number, before: number, maxBytes: number, into: StoredRun[]): boolean {
+    // Asked first: the cache may hold some of what was trimmed, and not what follows it.
+    const floor = floorOf(this.#db, account)
+    if (after + 1 < floor) throw new StoreTrimmed(account, floor)
     const prefix = runPrefix(account)
     const sum = keySum(prefix)
     let bytes = 0
@@ -56,10 +59,7 @@ export class SegmentReader {
   /** The segment that holds the change `cursor`, and begins before it. */
   #holding(account: string, prefix: Buffer, sum: number, cursor: number): StoredRun {
     const [holding] = this.#db.getRange({ start: runKey(prefix, cursor), end: prefix, reverse: true, limit: 1 })
-    if (holding !== undefined) return open(holding.value, sum, account, cursor)
-    const floor = floorOf(this.#db, account)
-    if (cursor < floor) throw new StoreTrimmed(account, floor)
-    return lacking(account, cursor)
+    return holding === undefined ? lacking(account, cursor) : open(holding.value, sum, account, cursor)
   }
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
-import { StoreDamage } from '../../../server/core/store.ts'
+import { StoreDamage, StoreTrimmed } from '../../../server/core/store.ts'
 import { openEnvironment } from '../../../server/storage/environment.ts'
 import { behind, journalKey, journalPrefix } from '../../../server/storage/keys.ts'
 import { LmdbStore } from '../../../server/storage/lmdb.ts'
@@ -201,5 +201,19 @@ for (const [what, says, breaks] of BROKEN)
     assert.instance(error, StoreDamage)
     assert.match((error as StoreDamage).message, says)
   })
+
+test('what was trimmed is told from damage also where some of it was read just before', async context => {
+  const store = await openLmdb(storePath(context), { segmentBytes: 1, journalBytes: 0, journalRecords: 0 })
+  // Long segments stay in memory once they were read, short ones do not.
+  const sizes = [20_000, 500, 20_000, 500, 20_000, 500, 500, 500]
+  for (const [after, size] of sizes.entries())
+    await append(store, { account: 'a', epoch: 'e1', after, runs: [runAt(after + 1, 1, size)] })
+  assert.is((await store.read('a', 0, 1e6)).length, sizes.length)
+  assert.is(await store.trim('a', 5), 5)
+  for (const after of [0, 1, 2, 3])
+    assert.instance(await store.read('a', after, 1e6).catch((error: unknown) => error), StoreTrimmed, `behind ${after}`)
+  assert.is((await store.read('a', 4, 1e6)).length, sizes.length - 4)
+  await store.close()
+})
 
 test.run()
