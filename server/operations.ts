@@ -25,6 +25,7 @@ import { revokeDevice } from './auth/devices.ts'
 import type { SignIns } from './auth/sign-ins.ts'
 import type { SyncKeys } from './auth/sync-keys.ts'
 import type { Pairing } from './auth/pairing.ts'
+import { systemClock } from './clock.ts'
 import type { Account } from './core/account.ts'
 import type { BlobStore } from './core/blobs.ts'
 import type { Hub } from './core/hub.ts'
@@ -74,8 +75,6 @@ const description = map({
 })
 
 const PAGE_DOCUMENTS = 1_000
-
-const nextTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
 
 const open = async ({ hub, directory }: OperatorParts, account: string): Promise<Account> =>
   hub.ensureAccount(directory.get(account).id)
@@ -192,7 +191,7 @@ export const OPERATIONS = {
         OPERATOR,
         books as unknown as BookDescription[],
         isAdding,
-        nextTurn
+        systemClock
       )) as unknown as Plain
     }
   ),

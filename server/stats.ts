@@ -1,6 +1,8 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Plain } from '../protocol/index.ts'
+import { systemClock } from './clock.ts'
+import { nextTurn } from './core/ports.ts'
 import { Views } from './core/views.ts'
 import { FILES } from './data-folder.ts'
 import type { OperatorParts } from './operations.ts'
@@ -38,7 +40,7 @@ export async function hubStats({ hub, store, directory, figures }: OperatorParts
     const devices = views.range('devices', [], '', Infinity).length
     accounts.push({ account: name, devices, changes: head - floor + 1, head, floor })
     // Accounts may be many, and others wait.
-    await new Promise(resolve => void setImmediate(resolve))
+    await nextTurn(systemClock)
   }
   const sum = (part: 'devices' | 'changes'): number => accounts.reduce((total, account) => total + account[part], 0)
   const { flushes, ...disk } = await figures()

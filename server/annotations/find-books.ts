@@ -1,5 +1,6 @@
 import type { Account } from '../core/account.ts'
 import { bookBy } from '../core/identifiers.ts'
+import { nextTurn, type Clock } from '../core/ports.ts'
 import type { BookRecord } from '../core/records.ts'
 import type { BookDescription } from './annotation.ts'
 
@@ -19,14 +20,9 @@ interface Candidates {
 }
 
 /**
- * Finds books by their own id, else by an identifier, else by title and author: for these the library is gone through once.
- * @param nextTurn lets others work
+ * Finds books by their own id, else by an identifier, else by title and author: for these the library is gone through once, with turns of others in between.
  */
-export async function findBooks(
-  account: Account,
-  wanted: readonly BookDescription[],
-  nextTurn: () => Promise<void>
-): Promise<Found[]> {
+export async function findBooks(account: Account, wanted: readonly BookDescription[], clock: Clock): Promise<Found[]> {
   const candidates = wanted.map((): Candidates => ({ strength: 0, books: new Map() }))
   const note = (index: number, strength: number, book: string, isRemoved: boolean): void => {
     const held = candidates[index]!
@@ -53,7 +49,7 @@ export async function findBooks(
       for (const index of new Set(titleKeys(record).flatMap(key => byTitle.get(key) ?? [])))
         if (mayBeBy(wanted[index]!.fields.authors, record.fields.authors)) note(index, 1, book, record.removed)
     }
-    await nextTurn()
+    await nextTurn(clock)
   }
   return candidates.map(({ books }): Found => {
     const there = [...books].filter(([, isRemoved]) => !isRemoved).map(([book]) => book)

@@ -1,6 +1,7 @@
 import type { ActionBody } from '../../protocol/index.ts'
 import type { Account } from '../core/account.ts'
 import type { Origin } from '../core/origin.ts'
+import type { Clock } from '../core/ports.ts'
 import type { BookDescription, BookPosition } from './annotation.ts'
 import { findBooks, type Found } from './find-books.ts'
 import { stableId } from './uris.ts'
@@ -22,10 +23,10 @@ export async function takeBooks(
   origin: Origin,
   books: readonly BookDescription[],
   isAdding: boolean,
-  nextTurn: () => Promise<void>
+  clock: Clock
 ): Promise<Taken[]> {
   const taken: Taken[] = []
-  for (const [index, found] of (await findBooks(account, books, nextTurn)).entries()) {
+  for (const [index, found] of (await findBooks(account, books, clock)).entries()) {
     const book = books[index]!
     const mayMake = found.outcome === 'none' && (isAdding || book.isRecord === true)
     const id = found.outcome === 'found' ? found.book : idOf(book)

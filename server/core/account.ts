@@ -81,7 +81,7 @@ export class Account {
       store: host.store,
       background: host.background,
       turnBudget: host.turnBudget,
-      nextTurn: task => host.clock.nextTurn(task),
+      clock: host.clock,
       durableHead: () => this.durableHead,
       settled: () => this.settled(),
       changed: () => this.storeRecords()

@@ -66,13 +66,13 @@ export class Hub {
   constructor(parts: HubParts) {
     const { store, clock, logger } = parts
     this.#parts = parts
-    this.#background = new Background(task => clock.nextTurn(task))
+    this.#background = new Background(clock)
     const committer = new Committer(store, clock, parts.onFailure)
     this.#accountHost = {
       store,
       clock,
       background: this.#background,
-      turnBudget: new TurnBudget(task => clock.nextTurn(task)),
+      turnBudget: new TurnBudget(clock),
       mustTakeWrites: () => this.mustTakeWrites(),
       maxAccountBytes: parts.maxAccountBytes ?? Infinity,
       household: parts.household ?? NO_HOUSEHOLDS,

@@ -3,6 +3,7 @@ import { Account } from '../../server/core/account.ts'
 import { Background } from '../../server/core/documents/steps.ts'
 import { TurnBudget } from '../../server/core/documents/turn-budget.ts'
 import { NO_HOUSEHOLDS } from '../../server/core/household.ts'
+import type { Clock } from '../../server/core/ports.ts'
 import { readPage } from '../../server/core/read.ts'
 import type { Store } from '../../server/core/store.ts'
 import { MemoryStore } from '../../server/storage/memory.ts'
@@ -109,12 +110,12 @@ async function refolded(world: World, id: string, books: readonly string[]): Pro
   }
   const nowMs = world.hub!.clock.nowMs()
   // Nobody else is there to have a turn.
-  const nextTurn = (task: () => void): void => queueMicrotask(task)
+  const clock: Clock = { nowMs: () => nowMs, nextTurn: queueMicrotask, setTimer: () => () => {} }
   const account = await Account.open(id, (await store.head(id))!, {
     store,
-    clock: { nowMs: () => nowMs, nextTurn, setTimer: () => () => {} },
-    background: new Background(nextTurn),
-    turnBudget: new TurnBudget(nextTurn),
+    clock,
+    background: new Background(clock),
+    turnBudget: new TurnBudget(clock),
     maxAccountBytes: Infinity,
     household: NO_HOUSEHOLDS,
     mustTakeWrites() {},

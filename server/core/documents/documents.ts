@@ -1,5 +1,6 @@
 import { HubError } from '../../../protocol/index.ts'
 import { changesOf } from '../fold-log.ts'
+import { nextTurn, type Clock } from '../ports.ts'
 import type { AnnotationVersion } from '../records.ts'
 import { StoreTrimmed, type Store } from '../store.ts'
 import type { Views } from '../views.ts'
@@ -26,7 +27,7 @@ export interface DocumentsHost {
   /** Where documents are folded. */
   readonly background: Background
   readonly turnBudget: TurnBudget
-  readonly nextTurn: (task: () => void) => void
+  readonly clock: Clock
   /** The newest change that is on disk. */
   durableHead(): number
   /** Resolves once everything submitted so far is durable. */
@@ -123,7 +124,7 @@ export class Documents {
    */
   async load(books: ReadonlySet<string>): Promise<void> {
     for (const book of books) if (!this.#loaded.has(book)) return this.#inLine(books, () => undefined)
-    if (this.#asked.size === 0) this.#host.nextTurn(() => this.#asked.clear())
+    if (this.#asked.size === 0) this.#host.clock.nextTurn(() => this.#asked.clear())
     for (const book of books) this.#asked.add(book)
   }
 
@@ -206,7 +207,7 @@ export class Documents {
       return use()
     })
     const leave = async (): Promise<void> => {
-      await new Promise<void>(resolve => this.#host.nextTurn(resolve))
+      await nextTurn(this.#host.clock)
       this.#waitingCount -= 1
       this.#needed = NONE
     }
@@ -292,7 +293,7 @@ export class Documents {
       id => this.#views.get('annotationHistories', book, id),
       this.#host.turnBudget.spend
     )
-    const document = await inTurns(opening, this.#host.nextTurn)
+    const document = await inTurns(opening, this.#host.clock)
     if (!document.isComplete) throw new Error(`the document of ${book} builds on changes that are not there`)
     this.#loaded.set(book, document)
   }
@@ -301,7 +302,7 @@ export class Documents {
     const tail: TailUpdate[] = []
     while (tail.length < cursors.length) {
       const found = tail.length
-      if (found > 0) await new Promise<void>(resolve => this.#host.nextTurn(resolve))
+      if (found > 0) await nextTurn(this.#host.clock)
       for (const stored of await this.#host.store.read(this.#account, cursors[tail.length]! - 1, READ_BYTES))
         for (const logged of changesOf(stored)) if (logged.change.cursor === cursors[tail.length]) tail.push(tailUpdateOf(logged))
       if (tail.length === found) throw new Error(`the log of ${this.#account} lacks the change ${cursors[found]}`)

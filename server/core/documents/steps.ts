@@ -2,6 +2,7 @@ import * as Y from 'yjs'
 import type { Struct } from '../../../protocol/index.ts'
 import { placeCost } from './cost.ts'
 import { Places } from './places.ts'
+import { nextTurn, type Clock } from '../ports.ts'
 import { QuietDoc } from './quiet-doc.ts'
 import { applyUpdate } from './updates/sparing-decoder.ts'
 import { updateSteps, writeSteps } from './updates/steps.ts'
@@ -111,22 +112,22 @@ export function atOnce<T>(steps: Steps<T>): T {
 }
 
 /** One step in each turn of the event loop, the first one at once. */
-export async function inTurns<T>(steps: Steps<T>, nextTurn: (task: () => void) => void): Promise<T> {
+export async function inTurns<T>(steps: Steps<T>, clock: Clock): Promise<T> {
   for (;;) {
     const { done, value } = steps.next()
     if (done === true) return value
-    await new Promise<void>(resolve => nextTurn(resolve))
+    await nextTurn(clock)
   }
 }
 
 /** Work that can wait: one piece after the other, over all accounts, and a step in each turn. */
 export class Background {
-  readonly #nextTurn: (task: () => void) => void
+  readonly #clock: Clock
   #last: Promise<unknown> = Promise.resolve()
   #isStopped = false
 
-  constructor(nextTurn: (task: () => void) => void) {
-    this.#nextTurn = nextTurn
+  constructor(clock: Clock) {
+    this.#clock = clock
   }
 
   /** Resolves with undefined when it was stopped before the work was done. */
@@ -143,7 +144,7 @@ export class Background {
 
   async #inTurns<T>(steps: Steps<T>): Promise<T | undefined> {
     for (;;) {
-      await new Promise<void>(resolve => this.#nextTurn(resolve))
+      await nextTurn(this.#clock)
       if (this.#isStopped) return undefined
       const { done, value } = steps.next()
       if (done === true) return value

@@ -1,16 +1,18 @@
+import type { Clock } from '../ports.ts'
+
 /** What work on documents may cost in one turn of the event loop, as `updateCost` counts it: some 25 ms. */
 const TURN_COST = 20_000
 
 /** How much work on documents is left in a turn of the event loop, over all accounts. Most of it costs next to nothing; whoever asks for what is dear waits in line. */
 export class TurnBudget {
-  readonly #nextTurn: (task: () => void) => void
+  readonly #clock: Clock
   /** By whom they wait for; a Map keeps the order in which it was filled. */
   readonly #waiting = new Map<string, (() => void)[]>()
   #left = TURN_COST
   #isRenewing = false
 
-  constructor(nextTurn: (task: () => void) => void) {
-    this.#nextTurn = nextTurn
+  constructor(clock: Clock) {
+    this.#clock = clock
   }
 
   /** Nothing more should be begun in this turn. */
@@ -40,7 +42,7 @@ export class TurnBudget {
   #renewLater(): void {
     if (this.#isRenewing) return
     this.#isRenewing = true
-    this.#nextTurn(() => {
+    this.#clock.nextTurn(() => {
       this.#isRenewing = false
       this.#left = TURN_COST
       this.#letNextGo()

@@ -33,7 +33,7 @@ async function scene(): Promise<Scene> {
     account,
     clock,
     merge: annotations => mergeAnnotations(account, IMPORTER, 'emma', annotations, () => clock.nowMs()),
-    take: (books, isAdding = false) => takeBooks(account, IMPORTER, books, isAdding, async () => undefined),
+    take: (books, isAdding = false) => takeBooks(account, IMPORTER, books, isAdding, clock),
     put: (book, body) => account.perform(PERSON, 'book.put', book, body),
     async do(kind, body, atMs) {
       await account.documents.load(new Set(['emma']))

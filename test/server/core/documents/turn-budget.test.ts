@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert'
 import { TurnBudget } from '../../../../server/core/documents/turn-budget.ts'
+import type { Clock } from '../../../../server/core/ports.ts'
 import { coreHub, type TestAction, type TestClient } from '../../../util/core-hub.ts'
 import { suite } from '../../../util/suite.ts'
 import { docOf, prependedUpdate, unplacedUpdate, updateOf } from '../../../util/yjs-update.ts'
@@ -8,13 +9,20 @@ const test = suite('server/core/documents/turn-budget')
 
 const turn = (): Promise<void> => new Promise(resolve => void setImmediate(resolve))
 
+/** A clock whose turns the test gives. */
+const clockOf = (turns: (() => void)[]): Clock => ({
+  nowMs: () => 0,
+  nextTurn: task => void turns.push(task),
+  setTimer: () => () => undefined
+})
+
 async function accepted(client: TestClient, count: number): Promise<void> {
   for (let left = count; left > 0;) left -= (await client.next('acked')).accepted.length
 }
 
 test('once a turn is spent, those who wait go on one in a turn: accounts by turns, and in one account by who came first', async () => {
   const turns: (() => void)[] = []
-  const budget = new TurnBudget(task => turns.push(task))
+  const budget = new TurnBudget(clockOf(turns))
   const went: string[] = []
   const go = async (account: string, name: string): Promise<void> => {
     await budget.turn(account)
@@ -37,7 +45,7 @@ test('once a turn is spent, those who wait go on one in a turn: accounts by turn
 
 test('what costs little is taken at once, whatever was taken in turns before', async () => {
   const turns: (() => void)[] = []
-  const budget = new TurnBudget(task => turns.push(task))
+  const budget = new TurnBudget(clockOf(turns))
   for (let count = 0; count < 10_000; count++) {
     await budget.turn('a')
     budget.spend(1)
