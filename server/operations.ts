@@ -214,7 +214,7 @@ export const OPERATIONS = {
     async (parts, { account: of, view, key, after }) => {
       const account = await open(parts, of)
       if (view === 'annotations') await account.documents.load(new Set([key]))
-      const { value, next } = readPage(account, view, key, after, Date.now())
+      const { value, next } = readPage(account, view, key, after)
       await account.settled()
       return { value: jsonOf(value) as Plain, next }
     }

@@ -43,7 +43,7 @@ export async function mergeAnnotations(
   const merged: Merged = { added: 0, changed: 0, same: 0, kept: 0, removed: 0, leftOut: [] }
   for (let start = 0; start < annotations.length; start += SLICE) {
     await account.documents.load(new Set([book]))
-    const { doc } = account.documents.use(book, nowMs())
+    const { doc } = account.documents.use(book)
     const performed = annotations.slice(start, start + SLICE).map(async annotation => {
       const outcome = judge(annotation, annotationIn(doc, annotation.id), nowMs())
       if (typeof outcome === 'string') merged[outcome] += 1

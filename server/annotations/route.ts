@@ -1,7 +1,7 @@
 import { checked, HubError, key } from '../../protocol/index.ts'
 import type { Hub } from '../core/hub.ts'
 import { permits } from '../core/policy.ts'
-import type { Clock, Logger } from '../core/ports.ts'
+import type { Logger } from '../core/ports.ts'
 import { readPage } from '../core/read.ts'
 import { contentStream } from '../files/content-stream.ts'
 import { bearerTokenOf, type HttpApp } from '../transports/http.ts'
@@ -21,7 +21,7 @@ type Row = AnnotationPage['value'][number]
  * `GET /api/v1/books/{id}/annotations?format=`: the annotations of a book that are not removed, in the form that `format` or the `accept` header asks for:
  * `w3c` (the default), `readium` or `markdown`. They are read page by page while they are sent: one that is changed meanwhile is as it is when its page comes.
  */
-export function mountAnnotations(app: HttpApp, { hub, clock, logger }: { hub: Hub; clock: Clock; logger: Logger }): void {
+export function mountAnnotations(app: HttpApp, { hub, logger }: { hub: Hub; logger: Logger }): void {
   let ordered = 0
   app.get('/api/v1/books/:book/annotations', async context => {
     const token = bearerTokenOf(context.env.incoming)
@@ -32,8 +32,7 @@ export function mountAnnotations(app: HttpApp, { hub, clock, logger }: { hub: Hu
     // Each page is for who may see it then, as the account is then.
     const pageOf = async (after: string): Promise<AnnotationPage> => {
       const { account } = await hub.authenticate(token)
-      const nowMs = clock.nowMs()
-      const { value, next } = await account.documents.inTurn(id, nowMs, () => readPage(account, 'annotations', id, after, nowMs))
+      const { value, next } = await account.documents.inTurn(id, () => readPage(account, 'annotations', id, after))
       await account.settled()
       return { value: value as unknown as readonly Row[], next }
     }

@@ -332,7 +332,6 @@ export class Account {
       at: { cursor: this.#log.head + 1, timeUs: this.#log.nextTimeUs(nowMs), device: origin.device },
       epoch: this.epoch,
       atMs: claimedMs,
-      nowMs,
       household: this.#host.household
     }
     const outcome = handleAction(context, kind, key, held)

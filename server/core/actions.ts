@@ -30,7 +30,6 @@ export interface ActionContext {
   readonly epoch: string
   /** The client's clock, clamped to the hub's. */
   readonly atMs: number
-  readonly nowMs: number
   /** Those that the action needs are in memory. */
   readonly documents: Documents
   readonly household: HouseholdRules
@@ -49,9 +48,9 @@ export type Handler<K extends ActionKind> = (context: ActionContext, key: string
 
 /** Turns each kind of action into its change, or throws the HubError that refuses it and changes nothing. */
 const HANDLERS: { readonly [K in ActionKind]: Handler<K> } = {
-  'annotation.update': ({ documents, nowMs, at }, book, update) => ({
+  'annotation.update': ({ documents, at }, book, update) => ({
     kind: 'annotation.update',
-    body: documents.use(book, nowMs).apply(update, at)
+    body: documents.use(book).apply(update, at)
   }),
   'annotation.put': (context, book, { id, ...fields }) =>
     edit(context, book, doc => putAnnotation(doc, id, fields, context.atMs)),
@@ -105,8 +104,8 @@ export const needsDocument = (kind: string, key: string): boolean =>
   kind.startsWith('annotation.') && isActionKind(kind) && ACTIONS[kind].key.fault(key) === undefined
 
 /** A plain annotation action becomes the Yjs update that has its effect, so that plain and Yjs writers cannot lose each other's work. */
-function edit({ documents, nowMs, epoch, at }: ActionContext, book: string, change: Parameters<Document['edit']>[0]): Outcome {
-  return { kind: 'annotation.update', body: documents.use(book, nowMs).edit(change, at), note: { madeIn: epoch } }
+function edit({ documents, epoch, at }: ActionContext, book: string, change: Parameters<Document['edit']>[0]): Outcome {
+  return { kind: 'annotation.update', body: documents.use(book).edit(change, at), note: { madeIn: epoch } }
 }
 
 function known({ views }: ActionContext, book: string, kind: 'book.remove' | 'book.restore'): Outcome {

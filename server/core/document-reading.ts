@@ -31,8 +31,8 @@ export class DocumentReadings {
    * The part that begins at `after`, the first when it is empty. A known document MUST be in memory.
    * @throws HubError `bad-request` with the field `after` when no such reading is held
    */
-  next(reader: object, account: Account, book: string, after: string, nowMs: number): Part {
-    const reading = after === '' ? begin(account, book, nowMs) : this.#held.get(reader)
+  next(reader: object, account: Account, book: string, after: string): Part {
+    const reading = after === '' ? begin(account, book) : this.#held.get(reader)
     const start = Number(after)
     this.#held.delete(reader)
     if (reading === undefined || reading.book !== book || !Number.isInteger(start) || start < 0 || start > reading.bytes.length)
@@ -54,8 +54,8 @@ export class DocumentReadings {
   }
 }
 
-const begin = (account: Account, book: string, nowMs: number): Reading => ({
+const begin = (account: Account, book: string): Reading => ({
   book,
   cursor: account.head,
-  bytes: account.documents.isKnown(book) ? account.documents.use(book, nowMs).encode() : EMPTY_UPDATE
+  bytes: account.documents.isKnown(book) ? account.documents.use(book).encode() : EMPTY_UPDATE
 })

@@ -50,7 +50,6 @@ interface Place {
   readonly item: string
   readonly after: string
   readonly limit: number
-  readonly nowMs: number
 }
 
 /** How each list view is read, from the records as they stand. The book's document MUST be in memory for those of annotations. */
@@ -61,8 +60,7 @@ const VIEW_READERS: { readonly [V in ListView]: (account: Account, place: Place)
     if (book === undefined) throw new HubError('not-found', `there is no book ${key}`, { field: 'key' })
     return after === '' ? [[key, publicBook(book)]] : []
   },
-  annotations: ({ documents }, { key, after, limit, nowMs }) =>
-    documents.isKnown(key) ? documents.use(key, nowMs).list(after, limit) : [],
+  annotations: ({ documents }, { key, after, limit }) => (documents.isKnown(key) ? documents.use(key).list(after, limit) : []),
   'annotation-history': ({ documents }, { key, item, after, limit }) => {
     if (item === '') throw new HubError('bad-request', 'this view is read of one annotation at a time', { field: 'item' })
     const versions = documents.versions(key, item).filter(({ cursor }) => versionId(cursor) > after)
@@ -115,13 +113,13 @@ export function checkPlace(view: ViewName, key: string, after: string, item = ''
  * @param item the annotation, in the view that is of one
  * @throws HubError `not-found`, `bad-request`
  */
-export function readPage(account: Account, view: ListView, key: string, after: string, nowMs: number, item = ''): Page {
+export function readPage(account: Account, view: ListView, key: string, after: string, item = ''): Page {
   checkPlace(view, key, after, item)
   const value: [string, Plain][] = []
   let bytes = 0
   let next = after
   for (let limit = FIRST_ENTRIES; ; limit *= 2) {
-    const entries = VIEW_READERS[view](account, { key, item, after: next, limit, nowMs })
+    const entries = VIEW_READERS[view](account, { key, item, after: next, limit })
     for (const entry of entries) {
       if (value.length >= PAGE_ENTRIES || bytes >= PAGE_BYTES) return { value, next }
       const size = encodeValue(entry).length

@@ -265,11 +265,10 @@ export class Session implements LiveSession, Follower, Submitter {
 
   /** Views are read as they stand, and sent once that is durable. */
   async #read({ account, origin }: Member, { id, view, key, after, item = '' }: Frame<'read'>): Promise<void> {
-    const nowMs = this.#host.clock.nowMs()
     const pageOf = (): Part | undefined => {
       if (this.#isClosed) return undefined
-      if (view === 'document') return this.#host.readings.next(this, account, key, after, nowMs)
-      const page = readPage(account, view, key, after, nowMs, item)
+      if (view === 'document') return this.#host.readings.next(this, account, key, after)
+      const page = readPage(account, view, key, after, item)
       account.documents.spend(countValues(page.value) / READ_VALUES_PER_COST)
       return { ...page, cursor: account.head }
     }
@@ -281,7 +280,7 @@ export class Session implements LiveSession, Follower, Submitter {
       while (account.documents.isTurnSpent) await account.documents.turn()
       // The parts of a document are all made with the first.
       const isReady = !OF_DOCUMENTS.has(view) || (view === 'document' && after !== '') || !account.documents.isKnown(key)
-      answer = isReady ? pageOf() : await account.documents.inTurn(key, nowMs, pageOf)
+      answer = isReady ? pageOf() : await account.documents.inTurn(key, pageOf)
     } catch (error) {
       if (!(error instanceof HubError)) throw error
       answer = error

@@ -77,9 +77,7 @@ function stateOf(account: Account): string {
   const tables = (['books', 'positions', 'positionHistories', 'settings', 'devices', 'documents'] as const).map(table =>
     views.range(table, [], '', 1_000)
   )
-  const docs = views
-    .range('documents', [], '', 1_000)
-    .map(([book]) => Buffer.from(documents.use(book, 0).encode()).toString('hex'))
+  const docs = views.range('documents', [], '', 1_000).map(([book]) => Buffer.from(documents.use(book).encode()).toString('hex'))
   return createHash('sha256')
     .update(JSON.stringify([head, tables, docs]))
     .digest('hex')
@@ -173,7 +171,7 @@ test(`${UPDATE_COUNT} mutated Yjs updates: what is refused leaves no trace, what
   /** What the enemy knows, and its own edits of it: sound ones, from which the mutants are made. */
   const updates: Uint8Array[] = []
   const renew = (): void => {
-    const own = docOf(22 + random.below(1_000_000), account.documents.use('book', 0).encode())
+    const own = docOf(22 + random.below(1_000_000), account.documents.use('book').encode())
     updates.length = 0
     for (let index = 0; index < 6; index++)
       updates.push(
@@ -187,7 +185,7 @@ test(`${UPDATE_COUNT} mutated Yjs updates: what is refused leaves no trace, what
   let enemy: TestClient | undefined
   let number = 0
   let base = 0
-  const document = (): Uint8Array => account.documents.use('book', 0).encode()
+  const document = (): Uint8Array => account.documents.use('book').encode()
   let held = document()
   // From the beginning: one that came later and lacks so much would get a snapshot in the place of changes.
   const reader = core.connect()

@@ -122,7 +122,7 @@ test('the same client is told to begin anew, takes a snapshot for what it knew, 
     for (const [book, updates] of Object.entries(followed.documents)) {
       const doc = new Y.Doc()
       for (const update of updates) Y.applyUpdate(doc, Buffer.from(update, 'hex'))
-      assert.equal(doc.getMap('annotations').toJSON(), account.documents.use(book, 0).doc.getMap('annotations').toJSON())
+      assert.equal(doc.getMap('annotations').toJSON(), account.documents.use(book).doc.getMap('annotations').toJSON())
     }
     assert.equal(Object.keys(followed.documents).sort(), ['emma', 'moby'])
   }

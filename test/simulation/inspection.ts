@@ -124,7 +124,7 @@ async function refolded(world: World, id: string, books: readonly string[]): Pro
     bookPut() {}
   })
   await account.documents.load(new Set(books.filter(book => account.documents.isKnown(book))))
-  return viewed(async (view, key) => readPage(account, view, key, '', nowMs).value as Entries, books)
+  return viewed(async (view, key) => readPage(account, view, key, '').value as Entries, books)
 }
 
 /** Sessions that come with all sorts of cursors. */

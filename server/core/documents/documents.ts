@@ -89,16 +89,16 @@ export class Documents {
    * Does work on a book's document, in memory, when its turn has come.
    * @throws HubError `overloaded` when too many are there
    */
-  async inTurn<T>(book: string, nowMs: number, work: (document: Document) => T): Promise<T> {
+  async inTurn<T>(book: string, work: (document: Document) => T): Promise<T> {
     while (this.#loaded.has(book)) {
-      this.use(book, nowMs)
+      this.use(book)
       await this.turn()
       // Others may have been first, and it may have had to leave meanwhile.
-      if (!this.isTurnSpent && this.#loaded.has(book)) return work(this.use(book, nowMs))
+      if (!this.isTurnSpent && this.#loaded.has(book)) return work(this.use(book))
     }
     return this.#inLine(new Set([book]), async () => {
       while (this.isTurnSpent) await this.turn()
-      return work(this.use(book, nowMs))
+      return work(this.use(book))
     })
   }
 
@@ -107,10 +107,10 @@ export class Documents {
   }
 
   /** A loaded document; whoever asks has waited for `load`. */
-  use(book: string, nowMs: number): Document {
+  use(book: string): Document {
     const document = this.#loaded.get(book)
     if (document === undefined) throw new Error(`the document of ${book} is not loaded`)
-    document.usedAtMs = nowMs
+    document.usedAtMs = this.#host.clock.nowMs()
     this.#touched.add(book)
     return document
   }
@@ -170,7 +170,7 @@ export class Documents {
   async updates(book: string): Promise<Uint8Array[]> {
     for (;;) {
       const loaded = this.#loaded.get(book) ?? (await this.#worthLoading(book))
-      if (loaded !== undefined) return this.inTurn(book, loaded.usedAtMs, document => [document.encode()])
+      if (loaded !== undefined) return this.inTurn(book, document => [document.encode()])
       const snapshot = this.#views.get('snapshots', book)
       const cursors = [...(this.#views.get('documents', book)?.tail ?? [])]
       try {

@@ -97,10 +97,8 @@ export class DocumentSession implements Follower {
 
   /** Answers with what a state vector lacks. @throws HubError `bad-frame` */
   async give(stateVector: Uint8Array): Promise<void> {
-    const { account, book, clock, outlet } = this.#parts
-    const update = await account.documents.inTurn(book, clock.nowMs(), document =>
-      this.#isClosed ? undefined : document.since(stateVector)
-    )
+    const { account, book, outlet } = this.#parts
+    const update = await account.documents.inTurn(book, document => (this.#isClosed ? undefined : document.since(stateVector)))
     await account.settled()
     if (!this.#isClosed && update !== undefined) outlet.answer(update)
   }
@@ -169,9 +167,9 @@ export class DocumentSession implements Follower {
   }
 
   async #load(): Promise<Document> {
-    const { account, book, clock } = this.#parts
+    const { account, book } = this.#parts
     await account.documents.load(new Set([book]))
-    return account.documents.use(book, clock.nowMs())
+    return account.documents.use(book)
   }
 
   async #takeInParts(update: Uint8Array): Promise<void> {
@@ -179,7 +177,7 @@ export class DocumentSession implements Follower {
     const { documents } = account
     let parts
     try {
-      parts = await documents.inTurn(book, clock.nowMs(), ({ doc }) => {
+      parts = await documents.inTurn(book, ({ doc }) => {
         documents.spend(update.length / READ_BYTES_PER_COST)
         return this.#isClosed ? [] : missing(update, doc)
       })
@@ -188,7 +186,7 @@ export class DocumentSession implements Follower {
     }
     const saves: Promise<boolean>[] = []
     for (const part of parts) {
-      await documents.inTurn(book, clock.nowMs(), () => {
+      await documents.inTurn(book, () => {
         if (!this.#isClosed) saves.push(this.#perform(part))
       })
       if (this.#isClosed) return
@@ -224,10 +222,10 @@ export class DocumentSession implements Follower {
 
   /** What the connection cannot take now is given later out of the document, as one update. */
   #fallBehind(update: Uint8Array): void {
-    const { account, book, clock } = this.#parts
+    const { account, book } = this.#parts
     if (this.#behind === undefined) {
       if (!account.documents.isLoaded(book)) return this.end(new HubError('slow'))
-      this.#behind = Y.decodeStateVector(Y.encodeStateVector(account.documents.use(book, clock.nowMs()).doc))
+      this.#behind = Y.decodeStateVector(Y.encodeStateVector(account.documents.use(book).doc))
     }
     for (const [client, from] of Y.parseUpdateMeta(update).from)
       this.#behind.set(client, Math.min(from, this.#behind.get(client) ?? 0))

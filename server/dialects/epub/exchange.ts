@@ -62,10 +62,6 @@ export class Exchange {
     return this.#caller.origin
   }
 
-  get nowMs(): number {
-    return this.clock.nowMs()
-  }
-
   /** @throws HubError `forbidden` */
   mustWrite(): void {
     if (!permits(this.origin.actor, 'annotation.put')) throw new HubError('forbidden', 'this device may only read')

@@ -114,7 +114,7 @@ export async function takeMarking(exchange: Exchange, { book, id }: Place, model
   const item = itemOf(model.syncGuid!)
   const sent = membersOf(model)
   const known = exchange.known(item)
-  const annotation = annotationIn(exchange.account.documents.use(book, exchange.nowMs).doc, id)
+  const annotation = annotationIn(exchange.account.documents.use(book).doc, id)
   const steps = annotation === undefined ? created(book, id, sent) : changed(book, id, annotation, known, sent)
   await exchange.perform(steps, () => {
     // What it did not send, and the hub filled in, is no news to it.
@@ -124,7 +124,7 @@ export async function takeMarking(exchange: Exchange, { book, id }: Place, model
 }
 
 const markingNow = (exchange: Exchange, { book, id }: Place, number: number): Members =>
-  markingOf(number, book, id, annotationIn(exchange.account.documents.use(book, exchange.nowMs).doc, id) ?? {})
+  markingOf(number, book, id, annotationIn(exchange.account.documents.use(book).doc, id) ?? {})
 
 function created(book: string, id: string, sent: Members): readonly Step[] {
   const { content, note } = sent

@@ -153,7 +153,7 @@ async function markingOfGuid(exchange: Exchange, marking: PositionModel): Promis
   if (book === undefined || id === undefined) return undefined
   const { account, views } = exchange
   await account.documents.load(new Set([book]))
-  const annotation = annotationIn(account.documents.use(book, exchange.nowMs).doc, id)
+  const annotation = annotationIn(account.documents.use(book).doc, id)
   const number = numberOf(exchange, book, views.get('books', book))
   return annotation === undefined || number === undefined ? undefined : markingModel(markingOf(number, book, id, annotation))
 }

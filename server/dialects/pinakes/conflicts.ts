@@ -6,7 +6,6 @@ import type { ConflictRecord, FileContent } from '../../core/records.ts'
 import { problem } from '../../transports/http.ts'
 import { permitted } from '../bearers.ts'
 import { contentJson, contentShape, pathShape, sha256Shape } from './file-shapes.ts'
-import type { PinakesParts } from './index.ts'
 import { answer, cursorShape, cursorText, jsonBody, refusals, timeOfUs, timeShape, type PinakesApp } from './shapes.ts'
 
 const sideShape = contentShape.nullable()
@@ -51,7 +50,7 @@ const FIELDS: Readonly<Record<string, string>> = {
 }
 
 /** `/conflicts`: files that two devices changed, each without knowing of the other. */
-export function mountConflicts(app: PinakesApp, { clock }: PinakesParts): void {
+export function mountConflicts(app: PinakesApp): void {
   app.openapi(
     createRoute({
       method: 'get',
@@ -82,7 +81,7 @@ export function mountConflicts(app: PinakesApp, { clock }: PinakesParts): void {
     }),
     async context => {
       const { account } = context.get('bearer')
-      const { value, next } = readPage(account, 'conflicts', '', context.req.valid('query').after, clock.nowMs())
+      const { value, next } = readPage(account, 'conflicts', '', context.req.valid('query').after)
       await account.settled()
       const conflicts = (value as [string, OpenConflict][]).map(([id, { path, server, client, device, createdAtUs }]) => ({
         id,

@@ -52,7 +52,7 @@ export function mountPinakes(app: HttpApp, parts: PinakesParts): void {
   mountDevices(sync, parts)
   mountChanges(sync, parts)
   mountReport(sync, parts)
-  mountConflicts(sync, parts)
+  mountConflicts(sync)
   mountUploads(sync, parts)
   mountDownloads(sync, parts)
   for (const base of BASES) app.route(base, sync)

@@ -194,7 +194,7 @@ test('a marking that was made by the native protocol has all members, and what a
   await app.synchronize({ Markings: [{ ...told, note: '', type: 3, CharIndexEnd: 12 }] })
   await account.documents.load(new Set(['emma']))
   const { annotationIn } = await import('../../../server/core/documents/annotations.ts')
-  const { createdAtMs: _created, updatedAtMs: _updated, ...now } = annotationIn(account.documents.use('emma', 0).doc, id)!
+  const { createdAtMs: _created, updatedAtMs: _updated, ...now } = annotationIn(account.documents.use('emma').doc, id)!
   assert.equal(now, {
     kind: 'highlight',
     color: 'yellow',

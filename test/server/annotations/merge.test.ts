@@ -39,7 +39,7 @@ async function scene(): Promise<Scene> {
       await account.documents.load(new Set(['emma']))
       return account.perform(PERSON, kind, 'emma', body, atMs)
     },
-    held: id => annotationIn(account.documents.use('emma', clock.nowMs()).doc, id)
+    held: id => annotationIn(account.documents.use('emma').doc, id)
   }
 }
 

@@ -83,11 +83,11 @@ test('a page that is read by another way than a frame is held to the same keys',
   for (const view of ['books', 'book', 'annotations', 'positions', 'settings', 'devices'] as const)
     for (const text of ['\0', 'a\u0000b', 'x'.repeat(129), '\ud800']) {
       assert.is(
-        refusalOf(() => readPage(account, view, text, '', 0)),
+        refusalOf(() => readPage(account, view, text, '')),
         'bad-request'
       )
       assert.is(
-        refusalOf(() => readPage(account, view, 'b', text, 0)),
+        refusalOf(() => readPage(account, view, 'b', text)),
         'bad-request'
       )
     }

@@ -129,7 +129,7 @@ test('a state that is refused ends its document, and the connection goes on with
   written.getMap(ANNOTATION_DOCUMENT.root).set('one', new Y.Map([['kind', 'note']]))
   reader.edit(`book/${BOOK}`, Y.encodeStateAsUpdate(written))
   while (account.durableHead === head) await turn()
-  assert.ok(account.documents.use(BOOK, 0).doc.getMap(ANNOTATION_DOCUMENT.root).has('one'))
+  assert.ok(account.documents.use(BOOK).doc.getMap(ANNOTATION_DOCUMENT.root).has('one'))
   assert.is(reader.isClosed, false)
 })
 
@@ -153,7 +153,7 @@ test('a document whose device was ended while it opened takes no edit, although 
   await account.settled()
   assert.is(account.durableHead, head + 1)
   assert.is(
-    account.documents.isLoaded(BOOK) && account.documents.use(BOOK, 0).doc.getMap(ANNOTATION_DOCUMENT.root).has('one'),
+    account.documents.isLoaded(BOOK) && account.documents.use(BOOK).doc.getMap(ANNOTATION_DOCUMENT.root).has('one'),
     false
   )
 })

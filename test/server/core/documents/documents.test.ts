@@ -173,7 +173,7 @@ test('at whatever commit a crash comes, the document holds what was acked, and i
     await account.documents.load(new Set(['b']))
     assert.throws(
       () =>
-        account.documents.use('b', 0).apply(
+        account.documents.use('b').apply(
           updateOf(copyAs(5, copy), map => map.set('x', 1)),
           momentOf(device)
         ),
@@ -218,9 +218,9 @@ test('a document that takes more memory than all may have together stays while i
   const empty = Array.from({ length: 60_000 }, () => ({}))
   const large = (): Uint8Array => updateOf(doc, map => map.set(`a${map.size}`, new Y.Map<unknown>([['extra', [...empty]]])))
   for (let number = 2; number <= 17; number++) await client.ask(number, 'annotation.update', 'b', large())
-  const { heldBytes } = account0.documents.use('b', 0)
+  const { heldBytes } = account0.documents.use('b')
   assert.ok(heldBytes > 67_108_864, `${heldBytes} bytes`)
-  const document = account0.documents.use('b', 0)
+  const document = account0.documents.use('b')
   await client.ask(
     18,
     'annotation.update',
@@ -233,7 +233,7 @@ test('a document that takes more memory than all may have together stays while i
     'b',
     updateOf(doc, map => map.set('more', noteOf('n')))
   )
-  assert.is(account0.documents.use('b', 0), document)
+  assert.is(account0.documents.use('b'), document)
   assert.is(account0.documents.isLoaded('other'), false)
 })
 
@@ -285,7 +285,7 @@ test('a document that was asked for is there for the rest of the turn, whoever m
     const other = documents.load(new Set([`b${book}`]))
     await documents.load(first)
     assert.ok(documents.isLoaded('b0'), `beside b${book}`)
-    documents.use('b0', book)
+    documents.use('b0')
     await other
   }
 })

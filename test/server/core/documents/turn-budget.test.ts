@@ -114,7 +114,7 @@ test('documents that are dear to read are read one in a turn', async () => {
   const { documents } = account
   const readIn: number[] = []
   const read = (): Promise<void> =>
-    documents.inTurn('book', 0, document => {
+    documents.inTurn('book', document => {
       document.since(Uint8Array.of(1, 1, 0))
       readIn.push(turns)
     })
