@@ -94,7 +94,7 @@ export function createEngineTransport({
   /** Engine.IO has an older `ws` of its own. */
   class HardenedServer extends WebSocketServer {
     constructor(options: ServerOptions) {
-      super({ ...options, ...HARDENED, clientTracking: false, maxPayload: maxMessageBytes })
+      super({ ...options, ...HARDENED, maxPayload: maxMessageBytes })
     }
 
     override handleUpgrade(...[request, socket, head, onUpgraded]: Parameters<WebSocketServer['handleUpgrade']>): void {

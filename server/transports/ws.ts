@@ -17,7 +17,7 @@ export const HARDENED = {
   maxPendingAutoPongs: 8,
   perMessageDeflate: false,
   skipUTF8Validation: false,
-  clientTracking: true,
+  clientTracking: false,
   closeTimeout: CLOSE_TIMEOUT_MS
 }
 
@@ -63,21 +63,22 @@ export function createWsTransport(door: WsDoor): WsTransport {
       server.handleUpgrade(request, socket, head, webSocket => {
         const connection = new WsConnection(webSocket, socket, remote, writer, maxFirstBytes)
         live.add(connection)
-        webSocket.on('close', () => live.delete(connection))
+        void connection.gone.then(() => live.delete(connection))
         door.accept(connection, request)
       })
     },
     async close() {
       clearInterval(heartbeat)
-      const gone = [...server.clients].map(client => new Promise(resolve => client.once('close', resolve)))
-      for (const client of server.clients) client.close(ERRORS['shutting-down'].close)
-      await Promise.all(gone)
+      for (const connection of live) connection.close(ERRORS['shutting-down'].close, '')
+      await Promise.all(Array.from(live, ({ gone }) => gone))
     }
   }
 }
 
 class WsConnection implements Connection {
   readonly remote: string
+  /** Resolves when nothing is left of it. */
+  readonly gone: Promise<void>
   readonly #webSocket: WebSocket
   readonly #socket: Duplex
   readonly #outgoing: Outgoing
@@ -92,6 +93,7 @@ class WsConnection implements Connection {
     // A socket without this listener takes the process down with its first broken frame. The close that follows tells the session.
     webSocket.on('error', () => undefined)
     webSocket.on('pong', () => (this.#isAlive = true))
+    this.gone = new Promise(resolve => webSocket.once('close', () => resolve()))
     this.#boundFirstMessage(maxFirstBytes + HEADER_BYTES)
   }
 
