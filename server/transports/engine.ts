@@ -5,7 +5,7 @@ import { WebSocketServer, type ServerOptions } from 'ws'
 import { ERRORS, HubError } from '../../protocol/index.ts'
 import { Admission, type AdmissionLimits } from './admission.ts'
 import { answer, problem, refuseUpgrade } from './http.ts'
-import { HARDENED } from './ws.ts'
+import { boundFirstBytes, HARDENED } from './ws.ts'
 
 /** Bounds on sessions. */
 export interface EngineLimits extends AdmissionLimits {
@@ -100,7 +100,8 @@ export function createEngineTransport({
     override handleUpgrade(...[request, socket, head, onUpgraded]: Parameters<WebSocketServer['handleUpgrade']>): void {
       super.handleUpgrade(request, socket, head, (...upgraded) => {
         const { sid } = queryOf(request)
-        boundFirstMessages(socket, maxFirstBytes, () => (sid ? clients.get(sid) : visits.get(request)?.client))
+        const client = (): EngineClient | undefined => (sid ? clients.get(sid) : visits.get(request)?.client)
+        boundFirstBytes(socket, maxFirstBytes, () => client()?.isKnown === true)
         onUpgraded(...upgraded)
       })
     }
@@ -196,16 +197,4 @@ type Query = Partial<Record<string, string>>
 /** What a request's address says, read once and for Engine.IO too, so that both see the same requests begin a session: those whose `sid` is empty as well. */
 function queryOf(request: IncomingMessage & { _query?: Query }): Query {
   return (request._query ??= Object.fromEntries(new URLSearchParams(request.url?.split('?', 2)[1])))
-}
-
-/** Cuts off whoever sends more than a hello before one is complete: `ws` would gather a whole frame of someone not yet known. */
-function boundFirstMessages(socket: Duplex, maxBytes: number, clientOf: () => EngineClient | undefined): void {
-  let bytes = 0
-  const count = (chunk: Buffer): void => {
-    bytes += chunk.length
-    // The chunk may have completed the hello just now, and hold what the client sent behind it.
-    if (clientOf()?.isKnown === true) socket.off('data', count)
-    else if (bytes > maxBytes) socket.destroy()
-  }
-  socket.on('data', count)
 }

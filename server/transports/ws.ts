@@ -45,6 +45,18 @@ export const lecternDoor = (accept: (connection: Connection) => void): WsDoor =>
   accept
 })
 
+/** Cuts off whoever sends more before it is known: `ws` would gather a whole frame of a stranger. */
+export function boundFirstBytes(socket: Duplex, maxBytes: number, isKnown: () => boolean): void {
+  let bytes = 0
+  const count = (chunk: Buffer): void => {
+    bytes += chunk.length
+    // The chunk may have completed the hello just now, and hold what the client sent behind it.
+    if (isKnown()) socket.off('data', count)
+    else if (bytes > maxBytes) socket.destroy()
+  }
+  socket.on('data', count)
+}
+
 /** The `ws` carrier: one binary message is one frame. */
 export function createWsTransport(door: WsDoor): WsTransport {
   const { subprotocol, maxFirstBytes } = door
@@ -94,23 +106,9 @@ class WsConnection implements Connection {
     webSocket.on('error', () => undefined)
     webSocket.on('pong', () => (this.#isAlive = true))
     this.gone = new Promise(resolve => webSocket.once('close', () => resolve()))
-    this.#boundFirstMessage(maxFirstBytes + HEADER_BYTES)
-  }
-
-  /** Cuts off whoever sends more than a hello before one is complete: `ws` would gather a whole frame of someone not yet known. */
-  #boundFirstMessage(maxBytes: number): void {
-    let bytes = 0
-    let isFirstComplete = false
-    const count = (chunk: Buffer): void => {
-      bytes += chunk.length
-      // The chunk may have completed the message just now, and hold what the client sent behind it.
-      if (!isFirstComplete && bytes > maxBytes) this.#webSocket.terminate()
-    }
-    this.#socket.on('data', count)
-    this.#webSocket.once('message', () => {
-      isFirstComplete = true
-      this.#socket.off('data', count)
-    })
+    let hasSpoken = false
+    webSocket.once('message', () => (hasSpoken = true))
+    boundFirstBytes(socket, maxFirstBytes + HEADER_BYTES, () => hasSpoken)
   }
 
   get bufferedBytes(): number {
