@@ -5,6 +5,8 @@ import type { Views } from './views.ts'
 /** What is kept of a refusal's words: they are stored with each answer. */
 const MAX_MESSAGE_LENGTH = 160
 const MAX_FIELD_LENGTH = 80
+/** So many of the newest answers keep the words of their refusals: with each new one, all that is kept is stored anew. */
+const WORDED_ANSWERS = 64
 
 /** An outbox of which nothing is known yet. */
 export const newClient = (): ClientRecord => ({ lastNumber: 0, answers: [] })
@@ -12,7 +14,7 @@ export const newClient = (): ClientRecord => ({ lastNumber: 0, answers: [] })
 /** False when a device has used so many client ids that it may have no new one. What the hub keeps for each is kept for good. */
 export function admits(views: Views, device: string, client: string): boolean {
   if (views.get('clients', device, client) !== undefined) return true
-  return views.range('clients', [device], '', LIMITS.maxDeviceClients).length < LIMITS.maxDeviceClients
+  return views.count('clients', [device], LIMITS.maxDeviceClients) < LIMITS.maxDeviceClients
 }
 
 /** What is to be done with a numbered action. */
@@ -26,11 +28,15 @@ export function judge(record: ClientRecord, number: number, digest: number): Ver
   return answer[1] === digest ? answer : 'conflict'
 }
 
-/** Keeps the answer to a new action, and forgets the oldest beyond the limit. */
+/** Keeps the answer to a new action, and forgets the words of older ones, and the oldest beyond the limit. */
 export function remember(record: ClientRecord, answer: Answer): void {
+  const { answers } = record
   record.lastNumber = answer[0]
-  record.answers.push(answer)
-  if (record.answers.length > LIMITS.maxKeptAnswers) record.answers.splice(0, record.answers.length - LIMITS.maxKeptAnswers)
+  answers.push(answer)
+  const at = answers.length - 1 - WORDED_ANSWERS
+  const older = answers[at]
+  if (older?.length === 6) answers[at] = [older[0], older[1], 0, older[3], '', '']
+  if (answers.length > LIMITS.maxKeptAnswers) answers.splice(0, answers.length - LIMITS.maxKeptAnswers)
 }
 
 /** Forgets what the client says has arrived. */

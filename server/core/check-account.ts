@@ -20,7 +20,7 @@ import { recordPages, StoreDamage, type LogHead, type Store } from './store.ts'
 import { Views } from './views.ts'
 
 /** What a check needs of a store: it changes nothing. */
-export type StoreReading = Pick<Store, 'head' | 'read' | 'get' | 'range'>
+export type StoreReading = Pick<Store, 'head' | 'read' | 'get' | 'range' | 'keys'>
 
 /** Told of each thing that is wrong, in words that name the record. */
 export type Report = (what: string) => void
@@ -43,7 +43,13 @@ const OF_FILES: ReadonlySet<Table> = new Set([
   'conflicts',
   'openConflicts'
 ])
-const NOTHING: StoreReading = { head: async () => undefined, read: async () => [], get: () => undefined, range: () => [] }
+const NOTHING: StoreReading = {
+  head: async () => undefined,
+  read: async () => [],
+  get: () => undefined,
+  range: () => [],
+  keys: () => []
+}
 
 /**
  * Checks one account: its log is dense and in order, each client's numbers rise, and every stored record is what the log folds into.

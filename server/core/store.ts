@@ -113,6 +113,8 @@ export interface Store {
   get(key: RecordKey): Uint8Array | undefined
   /** Records whose key begins with `prefix` and, where given, sorts after `after`; in key order, at most `limit`. */
   range(prefix: RecordKey, after: RecordKey | undefined, limit: number): [key: RecordKey, value: Uint8Array][]
+  /** The keys of records that begin with `prefix`, in order, at most `limit`. No value is read for them. */
+  keys(prefix: RecordKey, limit: number): RecordKey[]
   /**
    * Keeps all of a batch or nothing. Resolves when it is flushed to disk.
    *

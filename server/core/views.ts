@@ -15,7 +15,7 @@ export const SEPARATOR = '\u0000'
  * crash is folded again from the log's tail.
  */
 export class Views {
-  readonly #store: Pick<Store, 'get' | 'range'>
+  readonly #store: Pick<Store, 'get' | 'range' | 'keys'>
   readonly #account: string
   #changed = new ChangedRecords()
   /** Given to a commit that has not resolved: the store does not show them yet. */
@@ -23,7 +23,7 @@ export class Views {
   /** Tables of which the store was found to hold nothing: most accounts use few, and who joins reads all. */
   readonly #empty = new Set<Table>()
 
-  constructor(store: Pick<Store, 'get' | 'range'>, account: string) {
+  constructor(store: Pick<Store, 'get' | 'range' | 'keys'>, account: string) {
     this.#store = store
     this.#account = account
   }
@@ -77,6 +77,18 @@ export class Views {
     if (over.size === 0) return found
     for (const [key, value] of over) if (value !== undefined) found.push([key, value])
     return found.sort(([left], [right]) => compareText(left, right)).slice(0, limit)
+  }
+
+  /** How many records of a table have a key that begins with `prefix`, counted up to `most`. None of them is read. */
+  count(table: Table, prefix: readonly string[], most: number): number {
+    const start = [this.#account, table, ...prefix]
+    const over = this.#unstored(table, prefix, '')
+    const stored = this.#store.keys(start, most + over.size)
+    const keys = new Set(stored.map(parts => parts.slice(start.length).join(SEPARATOR)))
+    for (const [key, value] of over)
+      if (value === undefined) keys.delete(key)
+      else keys.add(key)
+    return Math.min(keys.size, most)
   }
 
   /** The records of such a range, in pages of `size`. Each is read when it is asked for, so what changed since the one before shows behind it. */

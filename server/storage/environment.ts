@@ -4,7 +4,7 @@ import { isRunKey } from './keys.ts'
 export type Database = RootDatabase<Buffer, Buffer>
 
 /** What reading needs of a database. */
-export type Reading = Pick<Database, 'getBinary' | 'getRange' | 'doesExist'>
+export type Reading = Pick<Database, 'getBinary' | 'getRange' | 'getKeys' | 'doesExist'>
 
 const writeKey = (key: Buffer, target: Buffer, start: number): number => {
   target.set(key, start)

@@ -12,7 +12,7 @@ import { named } from './damage.ts'
 import { Flushes, type FlushTimes } from './flushes.ts'
 import { IdleWork } from './idle-work.ts'
 import { claim, type Claim } from './owner.ts'
-import { getRecord, rangeRecords, sealRecord } from './records.ts'
+import { getRecord, keysOfRecords, rangeRecords, sealRecord } from './records.ts'
 
 /** When runs move from the journal into segments. */
 export interface StoreLimits extends LogLimits {
@@ -139,6 +139,11 @@ export class LmdbStore implements Store {
   range(prefix: RecordKey, after: RecordKey | undefined, limit: number): [key: RecordKey, value: Uint8Array][] {
     this.#mustBeOpen()
     return rangeRecords(this.#db, prefix, after, limit)
+  }
+
+  keys(prefix: RecordKey, limit: number): RecordKey[] {
+    this.#mustBeOpen()
+    return keysOfRecords(this.#db, prefix, limit)
   }
 
   async commit({ appends, writes }: Batch): Promise<void> {

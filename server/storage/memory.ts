@@ -92,6 +92,10 @@ export class MemoryStore implements Store {
     return found
   }
 
+  keys(prefix: RecordKey, limit: number): RecordKey[] {
+    return this.range(prefix, undefined, limit).map(([key]) => key)
+  }
+
   async commit({ appends, writes }: Batch): Promise<void> {
     this.#mustBeOpen()
     const planned = new Map<string, LogEnd>()

@@ -39,6 +39,13 @@ export function rangeRecords(
   })
 }
 
+/** The keys of records that begin with `prefix`, in order. */
+export function keysOfRecords(db: Reading, prefix: RecordKey, limit: number): RecordKey[] {
+  const start = recordKey(prefix)
+  const bounds = { start, end: behind(start), limit }
+  return named(`the records under ${prefix.join('/')}`, () => Array.from(db.getKeys(bounds), recordParts))
+}
+
 export function sealRecord({ key, value }: RecordWrite): Put {
   const stored = recordKey(key)
   return [stored, value && sealValue(value, keySum(stored))]

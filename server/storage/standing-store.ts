@@ -2,10 +2,10 @@ import type { LogHead, RecordKey, Store, StoredRun } from '../core/store.ts'
 import { named } from './damage.ts'
 import type { Reading } from './environment.ts'
 import { LOG_LIMITS, Logs } from './logs.ts'
-import { getRecord, rangeRecords } from './records.ts'
+import { getRecord, keysOfRecords, rangeRecords } from './records.ts'
 
 /** A store that nobody writes to. */
-export class StandingStore implements Pick<Store, 'head' | 'read' | 'get' | 'range'> {
+export class StandingStore implements Pick<Store, 'head' | 'read' | 'get' | 'range' | 'keys'> {
   readonly #db: Reading
   readonly #logs: Logs
 
@@ -29,5 +29,9 @@ export class StandingStore implements Pick<Store, 'head' | 'read' | 'get' | 'ran
 
   range(prefix: RecordKey, after: RecordKey | undefined, limit: number): [key: RecordKey, value: Uint8Array][] {
     return rangeRecords(this.#db, prefix, after, limit)
+  }
+
+  keys(prefix: RecordKey, limit: number): RecordKey[] {
+    return keysOfRecords(this.#db, prefix, limit)
   }
 }

@@ -276,6 +276,8 @@ export function storeContract(name: string, open: (context: TestContext) => Prom
     assert.equal(keysOf(['x'], undefined, 2), keys.slice(2, 4))
     assert.equal(keysOf(['x'], ['x', ''], 1), keys.slice(4, 5))
     assert.equal(keysOf(['x'], undefined, 0), [])
+    for (const prefix of [[], ['x'], ['x', '1'], [''], ['y']]) assert.equal(store.keys(prefix, 100), keysOf(prefix))
+    assert.equal([store.keys(['x'], 2), store.keys(['x'], 0)], [keys.slice(2, 4), []])
   })
 
   test('a removed record is gone, and removing one that is not there changes nothing', async context => {

@@ -85,6 +85,10 @@ export class HeldStore implements Store {
     return this.inner.range(prefix, after, limit)
   }
 
+  keys(prefix: RecordKey, limit: number): RecordKey[] {
+    return this.inner.keys(prefix, limit)
+  }
+
   async commit(batch: Batch): Promise<void> {
     if (this.#isDead) return new Promise(() => undefined)
     this.batches.push(batch)

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { HubError, LIMITS } from '../../../protocol/index.ts'
+import { encodeValue, HubError, LIMITS, type Plain } from '../../../protocol/index.ts'
 import { confirm, judge, refusalOf, remember } from '../../../server/core/answers.ts'
 import type { ClientRecord } from '../../../server/core/records.ts'
 import { suite } from '../../util/suite.ts'
@@ -54,6 +54,17 @@ test('a refusal is an answer with its code, its reason and the field, none longe
   remember(record, answer)
   assert.equal(judge(record, 3, 30), answer)
   assert.is(record.lastNumber, 3)
+})
+
+test('however long the words of refusals are, what is kept of 4,096 takes under 192 KiB; the oldest still tell their code', () => {
+  const record = recordOf()
+  const words = '€'.repeat(500)
+  for (let number = 1; number <= LIMITS.maxKeptAnswers; number++)
+    remember(record, refusalOf(number, 2 ** 32 - 1, new HubError('unauthenticated', words, { field: words })))
+  const keptBytes = encodeValue(record as unknown as Plain).length
+  assert.ok(keptBytes < 196_608, `${keptBytes} bytes`)
+  assert.equal(judge(record, 1, 2 ** 32 - 1), [1, 2 ** 32 - 1, 0, 'unauthenticated', '', ''])
+  assert.equal(judge(record, 4_096, 2 ** 32 - 1).at(4), '€'.repeat(160))
 })
 
 test.run()

@@ -1,6 +1,7 @@
 import * as assert from 'uvu/assert'
 import { LIMITS, type Frame } from '../../../protocol/index.ts'
 import { coreHub, TestClient, type CoreHub, type TestAction } from '../../util/core-hub.ts'
+import type { RecordKey } from '../../../server/core/store.ts'
 import { HeldStore } from '../../util/stores.ts'
 import { suite } from '../../util/suite.ts'
 import { docOf, noteOf, updateOf } from '../../util/yjs-update.ts'
@@ -247,6 +248,28 @@ test('a device may have so many client ids and no more; those that it has go on'
   const { code, bye } = await refused.closed()
   assert.equal([code, bye?.code], [4403, 'too-many-clients'])
   assert.is((await known.hello(token, { client: 'c7' })).lastNumber, 1)
+})
+
+test('whether a device may have one more client id is told without reading what is kept of its others', async () => {
+  const { connect, hub, token, store } = await scene()
+  const account = (await hub.account('account1'))!
+  for (let index = 0; index < 3; index++) {
+    const client = connect()
+    await client.hello(token, { client: `c${index}` })
+    await client.ask(1, 'setting.put', 'name', { value: index })
+    // Some are stored, the last is not.
+    if (index === 1) account.storeRecords()
+    await account.settled()
+  }
+  const { get, range } = store
+  const read: RecordKey[] = []
+  store.get = key => (read.push(key), get.call(store, key))
+  store.range = (prefix, ...rest) => (read.push(prefix), range.call(store, prefix, ...rest))
+  await connect().hello(token, { client: 'one more' })
+  assert.equal(
+    read.filter(([, table, , client]) => table === 'clients' && client !== 'one more'),
+    []
+  )
 })
 
 test('and stays so when a document was loaded meanwhile', async () => {

@@ -63,6 +63,24 @@ test('what changes in place after it was handed over is stored with the next com
   assert.equal(new Views(memory, 'a').get('documents', 'b'), { tail: [1, 2], changedAtUs: 0 })
 })
 
+test('records are counted wherever they are, each once, and removed ones not', async () => {
+  const memory = new MemoryStore()
+  const views = new Views(memory, 'a')
+  const counts = (): number[] => [views.count('settings', [], 9), views.count('settings', [], 2)]
+  for (const name of ['x', 'y', 'z']) views.put('settings', [name], setting(1))
+  assert.equal(counts(), [3, 2])
+  await store(views, memory)
+  views.put('settings', ['y'], setting(2))
+  views.put('settings', ['new'], setting(2))
+  assert.equal(counts(), [4, 2])
+  const writes = views.takeWrites()
+  for (const name of ['x', 'y', 'new']) views.remove('settings', name)
+  assert.equal(counts(), [1, 1])
+  await memory.commit({ appends: [], writes })
+  views.stored()
+  assert.equal(counts(), [1, 1])
+})
+
 test('a removed record is gone at once, and a page passes it by without ending early', async () => {
   const memory = new MemoryStore()
   const views = new Views(memory, 'a')

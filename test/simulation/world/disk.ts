@@ -121,6 +121,10 @@ class OpenStore implements Store {
     return this.#memory.range(prefix, after, limit)
   }
 
+  keys(prefix: RecordKey, limit: number): RecordKey[] {
+    return this.#memory.keys(prefix, limit)
+  }
+
   async commit(batch: Batch): Promise<void> {
     if (this.#life.isOver) return new Promise(() => {})
     const committed = this.#memory.commit(batch)
