@@ -5,6 +5,7 @@ import { newId } from '../core/ids.ts'
 import { actorOf, mustBeLetIn, refusalOf } from '../core/policy.ts'
 import type { RandomBytes } from '../core/ports.ts'
 import type { DeviceRecord } from '../core/records.ts'
+import { forget } from '../core/tellings.ts'
 import { issueToken, matches, parseToken } from './tokens.ts'
 
 const deviceId = key(64)
@@ -54,13 +55,14 @@ export async function registerUnlessKnown(
 }
 
 /**
- * Cuts a device off for ever: its live sessions end at once, and its token is good for nothing. Resolves once that is durable.
+ * Cuts a device off for ever: its live sessions end at once, and its token is good for nothing. What it was told is forgotten. Resolves once that is durable.
  * @throws HubError `not-found`
  */
 export async function revokeDevice(account: Account, device: string, by?: string): Promise<void> {
   const known = account.views.get('devices', device)
   if (known === undefined) throw new HubError('not-found', `there is no device ${device}`)
   if (!known.revoked) await account.write('device.revoke', device, {}, undefined, by)
+  await forget(account, device)
 }
 
 /**

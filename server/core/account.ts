@@ -123,6 +123,11 @@ export class Account {
     return this.#log.seal()
   }
 
+  /** It takes in the store all that it may. */
+  get isFull(): boolean {
+    return this.heldBytes >= this.#host.maxAccountBytes
+  }
+
   /** True when nothing is gathered, on its way to the store, or kept from it. */
   get isSettled(): boolean {
     return this.#commitsUnderWay === 0 && !this.#log.hasGathered
@@ -320,7 +325,7 @@ export class Account {
     if (!isActionKind(kind)) throw new HubError('unknown-action', `there is no action ${kind}`, { field: 'kind' })
     if (!permits(origin.actor, kind))
       throw new HubError('forbidden', origin.actor === 'reader' ? 'this device may only read' : '')
-    if (this.heldBytes >= this.#host.maxAccountBytes) throw new HubError('quota-exceeded')
+    if (this.isFull) throw new HubError('quota-exceeded')
     checked('bad-action', ACTIONS[kind].key, key, 'key')
     const held = checked<ActionBody<ActionKind>>('bad-action', ACTIONS[kind].body, body, 'body')
     mustFit(kind, bytes)

@@ -3,6 +3,7 @@ import type { Account } from './account.ts'
 import { isWhole, type Background } from './documents/steps.ts'
 import { nextTurn, type Clock, type Logger } from './ports.ts'
 import { StoreDamage, type Store } from './store.ts'
+import { forget } from './tellings.ts'
 import { Views } from './views.ts'
 
 /** Compaction is worth its while from so many changes or bytes on that can go. */
@@ -10,6 +11,7 @@ const DUE = { changes: 2_048, bytes: 16_777_216 }
 /** After one that could let nothing go, this much comes before the next. */
 const AGAIN_AFTER = { changes: 512, bytes: 8_388_608 }
 const PAGE_DOCUMENTS = 64
+const PAGE_DEVICES = 64
 
 /** What a compaction did. */
 export interface Compaction {
@@ -91,6 +93,7 @@ export class Compactor {
   async #compact(account: Account): Promise<Compaction> {
     const { store, clock, logger } = this.#parts
     const floorBefore = account.floor
+    await this.#forgetRevoked(account)
     const allowedFloor = account.readers.floor(account.durableHead, clock.nowMs())
     const { folded, unfoldable } = await this.#foldDocuments(account, allowedFloor)
     account.readers.keep()
@@ -109,6 +112,14 @@ export class Compactor {
     account.storeRecords()
     logger.info({ account: account.id, floorBefore, floor, head, folded, unfoldable: unfoldable.length }, 'compacted')
     return { floorBefore, floor, head, allowedFloor, folded, unfoldable }
+  }
+
+  /** Lets go of what devices were told that were cut off, and will not ask again. */
+  async #forgetRevoked(account: Account): Promise<void> {
+    for (const page of account.views.pages('devices', [], PAGE_DEVICES)) {
+      for (const [device, { revoked }] of page) if (revoked && !this.#isStopped) await forget(account, device)
+      await nextTurn(this.#parts.clock)
+    }
   }
 
   /** Makes a snapshot of each document that has a change below the floor that no snapshot holds. */

@@ -1,6 +1,10 @@
-import type { Plain } from '../../protocol/index.ts'
+import { encodeValue, type Plain } from '../../protocol/index.ts'
+import type { Account } from './account.ts'
 import type { TellingRecord } from './records.ts'
 import type { Views } from './views.ts'
+
+/** Each may hold a note of some 100 KB. */
+const FORGOTTEN_AT_ONCE = 64
 
 /**
  * What a device has of an item that it cannot read from the log itself: as the hub last told it, or as it last told the hub. A dialect whose clients send whole objects needs it, to know
@@ -19,12 +23,12 @@ export const placeOf = (views: Views, device: string, item: string): TellingReco
 
 /**
  * Remembers what a device will have once it has got to `atUs`. What it had at `sinceUs` is kept beside it, in case the answer is lost and it comes once more from there; all else is forgotten.
- * Kept with the next commit that stores records.
+ * Kept with the next commit that stores records, and counted as what the account takes.
  *
  * @param place where the item is
  */
 export function remember(
-  views: Views,
+  account: Pick<Account, 'views' | 'heldBytes'>,
   device: string,
   item: string,
   sinceUs: number,
@@ -32,11 +36,30 @@ export function remember(
   value: Plain,
   place?: TellingRecord['place']
 ): void {
+  const { views } = account
   const known = views.get('tellings', device, item)
   const last = atUs > sinceUs ? known?.entries.findLast(([toldUs]) => toldUs <= sinceUs) : undefined
   const where = place ?? known?.place
-  views.put('tellings', [device, item], {
+  const telling: TellingRecord = {
     entries: [...(last === undefined ? [] : [last]), [atUs, value]],
     ...(where !== undefined && { place: where })
-  })
+  }
+  views.put('tellings', [device, item], telling)
+  account.heldBytes += bytesOf(telling) - (known === undefined ? 0 : bytesOf(known))
 }
+
+/** Forgets all that a device was told, a part with each commit. Resolves once that is durable. */
+export async function forget(account: Account, device: string): Promise<void> {
+  for (;;) {
+    const page = account.views.range('tellings', [device], '', FORGOTTEN_AT_ONCE)
+    if (page.length === 0) return
+    for (const [item, telling] of page) {
+      account.views.remove('tellings', device, item)
+      account.heldBytes -= bytesOf(telling)
+    }
+    account.storeRecords()
+    await account.settled()
+  }
+}
+
+const bytesOf = (telling: TellingRecord): number => encodeValue(telling as unknown as Plain).length

@@ -1,5 +1,6 @@
 import { HubError, type ActionBody, type ActionKind, type Plain } from '../../../protocol/index.ts'
 import type { Account } from '../../core/account.ts'
+import type { Hub } from '../../core/hub.ts'
 import type { Origin } from '../../core/origin.ts'
 import { permits } from '../../core/policy.ts'
 import { nextTurn, type Clock } from '../../core/ports.ts'
@@ -33,25 +34,21 @@ export class Exchange {
   readonly sinceUs: number
   readonly clock: Clock
   readonly #caller: Caller
-  /** False while nothing may be written: then what is told now is told once more. */
-  readonly #canRemember: boolean
-  /** The device, and others of this API, that may have been told of something. */
-  readonly devices: readonly string[]
+  readonly #hub: Pick<Hub, 'isReadOnly'>
+  #devices: readonly string[] | undefined
   readonly #sent = new Set<string>()
   readonly #tellings: Telling[] = []
   readonly #begun: Promise<unknown>[] = []
   /** What was refused, item by item. */
   readonly messages: string[] = []
 
-  constructor(caller: Caller, sinceUs: number, clock: Clock, canRemember: boolean) {
+  constructor(caller: Caller, sinceUs: number, { clock, hub }: { readonly clock: Clock; readonly hub: Pick<Hub, 'isReadOnly'> }) {
     this.account = caller.account
     this.device = caller.device
     this.sinceUs = sinceUs
     this.clock = clock
     this.#caller = caller
-    const others = this.views.range('devices', [], DEVICE_PREFIX, MAX_DEVICES).map(([id]) => id)
-    this.devices = [this.device, ...others.filter(id => id !== this.device && id.startsWith(DEVICE_PREFIX))]
-    this.#canRemember = canRemember
+    this.#hub = hub
   }
 
   get views(): Views {
@@ -60,6 +57,16 @@ export class Exchange {
 
   get origin(): Origin {
     return this.#caller.origin
+  }
+
+  /** The device, and others of this API that were not cut off: those that may have been told of something. */
+  get devices(): readonly string[] {
+    return (this.#devices ??= [this.device, ...this.#others()])
+  }
+
+  /** False while nothing may be written, the account is full, or the device is cut off: then what is told now is told once more. */
+  get #canRemember(): boolean {
+    return !this.#hub.isReadOnly && !this.account.isFull && this.#caller.refusal() === undefined
   }
 
   /** @throws HubError `forbidden` */
@@ -85,12 +92,12 @@ export class Exchange {
   /** The device has this of an item, because it says so. */
   sent(item: string, value: Plain, place?: readonly string[]): void {
     this.#sent.add(item)
-    remember(this.views, this.device, item, this.sinceUs, this.sinceUs, value, place)
+    if (this.#canRemember) remember(this.account, this.device, item, this.sinceUs, this.sinceUs, value, place)
   }
 
   /** Remembers something of the device, whatever it says that it has. */
   keep(item: string, value: Plain): void {
-    if (this.#canRemember) remember(this.views, this.device, item, 0, 0, value)
+    if (this.#canRemember) remember(this.account, this.device, item, 0, 0, value)
   }
 
   /**
@@ -106,14 +113,14 @@ export class Exchange {
 
   /** The device will have what it is told once it has got to `untilUs`. Resolves when that, and all that it is told, is durable. */
   async told(untilUs: number): Promise<void> {
-    if (this.#canRemember)
-      for (const [index, { item, members, place }] of this.#tellings.entries()) {
-        remember(this.views, this.device, item, this.sinceUs, untilUs, remembered(members), place)
-        if (index % REMEMBERED_AT_ONCE === REMEMBERED_AT_ONCE - 1) {
-          this.account.storeRecords()
-          await nextTurn(this.clock)
-        }
+    for (const [index, { item, members, place }] of this.#tellings.entries()) {
+      if (!this.#canRemember) break
+      remember(this.account, this.device, item, this.sinceUs, untilUs, remembered(members), place)
+      if (index % REMEMBERED_AT_ONCE === REMEMBERED_AT_ONCE - 1) {
+        this.account.storeRecords()
+        await nextTurn(this.clock)
       }
+    }
     await this.kept()
   }
 
@@ -128,7 +135,7 @@ export class Exchange {
    * @throws what was begun
    */
   async kept(): Promise<void> {
-    if (this.#canRemember) this.account.storeRecords()
+    if (!this.#hub.isReadOnly) this.account.storeRecords()
     await this.account.settled()
     await Promise.all(this.#begun)
   }
@@ -174,6 +181,19 @@ export class Exchange {
     })
     if (isTaken) keep()
     await Promise.all(done)
+  }
+
+  #others(): string[] {
+    const others: string[] = []
+    for (let after = DEVICE_PREFIX; ;) {
+      const page = this.views.range('devices', [], after, MAX_DEVICES)
+      for (const [id, { revoked }] of page) {
+        if (!id.startsWith(DEVICE_PREFIX) || others.length >= MAX_DEVICES) return others
+        if (!revoked && id !== this.device) others.push(id)
+      }
+      if (page.length < MAX_DEVICES) return others
+      after = page.at(-1)![0]
+    }
   }
 
   #refused(name: string, error: unknown): void {

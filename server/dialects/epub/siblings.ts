@@ -160,4 +160,4 @@ async function markingOfGuid(exchange: Exchange, marking: PositionModel): Promis
 
 /** These calls do not say how far their device has got: it is taken to have all that it was answered. */
 const exchangeOf = (parts: EpubParts, caller: Caller): Exchange =>
-  new Exchange(caller, lastAnswered(caller.account.views, caller.device), parts.clock, !parts.hub.isReadOnly)
+  new Exchange(caller, lastAnswered(caller.account.views, caller.device), parts)

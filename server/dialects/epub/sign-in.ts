@@ -45,7 +45,7 @@ const TYPE = /^[-\w]{1,32}$/
 /**
  * Finds out who asks: by a bearer token, else by the account's name and password. The device is the one that `AccountApplicationId` and `ApplicationType` name, which is registered when it comes
  * first; a bearer that names none, or may only read, is itself the device.
- * @throws HubError `unauthenticated`, `device-revoked`, `device-disabled`, `rate-limited`, `bad-request`
+ * @throws HubError `unauthenticated`, `device-revoked`, `device-disabled`, `rate-limited`, `bad-request`, `quota-exceeded`
  */
 export async function callerOf(parts: SignInParts, credentials: Credentials): Promise<Caller> {
   const { token, application, applicationType } = credentials
@@ -90,6 +90,7 @@ async function deviceFor(
   const type = String(applicationType).toLowerCase()
   if (!TYPE.test(type)) throw new HubError('bad-request', 'not the number or the name of a type', { field: 'ApplicationType' })
   const device = `${DEVICE_PREFIX}${type}-${application}`
+  if (account.isFull && account.views.get('devices', device) === undefined) throw new HubError('quota-exceeded')
   const description = { name: `Reading app ${application}`, app: `epub ${type}` }
   await registerUnlessKnown(account, device, description, randomBytes, by)
   return device

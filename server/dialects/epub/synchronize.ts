@@ -42,7 +42,7 @@ export async function synchronize(
     const { account, device } = caller
     const sinceUs = sinceOf(account.views, device, account.timeUs, model.LastSyncTimestamp)
     if (isPush(model)) parts.hub.mustTakeWrites()
-    const exchange = new Exchange(caller, sinceUs, parts.clock, !parts.hub.isReadOnly)
+    const exchange = new Exchange(caller, sinceUs, parts)
     await push(exchange, model)
     const told = await changesFor(exchange)
     const some = <T>(list: readonly T[]): readonly T[] | null => (list.length === 0 ? null : list)

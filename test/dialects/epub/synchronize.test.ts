@@ -1,5 +1,6 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import * as assert from 'uvu/assert'
+import { Origin } from '../../../server/core/origin.ts'
 import { restHub } from '../../util/rest-hub.ts'
 import { suite } from '../../util/suite.ts'
 import { book, bookNumber, marking, readingApp, settledApp, type Json, type ReadingApp } from './reading-app.ts'
@@ -323,6 +324,27 @@ test('an installation that begins again is told what it had sent itself', async 
   assert.is(markingIn(await app.synchronize({ Markings: [one] }), one), undefined)
   app.since = null
   assert.equal(markingIn(await app.synchronize(), one), one)
+})
+
+test('a marking that an installation was told of stays one when it is set up anew, however many were cut off before', async context => {
+  const hub = await restHub(context)
+  if (hub.own === undefined) return
+  const { token } = await hub.device()
+  const account = await hub.own.hub.ensureAccount(hub.own.directory.find(hub.account)!.id)
+  for (let id = 1_000; id < 1_070; id++) {
+    assert.is((await readingApp(hub, id).send(readingApp(hub, id).model())).status, 200)
+    assert.is((await hub.request('DELETE', `/api/v1/sync/devices/epub-1-${id}`, token)).status, 204)
+  }
+  const [number, key] = [bookNumber(), 'no-guid']
+  await account.documents.load(new Set([`epub-${number}`]))
+  await account.perform(new Origin('phone', ''), 'annotation.put', `epub-${number}`, { id: key, kind: 'note', note: 'n' })
+  const [one] = (await readingApp(hub, 9_000).synchronize())['Markings']
+  await readingApp(hub, 9_001).synchronize({ Markings: [{ ...one, note: 'edited' }] })
+  const known = await account.documents.inTurn(`epub-${number}`, Date.now(), document => document.list('', 9))
+  assert.equal(
+    known.map(([id, { note }]) => [id, note]),
+    [[key, 'edited']]
+  )
 })
 
 test.run()

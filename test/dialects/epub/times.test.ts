@@ -15,7 +15,7 @@ const SECOND_US = 1_700_000_000_000_000
 test('of times that were answered within a millisecond the one that is said is meant, and of a rounded one the oldest', async () => {
   const { account } = await coreHub().account('phone')
   const times = [100, 600, 900, 1_100].map(us => SECOND_US + us)
-  remember(account.views, 'phone', 'answered', 0, 0, times)
+  remember(account, 'phone', 'answered', 0, 0, times)
   const sinceUs = (us: number): number =>
     sinceOf(account.views, 'phone', SECOND_US + 60_000_000, dateOfUs(SECOND_US + us)) - SECOND_US
   assert.equal(
@@ -60,10 +60,11 @@ test('of an app that never says how far it has got no more is remembered than on
   const number = bookNumber()
   const model = (at: number) => app.model({ EPubHistoryActivities: [marking(number, { CharIndexStart: at })] })
   assert.is((await app.send(model(1))).status, 200)
-  const { views } = await hub.own.hub.ensureAccount(hub.own.directory.find(hub.account)!.id)
+  const account = await hub.own.hub.ensureAccount(hub.own.directory.find(hub.account)!.id)
+  const { views } = account
   const [device, item] = [`epub-1-${app.id}`, `places:epub-${number}`]
   const digest = (at: number): Uint8Array => new Uint8Array(12).fill(at % 256)
-  remember(views, device, item, 0, 0, { sinceUs: 0, sent: Array.from({ length: 2_000 }, (_, at) => digest(at)) })
+  remember(account, device, item, 0, 0, { sinceUs: 0, sent: Array.from({ length: 2_000 }, (_, at) => digest(at)) })
   assert.is((await app.send(model(2))).status, 200)
   const { sent } = toldOf(views, device, item, Infinity) as { sent: Uint8Array[] }
   assert.equal([sent.length, [...sent[0]!]], [2_000, [...digest(1)]])

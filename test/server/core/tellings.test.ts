@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert'
+import { revokeDevice } from '../../../server/auth/devices.ts'
 import { checkAccount } from '../../../server/core/check-account.ts'
 import { placeOf, remember, toldOf } from '../../../server/core/tellings.ts'
 import { coreHub } from '../../util/core-hub.ts'
@@ -10,8 +11,8 @@ test('a device has what it was told up to where it is, and not what it was told 
   const { account } = await coreHub().account('phone')
   const { views } = account
   assert.is(toldOf(views, 'phone', 'a', 100), undefined)
-  remember(views, 'phone', 'a', 0, 10, 'first', ['emma', 'x'])
-  remember(views, 'phone', 'a', 10, 20, 'second')
+  remember(account, 'phone', 'a', 0, 10, 'first', ['emma', 'x'])
+  remember(account, 'phone', 'a', 10, 20, 'second')
   assert.equal(
     [5, 10, 19, 20, 99].map(sinceUs => toldOf(views, 'phone', 'a', sinceUs)),
     [undefined, 'first', 'first', 'second', 'second']
@@ -29,7 +30,7 @@ test('what was told past where a device comes from once more is forgotten, and s
     [10, 30, 'again'],
     [30, 30, 'sent']
   ] as const)
-    remember(views, 'phone', 'a', sinceUs, atUs, value)
+    remember(account, 'phone', 'a', sinceUs, atUs, value)
   assert.equal(
     [10, 29, 30].map(sinceUs => toldOf(views, 'phone', 'a', sinceUs)),
     [undefined, undefined, 'sent']
@@ -39,13 +40,49 @@ test('what was told past where a device comes from once more is forgotten, and s
 test('it is stored with the records, and no check takes it for something that the log lacks', async () => {
   const core = coreHub()
   const { account } = await core.account('phone')
-  remember(account.views, 'phone', 'a', 0, 10, { note: 'x' })
+  remember(account, 'phone', 'a', 0, 10, { note: 'x' })
   account.storeRecords()
   await account.settled()
   const found: string[] = []
   await checkAccount(core.store, account.id, what => found.push(what))
   assert.equal(found, [])
   assert.equal(core.store.range([account.id, 'tellings'], undefined, 9).length, 1)
+})
+
+const NOTE = { note: 'x'.repeat(10_000) }
+
+test('what a device was told counts as what its account takes, each as it is now, and so does a compaction count it', async () => {
+  const core = coreHub()
+  const { account } = await core.account('phone')
+  const before = account.heldBytes
+  for (let at = 1; at <= 20; at++) remember(account, 'phone', `item${at % 10}`, at, at, NOTE)
+  const took = account.heldBytes - before
+  assert.ok(took > 100_000 && took < 102_000, `${took} bytes`)
+  await core.hub.compact(account.id)
+  assert.ok(account.heldBytes > 100_000 && account.heldBytes < 104_000, `${account.heldBytes} bytes`)
+})
+
+test('what a device was told is forgotten when it is cut off, and its room is free at once', async () => {
+  const { account, devices } = await coreHub().account('phone', 'tablet')
+  const { device } = devices['phone']!
+  const { heldBytes } = account
+  for (let at = 1; at <= 100; at++) remember(account, device, `item${at}`, 0, at, NOTE)
+  remember(account, devices['tablet']!.device, 'item', 0, 1, 'kept')
+  await revokeDevice(account, device)
+  assert.equal(account.views.range('tellings', [device], '', 1), [])
+  assert.is(toldOf(account.views, devices['tablet']!.device, 'item', 1), 'kept')
+  assert.ok(account.heldBytes - heldBytes < 1_000)
+})
+
+test('what a device was told that was cut off before is forgotten by a compaction', async () => {
+  const core = coreHub()
+  const { account, devices } = await core.account('phone')
+  const { device } = devices['phone']!
+  await account.write('device.revoke', device, {})
+  for (let at = 1; at <= 100; at++) remember(account, device, `item${at}`, 0, at, NOTE)
+  await core.hub.compact(account.id)
+  assert.equal(core.store.range([account.id, 'tellings'], undefined, 9), [])
+  assert.ok(account.heldBytes < 10_000, `${account.heldBytes} bytes`)
 })
 
 test.run()
