@@ -4,7 +4,7 @@ import { permits } from '../core/policy.ts'
 import type { Logger } from '../core/ports.ts'
 import { readPage } from '../core/read.ts'
 import { contentStream } from '../files/content-stream.ts'
-import { bearerTokenOf, type HttpApp } from '../transports/http.ts'
+import { bearerTokenOf, endWithToken, type HttpApp } from '../transports/http.ts'
 import { FORMATS, isFormatName, type FormatName } from './formats.ts'
 import { bookOfView, isOrdered, writeAnnotations, type AnnotationPage } from './write-file.ts'
 
@@ -24,20 +24,19 @@ type Row = AnnotationPage['value'][number]
 export function mountAnnotations(app: HttpApp, { hub, logger }: { hub: Hub; logger: Logger }): void {
   let ordered = 0
   app.get('/api/v1/books/:book/annotations', async context => {
-    const token = bearerTokenOf(context.env.incoming)
-    const { actor } = await hub.authenticate(token)
+    const bearer = await hub.authenticate(bearerTokenOf(context.env.incoming))
+    const { account, actor } = bearer
     if (!permits(actor, 'annotations')) throw new HubError('forbidden')
     const id = checked('bad-request', bookShape, context.req.param('book'), 'book')
     const formatName = formatOf(context.req.query('format'), context.req.header('accept'))
-    // Each page is for who may see it then, as the account is then.
+    const { outgoing } = context.env
+    endWithToken(bearer, outgoing)
     const pageOf = async (after: string): Promise<AnnotationPage> => {
-      const { account } = await hub.authenticate(token)
       const { value, next } = await account.documents.inTurn(id, () => readPage(account, 'annotations', id, after))
       await account.settled()
       return { value: value as unknown as readonly Row[], next }
     }
     const first = await pageOf('')
-    const { account } = await hub.authenticate(token)
     if (account.views.get('books', id) === undefined && !account.documents.isKnown(id)) throw new HubError('not-found')
     const record = account.views.get('books', id)
     const book =
@@ -49,7 +48,6 @@ export function mountAnnotations(app: HttpApp, { hub, logger }: { hub: Hub; logg
     const isHeld = isOrdered(formatName)
     if (isHeld && ordered >= MAX_ORDERED)
       throw new HubError('overloaded', 'too many answers of this kind are under way', { retryAfterMs: RETRY_AFTER_MS })
-    const { outgoing } = context.env
     const pieces = async function* (): AsyncGenerator<Uint8Array> {
       const written = writeAnnotations(formatName, book, async after => (after === '' ? first : pageOf(after)))
       for await (const piece of written) yield encoder.encode(piece)

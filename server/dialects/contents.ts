@@ -1,11 +1,12 @@
 import type { Context } from 'hono'
 import { HubError } from '../../protocol/index.ts'
 import type { BlobStore } from '../core/blobs.ts'
+import type { Bearer } from '../core/policy.ts'
 import type { Logger } from '../core/ports.ts'
 import { digestField } from '../files/content-digest.ts'
 import { contentStream } from '../files/content-stream.ts'
 import { planContent } from '../files/ranges.ts'
-import type { HttpEnv } from '../transports/http.ts'
+import { endWithToken, type HttpEnv } from '../transports/http.ts'
 
 /** What a content on its way may hold in memory when whoever asked for it does not read on: what was read of it, and what the socket was given. */
 const MAX_HELD_BYTES = 524_288
@@ -18,8 +19,8 @@ const heldBytes = new Map<string, number>()
 
 /** Bytes that an account holds, as an answer tells of them. */
 export interface Content {
-  /** The id of the account. */
-  readonly account: string
+  /** Who gets it, for as long as the token is good. */
+  readonly bearer: Bearer
   readonly sha256: string
   readonly sizeBytes: number
   readonly mediaType: string
@@ -36,11 +37,12 @@ export interface ContentParts {
 
 /**
  * Answers with a content or a part of it, byte by byte as it came: `etag` is its SHA-256, and ranges and conditions are read. The headers that the context has go with it.
- * @throws HubError `overloaded` when the account has too much on its way
+ * Who is cut off meanwhile gets nothing more: the connection ends.
+ * @throws HubError `overloaded` when the account has too much on its way; why the token lets nobody in any more
  */
 export async function answerContent(
   context: Pick<Context<HttpEnv>, 'req' | 'res' | 'env' | 'header' | 'body'>,
-  { account, sha256, sizeBytes, mediaType, disposition }: Content,
+  { bearer, sha256, sizeBytes, mediaType, disposition }: Content,
   { blobs, logger, refuse }: ContentParts
 ): Promise<Response> {
   const etag = `"${sha256}"`
@@ -57,7 +59,10 @@ export async function answerContent(
   )
   const isRead = status < 300 && context.req.method !== 'HEAD'
   const { outgoing } = context.env
-  if (isRead) hold(account, Math.min(end - start, MAX_HELD_BYTES), outgoing)
+  if (isRead) {
+    endWithToken(bearer, outgoing)
+    hold(bearer.account.id, Math.min(end - start, MAX_HELD_BYTES), outgoing)
+  }
   context.header('accept-ranges', 'bytes')
   context.header('etag', etag)
   if (contentRange !== undefined) context.header('content-range', contentRange)

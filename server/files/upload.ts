@@ -12,6 +12,8 @@ export interface ChunkBody {
   readonly sizeBytes?: number | undefined
   /** SHA-256 of the chunk, where the sender gave it. */
   readonly sha256?: Uint8Array | undefined
+  /** @throws HubError why nothing of it may count any more; asked with each piece, and before the chunk counts */
+  readonly mustBeLetIn?: () => void
 }
 
 /** An upload that is not done: its chunks, and the hash of those that are there from the first on. */
@@ -53,6 +55,7 @@ export class Upload {
    * Takes a chunk. Resolves when it is on disk and counted; of one that is there already, when all of it was heard. It counts whole or not at all.
    * @throws HubError `bad-request` when its place, its length or its digest is wrong
    * @throws HubError `not-found` when the upload went away meanwhile
+   * @throws HubError what `mustBeLetIn` of the chunk says
    */
   async receive(index: number, body: ChunkBody): Promise<void> {
     const sizeBytes = this.#sizeOf(index)
@@ -125,6 +128,7 @@ export class Upload {
       await arrival.settled()
     }
     if (arrival.isReplaced) return
+    body.mustBeLetIn?.()
     this.chunks.add(index)
     if (hash !== undefined && index === this.#hashedChunks) {
       this.#hash = hash
@@ -175,15 +179,16 @@ function mustHaveBytes(sizeBytes: number, expected: number): void {
   if (sizeBytes !== expected) throw new HubError('bad-request', `the chunk has ${expected} bytes, not ${sizeBytes}`)
 }
 
-/** Hears all of a chunk. @throws HubError `bad-request` when its length or its digest is wrong */
+/** Hears all of a chunk. @throws HubError `bad-request` when its length or its digest is wrong; what its `mustBeLetIn` says */
 async function readWhole(
-  { bytes, sha256 }: ChunkBody,
+  { bytes, sha256, mustBeLetIn }: ChunkBody,
   sizeBytes: number,
   take: (bytes: Uint8Array) => Promise<void> | undefined
 ): Promise<void> {
   const hash = sha256 && createHash('sha256')
   let count = 0
   for await (const part of bytes) {
+    mustBeLetIn?.()
     count += part.length
     if (count > sizeBytes) throw new HubError('bad-request', `the chunk has ${sizeBytes} bytes, and more came`)
     hash?.update(part)

@@ -7,6 +7,8 @@ import { cors } from 'hono/cors'
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { ERRORS, HubError } from '../../protocol/index.ts'
+import type { Follower } from '../core/account-host.ts'
+import { mustBeLetIn, type Bearer } from '../core/policy.ts'
 import type { Logger } from '../core/ports.ts'
 import { boundBodyTime } from './body-time.ts'
 import { isOriginAllowed } from './origin.ts'
@@ -160,6 +162,25 @@ export function problem(
 export async function answer(response: ServerResponse, given: Response): Promise<void> {
   response.writeHead(given.status, Object.fromEntries(given.headers))
   response.end(await given.text())
+}
+
+/**
+ * Ends at once what a request does when its token lets nobody in any more, however long it takes and whether or not anybody reads. Until the answer is over, the account
+ * stays in memory for it.
+ * @param end left out, the connection is cut: what has begun to leave cannot be taken back
+ * @throws HubError why the token lets nobody in by now
+ */
+export function endWithToken(
+  bearer: Bearer,
+  outgoing: ServerResponse,
+  end: (reason: HubError) => void = () => outgoing.destroy()
+): void {
+  mustBeLetIn(bearer)
+  if (outgoing.closed || outgoing.destroyed) return
+  const { account, device, refusal } = bearer
+  const follower: Follower = { device, client: '', refusal, deliver: () => undefined, end }
+  account.follow(follower)
+  outgoing.once('close', () => account.followers.delete(follower))
 }
 
 /** Of the answers on one connection Node closes only the one under way with it: what waits behind it would keep what it holds for good. */

@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import type { SignIns } from '../../auth/sign-ins.ts'
 import type { Logger } from '../../core/ports.ts'
-import { tokenOf, type HttpApp, type HttpEnv } from '../../transports/http.ts'
+import { endWithToken, tokenOf, type HttpApp, type HttpEnv } from '../../transports/http.ts'
 import { BodyReader } from '../bodies.ts'
 import { answerInPieces, encodeUtf8 } from '../pieces.ts'
 import { changeList, readChangeList, type ChangeListParts } from './change-list.ts'
@@ -125,6 +125,7 @@ async function* run(
   const request = readChangeList(fields.fields('Parameters'), nowMs)
   const token = fields.text('Token') || tokenOf(context.env.incoming)
   const bearer = await service.signIns.authenticate(token, id => service.hub.account(id))
+  endWithToken(bearer, context.env.outgoing)
   yield* changeList(service, bearer, request, offsetSeconds(context.req.header('date'), nowMs))
 }
 

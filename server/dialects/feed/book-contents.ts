@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import { HubError } from '../../../protocol/index.ts'
-import type { Account } from '../../core/account.ts'
 import type { BlobStore } from '../../core/blobs.ts'
+import type { Bearer } from '../../core/policy.ts'
 import type { Logger } from '../../core/ports.ts'
 import type { BookRecord } from '../../core/records.ts'
 import { imageType } from '../../files/epub.ts'
@@ -20,11 +20,10 @@ const IMAGE_HEAD_BYTES = 12
 /** A book's cover. @throws HubError `not-found` */
 export async function answerCover(
   context: Context<BearerEnv>,
-  account: Account,
   { fields: { cover } }: BookRecord,
   parts: BookContentsParts
 ): Promise<Response> {
-  const content = heldContent(account, cover)
+  const content = heldContent(context.get('bearer'), cover)
   if (content === undefined) throw new HubError('not-found', 'Cover not found')
   const mediaType = await imageTypeOf(content, parts.blobs)
   if (mediaType === undefined) throw new HubError('not-found', 'Cover not found')
@@ -35,13 +34,12 @@ export async function answerCover(
 /** The book's file. @throws HubError `not-found` */
 export async function answerFile(
   context: Context<BearerEnv>,
-  account: Account,
   { fields: { file } }: BookRecord,
   asked: string,
   parts: BookContentsParts
 ): Promise<Response> {
   const isOwn = file !== undefined && file !== null && fileUuid(file.sha256) === asked.toLowerCase()
-  const content = isOwn ? heldContent(account, file.sha256) : undefined
+  const content = isOwn ? heldContent(context.get('bearer'), file.sha256) : undefined
   if (!isOwn || content === undefined) throw new HubError('not-found', 'File not found')
   context.header('cache-control', 'private, no-cache')
   // What a book says of its own kind goes into a header only where it is one.
@@ -53,9 +51,9 @@ const answer = (context: Context<BearerEnv>, content: Content, { blobs, logger }
   answerContent(context, content, { blobs, logger, refuse: error => refusalOf(error, logger) })
 
 /** What the account holds: a book may name anything. */
-function heldContent({ id, views }: Account, sha256: string | null | undefined): Omit<Content, 'mediaType'> | undefined {
-  const held = sha256 ? views.get('contents', sha256) : undefined
-  return held && { account: id, sha256: sha256!, sizeBytes: held.sizeBytes }
+function heldContent(bearer: Bearer, sha256: string | null | undefined): Omit<Content, 'mediaType'> | undefined {
+  const held = sha256 ? bearer.account.views.get('contents', sha256) : undefined
+  return held && { bearer, sha256: sha256!, sizeBytes: held.sizeBytes }
 }
 
 /** By its bytes: what would run in a page is no image. */

@@ -101,13 +101,13 @@ export function mountLibrary(app: HttpApp, parts: LibraryParts): void {
   })
 
   library.get('/:id/cover', permitted('book'), async context => {
-    const { account, record } = await asked(context)
-    return answerCover(context, account, record, parts)
+    const { record } = await asked(context)
+    return answerCover(context, record, parts)
   })
 
   library.get('/:id/download/:file', permitted('book'), async context => {
-    const { account, record } = await asked(context)
-    return answerFile(context, account, record, context.req.param('file'), parts)
+    const { record } = await asked(context)
+    return answerFile(context, record, context.req.param('file'), parts)
   })
 
   library.patch('/:id/reading-status', permitted('book.put'), async context => {

@@ -14,12 +14,12 @@ const ROUTE = '/download/'
 export function mountDownloads(app: PinakesApp, { blobs, logger }: PinakesParts): void {
   document(app)
   app.get(`${ROUTE}*`, permitted('files'), async context => {
-    const { account } = context.get('bearer')
+    const bearer = context.get('bearer')
     const path = pathOf(context.req.path)
-    const { sha256, sizeBytes } = contentOf(account, path, context.req.query('sha256'))
+    const { sha256, sizeBytes } = contentOf(bearer.account, path, context.req.query('sha256'))
     context.header('cache-control', 'private, no-cache')
     const disposition = attachment(nameOf(path))
-    const content = { account: account.id, sha256, sizeBytes, mediaType: 'application/octet-stream', disposition }
+    const content = { bearer, sha256, sizeBytes, mediaType: 'application/octet-stream', disposition }
     return answerContent(context, content, { blobs, logger, refuse: problem })
   })
 }

@@ -1,10 +1,11 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { HubError } from '../../../protocol/index.ts'
+import { mustBeLetIn } from '../../core/policy.ts'
 import { parseContentDigest } from '../../files/content-digest.ts'
 import { chunkCount, type UploadOutcome } from '../../files/upload-record.ts'
 import { UPLOAD_LIMITS } from '../../files/upload-request.ts'
 import type { UploadStatus } from '../../files/upload-status.ts'
-import { bodyOf } from '../../transports/http.ts'
+import { bodyOf, endWithToken } from '../../transports/http.ts'
 import { mayTakeLong } from '../../transports/body-time.ts'
 import { permitted } from '../bearers.ts'
 import { mtimeShape, pathShape, sha256Shape, sizeShape } from './file-shapes.ts'
@@ -114,7 +115,7 @@ export function mountUploads(app: PinakesApp, { uploads }: PinakesParts): void {
       tags,
       summary: 'Send one chunk',
       description:
-        'Chunks come in any order, several at once, and again: what is there already stays. One that breaks off counts nothing. With `content-digest` (RFC 9530, `sha-256`) damage is found at once.',
+        'Chunks come in any order, several at once, and again: what is there already stays. One that breaks off counts nothing, and neither does one whose device is cut off before all of it is there. With `content-digest` (RFC 9530, `sha-256`) damage is found at once.',
       middleware,
       request: {
         params: idParam.extend({ index: z.string().openapi({ type: 'integer', description: 'From 0 on.' }) }),
@@ -130,15 +131,20 @@ export function mountUploads(app: PinakesApp, { uploads }: PinakesParts): void {
     }),
     async context => {
       const { id, index } = context.req.valid('param')
-      const { incoming } = context.env
+      const { incoming, outgoing } = context.env
+      const bearer = context.get('bearer')
       const digest = context.req.header('content-digest')
       const length = context.req.header('content-length')
       mayTakeLong(incoming)
-      const { receivedBytes, missingCount } = await uploads.receive(context.get('bearer').account.id, id, indexOf(index), {
+      // Who is cut off is told at once, and not with the next piece, which may never come.
+      const cutOff = new Promise<never>((_, reject) => endWithToken(bearer, outgoing, reject))
+      const received = uploads.receive(bearer.account.id, id, indexOf(index), {
         bytes: bodyOf(incoming),
         ...(length !== undefined && { sizeBytes: Number(length) }),
-        sha256: parseContentDigest(digest)
+        sha256: parseContentDigest(digest),
+        mustBeLetIn: () => mustBeLetIn(bearer)
       })
+      const { receivedBytes, missingCount } = await Promise.race([cutOff, received])
       return context.json({ received_bytes: receivedBytes, missing_count: missingCount }, 200)
     }
   )

@@ -42,6 +42,21 @@ test('chunks that come at once become the file too', async context => {
   assert.is((await scene.blobs.stat(sha256Of(FILE)))?.sizeBytes, FILE.length)
 })
 
+test('a chunk whose sender is cut off while the last of it is written does not count', async context => {
+  const scene = await uploadScene(context)
+  const { id } = await begin(scene, FILE)
+  let isLetIn = true
+  const bytes = async function* (): AsyncGenerator<Uint8Array> {
+    yield chunkOf(FILE, 0)
+    isLetIn = false
+  }
+  const mustBeLetIn = (): void => {
+    if (!isLetIn) throw new HubError('device-revoked')
+  }
+  assert.is(await refusal(scene.uploads.receive(account, id, 0, { bytes: bytes(), mustBeLetIn })), 'device-revoked')
+  assert.equal(scene.uploads.status(account, id).missing, [0, 1, 2, 3])
+})
+
 test('a file of no bytes has no chunks, and is complete from the beginning', async context => {
   const scene = await uploadScene(context)
   const empty = new Uint8Array(0)
