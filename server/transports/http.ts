@@ -47,6 +47,8 @@ const SAFE_HEADERS = Object.entries({
 const REFUSED_WITHIN_MS = 5_000
 /** Sockets of requests on which nothing moves for so long are cut. No answer is waited for longer, and event streams say something more often. */
 const STALLED_MS = 60_000
+/** Requests of a connection that wait for the answer before theirs. One more cuts it off: hardly anyone sends a request before the last was answered, and nobody so many. */
+const MAX_WAITING = 16
 
 /**
  * The hub's HTTP application, on which routes are mounted: errors in one form, bounded bodies.
@@ -183,17 +185,23 @@ export function endWithToken(
   outgoing.once('close', () => account.followers.delete(follower))
 }
 
-/** Of the answers on one connection Node closes only the one under way with it: what waits behind it would keep what it holds for good. */
-function endWithSocket({ socket }: IncomingMessage, response: ServerResponse): void {
-  const end = (): void => {
-    if (response.closed || response.socket !== null) return
-    response.destroy()
-    response.emit('close')
+/**
+ * Begins a request once it is its turn to be answered: Node hands out all those at once that came in one piece, and a thousand of them would be one turn of the event loop.
+ * Only then has its answer the socket, with which it ends.
+ */
+function inOrder(begin: RequestHandler): RequestHandler {
+  const waiting = new WeakMap<Duplex, number>()
+  return (request, response) => {
+    if (response.socket !== null) return begin(request, response)
+    const { socket } = request
+    const count = (waiting.get(socket) ?? 0) + 1
+    if (count > MAX_WAITING) return void socket.destroy()
+    waiting.set(socket, count)
+    response.once('socket', () => {
+      waiting.set(socket, waiting.get(socket)! - 1)
+      setImmediate(() => (socket.destroyed ? undefined : begin(request, response)))
+    })
   }
-  // One for each request that was sent before its answer was there.
-  socket.setMaxListeners(0)
-  socket.once('close', end)
-  response.once('close', () => socket.off('close', end))
 }
 
 /**
@@ -219,15 +227,14 @@ export function createHttpServer(
       maxHeaderSize: 8_192,
       noDelay: true
     },
-    (request: IncomingMessage, response: ServerResponse) => {
-      endWithSocket(request, response)
+    inOrder((request, response) => {
       boundBodyTime(request, response)
       const handler = atPath(requests, request)
       if (handler !== undefined) return handler(request, response)
       // Set here, so that none is missing whatever a route answers with, and no answer has to be made anew for them.
       for (const [name, value] of SAFE_HEADERS) response.setHeader(name, value)
       void listener(request, response)
-    }
+    })
   )
   server.maxConnections = maxConnections
   server.maxHeadersCount = 64

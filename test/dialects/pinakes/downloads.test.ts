@@ -234,22 +234,22 @@ test('an account has so many large contents on their way, and one more when one 
   while ((await anna.download('novels/Emma.epub')).status !== 200) await new Promise(resolve => setImmediate(resolve))
 })
 
-test('what waits behind an answer on its connection is over with the connection', async context => {
+test('what waits behind an answer on its connection holds nothing, and is over with the connection', async context => {
   const { anna, hub, phone, folder } = await scene(context)
   await anna.upload('large', randomBytes(20_000_000), { chunk_bytes: 2 ** 25 })
   const get = `GET /api/v1/sync/download/${folder}large HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer ${phone.token}\r\n\r\n`
-  const raw = new RawSocket(context, hub.url)
-  raw.write(get.repeat(40))
-  while ((await anna.download('novels/Emma.epub')).status !== 503) await new Promise(resolve => setImmediate(resolve))
-  raw.socket.destroy()
-  const begin = async (): Promise<boolean> => {
-    const one = new RawSocket(context, hub.url)
-    one.write(get)
-    await one.until(text => text.includes('\r\n\r\n'))
-    one.socket.pause()
-    return one.received.subarray(0, 20).toString().includes('200 OK')
+  const begin = async (count: number): Promise<{ raw: RawSocket; isBegun: boolean }> => {
+    const raw = new RawSocket(context, hub.url)
+    raw.write(get.repeat(count))
+    const answered = await raw.until(text => text.includes('\r\n\r\n'))
+    raw.socket.pause()
+    return { raw, isBegun: answered.startsWith('HTTP/1.1 200 ') }
   }
-  for (let begun = 0; begun < 32;) if (await begin()) begun += 1
+  const { raw } = await begin(10)
+  for (let begun = 1; begun < 32; begun++) assert.ok((await begin(1)).isBegun, `${begun} more`)
+  assert.not((await begin(1)).isBegun)
+  raw.socket.destroy()
+  while (!(await begin(1)).isBegun) await new Promise(resolve => setImmediate(resolve))
 })
 
 test.run()

@@ -6,7 +6,8 @@ import * as assert from 'uvu/assert'
 import { HubError } from '../../../protocol/index.ts'
 import { createHttpApp, createHttpServer, takeBody } from '../../../server/transports/http.ts'
 import { recordingLogger } from '../../util/core-hub.ts'
-import { suite } from '../../util/suite.ts'
+import { RawSocket } from '../../util/raw-socket.ts'
+import { suite, type TestContext } from '../../util/suite.ts'
 
 const test = suite('server/transports/http')
 
@@ -40,6 +41,62 @@ test('every answer keeps pages of others from it, errors and streams too, unless
     assert.is(headers['cross-origin-resource-policy'], 'same-origin', path)
     assert.match(headers['strict-transport-security']!, /^max-age=\d+/, path)
   }
+})
+
+async function held({ defer }: TestContext) {
+  const app = createHttpApp(recordingLogger(), () => '127.0.0.1', [])
+  const begun: string[] = []
+  const wakers: (() => void)[] = []
+  app.get('/held/:name', async context => {
+    begun.push(context.req.param('name'))
+    await new Promise<void>(resolve => wakers.push(resolve))
+    return context.text(`<${context.req.param('name')}>`)
+  })
+  app.post('/echo', async context => {
+    begun.push('echo')
+    return context.text(`<${await context.req.text()}>`)
+  })
+  app.get('/other', context => context.text('<other>'))
+  const server = createHttpServer(app, {}, 10)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  defer(() => server.close())
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return {
+    begun,
+    url,
+    release: () => wakers.shift()!(),
+    /** Resolves once whatever was sent before was heard. */
+    heard: async () => assert.is(await (await fetch(`${url}/other`, { headers: { connection: 'close' } })).text(), '<other>')
+  }
+}
+
+const get = (name: string): string => `GET /held/${name} HTTP/1.1\r\nHost: hub\r\n\r\n`
+
+test('requests that come in one piece are begun one after another, each with its body, when the answer before has left', async context => {
+  const { begun, url, release, heard } = await held(context)
+  const raw = new RawSocket(context, url)
+  raw.write(`${get('a')}${get('b')}POST /echo HTTP/1.1\r\nHost: hub\r\nContent-Length: 5\r\n\r\nhe`)
+  while (begun.length === 0) await heard()
+  await heard()
+  assert.equal(begun, ['a'])
+  release()
+  await raw.until(text => text.includes('<a>'))
+  while (begun.length === 1) await heard()
+  assert.equal(begun, ['a', 'b'])
+  raw.write('llo')
+  release()
+  await raw.until(text => text.includes('<hello>'))
+  assert.equal(raw.received.toString().match(/<\w+>/g), ['<a>', '<b>', '<hello>'])
+})
+
+test('who sends many requests ahead of the answers is cut off, and all but the first are left', async context => {
+  const { begun, url, heard } = await held(context)
+  const raw = new RawSocket(context, url)
+  raw.write(get('a').repeat(1_000))
+  await raw.until(() => false)
+  await heard()
+  assert.equal([begun, raw.received.length], [['a'], 0])
 })
 
 const bodyOf = (stream: PassThrough): IncomingMessage => stream as unknown as IncomingMessage
