@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
@@ -185,6 +185,24 @@ export function endWithToken(
   outgoing.once('close', () => account.followers.delete(follower))
 }
 
+const upgradeSaid = Symbol('what Node says of a request that wants an upgrade')
+
+/**
+ * A request that is no upgrade unless it is one to a WebSocket: a wish for another protocol, such as the `h2c` of curl and Java, is passed over, and the request answered.
+ * Node asks for `upgrade` when it has read a head, and would hand each such wish to whoever takes upgrades. @see RFC 9110, section 7.8
+ */
+class Request extends IncomingMessage {
+  declare [upgradeSaid]: boolean
+
+  get upgrade(): boolean {
+    return this[upgradeSaid] && (this.method === 'CONNECT' || this.headers.upgrade?.toLowerCase() === 'websocket')
+  }
+
+  set upgrade(said: boolean) {
+    this[upgradeSaid] = said
+  }
+}
+
 /**
  * Begins a request once it is its turn to be answered: Node hands out all those at once that came in one piece, and a thousand of them would be one turn of the event loop.
  * Only then has its answer the socket, with which it ends.
@@ -216,9 +234,11 @@ export function createHttpServer(
   maxConnections: number,
   requests: Readonly<Record<string, RequestHandler>> = {}
 ): Server {
-  const listener = getRequestListener(app.fetch)
+  // Only HTTP/1.0 knows requests without a host: the checks of load balancers are some.
+  const listener = getRequestListener(app.fetch, { hostname: 'localhost' })
   const server = createServer(
     {
+      IncomingMessage: Request,
       headersTimeout: 10_000,
       // Bodies are held to their time one by one.
       requestTimeout: 0,

@@ -99,6 +99,18 @@ test('who sends many requests ahead of the answers is cut off, and all but the f
   assert.equal([begun, raw.received.length], [['a'], 0])
 })
 
+test('a request of HTTP/1.0 needs no host, and one of HTTP/1.1 does', async context => {
+  const { url } = await held(context)
+  for (const [version, status] of [
+    ['1.0', 200],
+    ['1.1', 400]
+  ] as const) {
+    const raw = new RawSocket(context, url)
+    raw.write(`GET /other HTTP/${version}\r\n\r\n`)
+    assert.match(await raw.until(() => false), new RegExp(`^HTTP/1\\.1 ${status} `))
+  }
+})
+
 const bodyOf = (stream: PassThrough): IncomingMessage => stream as unknown as IncomingMessage
 
 test('a body that breaks off is a bad request, before and while it is read', async () => {

@@ -6,6 +6,7 @@ import { LIMITS, SUBPROTOCOL } from '../../../protocol/index.ts'
 import { createHttpApp, createHttpServer, type UpgradeHandler } from '../../../server/transports/http.ts'
 import { createWsTransport, lecternDoor } from '../../../server/transports/ws.ts'
 import { recordingLogger } from '../../util/core-hub.ts'
+import { RawSocket } from '../../util/raw-socket.ts'
 import { suite, type TestContext } from '../../util/suite.ts'
 
 const test = suite('server/transports/upgrades')
@@ -15,6 +16,8 @@ const logger = recordingLogger()
 
 async function listening({ defer }: TestContext, upgrade: UpgradeHandler, maxConnections = 100): Promise<Server> {
   const app = createHttpApp(logger, () => '127.0.0.1', [])
+  app.post('/echo', async ({ req, text }) => text(`<${await req.text()}>`))
+  app.get('/text', ({ text }) => text('<text>'))
   const server = createHttpServer(app, { '/live': upgrade }, maxConnections)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -49,6 +52,29 @@ test('a refused upgrade is answered, and closed although the other end keeps its
   await once(socket, 'end')
   assert.match(text, /^HTTP\/1.1 404 Not Found\r\n/)
   await none(server)
+})
+
+test('a wish for another protocol than WebSocket is passed over, and the request answered with all of its body', async context => {
+  const server = await listening(context, () => assert.unreachable())
+  const raw = new RawSocket(context, `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  const wish = 'Host: hub\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n'
+  const chunked = `${wish}Transfer-Encoding: chunked\r\n`
+  for (const [parts, body] of [
+    [[`GET /text HTTP/1.1\r\n${wish}\r\n`], '<text>'],
+    [[`POST /echo HTTP/1.1\r\n${wish}Content-Length: 5\r\n\r\nwhole`], '<whole>'],
+    [[`POST /echo HTTP/1.1\r\n${wish}Content-Length: 8\r\n\r\nin `, 'parts'], '<in parts>'],
+    [[`POST /echo HTTP/1.1\r\n${chunked}\r\n3\r\nin \r\n`, '6\r\nchunks\r\n0\r\n\r\n'], '<in chunks>'],
+    [['GET /text HTTP/1.1\r\nHost: hub\r\n\r\n'], '<text>']
+  ] as [string[], string][]) {
+    raw.received = Buffer.alloc(0)
+    for (const part of parts) {
+      // In a piece of its own.
+      await new Promise(resolve => raw.socket.write(part, resolve))
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    assert.match(await raw.until(text => text.includes('>')), /^HTTP\/1\.1 200 /, body)
+    assert.ok(raw.received.toString().endsWith(body), raw.received.toString())
+  }
 })
 
 test('sockets over the bound are closed unanswered', async context => {
