@@ -23,8 +23,7 @@ const NAME_IT = "name the hub's with --data or LECTERN_DATA_FOLDER"
 export function mustHoldStore(folder: string, mayBeBackup = false): void {
   if (isMissing(folder)) throw new RangeError(`there is no data folder ${resolve(folder)}; ${NAME_IT}, or start a hub first`)
   if (!mayBeBackup) mustBeNoBackup(folder)
-  if (isMissing(join(folder, STORE)))
-    throw new RangeError(`${resolve(folder)} is no data folder of a hub (it has no store); ${NAME_IT}`)
+  if (!holdsStore(folder)) throw new RangeError(`${resolve(folder)} is no data folder of a hub (it has no store); ${NAME_IT}`)
 }
 
 /**
@@ -33,7 +32,7 @@ export function mustHoldStore(folder: string, mayBeBackup = false): void {
  */
 export function mustBeFree(folder: string): void {
   mustBeNoBackup(folder)
-  if (!isMissing(join(folder, STORE))) return
+  if (holdsStore(folder)) return
   if (readdirSync(folder).some(name => !PARTS.has(name) && !name.startsWith(COPY) && !name.startsWith('.')))
     throw new RangeError(
       `${resolve(folder)} is not empty, and no data folder of a hub (it has no store); name a new folder with --data or LECTERN_DATA_FOLDER`
@@ -48,11 +47,18 @@ function mustBeNoBackup(folder: string): void {
   )
 }
 
-/** False for what cannot be looked at: whoever uses it hears why. */
-function isMissing(path: string): boolean {
+/** True for one that cannot be looked at: whoever uses it hears why. */
+export const holdsStore = (folder: string, storeName = STORE): boolean => looked(join(folder, storeName)) === 'other'
+
+const isMissing = (path: string): boolean => looked(path) === undefined
+
+/** What stands at a path: undefined for nothing. */
+function looked(path: string): 'folder' | 'other' | undefined {
   try {
-    return statSync(path, { throwIfNoEntry: false }) === undefined
-  } catch {
-    return false
+    const found = statSync(path, { throwIfNoEntry: false })
+    return found && (found.isDirectory() ? 'folder' : 'other')
+  } catch (error) {
+    // Below what is no folder there is nothing; of what may not be looked at whoever uses it hears.
+    return (error as NodeJS.ErrnoException).code === 'ENOTDIR' ? undefined : 'other'
   }
 }

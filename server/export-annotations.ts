@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HubError, type Plain } from '../protocol/index.ts'
 import type { BookDescription } from './annotations/annotation.ts'
@@ -9,6 +9,7 @@ import { plainOf } from './annotations/json-values.ts'
 import { stableId } from './annotations/uris.ts'
 import { bookOfView, writeAnnotations, type AnnotationPage } from './annotations/write-file.ts'
 import type { Call } from './cli.ts'
+import { makeFolder } from './storage/files.ts'
 
 type KnownBook = BookDescription & { readonly id: string }
 type View = { readonly value: readonly (readonly [string, { readonly [field: string]: Plain }])[]; readonly next: string }
@@ -50,7 +51,7 @@ export async function exportBooks(
     isReplacing
   }: { readonly account: string; readonly format: FormatName; readonly folder: string; readonly isReplacing: boolean }
 ): Promise<{ readonly rows: Plain[]; readonly leftOut: readonly string[] }> {
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+  await makeFolder(folder).catch((error: unknown) => {
     throw new RangeError(`the folder ${folder} cannot be made (${(error as NodeJS.ErrnoException).code})`, { cause: error })
   })
   const rows: Plain[] = []

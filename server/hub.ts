@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, rm, stat } from 'node:fs/promises'
+import { chmod, rm, stat } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { networkInterfaces } from 'node:os'
@@ -39,6 +39,7 @@ import { mountFeed } from './routes/feed.ts'
 import { mountHealth } from './routes/health.ts'
 import { mountSignIn } from './routes/sign-in.ts'
 import { DiskBlobStore } from './storage/disk-blobs.ts'
+import { makeFolder } from './storage/files.ts'
 import { freeBytes, FreeSpace } from './storage/free-space.ts'
 import { figuresOf } from './stats.ts'
 import { createAddressOf } from './transports/address.ts'
@@ -223,7 +224,7 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
 /** Makes the data folder, and closes it to everyone but its owner. */
 async function makePrivate(folder: string, logger: Logger): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await makeFolder(folder)
   } catch (error) {
     throw new RangeError(
       `the data folder ${resolvePath(folder)} cannot be made or is not a folder (${codeOf(error)}); name another with --data or LECTERN_DATA_FOLDER`,

@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { callControl, hubListens } from './control.ts'
 import { newId } from './core/ids.ts'
-import { COPY, STORE } from './data-folder.ts'
+import { COPY, holdsStore, STORE } from './data-folder.ts'
 import { claim, Unclaimable, type Claim } from './storage/owner.ts'
 
 /**
@@ -16,7 +15,7 @@ import { claim, Unclaimable, type Claim } from './storage/owner.ts'
  */
 export async function onStandingStore<T>(folder: string, storeName: string, work: (path: string) => Promise<T>): Promise<T> {
   const path = join(folder, storeName)
-  if (!existsSync(path)) throw new RangeError(`there is no store in ${resolve(folder)}`)
+  if (!holdsStore(folder, storeName)) throw new RangeError(`there is no store in ${resolve(folder)}`)
   if (storeName === STORE && (await hubListens(folder))) return onCopy(folder, work)
   const claimed = claimToRead(path)
   try {

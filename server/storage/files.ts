@@ -1,4 +1,4 @@
-import { chmod, mkdir, open, type FileHandle } from 'node:fs/promises'
+import { chmod, mkdir, open, stat, type FileHandle } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 
 /** What was asked for is not there. */
@@ -16,11 +16,24 @@ export async function flushFolder(folder: string): Promise<void> {
 
 /** Makes a folder and those above it that are missing, each one's entry flushed. */
 export async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true })
-  if (first === undefined) return
-  for (let made = resolve(folder); ; made = dirname(made)) {
-    await flushFolder(dirname(made))
-    if (made === resolve(first)) return
+  const path = resolve(folder)
+  if (await isFolder(path)) return
+  // One by one: Node's own `recursive` never ends where a folder is there and takes none, as below /proc.
+  if (dirname(path) !== path) await makeFolder(dirname(path))
+  try {
+    await mkdir(path)
+  } catch (error) {
+    if (!(await isFolder(path))) throw error
+  }
+  await flushFolder(dirname(path))
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory()
+  } catch {
+    // Whoever makes it hears why.
+    return false
   }
 }
 

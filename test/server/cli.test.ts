@@ -123,6 +123,40 @@ test('a data folder that cannot be one is named, with the option', async context
   }
 })
 
+test('a folder that cannot be made, even below /proc, and a file or folder in the place of the other are named', async context => {
+  const data = await leftFolder(context)
+  const folder = temporaryFolder(context)
+  const file = join(folder, 'file')
+  writeFileSync(file, '')
+  for (const target of [file, join(file, 'new'), '/proc/new/new'])
+    for (const words of [
+      ['backup', target],
+      ['export', '--out', target],
+      ['serve', '--data', target]
+    ]) {
+      const { code, err } = await on(data, words)
+      assert.is(code, 2)
+      assert.match(err, `${target} cannot be made`)
+    }
+  assert.match((await on(file, ['stats'])).err, `${file} is no data folder of a hub (it has no store)`)
+  mkdirSync(join(folder, 'store'))
+  for (const words of [['stats'], ['check'], ['serve']]) {
+    const { code, err } = await on(folder, words)
+    assert.is(code, 2)
+    assert.match(err, /no data folder of a hub \(it has no store\)/)
+  }
+})
+
+test('a hub that breaks off before it answers is named', async context => {
+  const data = await leftFolder(context)
+  const server = createServer(socket => socket.destroy()).listen(join(data, 'control.sock'))
+  await once(server, 'listening')
+  context.defer(() => server.close())
+  const { code, err } = await on(data, ['account', 'list'])
+  assert.is(code, 1)
+  assert.match(err, `lectern: the hub in ${data} broke off before it answered (`)
+})
+
 test('a port that is taken is named, and the store can be opened again', async context => {
   const data = temporaryFolder(context)
   const server = createServer().listen(0, '127.0.0.1')
