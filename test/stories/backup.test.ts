@@ -181,6 +181,27 @@ test('a damaged backup is named and not restored; a damaged store is not backed 
   assert.not(existsSync(join(again, 'backup.json')))
 })
 
+test('a backup whose backup.json is not what was written is no finished one, and nothing is made of it', async context => {
+  const hub = await start(context)
+  const folder = temporaryFolder(context)
+  const backup = join(folder, 'backup')
+  assert.is((await lectern(['backup', backup, '--data', hub.dataFolder])).code, 0)
+  const written = JSON.parse(readFileSync(join(backup, 'backup.json'), 'utf8')) as object
+  for (const [manifest, text] of [
+    [null, 'backup.json: expected map'],
+    [{ ...written, madeAtMs: 1e300 }, 'backup.json.madeAtMs: expected number'],
+    [{ ...written, madeAtMs: undefined }, 'backup.json.madeAtMs: expected number'],
+    [{ ...written, files: '1' }, 'backup.json.files: expected uint'],
+    [{ ...written, format: 2 }, 'the unknown format 2']
+  ] as const) {
+    writeFileSync(join(backup, 'backup.json'), JSON.stringify(manifest))
+    const { code, err } = await lectern(['restore', backup, '--data', join(folder, 'restored')])
+    assert.is(code, 2, err)
+    assert.match(err, text)
+    assert.not(existsSync(join(folder, 'restored')))
+  }
+})
+
 test('a backup has the files that are there and leaves out what still arrives: a hub on the restored folder does not know of it', async context => {
   const hub = await start(context)
   const client = new FilesClient(`${hub.url}/api/v1/sync`, (await hub.pair('reader', 'phone')).token)

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { HubProcess } from '../util/hub-process.ts'
@@ -49,6 +50,43 @@ test('backups are made, checked and restored on a disk without hard links and mo
   const { code, err } = await there('serve', '--data', restored)
   assert.is(code, 1)
   assert.match(err, `no store in ${restored} can be written to (EPERM): that needs a file system with hard links`)
+})
+
+test('a backup or a restore that finds no room says so and leaves nothing, whether that is known before or not', async context => {
+  const disk = smallDisk(context, 2)
+  if (disk === undefined) return
+  const data = await leftFolder(context)
+  const files = (contents: readonly string[]): string[] =>
+    contents.map(content => {
+      const name = createHash('sha256').update(content).digest('hex')
+      const folder = join(data, 'files', name.slice(0, 2), name.slice(2, 4))
+      mkdirSync(folder, { recursive: true })
+      writeFileSync(join(folder, name), content)
+      return join(folder, name)
+    })
+  const folder = temporaryFolder(context)
+  mkdirSync(join(disk, 'empty'))
+  const before = readdirSync(disk)
+  const refused = async (text: string, backup: string): Promise<void> => {
+    assert.is((await lectern(['backup', backup, '--data', data])).code, 0)
+    for (const target of [join(disk, 'new'), join(disk, 'empty')])
+      for (const words of [
+        ['backup', target, '--data', data],
+        ['restore', backup, '--data', target]
+      ]) {
+        const { code, err } = await lectern(words)
+        assert.is(code, 2, err)
+        assert.match(err, `${target} has ${text}`)
+        assert.match(err, 'make room there, or name a folder on another disk')
+        assert.equal([readdirSync(disk), readdirSync(join(disk, 'empty'))], [before, []])
+      }
+  }
+  const large = files(['x'.repeat(2 ** 23)])
+  await refused('room for ', join(folder, 'large'))
+  for (const file of large) rmSync(file)
+  // Each takes a block and a folder, and counts as a few bytes.
+  files(Array.from({ length: 600 }, (_, index) => `file ${index}`))
+  await refused('no room left', join(folder, 'many'))
 })
 
 test('where nothing can be written a hub does not start, and says which folder it is and what to do; what is there can be checked', async context => {
