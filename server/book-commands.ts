@@ -22,6 +22,7 @@ export function addBooks(program: Command): void {
     whose(operator(book, `${name} <book> <document>`, text)).action(
       async (id: string, identifier: string, _: unknown, command: Command) => {
         const config = operatorConfig(command)
+        if (id === '' || identifier === '') throw new RangeError('name a book by its id, and a document or `type:value`')
         print(await run(config, `book.${name}`, { account: await accountOf(config, command), book: id, identifier }))
       }
     )

@@ -55,7 +55,13 @@ export async function callControl(
         `${dataFolder} cannot be used from here: the hub that runs there belongs to another user; run this as that user`
       )
     // No hub listens on a path that is too long for a socket.
-    if (!['ENOENT', 'ECONNREFUSED', 'ENAMETOOLONG', 'EINVAL'].includes(code ?? '')) throw error
+    if (!['ENOENT', 'ECONNREFUSED', 'ENAMETOOLONG', 'EINVAL'].includes(code ?? '')) {
+      if (error instanceof HubError) throw error
+      throw new Error(
+        `the hub in ${dataFolder} broke off before it answered (${code}): see that it runs, and what of this was done, and run it again`,
+        { cause: error }
+      )
+    }
     assertRunning(name, resolve(dataFolder))
     return undefined
   } finally {

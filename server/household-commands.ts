@@ -14,8 +14,8 @@ export function addHouseholds(program: Command): void {
       `${kept.account} is kept for the family of ${kept.mail}: sign in with that address in the app, and make the family there.`
     )
   })
-  operator(household, 'list', 'List the families, their parents, children and devices.').action(async (_, command) =>
-    print(await run(operatorConfig(command), 'household.list', {}))
+  operator(household, 'list', 'List the families, their parents, children and devices, and the accounts kept for others.').action(
+    async (_, command) => print(await run(operatorConfig(command), 'household.list', {}))
   )
   operator(household, 'device <account>', 'Make the words with which one new device joins a family. Needs a running hub.').action(
     async (account: string, _, command: Command) => {

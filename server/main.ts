@@ -5,7 +5,6 @@ import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Command, CommanderError, Option as CommandOption } from 'commander'
-import { HubError } from '../protocol/index.ts'
 import { foldName } from './auth/accounts.ts'
 import { addBooks } from './book-commands.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
@@ -89,7 +88,6 @@ operator(account, 'list', 'List the accounts.').action(async (_, command) =>
 operator(account, 'passwd <name>', 'Set the password: typed, or piped in.').action(async (name: string, _, command: Command) => {
   const config = operatorConfig(command)
   const password = await askPassword(process.stdin, process.stderr, 'New password: ')
-  if (password === undefined) throw new HubError('bad-request', 'no password was given; type one, or pipe it in')
   const { devices } = (await run(config, 'account.passwd', { account: name, password })) as { devices: number }
   const folded = foldName(name)
   say(`The password of ${folded} is set; sign-ins with the one before have ended.`)
@@ -113,7 +111,6 @@ operator(account, 'kosync <name>', 'Set the key with which KOReader syncs: a pas
       throw new RangeError(`--answers: newest or furthest, not "${answers}"`)
     if (off === undefined && answers === undefined) {
       const password = await askPassword(process.stdin, process.stderr, 'Password for KOReader: ')
-      if (password === undefined) throw new HubError('bad-request', 'no password was given; type one, or pipe it in')
       await run(config, 'account.kosync', { account: name, password })
       return say(`KOReader signs in as ${foldName(name)} with this password.`)
     }

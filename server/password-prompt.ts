@@ -4,30 +4,25 @@ import { newPassword } from './operations.ts'
 
 /**
  * A new password from the person at the terminal, who does not see it, or the first line of what is piped in.
- * @returns undefined when it is left empty
- * @throws HubError `bad-request` for one that no account may have
+ * @throws HubError `bad-request` when it is left empty, or is one that no account may have
  */
-export async function askPassword(
-  input: ReadStream,
-  output: NodeJS.WritableStream,
-  question: string
-): Promise<string | undefined> {
+export async function askPassword(input: ReadStream, output: NodeJS.WritableStream, question: string): Promise<string> {
   const password = await readPassword(input, output, question)
-  if (password !== undefined && newPassword.fault(password) !== undefined)
-    throw new HubError('bad-request', 'a password has 8 to 256 characters')
+  if (password === '') throw new HubError('bad-request', 'no password was given; type one, or pipe it in')
+  if (newPassword.fault(password) !== undefined) throw new HubError('bad-request', 'a password has 8 to 256 characters')
   return password
 }
 
-async function readPassword(input: ReadStream, output: NodeJS.WritableStream, question: string): Promise<string | undefined> {
+async function readPassword(input: ReadStream, output: NodeJS.WritableStream, question: string): Promise<string> {
   if (!input.isTTY) {
     let text = ''
     for await (const chunk of input as AsyncIterable<Buffer>) text += chunk.toString()
-    return text.split(/\r?\n/)[0] || undefined
+    return text.split(/\r?\n/)[0]!
   }
   output.write(question)
   input.setRawMode(true)
   try {
-    return (await readHidden(input)) || undefined
+    return await readHidden(input)
   } finally {
     input.setRawMode(false)
     input.pause()

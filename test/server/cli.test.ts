@@ -233,15 +233,18 @@ test('commands say what they did, and the folder is closed to others', async con
   assert.is((await on(hub.dataFolder, ['device', 'revoke', 'reader', 'a\nb'])).code, 2)
 })
 
-test('wrong words are refused with what they should be', async context => {
+test('wrong words are refused with what they should be, and do nothing', async context => {
   const data = await leftFolder(context)
   for (const [words, text] of [
     [['account', 'add', ''], "an account's name has 1 to 128 characters, and no control characters"],
-    [['account', 'kosync', 'reader', '--answers', 'sometimes'], '--answers: newest or furthest, not "sometimes"']
+    [['account', 'add', 'dora', '--password'], 'no password was given; type one, or pipe it in'],
+    [['account', 'kosync', 'reader', '--answers', 'sometimes'], '--answers: newest or furthest, not "sometimes"'],
+    [['book', 'link', 'emma', ''], 'name a book by its id, and a document or `type:value`']
   ] as const) {
     const { code, err } = await on(data, [...words])
     assert.equal([code, err], [2, `lectern: ${text}\n`])
   }
+  assert.not.match((await on(data, ['account', 'list'])).out, 'dora')
 })
 
 test('a hub says where devices find it, and the command for another code works as it is printed', async context => {

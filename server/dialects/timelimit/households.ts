@@ -109,7 +109,10 @@ export class Households {
     if (owner !== undefined && owner !== known?.id) {
       // A family whose parent has the address no more does not hold it.
       const isHeld = (await this.parentOf(mail)) !== undefined || !(await this.#hasFamily(owner))
-      if (isHeld) throw new HubError('already-exists', `${mail} belongs to another account already`, { field: 'mail' })
+      if (isHeld) {
+        const holder = directory.list().find(({ id }) => id === owner)?.name
+        throw new HubError('already-exists', `${mail} belongs to the account ${holder} already`, { field: 'mail' })
+      }
     }
     const entry = known ?? (await directory.add(name))
     if (owner !== entry.id) await this.#mails.put(mail, entry.id)
@@ -202,13 +205,17 @@ export class Households {
     return this.#parts.hub.account(id)
   }
 
-  /** Every family, for the operator. */
+  /** Every family, and every account that is kept for one, for the operator. */
   async list(): Promise<Plain[]> {
     const rows: Plain[] = []
+    const mails = this.#mails.all()
     for (const { name, id } of this.#parts.directory.list()) {
       const account = await this.#parts.hub.account(id)
       const family = account && familyOf(account.views)
-      if (family?.get('family', 'family') === undefined) continue
+      if (family?.get('family', 'family') === undefined) {
+        if (mails.has(id)) rows.push({ account: name, keptFor: mails.get(id)! })
+        continue
+      }
       const users = family.all('user').map(([, { user }]) => user)
       rows.push({
         account: name,

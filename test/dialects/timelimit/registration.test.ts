@@ -168,22 +168,26 @@ test('without a mail server, the code stands in the log, where its operator alon
   assert.is((await ask(hub.url, '/auth/sign-in-by-mail-code', { ...body, receivedCode })).status, 200)
 })
 
-test('an account is kept for one address, and is no family before its parent makes it one', async context => {
+test('an account is kept for one address, is listed so, and is no family before its parent makes it one', async context => {
   const { households, directory } = await servingHub(context)
   const refused = async (work: Promise<unknown>): Promise<unknown> =>
     work.then(
       () => 'done',
       (error: HubError) => error.code
     )
+  const listed = async (): Promise<unknown[]> => (await households.list()).map(row => Object.entries(row as object).slice(0, 2))
   assert.equal(await households.reserve('Ada', ' Ada@example.org '), { account: 'ada', mail: 'ada@example.org' })
   assert.equal(await households.reserve('ada', 'ada@example.org'), { account: 'ada', mail: 'ada@example.org' })
   assert.is(await refused(households.openWords('ada')), 'not-found')
   assert.is(await refused(households.reserve('bob', 'ada@example.org')), 'already-exists')
+  await households.reserve('bob', 'ada@example.org').catch(({ message }: HubError) => assert.match(message, 'the account ada'))
   assert.is(await refused(households.reserve('bob', 'bob')), 'bad-request')
   assert.is(directory.find('bob'), undefined)
+  assert.equal(await listed(), [[['account', 'ada'], ['keptFor', ['ada@example.org']]]]) // prettier-ignore
   const parent = { mail: 'ada@example.org', name: 'Ada', timeZone: 'UTC', password: newPassword() }
   const { account } = await households.create(parent, { name: 'first', model: 'x' })
   assert.is(account.id, directory.get('ada').id)
+  assert.equal(await listed(), [[['account', 'ada'], ['parents', ['Ada <ada@example.org>']]]]) // prettier-ignore
   assert.is(await refused(households.reserve('ada', 'other@example.org')), 'already-exists')
   assert.is((await households.openWords('ada')).words.split(' ').length, 5)
 })
