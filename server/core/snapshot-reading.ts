@@ -8,24 +8,58 @@ import { SEPARATOR, type Views } from './views.ts'
 const PAGE_RECORDS = 64
 /** Entries of one `identifiers`: what one put may have. */
 const PUT_IDENTIFIERS = 64
-/** A longer update goes in parts. */
-const PART_BYTES = 524_288
-const MOST_LARGE_DOCUMENTS = 16
+/** A longer update goes in parts, and takes one of the places of `LargeDocuments`. */
+export const PART_BYTES = 524_288
 
-/** How many may hold a document that is longer than a frame, over all sessions: the others wait until its reader has it, or was cut off as slow. */
+/**
+ * How many may hold a document that is longer than a frame, over all sessions: the others wait until its reader has it, or was cut off as slow. An account
+ * has a share of the places, and who waits has its turn by account: so nobody waits for readers of another's account while there is room.
+ */
 export class LargeDocuments {
-  #free = MOST_LARGE_DOCUMENTS
-  readonly #waiting: (() => void)[] = []
+  #free: number
+  readonly #mostOfAccount: number
+  /** Places that are taken, by account. */
+  readonly #taken = new Map<string, number>()
+  /** By account; the one whose turn is next comes first. */
+  readonly #waiting = new Map<string, (() => void)[]>()
+
+  constructor(most = 16, mostOfAccount = 4) {
+    this.#free = most
+    this.#mostOfAccount = mostOfAccount
+  }
 
   /** @returns gives the place to the next one; MUST be called once */
-  async take(): Promise<() => void> {
-    if (this.#free > 0) this.#free -= 1
-    else await new Promise<void>(resolve => this.#waiting.push(resolve))
+  async take(account: string): Promise<() => void> {
+    await new Promise<void>(begin => {
+      const line = this.#waiting.get(account)
+      if (line === undefined) this.#waiting.set(account, [begin])
+      else line.push(begin)
+      this.#giveOut()
+    })
     return () => {
-      const next = this.#waiting.shift()
-      if (next === undefined) this.#free += 1
-      else next()
+      this.#free += 1
+      this.#taken.set(account, this.#takenBy(account) - 1)
+      if (this.#takenBy(account) === 0) this.#taken.delete(account)
+      this.#giveOut()
     }
+  }
+
+  #giveOut(): void {
+    for (const [account, line] of this.#waiting) {
+      const taken = this.#takenBy(account)
+      if (this.#free === 0) return
+      if (taken >= this.#mostOfAccount) continue
+      this.#free -= 1
+      this.#taken.set(account, taken + 1)
+      // Behind all others, where it comes round to it again.
+      this.#waiting.delete(account)
+      if (line.length > 1) this.#waiting.set(account, line)
+      line.shift()!()
+    }
+  }
+
+  #takenBy(account: string): number {
+    return this.#taken.get(account) ?? 0
   }
 }
 
@@ -97,7 +131,7 @@ async function* entriesOf(account: Account, large: LargeDocuments): AsyncGenerat
   for (const [book, { tail, folded = 0 }] of recordsOf(views, 'documents')) {
     const cursor = tail.at(-1) ?? folded
     for (const update of await account.documents.updates(book)) {
-      const release = update.length > PART_BYTES ? await large.take() : undefined
+      const release = update.length > PART_BYTES ? await large.take(account.id) : undefined
       try {
         let at = 0
         for (; update.length - at > PART_BYTES; at += PART_BYTES)
