@@ -7,7 +7,8 @@ import { StoreTrimmed, type Store, type StoredRun } from './store.ts'
 
 /** What a connection may hold unsent before nothing more is sent to it, and the rest is read from the log later. */
 export const HIGH_WATER_BYTES = 262_144
-const SLOW_AFTER_MS = 10_000
+/** A connection that is full and lets nothing go for so long is slow. */
+export const SLOW_AFTER_MS = 10_000
 /** Runs shorter than this share a frame: a frame of its own would cost more than the copy. */
 const SHARED_BELOW_BYTES = 16_384
 

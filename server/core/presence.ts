@@ -3,6 +3,8 @@ import type { Clock } from './ports.ts'
 
 /** Ids that one seat may speak for: one for each tab that shares its connection. */
 const MAX_OWN_IDS = 8
+/** Ids that one book has at a time, whoever speaks for them. */
+const MAX_BOOK_IDS = 4_096
 /** News of one book goes out at most once in this time, so that whoever types fast costs the others no more. */
 const GATHER_MS = 50
 const SWEEP_MS = 5_000
@@ -89,7 +91,8 @@ export class Presences {
       held.seenAtMs = this.#clock.nowMs()
       return
     }
-    if (held === undefined && (state === undefined || seat.ids.size >= MAX_OWN_IDS)) return
+    const isFull = seat.ids.size >= MAX_OWN_IDS || book.held.size >= MAX_BOOK_IDS
+    if (held === undefined && (state === undefined || isFull)) return
     // Whoever leaves without a word is told to be gone with the clock after its last.
     if (clock === Number.MAX_SAFE_INTEGER)
       throw new HubError('bad-request', 'a clock rises by one with each word', { field: 'clock' })
@@ -166,7 +169,7 @@ export class Seat {
     this.book = book
     this.device = device
     this.#listener = listener
-    for (const presence of presences.list(book)) this.#missed.set(keyOf(presence.id), presence)
+    this.#missAll()
   }
 
   /**
@@ -177,9 +180,10 @@ export class Seat {
     this.#presences.say(this, id, clock, state)
   }
 
-  /** Everyone in the book. */
-  list(): Presence[] {
-    return this.#presences.list(this.book)
+  /** The listener asks who is in the book: it is told of everyone, as soon as it takes it. */
+  tellAll(): void {
+    this.#missAll()
+    this.tellMissed()
   }
 
   /** @internal */
@@ -203,6 +207,10 @@ export class Seat {
 
   leave(): void {
     this.#presences.leave(this)
+  }
+
+  #missAll(): void {
+    for (const presence of this.#presences.list(this.book)) this.#missed.set(keyOf(presence.id), presence)
   }
 }
 

@@ -9,6 +9,7 @@ import type { Origin } from '../origin.ts'
 import { mustBeLetIn, type Bearer } from '../policy.ts'
 import { nextTurn, type Clock } from '../ports.ts'
 import type { Presence, Seat } from '../presence.ts'
+import { PART_BYTES, type LargeDocuments } from '../snapshot-reading.ts'
 
 /** Updates of one connection that may be taken in one turn of the event loop. */
 const UPDATES_PER_TURN = 8
@@ -16,7 +17,6 @@ const UPDATES_PER_TURN = 8
 const LONG_UPDATE_BYTES = 16_384
 /** Bytes of an update that are read in the time that `updateCost` counts as one. */
 const READ_BYTES_PER_COST = 8
-const SLOW_AFTER_MS = 10_000
 const MAX_GAPS_IN_A_ROW = 3
 
 /** How a Yjs wire says what a document session has to say, each in its own envelope. */
@@ -42,6 +42,7 @@ export interface DocumentSessionParts {
   readonly book: string
   readonly outlet: Outlet
   readonly clock: Clock
+  readonly largeDocuments: LargeDocuments
 }
 
 /**
@@ -58,7 +59,8 @@ export class DocumentSession implements Follower {
   #gapsInARow = 0
   /** The clocks up to which the other end has everything, when it did not take what came after. */
   #behind: Map<number, number> | undefined
-  #cancelSlowTimer: (() => void) | undefined
+  /** Each gives a place of `LargeDocuments` back, once its answer has left. */
+  readonly #places: (() => void)[] = []
   #isClosed = false
 
   private constructor(parts: DocumentSessionParts) {
@@ -95,12 +97,29 @@ export class DocumentSession implements Follower {
     return this.#isClosed
   }
 
-  /** Answers with what a state vector lacks. @throws HubError `bad-frame` */
+  /** Answers with what a state vector lacks. Long answers wait for a place, which they have until they have left. @throws HubError `bad-frame` */
   async give(stateVector: Uint8Array): Promise<void> {
-    const { account, book, outlet } = this.#parts
-    const update = await account.documents.inTurn(book, document => (this.#isClosed ? undefined : document.since(stateVector)))
-    await account.settled()
-    if (!this.#isClosed && update !== undefined) outlet.answer(update)
+    const { account, book, largeDocuments, outlet } = this.#parts
+    const { documentBytes } = await this.#load()
+    let leave = documentBytes > PART_BYTES ? await largeDocuments.take(account.id) : undefined
+    try {
+      const update = await account.documents.inTurn(book, document =>
+        this.#isClosed ? undefined : document.since(stateVector)
+      )
+      await account.settled()
+      if (this.#isClosed || update === undefined) return
+      outlet.answer(update)
+      if (leave === undefined || outlet.bufferedBytes < HIGH_WATER_BYTES) return
+      this.#places.push(leave)
+      leave = undefined
+    } finally {
+      leave?.()
+    }
+  }
+
+  /** What was answered has left. */
+  sent(): void {
+    for (const leave of this.#places.splice(0)) leave()
   }
 
   /**
@@ -124,9 +143,9 @@ export class DocumentSession implements Follower {
     this.#seat.say(id, clock, state)
   }
 
-  /** Everyone who reads the book. */
-  present(): Presence[] {
-    return this.#seat.list()
+  /** Tells everyone who reads the book. */
+  tellPresent(): void {
+    this.#seat.tellAll()
   }
 
   deliver(frame: Uint8Array): void {
@@ -141,13 +160,10 @@ export class DocumentSession implements Follower {
   /** The connection has sent what it held. The promise, if there is one, says when the other end was given what it missed; it never rejects. */
   drained(): Promise<void> | undefined {
     if (this.#isClosed) return undefined
-    this.#cancelSlowTimer?.()
-    this.#cancelSlowTimer = undefined
     this.#seat.tellMissed()
     const behind = this.#behind
-    if (behind === undefined) return undefined
     // Another document of the connection may have been quicker.
-    if (this.#parts.outlet.bufferedBytes >= HIGH_WATER_BYTES) return this.#watchSlowness()
+    if (behind === undefined || this.#parts.outlet.bufferedBytes >= HIGH_WATER_BYTES) return undefined
     this.#behind = undefined
     return this.give(Y.encodeStateVector(behind)).catch((error: unknown) => this.#fault(error))
   }
@@ -161,7 +177,7 @@ export class DocumentSession implements Follower {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#cancelSlowTimer?.()
+    this.sent()
     this.#seat.leave()
     this.#parts.account.followers.delete(this)
   }
@@ -229,17 +245,6 @@ export class DocumentSession implements Follower {
     }
     for (const [client, from] of Y.parseUpdateMeta(update).from)
       this.#behind.set(client, Math.min(from, this.#behind.get(client) ?? 0))
-    this.#watchSlowness()
-  }
-
-  /** A connection that stays full and lets nothing go is slow. */
-  #watchSlowness(): undefined {
-    const { clock, outlet } = this.#parts
-    const { bufferedBytes } = outlet
-    this.#cancelSlowTimer ??= clock.setTimer(SLOW_AFTER_MS, () => {
-      if (outlet.bufferedBytes < bufferedBytes) void this.drained()
-      else this.end(new HubError('slow'))
-    })
   }
 
   #fault(error: unknown): void {

@@ -22,17 +22,12 @@ const MAX_DOCUMENTS = 64
 /** Every message to the provider begins with the name. The longest id of a book fits, with each character written as percents, and what stands behind the zero byte. */
 const MAX_NAME_LENGTH = 2_048
 
-interface OpenDocument {
-  readonly session: DocumentSession
-  readonly outlet: Outlet
-}
-
 /**
  * `@hocuspocus/provider` on one connection, which opens any number of books' annotation documents, each with a token of its own. Every message begins with
  * the name of its document: `book/` and the book's id, and behind a zero byte what tells two providers of one document apart.
  */
 export class HocuspocusSession extends ProviderSession {
-  readonly #open = new Map<string, OpenDocument>()
+  readonly #open = new Map<string, DocumentSession>()
   readonly #cancelSilenceTimer: () => void
 
   constructor(connection: Connection, host: SessionHost) {
@@ -41,7 +36,7 @@ export class HocuspocusSession extends ProviderSession {
   }
 
   protected override documents(): readonly DocumentSession[] {
-    return Array.from(this.#open.values(), ({ session }) => session)
+    return [...this.#open.values()]
   }
 
   protected override keepAliveMessage(): Uint8Array {
@@ -64,7 +59,7 @@ export class HocuspocusSession extends ProviderSession {
     const document = this.#open.get(name)
     // What was on its way when the document was closed.
     if (document === undefined || message.kind === 'nothing') return undefined
-    if (message.kind !== 'close') return handleDocumentMessage(document.session, message, document.outlet)
+    if (message.kind !== 'close') return handleDocumentMessage(document, message)
     this.#drop(name)
     this.send(encoded(name, [CLOSE], 'closed'))
     return undefined
@@ -81,11 +76,12 @@ export class HocuspocusSession extends ProviderSession {
       this.#cancelSilenceTimer()
       this.send(encoded(name, [AUTH, AUTHENTICATED], permits(actor, 'annotation.update') ? 'read-write' : 'readonly'))
       const origin = new Origin(device, '', actor)
+      const { clock, largeDocuments } = this.host
       const outlet = this.#outlet(name)
-      const session = await DocumentSession.open({ account, refusal, origin, book, outlet, clock: this.host.clock })
+      const session = await DocumentSession.open({ account, refusal, origin, book, outlet, clock, largeDocuments })
       if (this.isClosed) session.close()
       // It may have been ended by itself, with its device, while it opened.
-      else if (!session.isClosed) this.#open.set(name, { session, outlet })
+      else if (!session.isClosed) this.#open.set(name, session)
     } catch (error) {
       if (!(error instanceof HubError)) throw error
       this.#endDocument(name, error)
@@ -111,7 +107,7 @@ export class HocuspocusSession extends ProviderSession {
   }
 
   #drop(name: string): void {
-    this.#open.get(name)?.session.close()
+    this.#open.get(name)?.close()
     this.#open.delete(name)
   }
 }

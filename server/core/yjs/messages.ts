@@ -32,11 +32,7 @@ export function readDocumentMessage(kind: number, decoder: decoding.Decoder): Do
 }
 
 /** Does what a message asks for. The promise, if there is one, says when the next may come. */
-export function handleDocumentMessage(
-  document: DocumentSession,
-  message: DocumentMessage,
-  outlet: Pick<Outlet, 'presence'>
-): Promise<void> | undefined {
+export function handleDocumentMessage(document: DocumentSession, message: DocumentMessage): Promise<void> | undefined {
   switch (message.kind) {
     case 'since':
       return document.give(message.bytes)
@@ -47,7 +43,7 @@ export function handleDocumentMessage(
       for (const { id, clock, state } of decodeAwareness(message.bytes)) document.say(id, clock, state)
       return undefined
     case 'query':
-      outlet.presence(document.present())
+      document.tellPresent()
   }
   return undefined
 }

@@ -1,5 +1,6 @@
 import { HubError, type Connection } from '../../../protocol/index.ts'
 import { Intake } from '../intake.ts'
+import { HIGH_WATER_BYTES, SLOW_AFTER_MS } from '../log-reader.ts'
 import type { LiveSession, SessionHost } from '../session.ts'
 import type { DocumentSession } from './document-session.ts'
 import { closeCodeOf } from './door.ts'
@@ -13,6 +14,7 @@ export abstract class ProviderSession implements LiveSession {
   protected readonly host: SessionHost
   readonly #intake: Intake
   #cancelKeepAlive: () => void
+  #cancelSlowTimer: (() => void) | undefined
   #hasDrained = false
   #isCatchingUp = false
   #isClosed = false
@@ -25,13 +27,14 @@ export abstract class ProviderSession implements LiveSession {
       clock: host.clock,
       handle: bytes => this.handle(bytes),
       onFault: error => this.fault(error),
-      onHeldUp: () => undefined
+      onHeldUp: () => this.#watchSlowness()
     })
     connection.listen({
       onFrame: bytes => this.#intake.receive(bytes),
       onDrain: () => {
-        void this.#catchUp()
-        this.#intake.goOn()
+        // What was sent in this turn may wait still.
+        if (connection.bufferedBytes < HIGH_WATER_BYTES) for (const document of this.documents()) document.sent()
+        this.#moved()
       },
       onClose: () => this.leave()
     })
@@ -56,7 +59,9 @@ export abstract class ProviderSession implements LiveSession {
   }
 
   protected send(bytes: Uint8Array, mayWait?: boolean): void {
-    if (!this.#isClosed) this.connection.send(bytes, mayWait)
+    if (this.#isClosed) return
+    this.connection.send(bytes, mayWait)
+    this.#watchSlowness()
   }
 
   protected fault(error: unknown): void {
@@ -69,9 +74,29 @@ export abstract class ProviderSession implements LiveSession {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#cancelKeepAlive()
+    this.#cancelSlowTimer?.()
     this.#intake.close()
     for (const document of this.documents()) document.close()
     this.host.closed(this)
+  }
+
+  /** Something has left: there may be room for what waits. */
+  #moved(): void {
+    this.#cancelSlowTimer?.()
+    this.#cancelSlowTimer = undefined
+    void this.#catchUp()
+    this.#intake.goOn()
+    this.#watchSlowness()
+  }
+
+  /** A connection that stays full and lets nothing go is slow. */
+  #watchSlowness(): void {
+    const { bufferedBytes } = this.connection
+    if (this.#isClosed || this.#cancelSlowTimer !== undefined || bufferedBytes < HIGH_WATER_BYTES) return
+    this.#cancelSlowTimer = this.host.clock.setTimer(SLOW_AFTER_MS, () => {
+      if (this.connection.bufferedBytes < bufferedBytes) this.#moved()
+      else this.end(new HubError('slow'))
+    })
   }
 
   /** Gives the documents what they missed, one after the other: each looks whether there is room left for it. */

@@ -60,7 +60,7 @@ export class YWebsocketSession extends ProviderSession {
 
   protected override handle(bytes: Uint8Array): Promise<void> | undefined {
     if (this.#document === undefined) return this.#handleLater(bytes)
-    return handleDocumentMessage(this.#document, decode(bytes), this.#outlet)
+    return handleDocumentMessage(this.#document, decode(bytes))
   }
 
   async #handleLater(bytes: Uint8Array): Promise<void> {
@@ -79,7 +79,8 @@ export class YWebsocketSession extends ProviderSession {
       origin,
       book,
       outlet: this.#outlet,
-      clock: this.host.clock
+      clock: this.host.clock,
+      largeDocuments: this.host.largeDocuments
     })
     if (this.isClosed) document.close()
     else this.#document = document

@@ -214,6 +214,20 @@ test('however many read a book, and say much, each is told of all of them in fra
   )
 })
 
+test('a book has 4,096 readers at most: who is beyond is passed over until somebody leaves', async () => {
+  const hub = coreHub()
+  const { account, devices } = await hub.account('phone')
+  const join = () => account.presences.join(BOOK, devices.phone!.device, { isFull: () => false, onPresence: () => undefined })
+  const seats = Array.from({ length: 512 }, join)
+  for (const [index, seat] of seats.entries()) for (let id = 0; id < 8; id++) seat.say(8 * index + id, 1, '{}')
+  const late = join()
+  late.say(10_000, 1, '{}')
+  assert.equal([account.presences.list(BOOK).length, late.ids.size], [4_096, 0])
+  seats[0]!.say(0, 2, undefined)
+  late.say(10_000, 2, '{}')
+  assert.equal([account.presences.list(BOOK).length, late.ids.size], [4_096, 1])
+})
+
 test('a clock after which none could follow is refused', async () => {
   const hub = coreHub()
   const { account, devices } = await hub.account('phone')
@@ -222,7 +236,7 @@ test('a clock after which none could follow is refused', async () => {
     () => seat.say(1, Number.MAX_SAFE_INTEGER, '{}'),
     (error: HubError) => error.field === 'clock'
   )
-  assert.equal(seat.list(), [])
+  assert.equal(account.presences.list(BOOK), [])
 })
 
 test.run()
