@@ -16,11 +16,8 @@ import type {
   PositionRecord,
   Table
 } from './records.ts'
-import { recordPages, StoreDamage, type LogHead, type Store } from './store.ts'
+import { recordPages, StoreDamage, type LogHead, type ReadableStore } from './store.ts'
 import { Views } from './views.ts'
-
-/** What a check needs of a store: it changes nothing. */
-export type StoreReading = Pick<Store, 'head' | 'read' | 'get' | 'range' | 'keys'>
 
 /** Told of each thing that is wrong, in words that name the record. */
 export type Report = (what: string) => void
@@ -43,7 +40,7 @@ const OF_FILES: ReadonlySet<Table> = new Set([
   'conflicts',
   'openConflicts'
 ])
-const NOTHING: StoreReading = {
+const NOTHING: ReadableStore = {
   head: async () => undefined,
   read: async () => [],
   get: () => undefined,
@@ -61,7 +58,7 @@ const NOTHING: StoreReading = {
  * @returns how many changes the log holds
  */
 export async function checkAccount(
-  store: StoreReading,
+  store: ReadableStore,
   account: string,
   report: Report,
   household?: HouseholdRules
@@ -79,7 +76,7 @@ export async function checkAccount(
 }
 
 class AccountCheck {
-  readonly #store: StoreReading
+  readonly #store: ReadableStore
   readonly #account: string
   readonly #log: LogHead
   readonly #report: Report
@@ -99,7 +96,7 @@ class AccountCheck {
   readonly #household: HouseholdRules | undefined
   #timeUs = 0
 
-  constructor(store: StoreReading, account: string, log: LogHead, report: Report, household?: HouseholdRules) {
+  constructor(store: ReadableStore, account: string, log: LogHead, report: Report, household?: HouseholdRules) {
     this.#household = household
     this.#store = store
     this.#account = account

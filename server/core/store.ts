@@ -82,10 +82,10 @@ export class StoreDamage extends Error {
 
 /** The records whose key begins with `prefix`, in key order and pages of `size`, of which each is read when it is asked for. */
 export function* recordPages(
-  store: Pick<Store, 'range'>,
+  store: ReadableStore,
   prefix: RecordKey,
   size: number
-): Generator<ReturnType<Store['range']>, undefined> {
+): Generator<ReturnType<ReadableStore['range']>, undefined> {
   for (let after: RecordKey | undefined; ;) {
     const page = store.range(prefix, after, size)
     yield page
@@ -94,12 +94,8 @@ export function* recordPages(
   }
 }
 
-/**
- * The change logs of all accounts, and the records that are folded from them, under one transaction.
- *
- * Reads see only what is durable. Every record carries a checksum, and a read of a damaged one throws `StoreDamage`.
- */
-export interface Store {
+/** A store to read from: only what is durable is seen. Every record carries a checksum, and a read of a damaged one throws `StoreDamage`. */
+export interface ReadableStore {
   /** Where the log of `account` stands; undefined when there is none. */
   head(account: string): Promise<LogHead | undefined>
   /**
@@ -115,6 +111,10 @@ export interface Store {
   range(prefix: RecordKey, after: RecordKey | undefined, limit: number): [key: RecordKey, value: Uint8Array][]
   /** The keys of records that begin with `prefix`, in order, at most `limit`. No value is read for them. */
   keys(prefix: RecordKey, limit: number): RecordKey[]
+}
+
+/** The change logs of all accounts, and the records that are folded from them, under one transaction. */
+export interface Store extends ReadableStore {
   /**
    * Keeps all of a batch or nothing. Resolves when it is flushed to disk.
    *

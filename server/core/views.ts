@@ -3,7 +3,7 @@ import { noteActivity, SOURCES, type Source } from './activity.ts'
 import { ChangedRecords } from './changed-records.ts'
 import { storedPositions } from './position-history.ts'
 import type { Table, Tables } from './records.ts'
-import type { RecordWrite, Store } from './store.ts'
+import type { ReadableStore, RecordWrite } from './store.ts'
 
 /** Parts of a key hold no control characters, so that this parts them. */
 export const SEPARATOR = '\u0000'
@@ -15,7 +15,7 @@ export const SEPARATOR = '\u0000'
  * crash is folded again from the log's tail.
  */
 export class Views {
-  readonly #store: Pick<Store, 'get' | 'range' | 'keys'>
+  readonly #store: ReadableStore
   readonly #account: string
   #changed = new ChangedRecords()
   /** Given to a commit that has not resolved: the store does not show them yet. */
@@ -23,7 +23,7 @@ export class Views {
   /** Tables of which the store was found to hold nothing: most accounts use few, and who joins reads all. */
   readonly #empty = new Set<Table>()
 
-  constructor(store: Pick<Store, 'get' | 'range' | 'keys'>, account: string) {
+  constructor(store: ReadableStore, account: string) {
     this.#store = store
     this.#account = account
   }

@@ -1,11 +1,11 @@
-import type { LogHead, RecordKey, Store, StoredRun } from '../core/store.ts'
+import type { LogHead, ReadableStore, RecordKey, StoredRun } from '../core/store.ts'
 import { named } from './damage.ts'
 import type { Reading } from './environment.ts'
 import { LOG_LIMITS, Logs } from './logs.ts'
 import { getRecord, keysOfRecords, rangeRecords } from './records.ts'
 
 /** A store that nobody writes to. */
-export class StandingStore implements Pick<Store, 'head' | 'read' | 'get' | 'range' | 'keys'> {
+export class StandingStore implements ReadableStore {
   readonly #db: Reading
   readonly #logs: Logs
 

@@ -1,9 +1,9 @@
 import * as Y from 'yjs'
 import { isSameValue } from '../../../protocol/index.ts'
-import type { Report, StoreReading } from '../check-account.ts'
+import type { Report } from '../check-account.ts'
 import { changesOf } from '../fold-log.ts'
 import type { SnapshotRecord } from '../records.ts'
-import { StoreDamage, type LogHead } from '../store.ts'
+import { StoreDamage, type LogHead, type ReadableStore } from '../store.ts'
 import { Views } from '../views.ts'
 import { listAnnotations } from './annotations.ts'
 import { checkVersions } from './check-versions.ts'
@@ -22,7 +22,7 @@ const READ_BYTES = 1_048_576
 
 /** Checks that each document's snapshot, and the updates since, are what its updates in the log come to. */
 export async function checkDocuments(
-  store: StoreReading,
+  store: ReadableStore,
   account: string,
   log: LogHead,
   updates: ReadonlyMap<string, DocumentUpdates>,
@@ -80,7 +80,7 @@ function* groupsOf(updates: ReadonlyMap<string, DocumentUpdates>): Generator<Set
 }
 
 async function readUpdates(
-  store: StoreReading,
+  store: ReadableStore,
   account: string,
   { head, floor }: LogHead,
   books: ReadonlySet<string>

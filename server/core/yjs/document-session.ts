@@ -103,9 +103,7 @@ export class DocumentSession implements Follower {
     const { documentBytes } = await this.#load()
     let leave = documentBytes > PART_BYTES ? await largeDocuments.take(account.id) : undefined
     try {
-      const update = await account.documents.inTurn(book, document =>
-        this.#isClosed ? undefined : document.since(stateVector)
-      )
+      const update = await account.documents.inTurn(book, document => (this.#isClosed ? undefined : document.since(stateVector)))
       await account.settled()
       if (this.#isClosed || update === undefined) return
       outlet.answer(update)
