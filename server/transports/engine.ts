@@ -4,6 +4,7 @@ import { Server, type Socket as EngineSocket } from 'engine.io'
 import { WebSocketServer, type ServerOptions } from 'ws'
 import { ERRORS, HubError } from '../../protocol/index.ts'
 import { Admission, type AdmissionLimits } from './admission.ts'
+import type { EngineSession } from './engine-session.ts'
 import { answer, problem, refuseUpgrade } from './http.ts'
 import { boundFirstBytes, HARDENED } from './ws.ts'
 
@@ -21,26 +22,9 @@ const DEFAULTS: EngineLimits = {
   pingTimeoutMs: 20_000
 }
 
-/** Whoever stands on a session of Engine.IO. */
-export interface EngineClient {
-  /** Whether more may come in than from someone not yet known. */
-  readonly isKnown: boolean
-  readonly isPolling: boolean
-  /** Resolves when nothing is left of it. */
-  readonly gone: Promise<void>
-  /** Is called with each ping. */
-  beat(): void
-  /** Has what the client posts wait. @returns false when it does not wait */
-  hold(handle: () => void): boolean
-  /** Ends it, naming the reason. */
-  close(code: number, text: string): void
-  /** Ends it at once, whatever is still to leave. */
-  cut(code: number, text: string): void
-}
-
 export interface EngineOptions {
   /** Is given each new session. */
-  readonly open: (session: EngineSocket, remote: string) => EngineClient
+  readonly open: (session: EngineSocket, remote: string) => EngineSession
   /** The longest message, as a POST or a WebSocket carries it. */
   readonly maxMessageBytes: number
   /** What comes by WebSocket from someone not yet known, all in all. */
@@ -73,7 +57,7 @@ interface Visit {
   readonly remote: string
   /** It polls no longer, or never began. */
   readonly leave: () => void
-  client?: EngineClient
+  client?: EngineSession
 }
 
 /** A server of Engine.IO on our own `ws`, which bounds who may begin a session, and what is read of whom. */
@@ -88,7 +72,7 @@ export function createEngineTransport({
 }: EngineOptions): EngineTransport {
   const { pingIntervalMs, pingTimeoutMs, ...admissionLimits } = { ...DEFAULTS, ...limits }
   const admission = new Admission(admissionLimits)
-  const clients = new Map<string, EngineClient>()
+  const clients = new Map<string, EngineSession>()
   const visits = new WeakMap<IncomingMessage, Visit>()
 
   /** Engine.IO has an older `ws` of its own. */
@@ -100,7 +84,7 @@ export function createEngineTransport({
     override handleUpgrade(...[request, socket, head, onUpgraded]: Parameters<WebSocketServer['handleUpgrade']>): void {
       super.handleUpgrade(request, socket, head, (...upgraded) => {
         const { sid } = queryOf(request)
-        const client = (): EngineClient | undefined => (sid ? clients.get(sid) : visits.get(request)?.client)
+        const client = (): EngineSession | undefined => (sid ? clients.get(sid) : visits.get(request)?.client)
         boundFirstBytes(socket, maxFirstBytes, () => client()?.isKnown === true)
         onUpgraded(...upgraded)
       })

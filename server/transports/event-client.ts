@@ -1,12 +1,9 @@
-import type { Socket as EngineSocket, Transport } from 'engine.io'
-import type { EngineClient } from './engine.ts'
+import type { Socket as EngineSocket } from 'engine.io'
+import { EngineSession } from './engine-session.ts'
 import { hasAtMostValues } from './json-bounds.ts'
 
 /** From a session to the packet that connects it. */
 const CONNECT_TIMEOUT_MS = 10_000
-const CLOSE_TIMEOUT_MS = 5_000
-/** Beats without anything sent, although each Engine.IO ping is. */
-const MAX_IDLE_BEATS = 2
 /** Packets that a client may send in the time of two beats; what is written for it and not fetched. */
 const MAX_PACKETS_PER_BEAT = 60
 const MAX_UNSENT = 64
@@ -25,13 +22,6 @@ export interface EventListener {
   onClose(): void
 }
 
-/** What Engine.IO's polling transport has beside what it says: how much a post may hold, how long it waits for a poll to say in that it closes, and what ends that wait. */
-interface Carrier extends Transport {
-  maxHttpBufferSize?: number
-  closeTimeout?: number
-  readonly shouldClose?: (() => void) | null
-}
-
 /** Anything that was sent is no packet of a client that only sends events. */
 class BadPacket extends Error {}
 
@@ -41,62 +31,31 @@ class BadPacket extends Error {}
  *
  * @see https://socket.io/docs/v4/socket-io-protocol/
  */
-export class EventClient implements EngineClient {
-  readonly remote: string
-  readonly gone: Promise<void>
-  readonly #engine: EngineSocket
+export class EventClient extends EngineSession {
   readonly #listener: EventListener
   /** Clients of Engine.IO 3 are connected by the hub; those of 4 ask for it. */
   readonly #isOld: boolean
-  #isKnown = false
   #isConnected = false
-  #isClosing = false
-  #idleBeats = 0
   #packets = 0
   #unsent = 0
-  #timer: NodeJS.Timeout
 
   constructor(engine: EngineSocket, remote: string, accept: (client: EventClient) => EventListener) {
-    this.#engine = engine
-    this.remote = remote
-    this.#isOld = engine.protocol === 3
-    // It holds the whole request, for as long as the session lives.
-    ;(engine as { request: unknown }).request = undefined
-    this.#timer = setTimeout(() => engine.close(true), CONNECT_TIMEOUT_MS)
-    this.#carrier.closeTimeout = CLOSE_TIMEOUT_MS
-    this.gone = new Promise(resolve => engine.once('close', resolve)).then(() => {
-      clearTimeout(this.#timer)
-      this.#isClosing = true
-      this.#listener.onClose()
+    super(engine, remote, {
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      strangerBytes: MAX_STRANGER_BYTES,
+      knownBytes: MAX_EVENT_BYTES
     })
-    if (this.#carrier.maxHttpBufferSize !== undefined) this.#carrier.maxHttpBufferSize = MAX_STRANGER_BYTES
+    this.#isOld = engine.protocol === 3
     // Engine.IO answers pings by itself, and keeps the answers until they are fetched.
     engine.on('packet', () => this.#count())
     engine.on('data', (message: unknown) => this.#received(message))
-    engine.on('flush', () => {
-      this.#idleBeats = 0
-      this.#unsent = 0
-    })
+    engine.on('flush', () => (this.#unsent = 0))
     this.#listener = accept(this)
     if (this.#isOld) this.#connect('0')
   }
 
-  get isKnown(): boolean {
-    return this.#isKnown
-  }
-
-  /** Whoever knows it says so: more may come from it than from a stranger. */
-  known(): void {
-    this.#isKnown = true
-    if (this.#carrier.maxHttpBufferSize !== undefined) this.#carrier.maxHttpBufferSize = MAX_EVENT_BYTES
-  }
-
-  get isPolling(): boolean {
-    return this.#engine.transport.name === 'polling'
-  }
-
   get isConnected(): boolean {
-    return this.#isConnected && !this.#isClosing
+    return this.#isConnected && this.reason === undefined
   }
 
   /** Sends an event. A client that leaves too many unfetched is cut off. */
@@ -104,40 +63,27 @@ export class EventClient implements EngineClient {
     if (this.isConnected) this.#send(`2${JSON.stringify([name, ...values])}`)
   }
 
-  beat(): void {
+  override beat(): void {
     this.#packets = 0
-    if (++this.#idleBeats > MAX_IDLE_BEATS) this.cut()
-  }
-
-  /** Nothing that a client posts is long enough to wait. */
-  hold(): boolean {
-    return false
+    super.beat()
   }
 
   close(): void {
-    if (this.#isClosing) return
-    if (this.#isConnected) this.#engine.send('1')
-    this.#isClosing = true
-    this.#timer = setTimeout(() => this.#engine.close(true), CLOSE_TIMEOUT_MS)
-    this.#engine.close()
+    if (this.reason !== undefined) return
+    if (this.#isConnected) this.engine.send('1')
+    this.endLater({ code: 1000, text: '' })
   }
 
-  cut(): void {
-    this.#isClosing = true
-    this.#engine.close(true)
-    this.#carrier.shouldClose?.()
-  }
-
-  get #carrier(): Carrier {
-    return this.#engine.transport
+  protected override ended(): void {
+    this.#listener.onClose()
   }
 
   #count(): void {
-    if (++this.#packets > MAX_PACKETS_PER_BEAT && !this.#isClosing) this.cut()
+    if (++this.#packets > MAX_PACKETS_PER_BEAT && this.reason === undefined) this.cut()
   }
 
   #received(message: unknown): void {
-    if (this.#isClosing) return
+    if (this.reason !== undefined) return
     try {
       this.#read(message)
     } catch (error) {
@@ -175,14 +121,14 @@ export class EventClient implements EngineClient {
   }
 
   #connect(packet: string): void {
-    clearTimeout(this.#timer)
+    this.connected()
     this.#isConnected = true
     this.#send(packet)
   }
 
   #send(packet: string): void {
     if (++this.#unsent > MAX_UNSENT) return this.cut()
-    this.#engine.send(packet)
+    this.engine.send(packet)
   }
 }
 
