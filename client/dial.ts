@@ -1,5 +1,6 @@
 import type { Connection } from '../protocol/index.ts'
 import type { Clock } from './clock.ts'
+import { addressAt } from './hub-http.ts'
 import { SocketIoConnection, type SocketIo } from './socket-io-connection.ts'
 import { WsConnection, type WebSocketClass } from './ws-connection.ts'
 
@@ -23,24 +24,20 @@ export function dialOf({ url, webSocket, socketIo, clock }: DialOptions): () => 
   const hub = new URL(url)
   hub.protocol = hub.protocol.replace(/^ws/, 'http')
   if (hub.protocol !== 'http:' && hub.protocol !== 'https:') throw new TypeError(`not the address of a hub: ${url}`)
-  const at = (path: string): URL => {
-    const place = new URL(hub)
-    place.pathname = `${hub.pathname.replace(/\/+$/, '')}${path}`
-    return place
-  }
-  const live = at('/live')
+  const live = addressAt(url, '/live')
   live.protocol = live.protocol.replace('http', 'ws')
   const WebSocket = webSocket ?? ((globalThis as { WebSocket?: unknown }).WebSocket as WebSocketClass | undefined)
   const bySocketIo =
     socketIo &&
-    ((onEnd?: (hasHeard: boolean) => void) => new SocketIoConnection(hub.origin, at('/live/socket.io').pathname, socketIo, onEnd))
+    ((onEnd?: (hasHeard: boolean) => void) =>
+      new SocketIoConnection(hub.origin, addressAt(url, '/live/socket.io').pathname, socketIo, onEnd))
   if (WebSocket === undefined) {
     if (bySocketIo === undefined)
       throw new TypeError('there is no WebSocket on this platform; give one as `webSocket`, or use `connectNode`')
     return () => bySocketIo()
   }
   if (bySocketIo === undefined) return () => new WsConnection(live.href, WebSocket)
-  const blocked = new Blocked(at('/healthz').href, clock)
+  const blocked = new Blocked(addressAt(url, '/healthz').href, clock)
   return () =>
     blocked.isBlocked
       ? bySocketIo(hasHeard => !hasHeard && blocked.clear())

@@ -30,7 +30,7 @@ export class NoConnectionError extends TypeError {
 const ANSWER_TIMEOUT_MS = 60_000
 
 /** The address of `path` at a hub, whose URL may be one for WebSockets and may have a path itself. @throws TypeError when the URL is none */
-function addressAt(url: string, path: string): URL {
+export function addressAt(url: string, path: string): URL {
   const address = new URL(url)
   address.protocol = address.protocol.replace(/^ws/, 'http')
   const [place, query = ''] = path.split('?')

@@ -10,6 +10,7 @@ import {
   type ViewName
 } from '../protocol/index.ts'
 import type { Clock } from './clock.ts'
+import { joinBytes } from './join-bytes.ts'
 
 /** There is no connection to ask by. Actions need none: they wait in the outbox. */
 export class OfflineError extends Error {
@@ -142,12 +143,5 @@ const isLetGo = (error: Error): boolean => error instanceof HubError && error.co
 /** Pages of a list behind one another; parts of a document as one. */
 function joined(values: readonly Plain[]): Plain {
   if (values.length === 1) return values[0]!
-  if (!values.every(value => value instanceof Uint8Array)) return values.flatMap(value => value)
-  const whole = new Uint8Array(values.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of values) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
+  return values.every(value => value instanceof Uint8Array) ? joinBytes(values) : values.flatMap(value => value)
 }

@@ -1,6 +1,7 @@
 import { CHANGES, checked, type ChangeBody, type ChangeKind, type WireChange } from '../protocol/index.ts'
 import type { Folded } from './fold.ts'
 import { touchedFiles, type FileNews } from './file-news.ts'
+import { joinBytes } from './join-bytes.ts'
 import { emptyTables, foldInto, type Tables } from './mirror.ts'
 
 /** One of the updates that a book's document consists of. */
@@ -60,13 +61,6 @@ export class IncomingSnapshot {
   #joined(book: string, last: Uint8Array): Uint8Array {
     const parts = [...(this.#parts.get(book) ?? []), last]
     this.#parts.delete(book)
-    if (parts.length === 1) return last
-    const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
-    let at = 0
-    for (const part of parts) {
-      whole.set(part, at)
-      at += part.length
-    }
-    return whole
+    return joinBytes(parts)
   }
 }

@@ -1,9 +1,8 @@
 import * as Y from 'yjs'
 import { LIMITS } from './limits.ts'
 import type { Plain } from './shapes.ts'
-import { objectFrom, roomOf } from './values.ts'
+import { FORBIDDEN_KEYS, isRecord, objectFrom, roomOf } from './values.ts'
 
-const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
 const utf8 = new TextEncoder()
 /** A view's page is a frame, a list and an entry deep already. */
 const MAX_DEPTH = LIMITS.maxDepth - 3
@@ -16,12 +15,7 @@ export function toPlain(value: unknown, depth: number): Plain | undefined {
 }
 
 /** True for an object of fields: no list, no bytes and no Yjs type. */
-export const isMap = (value: unknown): value is { [name: string]: Plain } =>
-  typeof value === 'object' &&
-  value !== null &&
-  !Array.isArray(value) &&
-  !(value instanceof Uint8Array) &&
-  !(value instanceof Y.AbstractType)
+export const isMap = (value: unknown): value is { [name: string]: Plain } => isRecord(value) && !(value instanceof Y.AbstractType)
 
 /** Copies what may hold more than any frame can carry, and ends then: it is left out. */
 class Copying {
@@ -51,4 +45,4 @@ class Copying {
 }
 
 const isMapKey = (name: string): boolean =>
-  !FORBIDDEN_KEYS.has(name) && utf8.encode(name).length <= LIMITS.maxMapKeyBytes && !/\p{Surrogate}/u.test(name)
+  !FORBIDDEN_KEYS.includes(name) && utf8.encode(name).length <= LIMITS.maxMapKeyBytes && !/\p{Surrogate}/u.test(name)

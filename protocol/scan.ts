@@ -1,12 +1,10 @@
 import { HubError } from './errors.ts'
 import { LIMITS } from './limits.ts'
-import { maxValuesIn, roomOf } from './values.ts'
+import { FORBIDDEN_KEYS, maxValuesIn, roomOf } from './values.ts'
 
 const bad = (why: string, at: number): HubError => new HubError('bad-frame', `${why} at byte ${at}`)
 
-const FORBIDDEN_KEYS = ['__proto__', 'constructor', 'prototype'].map(word =>
-  Uint8Array.from(word, letter => letter.charCodeAt(0))
-)
+const FORBIDDEN_BYTES = FORBIDDEN_KEYS.map(word => Uint8Array.from(word, letter => letter.charCodeAt(0)))
 
 /** Maps of up to this many keys are searched for doubled ones key by key; larger ones with a set, so that no map takes quadratic time. */
 const SMALL_MAP = 16
@@ -142,7 +140,7 @@ class Scanner {
       const start = this.#keyStart(at)
       const end = this.value(at, depth)
       if (end - start > LIMITS.maxMapKeyBytes) throw bad(`map key over ${LIMITS.maxMapKeyBytes} bytes`, at)
-      for (const word of FORBIDDEN_KEYS) if (this.#holds(start, end, word)) throw bad('map key is not allowed', at)
+      for (const word of FORBIDDEN_BYTES) if (this.#holds(start, end, word)) throw bad('map key is not allowed', at)
       if (seen === undefined ? this.#isAmong(places, start, end) : this.#isIn(seen, start, end))
         throw bad('map key is doubled', at)
       if (index + 1 < count) places.push(start, end)

@@ -1,5 +1,6 @@
 import { HubError, type ErrorCode } from './errors.ts'
 import { isFilePath } from './paths.ts'
+import { isRecord } from './values.ts'
 
 /** What a decoded msgpack value can be. */
 export type Plain = null | boolean | number | string | Uint8Array | Plain[] | { [key: string]: Plain }
@@ -114,7 +115,7 @@ export const list = <T>(inner: Shape<T>, maxItems: number): Shape<T[]> => {
 export const dict = <T>(inner: Shape<T>, maxEntries: number): Shape<Record<string, T>> => {
   const words = `{key: ${inner.words}} 0..${maxEntries}`
   return shape(words, value => {
-    if (!isMap(value)) return { path: '', expected: words }
+    if (!isRecord(value)) return { path: '', expected: words }
     const names = Object.keys(value)
     if (names.length > maxEntries) return { path: '', expected: words }
     for (const name of names) {
@@ -129,7 +130,7 @@ export const dict = <T>(inner: Shape<T>, maxEntries: number): Shape<Record<strin
 export const map = <const F extends Fields>(fields: F): Shape<InferFields<F>> & { readonly fields: F } => {
   const entries = Object.entries(fields)
   const faultOf = (value: unknown): Fault | undefined => {
-    if (!isMap(value)) return { path: '', expected: 'map' }
+    if (!isRecord(value)) return { path: '', expected: 'map' }
     let left = 0
     // `Object.keys` would make a list for every map that comes in.
     for (const _ in value) left += 1
@@ -171,9 +172,6 @@ const wordsOf = (fields: Fields): string =>
   Object.entries(fields)
     .map(([name, { optional, words }]) => `${name}${optional === true ? '?' : ''}: ${words}`)
     .join(', ')
-
-const isMap = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
 
 /** Checks a value, and says what is wrong with the code of the place where it stands. @throws HubError `code`, naming the field */
 export function checked<T>(code: ErrorCode, form: Shape<T>, value: unknown, path: string): T {

@@ -17,6 +17,13 @@ export function roomOf(name: string): number {
 /** How many values a client may send in so many bytes. Only keys that keep room can make them more than the bytes. */
 export const maxValuesIn = (bytes: number): number => Math.min(LIMITS.maxFrameValues, 2 * bytes + SPARE_VALUES)
 
+/** Names that no map may have for a key: they touch prototypes. */
+export const FORBIDDEN_KEYS: readonly string[] = ['__proto__', 'constructor', 'prototype']
+
+/** True for an object with members: no list and no bytes. */
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
+
 /**
  * How many values a value consists of, itself and the keys of maps included, as `scan` counts them; infinitely many where it is nested too deep.
  * @param maxDepth how many arrays and maps may lie in each other

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { HubError } from '../../protocol/index.ts'
+import { addressAt } from '../hub-http.ts'
 import { connectNode, pair, StorageTakenError, type State } from '../node.ts'
 import { isOffline } from './conflicts.ts'
 import { writeWhole } from './disk.ts'
@@ -122,7 +123,7 @@ async function signedIn(root: string, { hub, code, name }: Words): Promise<{ url
 /** False only when the hub says that it is not: what cannot be asked now may hold. */
 async function isLetIn({ url, token }: { url: string; token: string }): Promise<boolean> {
   const headers = { authorization: `Bearer ${token}` }
-  return fetch(`${url.replace(/\/+$/, '')}/api/v1/sync/devices`, { headers, signal: AbortSignal.timeout(ASKED_WITHIN_MS) }).then(
+  return fetch(addressAt(url, '/api/v1/sync/devices'), { headers, signal: AbortSignal.timeout(ASKED_WITHIN_MS) }).then(
     ({ status }) => status !== 401 && status !== 403,
     () => true
   )
