@@ -1,4 +1,4 @@
-import { ACTIONS, objectFrom, type ActionBody } from '../../protocol/index.ts'
+import { ACTIONS, isMap, objectFrom, type ActionBody } from '../../protocol/index.ts'
 
 type PutFields = Omit<ActionBody<'annotation.put'>, 'id'>
 type BookPut = Omit<ActionBody<'book.put'>, 'identifiers'>
@@ -50,25 +50,27 @@ export interface Reading {
 }
 
 const { body: putShape } = ACTIONS['annotation.put']
-const FIELDS = ['kind', 'color', 'style', 'quote', 'note', 'chapter', 'locators', 'extra', 'createdAtMs'] as const
+const TEXTS = ['color', 'style', 'quote', 'note', 'chapter'] as const
 
-/** An annotation of plain fields, be they of a document or of a file: fields that no action could set are left out, and so are empty ones. */
+/**
+ * An annotation of a document's fields. Nothing is left out for its length: two who write at once, or a Yjs client, may have made a text longer than one action could. Fields of another type
+ * are left out, and so are empty ones.
+ */
 export function annotationOf(id: string, held: Readonly<Record<string, unknown>>): Annotation {
   const annotation: Record<string, unknown> = { id }
-  for (const name of FIELDS) {
-    const value = name === 'locators' ? withoutNulls(held[name]) : held[name]
-    if (value === undefined || value === null || (name === 'note' && value === '')) continue
-    if (putShape.fault({ id, [name]: value }) === undefined) annotation[name] = value
+  const { kind, locators, extra, createdAtMs, updatedAtMs } = held
+  const can = (field: Readonly<Record<string, unknown>>): boolean => putShape.fault({ id, ...field }) === undefined
+  if (kind !== undefined && kind !== null && can({ kind })) annotation['kind'] = kind
+  for (const name of TEXTS) {
+    const text = held[name]
+    if (typeof text === 'string' && !(name === 'note' && text === '')) annotation[name] = text
   }
-  const { updatedAtMs } = held
+  const places = isMap(locators) ? Object.entries(locators).filter(([, text]) => typeof text === 'string') : []
+  if (places.length > 0) annotation['locators'] = objectFrom(places)
+  if (isMap(extra)) annotation['extra'] = extra
+  if (createdAtMs !== undefined && createdAtMs !== null && can({ createdAtMs })) annotation['createdAtMs'] = createdAtMs
   if (Number.isSafeInteger(updatedAtMs) && (updatedAtMs as number) >= 0) annotation['updatedAtMs'] = updatedAtMs
   return annotation as unknown as Annotation
-}
-
-function withoutNulls(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value
-  const entries = Object.entries(value).filter(([, text]) => text !== null)
-  return entries.length === 0 ? undefined : objectFrom(entries)
 }
 
 /** The object without members that are undefined. */

@@ -7,6 +7,8 @@ const CFIS = /^https?:\/\/(www\.)?(idpf\.org\/epub\/linking\/cfi|w3\.org\/TR\/ep
 const LOCATOR = 'urn:lectern:locator:'
 /** What is kept as it is, as JSON, under a name of this beginning. */
 const OPAQUE = 'selector:'
+/** A longer text is what a document may hold, and no selector that was kept. */
+const MAX_OPAQUE_LENGTH = 4_096
 const OFFSET = /^(?:0|[1-9]\d{0,14})$/
 
 type Selector = { readonly type: string } & Readonly<Record<string, unknown>>
@@ -105,7 +107,7 @@ function nameOf(conformsTo: unknown): string | undefined {
 
 /** The selector that a locator keeps; undefined unless reading it again gives that locator. */
 function opaque(name: string, text: string): Selector | undefined {
-  if (!name.startsWith(OPAQUE)) return undefined
+  if (!name.startsWith(OPAQUE) || text.length > MAX_OPAQUE_LENGTH) return undefined
   try {
     const selector = JSON.parse(text) as Selector
     const isSame = JSON.stringify(selector) === text && understood(selector) === undefined && freeName({}, selector) === name

@@ -142,6 +142,19 @@ test('a file says which book it is about', async () => {
   }
 })
 
+test('texts that are longer than an action may bring are written whole, and are named where they are read in', async () => {
+  const texts = { note: `n${'o'.repeat(70_000)}`, quote: `q${'u'.repeat(20_000)}`, chapter: `c${'h'.repeat(2_000)}` }
+  const locators = { cfi: `/6/4${'!'.repeat(5_000)}` }
+  const extra = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`member${at}`, at]))
+  for (const format of NAMES) {
+    const file = await written(format, [annotationOf('a', { ...texts, locators, extra, color: 5 })])
+    for (const text of [...Object.values(texts), locators.cfi, 'member99']) assert.ok(file.includes(text), format)
+    const { books, leftOut } = read(file)
+    assert.equal([books[0]!.annotations, leftOut.length], [[], 1], format)
+    assert.match(leftOut[0]!, /^annotation 1 of Emma: \w+ is not /)
+  }
+})
+
 test('removed annotations are not written', async () => {
   const pages = writeAnnotations('w3c', bookOfView('emma', BOOK), async () => ({
     value: [
