@@ -11,24 +11,31 @@ export const DEVICE_PREFIX = 'kosync-'
 /** A key that fell into wrong hands, or an app that makes a new id each time, must not fill the account's list. */
 const MAX_DEVICES = 256
 
+/** What a reader says of itself. */
+export interface ReaderNames {
+  readonly device: string
+  readonly device_id?: string
+}
+
+/** The id that a reader has in its account: by its own id, else by its name. */
+export function idOfReader({ device, device_id }: ReaderNames): string {
+  const digest = createHash('sha256').update(device_id === undefined ? `name ${device}` : `id ${device_id}`)
+  return DEVICE_PREFIX + digest.digest('hex').slice(0, 24)
+}
+
 /**
  * The device of the account that a reader is: by its id, else by its name. It is registered when it is first heard of; nobody has a token of it. Its name in the
  * account's list is the one that it had then, and can be changed like any other.
  * @throws HubError `device-revoked`, `device-disabled`, `quota-exceeded`
  */
-export async function originOf(
-  account: Account,
-  { device, device_id }: { readonly device: string; readonly device_id?: string },
-  randomBytes: RandomBytes
-): Promise<Origin> {
-  const digest = createHash('sha256').update(device_id === undefined ? `name ${device}` : `id ${device_id}`)
-  const id = DEVICE_PREFIX + digest.digest('hex').slice(0, 24)
+export async function originOf(account: Account, reader: ReaderNames, randomBytes: RandomBytes): Promise<Origin> {
+  const id = idOfReader(reader)
   const known = account.views.get('devices', id)
   if (known === undefined) {
     const others = account.views.range('devices', [], DEVICE_PREFIX, MAX_DEVICES)
     if (others.filter(([other]) => other.startsWith(DEVICE_PREFIX)).length >= MAX_DEVICES)
       throw new HubError('quota-exceeded', `an account has at most ${MAX_DEVICES} devices that sync by kosync`)
-    await registerUnlessKnown(account, id, { name: nameOf(device), app: 'kosync' }, randomBytes)
+    await registerUnlessKnown(account, id, { name: nameOf(reader.device), app: 'kosync' }, randomBytes)
   }
   const refusal = refusalOfDevice(account.views, id)
   if (refusal !== undefined) throw refusal

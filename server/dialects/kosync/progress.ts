@@ -3,6 +3,7 @@ import type { Account } from '../../core/account.ts'
 import { positionVersions } from '../../core/position-history.ts'
 import type { PositionRecord } from '../../core/records.ts'
 import type { Views } from '../../core/views.ts'
+import { idOfReader } from './devices.ts'
 import { isDocument, MAX_POSITIONS, positionsOf, extraOf, timeMsOf, type KosyncExtra } from './documents.ts'
 import { Refusal } from './refusals.ts'
 
@@ -132,12 +133,13 @@ export function toldOf({ views }: Account, document: string): ToldProgress | und
   if (told === undefined) return undefined
   const { device, position, progress } = told
   const extra = extraOf(position)
-  const isReader = extra.device !== undefined
+  // Whoever brings back an earlier place of a reader sets it with what the reader had said of itself.
+  const isReader = extra.device !== undefined && idOfReader({ ...extra, device: extra.device }) === device
   return {
     document,
     percentage: extra.percentage ?? position.fields.progression ?? 0,
     progress,
-    device: extra.device ?? views.get('devices', device)?.name ?? device,
+    device: isReader ? extra.device : (views.get('devices', device)?.name ?? device),
     device_id: isReader ? extra.device_id : device,
     timestamp: Math.floor(timeMsOf(position) / 1_000)
   }

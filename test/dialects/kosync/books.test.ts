@@ -6,6 +6,7 @@ import { revokeDevice, updateDevice } from '../../../server/auth/devices.ts'
 import { bookHashes } from '../../../server/files/book-hashes.ts'
 import { Origin } from '../../../server/core/origin.ts'
 import { positionVersions } from '../../../server/core/position-history.ts'
+import type { PositionHistoryRecord } from '../../../server/core/records.ts'
 import { operate } from '../../../server/operations.ts'
 import { temporaryFolder } from '../../util/folder.ts'
 import { makeEpub } from '../../util/make-epub.ts'
@@ -273,6 +274,22 @@ test('an account has so many readers and no more, whatever ids are made up', asy
   assert.equal([...statuses], [200])
   assert.is((await own.put('doc', '1', 0.1, { device_id: 'one more' })).status, 507)
   assert.is((await own.put('doc', '1', 0.1, { device_id: 'id 7' })).status, 200)
+})
+
+test("an earlier place that another device restores is told to the reader as that device's, so that it takes it", async context => {
+  const own = await ownReader(context)
+  const document = newDocument()
+  await own.account.perform(new Origin('desk', ''), 'book.put', 'emma', { identifiers: { [`koreader:${document}`]: 'desk' } })
+  for (const [step, percentage] of [[10, 0.4] as const, [20, 0.8] as const, [1, 0.05] as const])
+    await own.put(document, `/body/DocFragment[${step}].0`, percentage)
+  assert.equal((await own.get(document)).device_id, 'A1')
+  const wire = await liveDevice(context, own)
+  const [[, history]] = own.account.views.range('positionHistories', ['emma'], '', 9) as [[string, PositionHistoryRecord]]
+  const { cursor } = positionVersions(history).find(({ progression }) => progression === 0.8)!
+  await own.account.perform(new Origin(wire.device, ''), 'position.restore', 'emma', { cursor })
+  const { timestamp: _, ...told } = await own.get(document)
+  const progress = '/body/DocFragment[20].0'
+  assert.equal(told, { document, percentage: 0.8, progress, device: 'desk', device_id: wire.device })
 })
 
 test.run()
