@@ -108,9 +108,23 @@ test('books that take long to read are read one in each turn', async () => {
   assert.is(turns, 7)
 })
 
+test('books that take long to look through are looked through one in each turn', async () => {
+  const { account } = await library(8)
+  let [nowMs, turns] = [0, 0]
+  const nextTurn = (task: () => void): void => {
+    turns += 1
+    setImmediate(task)
+  }
+  const clock = { nowMs: () => (nowMs += 5), nextTurn, setTimer: () => () => undefined }
+  const { total } = await listBooks(account, { page: 1, limit: 20, sort: 'title_asc', q: '' }, { clock, base: '' })
+  assert.is(total, 8)
+  assert.ok(turns >= 8, `${turns} turns`)
+})
+
 test('rows of a thousand marks in what books say of themselves hold nobody up who looks through the list', async () => {
   const { hub, account } = await library(8)
   const description = '\u0315\u0300'.repeat(16_000)
+  const rows = `a${'\u0301'.repeat(31)}`.repeat(1_000)
   const putAll = (text: string) =>
     Promise.all(Array.from({ length: 8 }, (_, index) => account.perform(WRITER, 'book.put', `b${index}`, { description: text })))
   const found = async (q: string): Promise<number> =>
@@ -123,6 +137,8 @@ test('rows of a thousand marks in what books say of themselves hold nobody up wh
   assert.is(total, 8)
   // Sorted, each would take a second or more.
   assert.ok(costUs < 2_000_000, `${costUs} µs`)
+  await putAll(rows)
+  assert.is(await found(rows.slice(0, 400)), 8)
 })
 
 test('a book is found by its id on the wire, however many there are, and one that came later too', async () => {
