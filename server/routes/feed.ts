@@ -16,6 +16,9 @@ const KEEP_ALIVE_MS = 15_000
 /** After which an `EventSource` comes back. */
 const RETRY_MS = 2_000
 
+/** A place in no log: the epoch is nobody's. */
+const NOWHERE = { epoch: '?', cursor: 0 } as const
+
 const encoder = new TextEncoder()
 
 type Live = '' | 'long-poll' | 'sse'
@@ -56,13 +59,19 @@ export function mountFeed(app: HttpApp, hub: Hub, clock: Clock): void {
 function queryOf({ epoch = '', cursor = '0', limit, live = '' }: Record<string, string>, lastEventId?: string): Query {
   if (live !== '' && live !== 'long-poll' && live !== 'sse')
     throw new HubError('bad-request', 'live is long-poll or sse, or left out', { field: 'live' })
-  const resumed = live === 'sse' ? /^(\w{1,64}):(\d+)$/.exec(lastEventId ?? '') : null
+  const place = { epoch, cursor: whole(cursor, 'cursor', 0, Number.MAX_SAFE_INTEGER) }
   return {
-    epoch: resumed?.[1] ?? epoch,
-    cursor: whole(resumed?.[2] ?? cursor, 'cursor', 0, Number.MAX_SAFE_INTEGER),
+    ...(live === 'sse' && lastEventId ? placeOfEvent(lastEventId) : place),
     limit: whole(limit ?? String(DEFAULT_LIMIT), 'limit', 1, MAX_LIMIT),
     live
   }
+}
+
+/** Where an event left off. One that is none of ours is of no log: what was asked for begins anew. */
+function placeOfEvent(id: string): Pick<Query, 'epoch' | 'cursor'> {
+  const [, epoch, digits] = /^([^:]{1,128}):(\d{1,16})$/.exec(id) ?? []
+  const cursor = Number(digits)
+  return epoch !== undefined && Number.isSafeInteger(cursor) ? { epoch, cursor } : NOWHERE
 }
 
 function whole(text: string, field: string, least: number, most: number): number {

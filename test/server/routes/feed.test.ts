@@ -1,12 +1,16 @@
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { ERRORS } from '../../../protocol/index.ts'
+import { newRestoredEpoch } from '../../../server/core/ids.ts'
 import { Origin } from '../../../server/core/origin.ts'
 import { FAR_BEHIND_CHANGES } from '../../../server/core/readers.ts'
 import { serveHub } from '../../../server/hub.ts'
 import { loadConfig } from '../../../server/options.ts'
+import { renewEpochs } from '../../../server/storage/new-epochs.ts'
 import { recordingLogger } from '../../util/core-hub.ts'
 import { temporaryFolder } from '../../util/folder.ts'
 import { register, servingHub, type TestServingHub } from '../../util/serving-hub.ts'
@@ -163,6 +167,34 @@ test('events come as they happen, and who comes back with the last id misses not
     Array.from({ length: account.head }, (_, index) => index + 1)
   )
 })
+
+test('who comes back with the last id of a restored hub goes on from there', async context => {
+  const { hub, token, write } = await library(context)
+  await write(3)
+  await hub.close()
+  await renewEpochs(join(hub.dataFolder, 'store'), () => newRestoredEpoch(count => randomBytes(count)))
+  const restored = await servingHub(context, { dataFolder: hub.dataFolder })
+  const seen = async (id: string): Promise<SeenEvent[]> => {
+    const headers = { authorization: `Bearer ${token}`, 'last-event-id': id }
+    const stream = events(await fetch(`${restored.url}/api/v1/changes?live=sse`, { headers }))
+    const all = await upTo(stream, ({ event }) => event === 'live')
+    await stream.return(undefined)
+    return all
+  }
+  const before = await seen('')
+  assert.ok(before.some(({ event }) => event === 'changes'))
+  assert.equal(
+    (await seen(before.at(-1)!.id)).map(({ event }) => event),
+    ['live']
+  )
+})
+
+for (const id of ['x', 'epoch:', ':3', 'epoch:99999999999999999999', 'a:b:3'])
+  test(`who comes back with an id that is none of ours begins anew, and is told so (${id})`, async context => {
+    const { get } = await library(context)
+    const again = events(await get('live=sse', { headers: { 'last-event-id': id } }))
+    assert.is((await upTo(again, ({ event }) => event === 'live'))[0]!.event, 'resync')
+  })
 
 for (const live of ['', 'long-poll', 'sse'])
   test(`from a cursor that is unknown, or far behind, it begins anew${live === '' ? '' : ` (${live})`}`, async context => {
