@@ -108,14 +108,20 @@ export function placeOfMarking(exchange: Exchange, { syncGuid, bookID }: Positio
 
 /**
  * Takes one marking that a device sent: what it changed of what it had is changed, member by member, and nothing else. The book's document MUST be in memory.
+ * @param meant a member that the call is about: it counts also where it is empty
  * @throws HubError the refusal
  */
-export async function takeMarking(exchange: Exchange, { book, id }: Place, model: PositionModel): Promise<void> {
+export async function takeMarking(
+  exchange: Exchange,
+  { book, id }: Place,
+  model: PositionModel,
+  meant?: keyof PositionModel
+): Promise<void> {
   const item = itemOf(model.syncGuid!)
   const sent = membersOf(model)
   const known = exchange.known(item)
   const annotation = annotationIn(exchange.account.documents.use(book).doc, id)
-  const steps = annotation === undefined ? created(book, id, sent) : changed(book, id, annotation, known, sent)
+  const steps = annotation === undefined ? created(book, id, sent) : changed(book, id, annotation, known, sent, meant)
   await exchange.perform(steps, () => {
     // What it did not send, and the hub filled in, is no news to it.
     const filled = annotation === undefined ? remembered(markingNow(exchange, { book, id }, sent['bookID'] as number)) : known
@@ -138,13 +144,14 @@ function changed(
   id: string,
   annotation: PlainAnnotation,
   known: Members | undefined,
-  sent: Members
+  sent: Members,
+  meant: string | undefined
 ): readonly Step[] {
   const current = markingOf(sent['bookID'] as number, book, id, annotation)
   const isRemoved = current['SyncIsRemoved'] as boolean
   let names = changedIn(known ?? remembered(current), sent).filter(name => !IDENTITY.has(name))
-  // Of a device of which nothing is known, what is empty or says that it is there changes nothing.
-  if (known === undefined) names = names.filter(name => sent[name] !== null && sent[name] !== false)
+  // Of a device of which nothing is known, what is empty or says that it is there changes nothing, unless the call is about that.
+  if (known === undefined) names = names.filter(name => name === meant || (sent[name] !== null && sent[name] !== false))
   const steps: Step[] = []
   const members = names.filter(name => name !== 'SyncIsRemoved')
   if (members.length > 0) {

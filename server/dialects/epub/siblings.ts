@@ -6,7 +6,7 @@ import { numberOf } from './book-numbers.ts'
 import { bookMembers } from './books.ts'
 import { dateOfUs } from './dates.ts'
 import { Exchange } from './exchange.ts'
-import { findMarking, markingModel, markingOf } from './markings.ts'
+import { findMarking, markingModel, markingOf, takeMarking } from './markings.ts'
 import { modelOf } from './members.ts'
 import type { BookModel, PositionModel } from './model.ts'
 import { failed, succeeded, type ApiResult, type Call } from './operation.ts'
@@ -93,7 +93,7 @@ export async function editNote(parts: EpubParts, call: Call<'position'>): Promis
   if (body === null) return failed(400, 'a marking is wanted')
   const { note = null, Timestamp } = body
   const edited = { ...identityOf(body), note, ...(Timestamp !== undefined && { Timestamp }) }
-  const { Errors, Result, StatusCode } = await change(parts, call, [edited], true)
+  const { Errors, Result, StatusCode } = await change(parts, call, [edited], true, 'note')
   const [marking] = (Result ?? []) as readonly PositionModel[]
   return { Errors, Result: marking ?? null, StatusCode }
 }
@@ -104,12 +104,16 @@ const identityOf = ({ syncGuid, bookID }: PositionModel): PositionModel => ({
   ...(bookID !== undefined && bookID !== 0 && { bookID })
 })
 
-/** @returns the markings as they stand now, in the order of the request, without those that were refused */
+/**
+ * @param meant the member that the call is about
+ * @returns the markings as they stand now, in the order of the request, without those that were refused
+ */
 async function change(
   parts: EpubParts,
   call: Call<any>,
   markings: readonly PositionModel[],
-  mustBeKnown = false
+  mustBeKnown = false,
+  meant?: keyof PositionModel
 ): Promise<ApiResult<'position[]'>> {
   const caller = await callerOfAddress(parts, call)
   if (markings.length > MAX_ITEMS) return failed(400, TOO_MANY)
@@ -119,7 +123,12 @@ async function change(
     const wanted = markings.map(marking => ({ marking, isKnown: !mustBeKnown || place(exchange, marking) !== undefined }))
     for (const { marking, isKnown } of wanted) if (!isKnown) exchange.messages.push(unknown(marking.syncGuid))
     const known = wanted.filter(({ isKnown }) => isKnown).map(({ marking }) => marking)
-    await pushMarkings(exchange, known, index => `[${index}]`)
+    await pushMarkings(
+      exchange,
+      known,
+      index => `[${index}]`,
+      (by, place, marking) => takeMarking(by, place, marking, meant)
+    )
     const now: PositionModel[] = []
     for (const marking of known) {
       const found = await markingOfGuid(exchange, marking)

@@ -59,6 +59,19 @@ test('a note is edited, and nothing else of its marking', async context => {
   assert.equal((await app.synchronize())['Markings'], [])
 })
 
+test('a note is taken away by null or an empty text, also by an installation that was told of nothing', async context => {
+  const { hub, app, ask } = await appWithToken(context)
+  for (const note of [null, '']) {
+    const one = marking(bookNumber())
+    await app.synchronize({ Markings: [one] })
+    const fresh = `/api/markings/editNote?accountApplicationId=${readingApp(hub).id}&applicationType=1`
+    const { token } = await hub.device()
+    const edited = await hub.request('POST', fresh, token, { syncGuid: one['syncGuid'], note })
+    assert.equal(resultOf(edited), { ...one, note })
+    assert.equal(resultOf(await ask('GET', `/api/markings/getMarkingById?syncGuid=${one['syncGuid']}`)), { ...one, note })
+  }
+})
+
 test('markings are removed by their syncGuid, and told as removed', async context => {
   const { hub, app, ask } = await appWithToken(context)
   const other = await settledApp(hub)
