@@ -20,7 +20,7 @@ export interface LogReaderParts {
   readonly largeDocuments: LargeDocuments
   /** How far it has read already. */
   readonly cursor: number
-  /** It wants every change that is kept, however many. */
+  /** It wants every change that is kept, however many, and never a snapshot. */
   readonly wantsChanges: boolean
   onFault(error: unknown): void
   /** The connection did not take what it was sent. */
@@ -69,15 +69,15 @@ export class LogReader {
   }
 
   /**
-   * Says that the reader begins anew, and how: with a snapshot, or with all of a log that is short.
+   * Says that the reader begins anew, and how: with a snapshot, with all of a log that is short, or with whatever is kept where it wants the changes.
    * @returns the cursor from which the log follows
    */
   #beginAnew(code: ErrorCode): number {
     const { account, clock, connection, largeDocuments, wantsChanges } = this.#parts
-    const isWhole = account.floor === 1 && (wantsChanges || account.durableHead <= FAR_BEHIND_CHANGES)
-    const cursor = isWhole ? 0 : account.durableHead
-    this.#cursor = cursor === 0 ? 0 : -1
-    this.#snapshot = cursor === 0 ? undefined : { frames: snapshotFrames(account, clock, largeDocuments), cursor }
+    const isLog = wantsChanges || (account.floor === 1 && account.durableHead <= FAR_BEHIND_CHANGES)
+    const cursor = isLog ? account.floor - 1 : account.durableHead
+    this.#cursor = isLog ? cursor : -1
+    this.#snapshot = isLog ? undefined : { frames: snapshotFrames(account, clock, largeDocuments), cursor }
     connection.send(encodeFrame('resync', { code, epoch: account.epoch, cursor }))
     return cursor
   }

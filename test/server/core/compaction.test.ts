@@ -100,6 +100,31 @@ test('compaction lets go of the log below the floor, and everything reads as bef
   assert.is((await again.hub.account(account.id))!.floor, done.floor)
 })
 
+test('who wants the changes of a compacted log gets all that are kept, and no snapshot, wherever it left off', async () => {
+  const core = coreHub()
+  const { account, devices } = await core.account('phone')
+  const { token } = devices['phone']!
+  const client = core.connect()
+  await client.hello(token)
+  await turnPages(client, 1, 6_000)
+  client.send('ack', { cursor: account.head })
+  const { floor } = await core.hub.compact(account.id)
+  assert.ok(floor > 1)
+  for (const [epoch, cursor, code] of [
+    ['', 0, 'far-behind'],
+    [account.epoch, floor - 2, 'far-behind'],
+    ['another', 7, 'cursor-unknown']
+  ] as const) {
+    const follower = core.connect()
+    follower.send('hello', { version: 1, token, client: 'log', epoch, cursor, agent: 'test', wantsChanges: true })
+    assert.equal(await follower.next('resync'), { kind: 'resync', code, epoch: account.epoch, cursor: floor - 1 })
+    const changes = await follower.changesUpTo(account.head)
+    assert.equal([changes[0]![0], changes.length], [floor, account.head - floor + 1])
+    assert.not(follower.frames.some(({ kind }) => kind === 'snapshot'))
+    follower.drop()
+  }
+})
+
 test('after a crash between any two steps of a compaction the account opens and is right', async () => {
   const store = new RecordingStore()
   const core = coreHub({ store })
