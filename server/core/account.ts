@@ -330,7 +330,8 @@ export class Account {
     const held = checked<ActionBody<ActionKind>>('bad-action', ACTIONS[kind].body, body, 'body')
     mustFit(kind, bytes)
     const nowMs = this.#host.clock.nowMs()
-    const claimedMs = Math.min(atMs, Math.floor(nowMs))
+    const isPlace = kind === 'position.set' || kind === 'position.restore'
+    const claimedMs = isPlace ? this.#log.placeMs(atMs, nowMs) : Math.min(atMs, Math.floor(nowMs))
     const context = {
       views: this.views,
       documents: this.documents,

@@ -55,8 +55,8 @@ const FOLDS: { readonly [K in ChangeKind]: Fold<K> } = {
       changedAtUs: change.timeUs
     }
     const place = [change.key, change.device]
-    if (!positionReplaces(record, views.get('positions', change.key, change.device))) return
-    views.put('positions', place, record)
+    if (positionReplaces(record, views.get('positions', change.key, change.device))) views.put('positions', place, record)
+    // One that another outbox outran can be restored all the same.
     const history = views.edit('positionHistories', place, newPositionHistory)
     addPosition(history, change.cursor, change.timeUs, change.atMs, change.body, change.encoded)
   },

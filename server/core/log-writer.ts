@@ -8,6 +8,9 @@ const encodedKinds = new Map<string, Uint8Array>(Object.keys({ ...ACTIONS, ...CH
 /** A kind of action or change as the log and the digest have it; any text, for a client may ask for a kind that is none. */
 export const encodeKind = (kind: string): Uint8Array => encodedKinds.get(kind) ?? encodeName(kind)
 
+/** A clock that is so far behind the log was put back. Many changes that come at once take the log a little ahead of it, too. */
+const PUT_BACK_MS = 1_000
+
 /** Where the log of an account goes on: its newest change, and the turn that the next one is gathered in. */
 export class LogWriter {
   /** The newest change, durable or not. */
@@ -40,6 +43,15 @@ export class LogWriter {
   /** When the next change will have been made: strictly later than the newest one, even where the clock goes back. */
   nextTimeUs(nowMs: number): number {
     return Math.max(this.timeUs + 1, this.#sealedUs + 1, Math.floor(nowMs * 1_000))
+  }
+
+  /**
+   * When a place is taken to have been made: at a claimed time that is not later than the hub's. Where that was put back behind the log, the log's own takes
+   * its place, or those that were made before would outrun all others until it is there again.
+   */
+  placeMs(atMs: number, nowMs: number): number {
+    const logMs = Math.floor(this.timeUs / 1_000)
+    return logMs - nowMs > PUT_BACK_MS ? logMs : Math.min(atMs, Math.floor(nowMs))
   }
 
   /**

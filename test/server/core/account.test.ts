@@ -203,6 +203,25 @@ test("a client's claimed time stands beside the hub's, and is clamped to it", as
   assert.equal(changes.slice(1).map(([, timeUs, , , , atMs]) => [Math.floor(timeUs / 1_000), atMs]), [[nowMs, nowMs - 5], [nowMs, nowMs], [nowMs, nowMs]]) // prettier-ignore
 })
 
+test("after the hub's clock was put back, places of a device's other outboxes count as they come", async () => {
+  const { client, clock, connect, token } = await signedIn()
+  const YEAR_MS = 365 * 86_400_000
+  const other = connect()
+  await other.hello(token, { client: 'other tab' })
+  const placeOf = async (from: TestClient, number: number, progression: number): Promise<unknown> => {
+    await answers(from, 0, [number, 'position.set', 'emma', { progression }, clock.nowMs() - 2_000])
+    const page = await client.read('positions', 'emma')
+    return (page as unknown as { value: [string, { progression: number }][] }).value[0]![1].progression
+  }
+  clock.step(YEAR_MS)
+  assert.is(await placeOf(client, 1, 0.1), 0.1)
+  clock.step(-YEAR_MS)
+  assert.is(await placeOf(other, 1, 0.9), 0.9)
+  assert.is(await placeOf(client, 2, 0.2), 0.2)
+  clock.step(2 * YEAR_MS)
+  assert.is(await placeOf(other, 2, 0.8), 0.8)
+})
+
 test('a change says where it comes from', async () => {
   const { client, clock } = await signedIn()
   await answers(client, 0, [7, 'book.put', 'büch', { title: 'T' }, 5])

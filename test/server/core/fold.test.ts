@@ -1,6 +1,7 @@
 import * as assert from 'uvu/assert'
 import type { ChangeBody, ChangeKind } from '../../../protocol/index.ts'
 import { fold, type Change, type Note } from '../../../server/core/fold.ts'
+import { positionVersions } from '../../../server/core/position-history.ts'
 import { Views } from '../../../server/core/views.ts'
 import { MemoryStore } from '../../../server/storage/memory.ts'
 import { suite } from '../../util/suite.ts'
@@ -78,6 +79,21 @@ test('each device has a position of its own in each book', () => {
   assert.equal(
     views.range('positions', ['b'], '', 9).map(([device, { fields }]) => [device, fields.progression]),
     [['d1', 0.1], ['d2', 0.2]] // prettier-ignore
+  )
+})
+
+test('a place that another outbox of the device outran can be restored all the same', () => {
+  const { views, add } = folding()
+  add('position.set', 'b', { progression: 0.5 }, { client: 'tab1', atMs: 100 })
+  add('position.set', 'b', { progression: 0.1 }, { client: 'tab2', atMs: 99 })
+  assert.is(views.get('positions', 'b', 'd')?.fields.progression, 0.5)
+  const versions = positionVersions(views.get('positionHistories', 'b', 'd'))
+  assert.equal(
+    versions.map(({ cursor, fields }) => [cursor, fields.progression]),
+    [
+      [1, 0.5],
+      [2, 0.1]
+    ]
   )
 })
 
