@@ -1,4 +1,5 @@
 import { LIMITS, type ErrorCode, type HubError } from '../../protocol/index.ts'
+import { firstIndex } from './first-index.ts'
 import type { Answer, ClientRecord } from './records.ts'
 import type { Views } from './views.ts'
 
@@ -56,14 +57,6 @@ export const refusalOf = (number: number, digest: number, error: HubError): Answ
 
 /** Numbers rise along the list. */
 function find(answers: readonly Answer[], number: number): Answer | undefined {
-  let low = 0
-  let high = answers.length - 1
-  while (low <= high) {
-    const middle = (low + high) >> 1
-    const at = answers[middle]!
-    if (at[0] === number) return at
-    if (at[0] < number) low = middle + 1
-    else high = middle - 1
-  }
-  return undefined
+  const answer = answers[firstIndex(answers.length, index => answers[index]![0] < number)]
+  return answer?.[0] === number ? answer : undefined
 }

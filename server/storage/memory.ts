@@ -1,3 +1,4 @@
+import { firstIndex } from '../core/first-index.ts'
 import { StoreTrimmed, type Batch, type LogEnd, type LogHead, type RecordKey, type Store, type StoredRun } from '../core/store.ts'
 import { headAfter } from './heads.ts'
 import { recordKey } from './keys.ts'
@@ -19,18 +20,6 @@ interface Entry {
 
 /** A text whose units are the bytes of the stored key, so that it compares as they do. */
 const sortKeyOf = (key: RecordKey): string => recordKey(key).toString('latin1')
-
-/** Where `sortKey` stands in sorted items, or would. */
-function indexOf(length: number, isBefore: (index: number) => boolean): number {
-  let low = 0
-  let high = length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (isBefore(middle)) low = middle + 1
-    else high = middle
-  }
-  return low
-}
 
 /**
  * The store in memory: what the other engines are compared with, and what tests of the core run on.
@@ -63,7 +52,7 @@ export class MemoryStore implements Store {
     if (after + 1 < floor) throw new StoreTrimmed(account, floor)
     const found: StoredRun[] = []
     let sizeBytes = 0
-    for (let index = indexOf(all.length, at => all[at]!.first + all[at]!.count <= after + 1); index < all.length; index++) {
+    for (let index = firstIndex(all.length, at => all[at]!.first + all[at]!.count <= after + 1); index < all.length; index++) {
       const run = all[index]!
       found.push({ ...run, run: copyOf(run.run), notes: copyOf(run.notes) })
       sizeBytes += run.run.length
@@ -151,7 +140,7 @@ export class MemoryStore implements Store {
   }
 
   #find(sortKey: string): number {
-    return indexOf(this.#records.length, index => this.#records[index]!.sortKey < sortKey)
+    return firstIndex(this.#records.length, index => this.#records[index]!.sortKey < sortKey)
   }
 
   #write(sortKey: string, key: RecordKey, value: Uint8Array | undefined): void {

@@ -1,3 +1,4 @@
+import { firstIndex } from '../core/first-index.ts'
 import type { StoredRun } from '../core/store.ts'
 import { lastOf, storedRun, type JournaledRun } from './journal.ts'
 import { bytesOf, pack, type SegmentLimits } from './segments.ts'
@@ -70,15 +71,9 @@ export class Tails {
     const runs = this.#tails.get(account)?.runs ?? []
     let bytes = into.reduce((sum, { run }) => sum + run.length, 0)
     if (into.length > 0 && bytes >= maxBytes) return
-    let low = 0
-    for (let high = runs.length; low < high;) {
-      const middle = (low + high) >>> 1
-      if (lastOf(runs[middle]!) <= after) low = middle + 1
-      else high = middle
-    }
-    for (; low < runs.length; low++) {
-      into.push(storedRun(runs[low]!))
-      bytes += bytesOf(runs[low]!)
+    for (let index = firstIndex(runs.length, at => lastOf(runs[at]!) <= after); index < runs.length; index++) {
+      into.push(storedRun(runs[index]!))
+      bytes += bytesOf(runs[index]!)
       if (bytes >= maxBytes) break
     }
   }

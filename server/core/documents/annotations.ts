@@ -12,6 +12,7 @@ import {
   toPlain,
   type Plain
 } from '../../../protocol/index.ts'
+import { firstIndex } from '../first-index.ts'
 
 const { root } = ANNOTATION_DOCUMENT
 const idShape = key(128)
@@ -42,22 +43,11 @@ export function listAnnotations(
 ): [id: string, annotation: PlainAnnotation][] {
   const entries = doc.getMap(root)
   const found: [string, PlainAnnotation][] = []
-  for (let index = firstAfter(ids, after); index < ids.length && found.length < limit; index++) {
+  for (let index = firstIndex(ids.length, at => ids[at]! <= after); index < ids.length && found.length < limit; index++) {
     const plain = toPlain(entries.get(ids[index]!), 1)
     if (isMap(plain)) found.push([ids[index]!, plain])
   }
   return found
-}
-
-/** Where in a sorted list the texts begin that sort after `after`. */
-function firstAfter(sorted: readonly string[], after: string): number {
-  let low = 0
-  for (let high = sorted.length; low < high;) {
-    const middle = (low + high) >>> 1
-    if (sorted[middle]! <= after) low = middle + 1
-    else high = middle
-  }
-  return low
 }
 
 /** One annotation; undefined when there is none, or when no plain form can hold it. */

@@ -1,5 +1,6 @@
 import * as Y from 'yjs'
 import { HubError, splitUpdate, structsByClient, writeUpdate, type Spans } from '../../../../protocol/index.ts'
+import { firstIndex } from '../../first-index.ts'
 import { decodeUpdate, diffUpdate } from './sparing-decoder.ts'
 import { CarefulDecoder, mustHoldWholeNumbers } from './untrusted.ts'
 
@@ -31,13 +32,6 @@ export function missingUpdates(update: Uint8Array, doc: Y.Doc): Uint8Array[] {
 
 /** True when one of the spans, which are in order and apart from each other, holds all clocks from `start` to `end`. */
 function isCovered(start: number, end: number, spans: Spans extends Map<number, infer List> ? List : never): boolean {
-  let low = 0
-  let high = spans.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (spans[middle]!.clock <= start) low = middle + 1
-    else high = middle
-  }
-  const holding = spans[low - 1]
+  const holding = spans[firstIndex(spans.length, index => spans[index]!.clock <= start) - 1]
   return holding !== undefined && end <= holding.clock + holding.len
 }
