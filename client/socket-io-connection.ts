@@ -23,7 +23,6 @@ export type SocketIo = (
 
 /** One session of socket.io, of a function that is given, as a `Connection`. It begins by polling and goes over to a WebSocket if one opens. */
 export class SocketIoConnection implements Connection {
-  readonly remote: string
   readonly #socket: SocketIoSocket
   readonly #drain = new DrainWatch(
     () => this.bufferedBytes,
@@ -41,7 +40,6 @@ export class SocketIoConnection implements Connection {
    * @param onEnd is told at the end whether the hub ever said anything
    */
   constructor(origin: string, path: string, io: SocketIo, onEnd: (hasHeard: boolean) => void = () => undefined) {
-    this.remote = new URL(origin).host
     this.#onEnd = onEnd
     const socket = io(origin, { path, transports: ['polling', 'websocket'], reconnection: false, forceNew: true })
     this.#socket = socket
@@ -72,10 +70,6 @@ export class SocketIoConnection implements Connection {
   }
 
   /** Nothing stops a page from being sent to. */
-  pause(): void {}
-
-  resume(): void {}
-
   /** A client cannot say why. */
   close(code: number, text: string): void {
     if (this.#isClosed) return

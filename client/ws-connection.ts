@@ -17,7 +17,6 @@ const OPEN = 1
 
 /** One WebSocket, of an injected class, as a `Connection`. What is sent before it is open waits. */
 export class WsConnection implements Connection {
-  readonly remote: string
   readonly #socket: WebSocketLike
   #waiting: Uint8Array[] = []
   #waitingBytes = 0
@@ -36,7 +35,6 @@ export class WsConnection implements Connection {
    */
   constructor(url: string, WebSocket: WebSocketClass, onEnd: (hasHeard: boolean) => void = () => undefined) {
     this.#onEnd = onEnd
-    this.remote = new URL(url).host
     this.#socket = new WebSocket(url, [SUBPROTOCOL])
     this.#socket.binaryType = 'arraybuffer'
     this.#socket.addEventListener('open', () => this.#opened())
@@ -68,10 +66,6 @@ export class WsConnection implements Connection {
   }
 
   /** A browser cannot stop reading, so nothing does. */
-  pause(): void {}
-
-  resume(): void {}
-
   /** Pages may only use 1000 and 3000 to 4999, so any other code goes as 4400. */
   close(code: number, text: string): void {
     const allowed = code === 1000 || (code >= 3000 && code <= 4999)

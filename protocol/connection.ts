@@ -20,19 +20,11 @@ export interface ConnectionEvents {
  * Implementations MUST NOT call a listener from within `send` or `close`.
  */
 export interface Connection {
-  /** Where the other end is, for limits and logs: an IP address, or a name that stands for none. */
-  readonly remote: string
   /** Bytes given to `send` that the carrier has not yet handed to the system. */
   readonly bufferedBytes: number
   listen(events: ConnectionEvents): void
-  /**
-   * Sends one message. The bytes MUST NOT change afterwards. Does nothing once the connection is closed.
-   * @param mayWait the carrier may keep it for some milliseconds, to send it in one piece with others; never behind a later message
-   */
-  send(bytes: Uint8Array, mayWait?: boolean): void
-  /** Asks the carrier to stop reading; what it has read already may still arrive. Undone by `resume`. */
-  pause(): void
-  resume(): void
+  /** Sends one message. The bytes MUST NOT change afterwards. Does nothing once the connection is closed. */
+  send(bytes: Uint8Array): void
   /** Ends the connection after what was sent, telling the other end why. */
   close(code: number, text: string): void
 }

@@ -35,14 +35,11 @@ export class Lag {
   wrap(connection: Connection): Connection {
     this.#held = []
     return {
-      remote: connection.remote,
       get bufferedBytes() {
         return connection.bufferedBytes
       },
       listen: events => this.#listen(connection, events),
       send: bytes => connection.send(bytes),
-      pause: () => connection.pause(),
-      resume: () => connection.resume(),
       close: (code, text) => connection.close(code, text)
     }
   }

@@ -1,4 +1,4 @@
-import { HubError, type Connection } from '../../protocol/index.ts'
+import { HubError } from '../../protocol/index.ts'
 import type { AccountHost } from './account-host.ts'
 import { Account } from './account.ts'
 import { Committer } from './committer.ts'
@@ -9,7 +9,7 @@ import { TurnBudget } from './documents/turn-budget.ts'
 import { NO_HOUSEHOLDS, type HouseholdRules } from './household.ts'
 import { newId } from './ids.ts'
 import type { Bearer } from './policy.ts'
-import type { Clock, Logger, RandomBytes } from './ports.ts'
+import type { Clock, HubConnection, Logger, RandomBytes } from './ports.ts'
 import { Session, type LiveSession, type SessionHost } from './session.ts'
 import { LargeDocuments } from './snapshot-reading.ts'
 import type { Store } from './store.ts'
@@ -109,7 +109,7 @@ export class Hub {
   }
 
   /** Takes a new connection, of someone not yet known who speaks Lectern's own protocol. */
-  accept(connection: Connection): void {
+  accept(connection: HubConnection): void {
     this.admit(host => new Session(connection, host))
   }
 

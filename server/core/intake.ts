@@ -1,6 +1,6 @@
-import { HubError, LIMITS, type Connection } from '../../protocol/index.ts'
+import { HubError, LIMITS } from '../../protocol/index.ts'
 import { HIGH_WATER_BYTES } from './log-reader.ts'
-import type { Clock } from './ports.ts'
+import type { Clock, HubConnection } from './ports.ts'
 
 /** What may have been asked for and not been answered before no more is taken in. */
 const MAX_UNANSWERED_BYTES = 1_048_576
@@ -12,7 +12,7 @@ const TURN_BYTES = 65_536
 const FRAME_SHARE_BYTES = 64
 
 export interface IntakeParts {
-  readonly connection: Connection
+  readonly connection: HubConnection
   readonly clock: Clock
   /** Handles one frame. Those behind it wait for the promise, if it gives one. */
   handle(bytes: Uint8Array): Promise<void> | undefined

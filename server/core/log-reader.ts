@@ -1,7 +1,7 @@
-import { changesFrame, encodeFrame, LIMITS, valueEnd, type Connection, type ErrorCode } from '../../protocol/index.ts'
+import { changesFrame, encodeFrame, LIMITS, valueEnd, type ErrorCode } from '../../protocol/index.ts'
 import type { Account } from './account.ts'
 import { FAR_BEHIND_CHANGES } from './readers.ts'
-import type { Clock } from './ports.ts'
+import type { Clock, HubConnection } from './ports.ts'
 import { snapshotFrames, type LargeDocuments } from './snapshot-reading.ts'
 import { StoreTrimmed, type Store, type StoredRun } from './store.ts'
 
@@ -13,7 +13,7 @@ export const SLOW_AFTER_MS = 10_000
 const SHARED_BELOW_BYTES = 16_384
 
 export interface LogReaderParts {
-  readonly connection: Pick<Connection, 'bufferedBytes' | 'send'>
+  readonly connection: Pick<HubConnection, 'bufferedBytes' | 'send'>
   readonly store: Store
   readonly clock: Clock
   readonly account: Account

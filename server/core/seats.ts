@@ -1,17 +1,18 @@
-import { encodeFrame, HubError, LIMITS, type Connection } from '../../protocol/index.ts'
+import { encodeFrame, HubError, LIMITS } from '../../protocol/index.ts'
 import type { Account } from './account.ts'
 import { HIGH_WATER_BYTES } from './log-reader.ts'
+import type { HubConnection } from './ports.ts'
 import type { Presence, Seat } from './presence.ts'
 
 /** The books that a Lectern session is present in. */
 export class Seats {
   readonly #account: Account
   readonly #device: string
-  readonly #connection: Connection
+  readonly #connection: HubConnection
   readonly #seats = new Map<string, Seat>()
   #clock = 0
 
-  constructor(account: Account, device: string, connection: Connection) {
+  constructor(account: Account, device: string, connection: HubConnection) {
     this.#account = account
     this.#device = device
     this.#connection = connection

@@ -9,7 +9,6 @@ import {
   PROTOCOL_VERSION,
   type ClientFrame,
   type CloseReason,
-  type Connection,
   type Frame,
   type ViewName,
   type WireAction
@@ -23,7 +22,7 @@ import { LogReader } from './log-reader.ts'
 import { Origin } from './origin.ts'
 import { booksOf, fitOneTurn, partsOf } from './document-work.ts'
 import { mustBeLetIn, permits, type Bearer } from './policy.ts'
-import { nextTurn, type Clock, type Logger } from './ports.ts'
+import { nextTurn, type Clock, type HubConnection, type Logger } from './ports.ts'
 import { checkPlace, readPage } from './read.ts'
 import { Seats } from './seats.ts'
 import type { LargeDocuments } from './snapshot-reading.ts'
@@ -71,7 +70,7 @@ interface Member {
 
 /** One device on one live connection: it reads its account's log, asks for actions and for views, and is told what became of them. */
 export class Session implements LiveSession, Follower, Submitter {
-  readonly #connection: Connection
+  readonly #connection: HubConnection
   readonly #host: SessionHost
   readonly #intake: Intake
   #member: Member | undefined
@@ -80,7 +79,7 @@ export class Session implements LiveSession, Follower, Submitter {
   #badUpdatesInARow = 0
   readonly #cancelHelloTimer: () => void
 
-  constructor(connection: Connection, host: SessionHost) {
+  constructor(connection: HubConnection, host: SessionHost) {
     this.#connection = connection
     this.#host = host
     this.#cancelHelloTimer = host.clock.setTimer(LIMITS.helloTimeoutMs, () => this.end(new HubError('hello-timeout')))

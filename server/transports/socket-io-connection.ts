@@ -1,5 +1,6 @@
 import type { Socket as EngineSocket } from 'engine.io'
-import { ERRORS, HubError, LIMITS, type CloseReason, type Connection, type ConnectionEvents } from '../../protocol/index.ts'
+import { ERRORS, HubError, LIMITS, type CloseReason, type ConnectionEvents } from '../../protocol/index.ts'
+import type { HubConnection } from '../core/ports.ts'
 import { EngineSession } from './engine-session.ts'
 import { PacketReader, type Message, type Packet, type PacketWriter } from './socket-io-packets.ts'
 
@@ -14,8 +15,8 @@ export const MAX_MESSAGE_BYTES = encodedBytes(LIMITS.maxFrameBytes)
 /** What someone not yet known may send: a packet that connects, and a hello. */
 export const MAX_FIRST_BYTES = encodedBytes(LIMITS.maxHelloBytes)
 
-/** One client of socket.io: its Engine.IO session, over whatever transport that goes just now, as a `Connection`. */
-export class SocketIoConnection extends EngineSession implements Connection {
+/** One client of socket.io: its Engine.IO session, over whatever transport that goes just now, as a `HubConnection`. */
+export class SocketIoConnection extends EngineSession implements HubConnection {
   readonly #reader = new PacketReader()
   #events: ConnectionEvents | undefined
   /** What this turn of the event loop sends: it leaves together, which for one who polls is one answer. */

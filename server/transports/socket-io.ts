@@ -1,10 +1,10 @@
-import type { Connection } from '../../protocol/index.ts'
+import type { HubConnection } from '../core/ports.ts'
 import { createEngineTransport, type EngineOptions, type EngineTransport } from './engine.ts'
 import { MAX_FIRST_BYTES, MAX_MESSAGE_BYTES, SocketIoConnection } from './socket-io-connection.ts'
 
 export interface SocketIoOptions extends Pick<EngineOptions, 'allowedOrigins' | 'addressGroup' | 'limits'> {
   /** Is given each new connection. */
-  readonly accept: (connection: Connection) => void
+  readonly accept: (connection: HubConnection) => void
 }
 
 /**

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocket, WebSocketServer } from 'ws'
-import { ERRORS, LIMITS, SUBPROTOCOL, type Connection, type ConnectionEvents } from '../../protocol/index.ts'
+import { ERRORS, LIMITS, SUBPROTOCOL, type ConnectionEvents } from '../../protocol/index.ts'
+import type { HubConnection } from '../core/ports.ts'
 import { Outgoing, TurnWriter } from './ws-outgoing.ts'
 
 const HEARTBEAT_MS = 25_000
@@ -35,11 +36,11 @@ export interface WsDoor {
   /** The first message of someone not yet known. */
   readonly maxFirstBytes: number
   /** Is given each new connection, with the request that it began as. */
-  accept(connection: Connection, request: IncomingMessage): void
+  accept(connection: HubConnection, request: IncomingMessage): void
 }
 
 /** The door of Lectern's own protocol. */
-export const lecternDoor = (accept: (connection: Connection) => void): WsDoor => ({
+export const lecternDoor = (accept: (connection: HubConnection) => void): WsDoor => ({
   subprotocol: SUBPROTOCOL,
   maxFirstBytes: LIMITS.maxHelloBytes,
   accept
@@ -87,7 +88,7 @@ export function createWsTransport(door: WsDoor): WsTransport {
   }
 }
 
-class WsConnection implements Connection {
+class WsConnection implements HubConnection {
   readonly remote: string
   /** Resolves when nothing is left of it. */
   readonly gone: Promise<void>

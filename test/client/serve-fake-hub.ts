@@ -28,7 +28,6 @@ export async function serveFakeHub(
 /** A server's end of a websocket, for the fake hub. */
 function connectionOf(socket: WebSocket): Connection {
   return {
-    remote: 'socket',
     bufferedBytes: 0,
     listen(events) {
       socket.on('message', (data: Buffer) => events.onFrame(new Uint8Array(data)))
@@ -36,8 +35,6 @@ function connectionOf(socket: WebSocket): Connection {
       socket.on('error', () => {})
     },
     send: bytes => socket.send(bytes),
-    pause() {},
-    resume() {},
     close: (code, text) => socket.close(code, text)
   }
 }

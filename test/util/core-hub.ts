@@ -3,7 +3,6 @@ import {
   decodeFrame,
   encodeFrame,
   encodeValue,
-  type Connection,
   type ConnectionEvents,
   type Frame,
   type FrameFields,
@@ -17,7 +16,7 @@ import { authenticateToken, registerDevice } from '../../server/auth/devices.ts'
 import type { Account } from '../../server/core/account.ts'
 import { NO_HOUSEHOLDS, type HouseholdRules } from '../../server/core/household.ts'
 import { Hub } from '../../server/core/hub.ts'
-import type { Logger } from '../../server/core/ports.ts'
+import type { HubConnection, Logger } from '../../server/core/ports.ts'
 import type { Store } from '../../server/core/store.ts'
 import { MemoryStore } from '../../server/storage/memory.ts'
 import { ManualClock } from './manual-clock.ts'
@@ -99,7 +98,7 @@ export type TestAction = [number: number, kind: string, key: string, body: unkno
 
 /** The client's end of a connection, frame by frame. What it sends arrives at once; what the hub sends is kept until asked for. */
 export class TestClient {
-  readonly hubEnd: Connection
+  readonly hubEnd: HubConnection
   /** Every change that arrived, in order. */
   readonly changes: WireChange[] = []
   readonly frames: HubFrame[] = []

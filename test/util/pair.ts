@@ -1,7 +1,8 @@
-import type { CloseReason, Connection, ConnectionEvents } from '../../protocol/index.ts'
+import type { CloseReason, ConnectionEvents } from '../../protocol/index.ts'
+import type { HubConnection } from '../../server/core/ports.ts'
 
 /** One end of an in-memory connection. Delivers in a turn of its own, as the network would. */
-export class PairEnd implements Connection {
+export class PairEnd implements HubConnection {
   readonly remote = 'pair'
   readonly bufferedBytes = 0
   /** Everything that was sent from this end, in order. */

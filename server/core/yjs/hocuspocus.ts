@@ -1,7 +1,8 @@
 import * as decoding from 'lib0/decoding'
-import { HubError, LIMITS, type Connection } from '../../../protocol/index.ts'
+import { HubError, LIMITS } from '../../../protocol/index.ts'
 import { Origin } from '../origin.ts'
 import { permits } from '../policy.ts'
+import type { HubConnection } from '../ports.ts'
 import type { SessionHost } from '../session.ts'
 import { DocumentSession, type Outlet } from './document-session.ts'
 import { bookOf, isForGood } from './door.ts'
@@ -30,7 +31,7 @@ export class HocuspocusSession extends ProviderSession {
   readonly #open = new Map<string, DocumentSession>()
   readonly #cancelSilenceTimer: () => void
 
-  constructor(connection: Connection, host: SessionHost) {
+  constructor(connection: HubConnection, host: SessionHost) {
     super(connection, host)
     this.#cancelSilenceTimer = host.clock.setTimer(LIMITS.helloTimeoutMs, () => this.end(new HubError('hello-timeout')))
   }

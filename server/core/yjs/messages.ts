@@ -1,7 +1,7 @@
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import { messageYjsSyncStep1 as STEP_1, messageYjsSyncStep2 as STEP_2, messageYjsUpdate as UPDATE } from 'y-protocols/sync'
-import type { Connection } from '../../../protocol/index.ts'
+import type { HubConnection } from '../ports.ts'
 import { decodeAwareness, encodeAwareness } from './awareness.ts'
 import type { DocumentSession, Outlet } from './document-session.ts'
 
@@ -49,7 +49,7 @@ export function handleDocumentMessage(document: DocumentSession, message: Docume
 }
 
 interface OutletParts extends Pick<Outlet, 'saved' | 'end'> {
-  readonly connection: Connection
+  readonly connection: HubConnection
   readonly send: (message: Uint8Array, mayWait?: boolean) => void
   /** What every message begins with, on the wire that carries several documents. */
   readonly name?: string

@@ -1,6 +1,7 @@
-import { HubError, type Connection } from '../../../protocol/index.ts'
+import { HubError } from '../../../protocol/index.ts'
 import { Intake } from '../intake.ts'
 import { HIGH_WATER_BYTES, SLOW_AFTER_MS } from '../log-reader.ts'
+import type { HubConnection } from '../ports.ts'
 import type { LiveSession, SessionHost } from '../session.ts'
 import type { DocumentSession } from './document-session.ts'
 import { closeCodeOf } from './door.ts'
@@ -10,7 +11,7 @@ const KEEP_ALIVE_MS = 20_000
 
 /** The connection of a Yjs provider, whichever wire it speaks. */
 export abstract class ProviderSession implements LiveSession {
-  protected readonly connection: Connection
+  protected readonly connection: HubConnection
   protected readonly host: SessionHost
   readonly #intake: Intake
   #cancelKeepAlive: () => void
@@ -19,7 +20,7 @@ export abstract class ProviderSession implements LiveSession {
   #isCatchingUp = false
   #isClosed = false
 
-  constructor(connection: Connection, host: SessionHost) {
+  constructor(connection: HubConnection, host: SessionHost) {
     this.connection = connection
     this.host = host
     this.#intake = new Intake({

@@ -1,7 +1,8 @@
 import * as decoding from 'lib0/decoding'
 import { messagePermissionDenied as PERMISSION_DENIED } from 'y-protocols/auth'
-import { HubError, type Connection } from '../../../protocol/index.ts'
+import { HubError } from '../../../protocol/index.ts'
 import { Origin } from '../origin.ts'
+import type { HubConnection } from '../ports.ts'
 import type { SessionHost } from '../session.ts'
 import { DocumentSession, type Outlet } from './document-session.ts'
 import { bookOf, isForGood } from './door.ts'
@@ -38,7 +39,7 @@ export class YWebsocketSession extends ProviderSession {
   })
   #document: DocumentSession | undefined
 
-  constructor(connection: Connection, host: SessionHost, request: YjsRequest) {
+  constructor(connection: HubConnection, host: SessionHost, request: YjsRequest) {
     super(connection, host)
     this.#opening = this.#open(request)
     this.#opening.catch((error: unknown) => this.fault(error))

@@ -2,12 +2,13 @@ import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { ANNOTATION_DOCUMENT, HubError, type Connection, type ConnectionEvents } from '../../../protocol/index.ts'
+import { ANNOTATION_DOCUMENT, HubError, type ConnectionEvents } from '../../../protocol/index.ts'
 import { HIGH_WATER_BYTES } from '../../../server/core/log-reader.ts'
 import { Origin } from '../../../server/core/origin.ts'
 import { HocuspocusSession } from '../../../server/core/yjs/hocuspocus.ts'
 import { coreHub } from '../../util/core-hub.ts'
 import { suite } from '../../util/suite.ts'
+import type { HubConnection } from '../../../server/core/ports.ts'
 
 const test = suite('server/yjs/many-documents')
 
@@ -22,7 +23,7 @@ const DOCUMENTS = 16
 const NOTE_LENGTH = 300_000
 
 /** The hub's end of a connection whose other end reads only when told to. */
-class Reader implements Connection {
+class Reader implements HubConnection {
   readonly remote = 'test'
   bufferedBytes = 0
   mostBytes = 0

@@ -1,10 +1,15 @@
-import { decodeFrame, encodeFrame, FRAMES, type Connection } from '../../../protocol/index.ts'
+import { decodeFrame, encodeFrame, FRAMES } from '../../../protocol/index.ts'
+import type { HubConnection } from '../../../server/core/ports.ts'
 import { over, type Fault } from './fault.ts'
 
 const isChanges = (bytes: Uint8Array): boolean => bytes[1] === FRAMES.changes.type
 
 /** @param own is called once for each run, and what it gives for each connection */
-const faulty = (name: string, breaks: Fault['breaks'], own: () => (connection: Connection) => Partial<Connection>): Fault => ({
+const faulty = (
+  name: string,
+  breaks: Fault['breaks'],
+  own: () => (connection: HubConnection) => Partial<HubConnection>
+): Fault => ({
   name,
   breaks,
   plant() {

@@ -1,8 +1,7 @@
 import { authenticateToken } from '../../../server/auth/devices.ts'
 import { Hub } from '../../../server/core/hub.ts'
-import type { Logger } from '../../../server/core/ports.ts'
+import type { HubConnection, Logger } from '../../../server/core/ports.ts'
 import type { Store } from '../../../server/core/store.ts'
-import type { Connection } from '../../../protocol/index.ts'
 import type { Random } from '../../util/random.ts'
 import { SeededHubClock, type WallClock } from './clocks.ts'
 import type { Disk } from './disk.ts'
@@ -12,7 +11,7 @@ import type { Line } from './network.ts'
 /** What stands between the hub and the world; planted faults put theirs in between. */
 export interface Ports {
   readonly store: (store: Store) => Store
-  readonly connection: (connection: Connection) => Connection
+  readonly connection: (connection: HubConnection) => HubConnection
 }
 
 export interface HubParts {

@@ -1,5 +1,6 @@
-import type { CloseReason, Connection, ConnectionEvents } from '../../../protocol/index.ts'
+import type { CloseReason, ConnectionEvents } from '../../../protocol/index.ts'
 import type { Random } from '../../util/random.ts'
+import type { HubConnection } from '../../../server/core/ports.ts'
 import { Life, type Loop } from './loop.ts'
 
 /** What the system takes from a connection before anything counts as unsent. */
@@ -110,7 +111,7 @@ interface Message {
 }
 
 /** One end of a connection. */
-export class LineEnd implements Connection {
+export class LineEnd implements HubConnection {
   readonly remote: string
   readonly #line: Line
   readonly #side: 'hub' | 'client'
