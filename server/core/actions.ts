@@ -22,6 +22,9 @@ import type { HouseholdRules } from './household.ts'
 import { positionVersions } from './position-history.ts'
 import type { Views } from './views.ts'
 
+/** Each may take 128 KiB. */
+const PAGE_HISTORIES = 16
+
 /** What an action may look at and change before it becomes a change. */
 export interface ActionContext {
   readonly views: Views
@@ -65,10 +68,11 @@ const HANDLERS: { readonly [K in ActionKind]: Handler<K> } = {
   },
   'position.set': (_, _book, body) => ({ kind: 'position.set', body }),
   'position.restore': ({ views }, book, { cursor }) => {
-    for (const [, history] of views.range('positionHistories', [book], '', LIMITS.maxFrameValues)) {
-      const version = positionVersions(history).find(known => known.cursor === cursor)
-      if (version !== undefined) return { kind: 'position.set', body: version.fields }
-    }
+    for (const page of views.pages('positionHistories', [book], PAGE_HISTORIES))
+      for (const [, history] of page) {
+        const version = positionVersions(history).find(known => known.cursor === cursor)
+        if (version !== undefined) return { kind: 'position.set', body: version.fields }
+      }
     throw new HubError('not-found', 'no such position of this book is kept', { field: 'body.cursor' })
   },
   'book.put': ({ views }, book, body) => {

@@ -31,6 +31,7 @@ const PAGE_BYTES = 131_072
 const ENTRY_BYTES = LIMITS.maxFrameBytes - PAGE_BYTES - 4_096
 /** Only a few entries are read at first: how large they are shows only then. */
 const FIRST_ENTRIES = 20
+const PAGE_HISTORIES = 16
 const placeShape = keyShape(128)
 /** Those whose entries or whose `key` are paths. */
 const BY_PATH: ReadonlySet<ViewName> = new Set<ViewName>(['files', 'file-history', 'folders'])
@@ -68,14 +69,19 @@ const VIEW_READERS: { readonly [V in ListView]: (account: Account, place: Place)
   },
   positions: ({ views }, { key, after, limit }) =>
     views.range('positions', [key], after, limit).map(([device, position]) => [device, publicPosition(position)]),
-  'position-history': ({ views }, { key, after, limit }) =>
-    views
-      .range('positionHistories', [key], '', LIMITS.maxFrameValues)
-      .flatMap(([device, history]) => positionVersions(history).map(version => ({ device, version })))
-      .filter(({ version }) => versionId(version.cursor) > after)
-      .sort((left, right) => left.version.cursor - right.version.cursor)
-      .slice(0, limit)
-      .map(({ device, version }) => publicPositionVersion(device, version)),
+  'position-history': ({ views }, { key, after, limit }) => {
+    let first: { readonly device: string; readonly version: PositionVersion }[] = []
+    // Only what may be on the page is kept from one part of the histories to the next: they are up to 128 KiB each.
+    for (const histories of views.pages('positionHistories', [key], PAGE_HISTORIES))
+      first = [
+        ...first,
+        ...histories.flatMap(([device, history]) => positionVersions(history).map(version => ({ device, version })))
+      ]
+        .filter(({ version }) => versionId(version.cursor) > after)
+        .sort((left, right) => left.version.cursor - right.version.cursor)
+        .slice(0, limit)
+    return first.map(({ device, version }) => publicPositionVersion(device, version))
+  },
   files: ({ views }, { after, limit }) => views.range('files', [], after, limit).map(([path, file]) => [path, publicFile(file)]),
   'file-history': ({ views }, { key, after, limit }) =>
     (views.get('fileHistories', key)?.versions ?? [])

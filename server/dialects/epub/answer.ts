@@ -100,7 +100,7 @@ async function tellBook(
     told.books.push(modelOf(members))
     bytes += JSON.stringify(members).length
   }
-  told.activities.push(...activitiesOf(exchange, book, number, untilUs))
+  told.activities.push(...(await activitiesOf(exchange, book, number, untilUs, turn)))
   for (let after = ''; account.documents.isKnown(book);) {
     const page = await account.documents.inTurn(book, document => document.list(after, PAGE))
     for (const [id, annotation] of page) {

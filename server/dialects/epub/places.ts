@@ -13,8 +13,8 @@ import type { PositionModel } from './model.ts'
 
 /** Activities of one book that a device is known to have sent since it last came on, the newest: as many as one request may bring. */
 const MAX_SENT = 2_000
-/** Devices of one book that are looked at. */
-const MAX_DEVICES = 1_000
+/** Devices of one book whose places are looked at in one turn. */
+const PAGE_DEVICES = 16
 
 const itemOf = (book: string): string => `places:${book}`
 const toldItemOf = (book: string): string => `activities:${book}`
@@ -56,19 +56,28 @@ export async function takeActivity(exchange: Exchange, activity: PositionModel):
  * has got with all books does not say it: a book that changed again, while an answer was made or behind one that was full, is told by a later answer, with all that was set before.
  * One that has nothing is told where it was itself, too.
  */
-export function activitiesOf(exchange: Exchange, book: string, number: number, untilUs: number): PositionModel[] {
+export async function activitiesOf(
+  exchange: Exchange,
+  book: string,
+  number: number,
+  untilUs: number,
+  turn: () => Promise<void>
+): Promise<PositionModel[]> {
   const { views, device, sinceUs } = exchange
   const last = sinceUs > 0 ? exchange.known(toldItemOf(book))?.['untilUs'] : undefined
   const lastUs = typeof last === 'number' ? last : 0
   const isNew = ({ changedAtUs }: { changedAtUs: number }): boolean => changedAtUs > lastUs && changedAtUs <= untilUs
   const told: PositionModel[] = []
-  for (const [key, position] of views.range('positions', [book], '', MAX_DEVICES)) {
-    const of = key.split(SEPARATOR)[0]!
-    if (of === device && (sinceUs > 0 || exchange.hasSent(itemOf(book)))) continue
-    for (const version of positionVersions(views.get('positionHistories', book, of)))
-      if (version.cursor !== position.cursor && isNew({ changedAtUs: version.timeUs }) && isOwn(version))
-        told.push(activityOf(number, book, of, version))
-    if (isNew(position)) told.push(activityOf(number, book, of, position))
+  for (const page of views.pages('positions', [book], PAGE_DEVICES)) {
+    for (const [key, position] of page) {
+      const of = key.split(SEPARATOR)[0]!
+      if (of === device && (sinceUs > 0 || exchange.hasSent(itemOf(book)))) continue
+      for (const version of positionVersions(views.get('positionHistories', book, of)))
+        if (version.cursor !== position.cursor && isNew({ changedAtUs: version.timeUs }) && isOwn(version))
+          told.push(activityOf(number, book, of, version))
+      if (isNew(position)) told.push(activityOf(number, book, of, position))
+    }
+    if (page.length === PAGE_DEVICES) await turn()
   }
   if (told.length > 0) exchange.isNews(toldItemOf(book), { untilUs })
   return told

@@ -1,8 +1,9 @@
-import { LIMITS } from '../../../protocol/index.ts'
 import { positionVersions } from '../../core/position-history.ts'
-import type { BookRecord, PositionHistoryRecord } from '../../core/records.ts'
+import type { BookRecord } from '../../core/records.ts'
 import type { Views } from '../../core/views.ts'
 
+/** Each may take 64 or 128 KiB, and an account has a thousand devices. */
+const PAGE_RECORDS = 16
 /** From here on a book counts as read. */
 const FINISHED_AT = 0.95
 /** A book that is not read on for so long is paused. */
@@ -37,14 +38,12 @@ export interface Place {
 
 /** The places of all devices that said how far they are, newest first. */
 export function placesIn(views: Views, book: string): Place[] {
-  return views
-    .range('positions', [book], '', LIMITS.maxFrameValues)
-    .flatMap(([device, { fields, changedAtUs }]) =>
-      typeof fields.progression === 'number'
-        ? [{ device, progression: fields.progression, changedAtUs, locator: firstOf(fields.locators) }]
-        : []
-    )
-    .sort((left, right) => right.changedAtUs - left.changedAtUs)
+  const places: Place[] = []
+  for (const page of views.pages('positions', [book], PAGE_RECORDS))
+    for (const [device, { fields, changedAtUs }] of page)
+      if (typeof fields.progression === 'number')
+        places.push({ device, progression: fields.progression, changedAtUs, locator: firstOf(fields.locators) })
+  return places.sort((left, right) => right.changedAtUs - left.changedAtUs)
 }
 
 const firstOf = (locators: object | null | undefined): string =>
@@ -87,16 +86,15 @@ function derived(furthest: Place | undefined, nowMs: number): ReadingStatus {
 
 /** When any device was in the book first, and at its end first, as far as places are kept. */
 function reachedUs(views: Views, book: string): (number | undefined)[] {
-  const histories = views.range('positionHistories', [book], '', LIMITS.maxFrameValues)
-  const first = (isThere: (progression: number) => boolean): number | undefined => {
-    const times = histories.flatMap(([, history]) => firstOfHistory(history, isThere) ?? [])
-    return times.length === 0 ? undefined : Math.min(...times)
-  }
-  return [first(progression => progression > 0), first(progression => progression >= FINISHED_AT)]
+  let [begunUs, finishedUs] = [Infinity, Infinity]
+  for (const page of views.pages('positionHistories', [book], PAGE_RECORDS))
+    for (const [, history] of page)
+      for (const { progression, timeUs } of positionVersions(history)) {
+        if (progression > 0) begunUs = Math.min(begunUs, timeUs)
+        if (progression >= FINISHED_AT) finishedUs = Math.min(finishedUs, timeUs)
+      }
+  return [begunUs, finishedUs].map(us => (us === Infinity ? undefined : us))
 }
-
-const firstOfHistory = (history: PositionHistoryRecord, isThere: (progression: number) => boolean): number | undefined =>
-  positionVersions(history).find(({ progression }) => isThere(progression))?.timeUs
 
 const millisecondsOf = (us: number | undefined): number | undefined => us && Math.floor(us / 1_000)
 

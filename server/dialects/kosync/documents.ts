@@ -12,7 +12,9 @@ const PLACEHOLDER = 'kosync-'
 /** A document of this length fits into the key of an identifier and of a book. */
 const documentShape = key(112)
 /** Positions of one book are looked at to this number. */
-export const MAX_POSITIONS = 10_000
+const MAX_POSITIONS = 10_000
+/** Positions and histories that are in memory at once: each may take 64 or 128 KiB. */
+export const PAGE_RECORDS = 16
 
 /** True for what a document's name may be: 1 to 112 bytes, no colon and no control character. KOReader's are 32 hexadecimal digits. */
 export const isDocument = (value: unknown): value is string =>
@@ -63,8 +65,9 @@ function waitingOf(views: Views, document: string): [device: string, position: P
 }
 
 /** All that was set for a document: at its book, and what that lacks yet. */
-export function positionsOf(views: Views, document: string): [device: string, position: PositionRecord][] {
-  return [...views.range('positions', [placeOf(views, document)], '', MAX_POSITIONS), ...waitingOf(views, document)]
+export function* positionsOf(views: Views, document: string): Generator<[device: string, position: PositionRecord]> {
+  for (const page of views.pages('positions', [placeOf(views, document)], PAGE_RECORDS)) yield* page
+  yield* waitingOf(views, document)
 }
 
 /**

@@ -4,7 +4,7 @@ import { positionVersions } from '../../core/position-history.ts'
 import type { PositionRecord } from '../../core/records.ts'
 import type { Views } from '../../core/views.ts'
 import { idOfReader } from './devices.ts'
-import { isDocument, MAX_POSITIONS, positionsOf, extraOf, timeMsOf, type KosyncExtra } from './documents.ts'
+import { isDocument, PAGE_RECORDS, positionsOf, extraOf, timeMsOf, type KosyncExtra } from './documents.ts'
 import { Refusal } from './refusals.ts'
 
 type Fields = ActionBody<'position.set'>
@@ -100,11 +100,11 @@ function isReplayed(
   const own = positionVersions(views.get('positionHistories', book, device))
   const before = own.find(version => version.progression === progression && isSameValue(version.fields.locators, locators))
   if (before === undefined) return false
-  return views
-    .range('positionHistories', [book], '', MAX_POSITIONS)
-    .some(([, history]) =>
-      positionVersions(history).some(version => version.timeUs > before.timeUs && version.progression > progression)
-    )
+  for (const page of views.pages('positionHistories', [book], PAGE_RECORDS))
+    for (const [, history] of page)
+      if (positionVersions(history).some(version => version.timeUs > before.timeUs && version.progression > progression))
+        return true
+  return false
 }
 
 /** A position as a reader is told it. */

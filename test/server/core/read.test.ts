@@ -2,6 +2,7 @@ import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { type Plain, type ViewName } from '../../../protocol/index.ts'
 import { listAnnotations } from '../../../server/core/documents/annotations.ts'
+import { Origin } from '../../../server/core/origin.ts'
 import { readPage } from '../../../server/core/read.ts'
 import { coreHub, raw, type CoreHub, type TestAction, type TestClient } from '../../util/core-hub.ts'
 import { refusalOf } from '../../util/document-trace.ts'
@@ -225,6 +226,25 @@ test('a page says at which cursor it stood, also when its document had to be loa
   store.releaseReads()
   const page = await reading
   assert.is(page.kind === 'view' && page.cursor, 3)
+})
+
+test('earlier places of many devices in one book are listed by cursor, and each can be restored', async () => {
+  const hub = coreHub()
+  const { account, devices } = await hub.account(...Array.from({ length: 40 }, (_, at) => `d${at}`))
+  const client = hub.connect()
+  await client.hello(devices['d39']!.token)
+  for (const progression of [0.1, 0.2])
+    for (let at = 0; at < 40; at++)
+      await account.perform(new Origin(devices[`d${at}`]!.device, ''), 'position.set', 'emma', { progression })
+  const listed = await client.list('position-history', 'emma')
+  assert.is(listed.length, 80)
+  const cursors = listed.map(([, { cursor }]) => cursor as number)
+  assert.equal(
+    cursors,
+    [...cursors].sort((left, right) => left - right)
+  )
+  for (const [index, cursor] of cursors.slice(0, 40).entries())
+    assert.equal((await client.ask(index + 1, 'position.restore', 'emma', { cursor })).refused, [])
 })
 
 test.run()
