@@ -264,8 +264,7 @@ export class Account {
     const last = runs.at(-1)
     if (last === undefined) return
     this.durableHead = last.first + last.count - 1
-    let bytes = 0
-    for (const { run } of runs) bytes += run.length
+    const bytes = runs.reduce((sum, { run }) => sum + run.length, 0)
     this.readers.wrote(this.durableHead, bytes)
   }
 
