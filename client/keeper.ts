@@ -86,7 +86,7 @@ export class Keeper {
       // No arguments of a call: there may be more of them than one takes.
       const changes = [...wiped, ...this.#failed, ...batch.changes]
       this.#failed = changes
-      await storage.write(changes)
+      if (changes.length > 0) await storage.write(changes)
       if (this.#failed === changes) this.#failed = []
       batch.onKept()
     } catch (error) {

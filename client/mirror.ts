@@ -32,6 +32,8 @@ const recordKey = (table: TableName, key: string): string => `mirror\n${table}\n
 export class Mirror {
   readonly tables: Tables = emptyTables()
   #state: MirrorState = { account: '', device: '', epoch: '', cursor: 0 }
+  /** As it was handed out to be written, or read. */
+  #writtenState = this.#state
   #changed = new Set<string>()
 
   static async load(storage: ClientStorage): Promise<Mirror> {
@@ -40,7 +42,7 @@ export class Mirror {
       const value = decodeValue(bytes)
       if (name === STATE_KEY) {
         const [account, device, epoch, cursor] = value as [string, string, string, number]
-        mirror.#state = { account, device, epoch, cursor }
+        mirror.#state = mirror.#writtenState = { account, device, epoch, cursor }
       } else {
         const [, table, key] = name.split('\n') as [string, TableName, string]
         const kept = table === 'position' ? new Map(Object.entries(value as object)) : value
@@ -84,7 +86,6 @@ export class Mirror {
 
   /** What changed since the last call, with the cursor that goes with it: MUST be written as one. */
   takeWrites(): StorageChange[] {
-    const { account, device, epoch, cursor } = this.#state
     const writes = [...this.#changed].map((name): StorageChange => {
       const [, table, key] = name.split('\n') as [string, TableName, string]
       const record = this.tables[table].get(key)
@@ -94,6 +95,9 @@ export class Mirror {
       ]
     })
     this.#changed.clear()
+    if (this.#state === this.#writtenState) return writes
+    this.#writtenState = this.#state
+    const { account, device, epoch, cursor } = this.#state
     return [...writes, [STATE_KEY, encodeValue([account, device, epoch, cursor])]]
   }
 }

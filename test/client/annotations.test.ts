@@ -338,4 +338,20 @@ test('handles of one book share its document, and the last to close lets go of i
   assert.is(hub.document('b1').getMap('annotations').size, 2)
 })
 
+test('opening annotations writes nothing that storage has already', async context => {
+  const storage = new MemoryStorage()
+  const { client } = await open(context, new FakeHub(), { storage })
+  await client.live()
+  await client.putBook('b1', { title: 'Emma' })
+  ;(await client.annotations('b1')).close()
+  let writes = 0
+  const write = storage.write.bind(storage)
+  storage.write = changes => {
+    writes += 1
+    return write(changes)
+  }
+  for (let index = 0; index < 10; index++) (await client.annotations(`b${index}`)).close()
+  assert.is(writes, 0)
+})
+
 test.run()
