@@ -4,7 +4,6 @@ import {
   type ActionBody,
   type ActionKind,
   type Connection,
-  type HubError,
   type Plain,
   type ViewName
 } from '../protocol/index.ts'
@@ -21,10 +20,11 @@ import { Overlay, type Table } from './overlay.ts'
 import type { PresenceState, PresentReader } from './presence.ts'
 import { Replica } from './replica.ts'
 import type { Ack } from './pending.ts'
-import type { State } from './session.ts'
+import type { ClosedReason, State } from './session.ts'
 import type { SocketIo } from './socket-io-connection.ts'
 import { MemoryStorage, type ClientStorage } from './storage.ts'
 import { onWake } from './wake.ts'
+import { WatchedStorage } from './watched-storage.ts'
 import type { WebSocketClass } from './ws-connection.ts'
 
 /** Where the hub is: `http://host:4747`, or with `https`, `ws` or `wss`, to which `/live` is added; or a carrier other than WebSocket. */
@@ -53,10 +53,11 @@ export type ConnectOptions = Way & {
 /**
  * Opens the storage and begins to connect. Resolves when what is stored can be read and changed, online or not.
  *
- * @throws TypeError when the URL is none, or when the platform has no WebSocket and none was given; and what the storage throws
+ * @throws TypeError when the URL is none, or when the platform has no WebSocket and none was given; StorageFailedError
  */
 export async function connect(options: ConnectOptions): Promise<Client> {
-  const { storage = new MemoryStorage(), clock = systemClock, token, agent = 'lectern-client' } = options
+  const { clock = systemClock, token, agent = 'lectern-client' } = options
+  const storage = new WatchedStorage(options.storage ?? new MemoryStorage())
   try {
     const { url = '', webSocket, socketIo } = options
     const dial = options.dial ?? dialOf({ url, webSocket, socketIo, clock })
@@ -74,7 +75,7 @@ interface Parts {
   readonly replica: Replica
   readonly link: Link
   readonly events: Emitter<ClientEvents>
-  readonly storage: ClientStorage
+  readonly storage: WatchedStorage
   readonly clock: Clock
   readonly url: string
   readonly token: string
@@ -99,7 +100,7 @@ export class Client {
 
   /** @see connect */
   constructor(parts: Parts) {
-    const { replica, link } = parts
+    const { replica, link, storage } = parts
     this.#parts = parts
     this.books = new Overlay('book', replica.mirror, replica.outbox)
     this.settings = new Overlay('setting', replica.mirror, replica.outbox)
@@ -115,6 +116,7 @@ export class Client {
       newHash,
       clock
     })
+    storage.onGone(error => this.#closing === undefined && link.session.close(error))
     this.#stopWaking = onWake(() => link.session.wake())
     link.session.start()
   }
@@ -124,7 +126,7 @@ export class Client {
   }
 
   /** Why the state is `closed`; undefined when `close` was called. */
-  get reason(): HubError | undefined {
+  get reason(): ClosedReason | undefined {
     return this.#parts.link.session.reason
   }
 
@@ -150,7 +152,7 @@ export class Client {
 
   /**
    * Resolves when the state is `live`, which may be now.
-   * @throws HubError the reason, when the client is closed instead
+   * @throws the reason, when the client is closed instead: HubError, StorageFailedError
    */
   live(): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -176,7 +178,7 @@ export class Client {
    * Asks for an action of the protocol. Its effect shows at once, and goes away if the hub refuses. Annotations are changed by `annotations`.
    *
    * @returns resolves when the action is durable at the hub, with its place in the log (0 when an earlier answer was lost)
-   * @throws HubError `unknown-action`, `bad-action`, `too-large` before anything is sent, or what the hub refused it for
+   * @throws HubError `unknown-action`, `bad-action`, `too-large` before anything is sent, or what the hub refused it for; StorageFailedError
    */
   submit<K extends Exclude<ActionKind, `annotation.${string}`>>(kind: K, key: string, body: ActionBody<K>): Promise<Ack> {
     if (this.#closing !== undefined) return Promise.reject(closedError())

@@ -1,5 +1,5 @@
-import type { ChangeKind, HubError, Plain } from '../protocol/index.ts'
-import type { State } from './session.ts'
+import type { ChangeKind, Plain } from '../protocol/index.ts'
+import type { ClosedReason, State } from './session.ts'
 
 /** One entry of the account's log, as it arrives. */
 export interface ChangeEvent {
@@ -27,7 +27,7 @@ export interface Refused {
 /** What a client tells those who listen, and with which arguments. The events of a table come once for each key and batch of news. */
 export interface ClientEvents {
   /** `reason` is there when the state is `closed` and nobody asked for it. */
-  state: [state: State, reason: HubError | undefined]
+  state: [state: State, reason: ClosedReason | undefined]
   change: [change: ChangeEvent]
   refused: [action: Refused, error: Error]
   /** A book looks different now. */

@@ -17,6 +17,7 @@ import {
 } from '../protocol/index.ts'
 import type { Clock } from './clock.ts'
 import { Backoff } from './backoff.ts'
+import { StorageFailedError } from './storage.ts'
 
 /**
  * `offline`: waiting for the next try. `connecting`: until the hub has let us in. `catching-up`: reading what was missed. `live`: at the
@@ -24,13 +25,16 @@ import { Backoff } from './backoff.ts'
  */
 export type State = 'offline' | 'connecting' | 'catching-up' | 'live' | 'closed'
 
+/** Why a session closed itself: what the hub said, or that the storage is gone. */
+export type ClosedReason = HubError | StorageFailedError
+
 /** A `changes` frame's place in the log is checked by whoever holds the cursor; the session asks it. */
 export interface SessionOwner {
   hello(): Omit<FrameFields<'hello'>, 'version' | 'token' | 'agent'>
   cursor(): number
   /** Anything that it throws is a fault of the stream: the connection is dropped and made anew. */
   onFrame(frame: HubFrame): void
-  onState(state: State, reason: HubError | undefined): void
+  onState(state: State, reason: ClosedReason | undefined): void
   onDisconnected(): void
   onDrain(): void
   onError(error: Error): void
@@ -56,7 +60,7 @@ export class Session {
   readonly #backoff: Backoff
   #token: string
   #state: State = 'offline'
-  #reason: HubError | undefined
+  #reason: ClosedReason | undefined
   #connection: Connection | undefined
   #welcome: Frame<'welcome'> | undefined
   #bye: Frame<'bye'> | undefined
@@ -82,7 +86,7 @@ export class Session {
   }
 
   /** Why the session is closed. */
-  get reason(): HubError | undefined {
+  get reason(): ClosedReason | undefined {
     return this.#reason
   }
 
@@ -117,8 +121,8 @@ export class Session {
   }
 
   /** Ends for good. `reason` is undefined when it was wished for. */
-  close(reason?: HubError): void {
-    this.#disconnect(reason === undefined ? 1000 : 4400, reason?.message ?? 'closed')
+  close(reason?: ClosedReason): void {
+    this.#disconnect(reason instanceof HubError ? 4400 : 1000, reason?.message ?? 'closed')
     this.#reason = reason
     this.#enter('closed')
   }

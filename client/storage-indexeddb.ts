@@ -1,18 +1,21 @@
-import { StorageTakenError, type ClientStorage, type StorageChange } from './storage.ts'
+import { alone, StorageFailedError, StorageTakenError, type ClientStorage, type StorageChange } from './storage.ts'
 
 /** The parts of IndexedDB and of Web Locks that are used. Described here because Node compiles this file too, and tests bring another IndexedDB. */
 interface Request<T> {
   readonly result: T
   readonly error: Error | null
+  readonly transaction: Transaction | null
   addEventListener(type: 'success' | 'error' | 'upgradeneeded', listener: () => void): void
 }
 interface Database {
   createObjectStore(name: string): unknown
   transaction(store: string, mode: 'readonly' | 'readwrite', options?: { durability: 'strict' }): Transaction
+  addEventListener(type: 'versionchange', listener: () => void): void
   close(): void
 }
 interface Transaction {
   readonly error: Error | null
+  abort(): void
   addEventListener(type: 'complete' | 'abort', listener: () => void): void
   objectStore(name: string): ObjectStore
 }
@@ -43,14 +46,20 @@ export interface IndexedDbOptions {
 
 const STORE = 'entries'
 
-/** Keeps a client's state in the browser, in an IndexedDB database of its own. */
+/**
+ * Keeps a client's state in the browser, in an IndexedDB database of its own. A connection to it that the browser ends, as it does to pages in the
+ * background, is made again. A database that was deleted is not: half a copy would pass for a whole one.
+ */
 export class IndexedDbStorage implements ClientStorage {
-  readonly #database: Database
+  readonly #name: string
   readonly #platform: IndexedDbPlatform
   readonly #unlock: () => void
+  #database: Promise<Database>
+  #isClosed = false
 
-  private constructor(database: Database, platform: IndexedDbPlatform, unlock: () => void) {
-    this.#database = database
+  private constructor(name: string, database: Database, platform: IndexedDbPlatform, unlock: () => void) {
+    this.#name = name
+    this.#database = Promise.resolve(database)
     this.#platform = platform
     this.#unlock = unlock
   }
@@ -64,9 +73,8 @@ export class IndexedDbStorage implements ClientStorage {
     const { wait = false, platform = globalThis as unknown as IndexedDbPlatform } = options
     const unlock = await lock(name, wait, platform.navigator?.locks)
     try {
-      const request = platform.indexedDB.open(name, 1)
-      request.addEventListener('upgradeneeded', () => request.result.createObjectStore(STORE))
-      return new IndexedDbStorage(await resultOf(request), platform, unlock)
+      const database = await connected(platform, name, request => request.result.createObjectStore(STORE))
+      return new IndexedDbStorage(name, database, platform, unlock)
     } catch (error) {
       unlock()
       throw error
@@ -74,30 +82,60 @@ export class IndexedDbStorage implements ClientStorage {
   }
 
   async load(prefix: string): Promise<[string, Uint8Array][]> {
-    const store = this.#database.transaction(STORE, 'readonly').objectStore(STORE)
+    const transaction = await this.#begin('readonly')
+    const store = transaction.objectStore(STORE)
     const range = this.#range(prefix)
     const [keys, values] = await Promise.all([resultOf(store.getAllKeys(range)), resultOf(store.getAll(range))])
     return keys.map((key, index) => [key, values[index]!])
   }
 
-  write(changes: readonly StorageChange[]): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const transaction = this.#database.transaction(STORE, 'readwrite', { durability: 'strict' })
-      transaction.addEventListener('complete', () => resolve())
+  async write(changes: readonly StorageChange[]): Promise<void> {
+    const transaction = await this.#begin('readwrite')
+    await new Promise<void>((resolve, reject) => {
+      transaction.addEventListener('complete', resolve)
       transaction.addEventListener('abort', () => reject(transaction.error ?? new Error('the browser did not store the changes')))
       const store = transaction.objectStore(STORE)
       for (const [key, bytes] of changes) {
         if (bytes === undefined) store.delete(key)
-        else store.put(bytes, key)
+        else store.put(alone(bytes), key)
       }
     })
   }
 
   /** Transactions that run are finished by the browser first. */
-  close(): Promise<void> {
-    this.#database.close()
+  async close(): Promise<void> {
+    this.#isClosed = true
+    const database = await this.#database.catch(() => undefined)
+    database?.close()
     this.#unlock()
-    return Promise.resolve()
+  }
+
+  /** Transactions begin in the order of the calls, also across a connection that is made again: whoever comes later waits for the same one. */
+  async #begin(mode: 'readonly' | 'readwrite'): Promise<Transaction> {
+    const connection = this.#database
+    const database = await connection
+    try {
+      return begun(database, mode)
+    } catch (error) {
+      if ((error as Error).name !== 'InvalidStateError' || this.#isClosed) throw error
+      if (this.#database === connection) this.#reconnect()
+      return begun(await this.#database, mode)
+    }
+  }
+
+  /** Where it fails, the next call tries again; unless there is no database any more, which stays so. */
+  #reconnect(): void {
+    const lost = this.#database
+    let isDeleted = false
+    const refuse = (request: Request<Database>): void => {
+      isDeleted = true
+      request.transaction!.abort()
+    }
+    this.#database = connected(this.#platform, this.#name, refuse).catch((error: unknown) => {
+      if (isDeleted) throw new StorageFailedError('its database was deleted', { isGone: true })
+      this.#database = lost
+      throw error
+    })
   }
 
   /** Keys sort by UTF-16 code units, so that the prefix with its last unit raised ends the range. */
@@ -108,6 +146,22 @@ export class IndexedDbStorage implements ClientStorage {
     const end = stem.slice(0, -1) + String.fromCharCode(stem.charCodeAt(stem.length - 1) + 1)
     return IDBKeyRange.bound(prefix, end, false, true)
   }
+}
+
+const begun = (database: Database, mode: 'readonly' | 'readwrite'): Transaction =>
+  database.transaction(STORE, mode, mode === 'readwrite' ? { durability: 'strict' } : undefined)
+
+/** Opens the database, and stands in nobody's way who deletes it. @param make called where there is none yet */
+async function connected(
+  platform: IndexedDbPlatform,
+  name: string,
+  make: (request: Request<Database>) => void
+): Promise<Database> {
+  const request = platform.indexedDB.open(name, 1)
+  request.addEventListener('upgradeneeded', () => make(request))
+  const database = await resultOf(request)
+  database.addEventListener('versionchange', () => database.close())
+  return database
 }
 
 function resultOf<T>(request: Request<T>): Promise<T> {

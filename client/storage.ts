@@ -25,6 +25,21 @@ export class StorageTakenError extends Error {
   }
 }
 
+/** The storage did not do what it was asked to: a full disk, a database that the browser took away. `cause` is what it threw. */
+export class StorageFailedError extends Error {
+  override readonly name = 'StorageFailedError'
+  /** It is no error of a hub. */
+  declare readonly code?: undefined
+  /** True when what was stored is gone for good. The client is closed for it: storage that is opened anew begins with nothing, and with an outbox of its own. */
+  readonly isGone: boolean
+
+  constructor(cause: unknown, { isGone = false } = {}) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    super(isGone ? `the storage is gone: ${why}; close the client and open another` : `the storage failed: ${why}`, { cause })
+    this.isGone = isGone
+  }
+}
+
 /** Keeps everything until the process ends or the page is closed: for tests, and for clients that may forget. */
 export class MemoryStorage implements ClientStorage {
   readonly #entries = new Map<string, Uint8Array>()
@@ -37,7 +52,7 @@ export class MemoryStorage implements ClientStorage {
   write(changes: readonly StorageChange[]): Promise<void> {
     for (const [key, bytes] of changes) {
       if (bytes === undefined) this.#entries.delete(key)
-      else this.#entries.set(key, bytes)
+      else this.#entries.set(key, alone(bytes))
     }
     return Promise.resolve()
   }
@@ -46,3 +61,7 @@ export class MemoryStorage implements ClientStorage {
     return Promise.resolve()
   }
 }
+
+/** The bytes in a buffer of their own: whoever keeps a view keeps all that is around it, such as the packer's whole buffer. */
+export const alone = (bytes: Uint8Array): Uint8Array =>
+  bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes)

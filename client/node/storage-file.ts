@@ -44,7 +44,8 @@ export class FileStorage implements ClientStorage {
   #waiting: Write[] = []
   /** Everything that touches the file, one after the other. */
   #work: Promise<unknown> = Promise.resolve()
-  #failure: Error | undefined
+  /** What has to succeed before anything is written again. */
+  #mend: (() => Promise<void>) | undefined
 
   private constructor(path: string, file: FileHandle, unlock: () => void, minGarbageBytes: number) {
     this.#path = path
@@ -82,7 +83,7 @@ export class FileStorage implements ClientStorage {
     })
   }
 
-  /** Writes that come while the disk is busy become one record. After one that failed nothing is written any more: the file's end is not known. */
+  /** Writes that come while the disk is busy become one record. */
   write(changes: readonly StorageChange[]): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ changes, resolve, reject })
@@ -105,13 +106,12 @@ export class FileStorage implements ClientStorage {
     const writes = this.#waiting
     this.#waiting = []
     try {
-      if (this.#failure !== undefined) throw this.#failure
+      await this.#mended()
       await this.#append(writes.flatMap(({ changes }) => changes))
       for (const { resolve } of writes) resolve()
     } catch (error) {
-      this.#failure = error as Error
-      // All of it may be there, and would count when the file is opened again.
-      await this.#file.truncate(this.#end).catch(() => {})
+      // What cannot be mended now fails the next write.
+      await this.#mended().catch(() => {})
       for (const { reject } of writes) reject(error)
       return
     }
@@ -119,12 +119,25 @@ export class FileStorage implements ClientStorage {
     if (garbageBytes > this.#minGarbageBytes && garbageBytes > this.#liveBytes) await this.#compact()
   }
 
+  async #mended(): Promise<void> {
+    await this.#mend?.()
+    this.#mend = undefined
+  }
+
   async #append(changes: readonly StorageChange[]): Promise<void> {
     const { bytes, entries } = encodeRecord(changes, this.#end)
+    this.#mend = () => this.#cutOff()
     await writeAll(this.#file, bytes, this.#end)
     await this.#file.datasync()
+    this.#mend = undefined
     this.#end += bytes.length
     this.#apply(entries)
+  }
+
+  /** All of a write that failed may be there, and would count when the file is opened again. */
+  async #cutOff(): Promise<void> {
+    await this.#file.truncate(this.#end)
+    await this.#file.sync()
   }
 
   #apply(entries: readonly Entry[]): void {
@@ -171,10 +184,10 @@ export class FileStorage implements ClientStorage {
       this.#liveBytes = 0
       this.#end = end
       this.#apply(entries)
-      await syncFolder(this.#path)
-    } catch (error) {
-      if (this.#file === file) this.#failure = error as Error
-      else await file?.close()
+      this.#mend = () => syncFolder(this.#path)
+      await this.#mended()
+    } catch {
+      if (this.#file !== file) await file?.close()
     }
   }
 

@@ -66,6 +66,15 @@ if (isBrowserThere('the SDK in a browser')) {
     assert.is(await page.evaluate(() => PAGE.openTwice()), 'StorageTakenError')
   })
 
+  test('a page whose site data is cleared closes its client with the reason', async context => {
+    const { origin } = await serve(context)
+    const page = await openPage(context, origin)
+    await page.evaluate(url => PAGE.begin(url), origin)
+    const browser = await page.context().newCDPSession(page)
+    await browser.send('Storage.clearDataForOrigin', { origin, storageTypes: 'indexeddb' })
+    assert.equal(await page.evaluate(() => PAGE.putCleared()), ['StorageFailedError', 'closed', true, []])
+  })
+
   test('a page goes live, annotates, and after a reload has it all and is caught up', async context => {
     const { hub, origin } = await serve(context)
     const page = await openPage(context, origin)

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { HubError, decodeFrame } from '../../protocol/index.ts'
-import { connect } from '../../client/index.ts'
+import { connect, StorageFailedError } from '../../client/index.ts'
 import { MemoryStorage, type StorageChange } from '../../client/storage.ts'
 import { suite } from '../util/suite.ts'
 import { FakeHub } from './fake-hub.ts'
@@ -127,6 +127,24 @@ test('an action is not sent before it is stored', async context => {
   storage.isSlow = false
   for (const go of storage.waiting) go()
   assert.equal(await put, { cursor: 1 })
+})
+
+test('what storage did not take is refused with a StorageFailedError that names the cause, and what comes after is kept', async context => {
+  const storage = new MemoryStorage()
+  const { client } = await open(context, new FakeHub(), { storage })
+  await client.live()
+  const write = storage.write.bind(storage)
+  const full = new Error('the disk is full')
+  storage.write = () => Promise.reject(full)
+  const refused: Error[] = []
+  client.on('refused', (_, error) => refused.push(error))
+  const error = await client.putBook('b1', { title: 'Emma' }).catch((thrown: unknown) => thrown)
+  assert.instance(error, StorageFailedError)
+  assert.equal([(error as Error).cause, (error as StorageFailedError).isGone, refused], [full, false, [error]])
+  assert.is(client.books.has('b1'), false)
+  storage.write = write
+  assert.ok((await client.putBook('b2', { title: 'Persuasion' })).cursor > 0)
+  assert.is(client.state, 'live')
 })
 
 test('an effect stays from the ack until its change comes, and across a restart in between', async context => {

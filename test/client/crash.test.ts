@@ -108,7 +108,7 @@ test('storage that cannot be read when the client comes live is an error that is
   const { client, errors } = await open(context, new FakeHub(), { storage })
   await client.live()
   await until(() => errors.length > 0)
-  assert.equal(errors.map(({ message }) => message), ['the disk cannot be read']) // prettier-ignore
+  assert.equal(errors.map(({ message }) => message), ['the storage failed: the disk cannot be read']) // prettier-ignore
 })
 
 test('an action that storage does not take is not sent, rejects, and leaves no trace', async context => {
@@ -126,7 +126,7 @@ test('an action that storage does not take is not sent, rejects, and leaves no t
     () => 'accepted',
     (error: Error) => error.message
   )
-  assert.is(outcome, 'the disk is full')
+  assert.is(outcome, 'the storage failed: the disk is full')
   await until(() => refused.length === 2)
   assert.equal([client.settings.get('a'), notes.list(), hub.pushed.length], [undefined, [], 0])
   storage.isFull = false

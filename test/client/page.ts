@@ -1,5 +1,7 @@
-import { IndexedDbStorage, connect } from '../../client/index.ts'
+import { IndexedDbStorage, StorageFailedError, connect, type Client } from '../../client/index.ts'
 import { STORAGE_FACTS } from '../contract/client-storage.ts'
+
+let begun: Client | undefined
 
 /** What the browser test runs in its page, which loads this file bundled. */
 export const PAGE = {
@@ -24,6 +26,27 @@ export const PAGE = {
     await first.close()
     await (await waiting).close()
     return outcome
+  },
+
+  /** Leaves a client behind that is live. */
+  async begin(url: string): Promise<void> {
+    begun = await connect({ url, token: 'page', storage: await IndexedDbStorage.open('cleared') })
+    await begun.live()
+    await begun.putBook('b1', { title: 'Emma' })
+  },
+
+  /** Asks something of that client. @returns what came of it, the client's state, whether its reason says that the storage is gone, and which databases there are */
+  async putCleared(): Promise<unknown[]> {
+    const client = begun!
+    const outcome = await client.putBook('b2', { title: 'Persuasion' }).then(
+      () => 'taken',
+      (error: Error) => error.name
+    )
+    const { state, reason } = client
+    await client.close()
+    const { indexedDB } = globalThis as unknown as { indexedDB: { databases(): Promise<{ readonly name: string }[]> } }
+    const databases = await indexedDB.databases()
+    return [outcome, state, reason instanceof StorageFailedError && reason.isGone, databases.map(({ name }) => name)]
   },
 
   /** One visit of a reader, who leaves an annotation. @returns what was there before and after */

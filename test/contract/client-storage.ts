@@ -101,6 +101,16 @@ export const STORAGE_FACTS: readonly StorageFact[] = [
     }
   },
   {
+    fact: 'bytes that are part of a larger buffer are kept without the rest of it',
+    async check({ open }) {
+      const storage = await open('alone')
+      await storage.write([['part', new Uint8Array(98_304).fill(7).subarray(1_000, 1_064)]])
+      const [[, part] = []] = await storage.load('')
+      same([part?.length, part?.buffer.byteLength, part?.[63]], [64, 64, 7])
+      await storage.close()
+    }
+  },
+  {
     fact: 'an empty write resolves',
     async check({ open }) {
       const storage = await open('empty')

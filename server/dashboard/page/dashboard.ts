@@ -1,5 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
-import { revokeDevice, type Client, type ErrorCode, type HubError, type State } from '../../../client/index.ts'
+import { revokeDevice, type Client, type ClosedReason, type ErrorCode, type State } from '../../../client/index.ts'
 import { DEVICES, placeOf } from './address.ts'
 import { BookView } from './book.ts'
 import { DevicesView } from './devices.ts'
@@ -88,9 +88,9 @@ export class Dashboard implements View {
     this.#redraw()
   }
 
-  #stateChanged(state: State, reason: HubError | undefined): void {
+  #stateChanged(state: State, reason: ClosedReason | undefined): void {
     if (state !== 'closed' || reason === undefined) return this.#redraw()
-    if (SIGNED_OUT.has(reason.code)) this.#leave(reason.message)
+    if (reason.code !== undefined && SIGNED_OUT.has(reason.code)) this.#leave(reason.message)
     else this.#complain(`${reason.message} Load this page again once that has changed.`)
   }
 

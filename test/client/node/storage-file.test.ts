@@ -9,7 +9,7 @@ import * as assert from 'uvu/assert'
 import { FileStorage } from '../../../client/node/storage-file.ts'
 import type { StorageChange } from '../../../client/storage.ts'
 import { STORAGE_FACTS } from '../../contract/client-storage.ts'
-import { suite } from '../../util/suite.ts'
+import { suite, type TestContext } from '../../util/suite.ts'
 import { temporaryFolder } from '../../util/folder.ts'
 
 const test = suite('client/node/storage-file')
@@ -73,22 +73,70 @@ test('a last record with other bytes than were written is dropped', async contex
   await torn.close()
 })
 
+/** Every open file, whose methods a test replaces by ones that fail; until the returned function is called. */
+async function breakFiles(
+  context: TestContext,
+  path: string,
+  broken: Partial<Record<'datasync' | 'truncate' | 'write', () => Promise<never>>>
+): Promise<() => void> {
+  const handle = await open(path)
+  const files = Object.getPrototypeOf(handle) as FileHandle
+  await handle.close()
+  const own = Object.getOwnPropertyDescriptors(files)
+  const restore = (): void => {
+    for (const name of Object.keys(broken)) Object.defineProperty(files, name, own[name as 'write'])
+  }
+  context.defer(restore)
+  Object.assign(files, broken)
+  return restore
+}
+
+const fail = (code: string) => (): Promise<never> => Promise.reject(new Error(code))
+
 test('a write whose flush failed is not there when the file is opened again', async context => {
   const path = join(temporaryFolder(context), 'journal')
   const storage = await FileStorage.open(path)
   await storage.write([['a', bytes('first')]])
-  const handle = await open(path)
-  const files = Object.getPrototypeOf(handle) as FileHandle
-  await handle.close()
-  const own = Object.getOwnPropertyDescriptor(files, 'datasync')!
-  const restore = (): void => void Object.defineProperty(files, 'datasync', own)
-  context.defer(restore)
-  files.datasync = () => Promise.reject(new Error('EIO'))
+  const restore = await breakFiles(context, path, { datasync: fail('EIO') })
   assert.is(await errorOf(storage.write([['b', bytes('second')]])), 'Error')
   restore()
   await storage.close()
   const again = await FileStorage.open(path)
   assert.equal(await keysOf(again), ['a'])
+  await again.close()
+})
+
+test('a disk that was full for a while is written to again, and holds nothing of what failed', async context => {
+  const path = join(temporaryFolder(context), 'journal')
+  const storage = await FileStorage.open(path)
+  await storage.write([['a', bytes('first')]])
+  const restore = await breakFiles(context, path, { write: fail('ENOSPC') })
+  assert.is(await errorOf(storage.write([['b', bytes('x'.repeat(1_000))]])), 'Error')
+  restore()
+  await storage.write([['c', bytes('after')]])
+  assert.equal(await keysOf(storage), ['a', 'c'])
+  await storage.close()
+  const again = await FileStorage.open(path)
+  assert.equal(await keysOf(again), ['a', 'c'])
+  await again.close()
+})
+
+test('nothing is written behind bytes of a write that failed, until they are cut off', async context => {
+  const path = join(temporaryFolder(context), 'journal')
+  const storage = await FileStorage.open(path)
+  await storage.write([['a', bytes('first')]])
+  const { size } = statSync(path)
+  const restoreFlush = await breakFiles(context, path, { datasync: fail('EIO') })
+  const restoreCut = await breakFiles(context, path, { truncate: fail('EROFS') })
+  assert.is(await errorOf(storage.write([['b', bytes('x'.repeat(1_000))]])), 'Error')
+  restoreFlush()
+  assert.is(await errorOf(storage.write([['c', bytes('short')]])), 'Error')
+  assert.ok(statSync(path).size > size + 1_000)
+  restoreCut()
+  await storage.write([['d', bytes('short')]])
+  await storage.close()
+  const again = await FileStorage.open(path)
+  assert.equal(await keysOf(again), ['a', 'd'])
   await again.close()
 })
 
