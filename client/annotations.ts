@@ -17,6 +17,7 @@ import { copied } from './action-check.ts'
 import { readAnnotation, readAnnotations, type Annotation } from './annotation-entries.ts'
 import type { BookDocument } from './book-document.ts'
 import type { Ack } from './pending.ts'
+import { ClosedError } from './closed-error.ts'
 import { randomId, type Clock } from './clock.ts'
 
 type PutBody = ActionBody<'annotation.put'>
@@ -78,7 +79,7 @@ export class Annotations {
    * Makes an annotation, or changes the fields that are given. A note is changed only where it differs.
    *
    * @returns its id, which is random when none was given
-   * @throws HubError `bad-action`, `too-large`, with the field
+   * @throws HubError `bad-action`, `too-large`, with the field; ClosedError
    */
   put({ id = randomId(), ...fields }: AnnotationFields): string {
     this.#checkOpen()
@@ -90,13 +91,13 @@ export class Annotations {
     return body.id
   }
 
-  /** Marks an annotation as removed. Its content stays. */
+  /** Marks an annotation as removed. Its content stays. @throws ClosedError */
   remove(id: string): void {
     this.#checkOpen()
     markAnnotation(this.doc, id, this.#clock.nowMs())
   }
 
-  /** Takes the mark away. */
+  /** Takes the mark away. @throws ClosedError */
   restore(id: string): void
   /**
    * Asks the hub to make the annotation what it was before the change at `cursor`, one of `versions`. It shows once the hub has done so.
@@ -154,7 +155,7 @@ export class Annotations {
   }
 
   #checkOpen(): void {
-    if (this.#isClosed) throw new Error(`the annotations of ${this.book} are closed`)
+    if (this.#isClosed) throw new ClosedError(`the annotations of ${this.book} are closed`)
   }
 }
 

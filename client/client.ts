@@ -8,6 +8,7 @@ import {
   type ViewName
 } from '../protocol/index.ts'
 import { Annotations } from './annotations.ts'
+import { ClosedError } from './closed-error.ts'
 import { systemClock, type Clock } from './clock.ts'
 import { dialOf } from './dial.ts'
 import { Emitter } from './emitter.ts'
@@ -95,6 +96,9 @@ export class Client {
   readonly #positions: Table<ReadonlyMap<string, Position>>
   readonly #parts: Parts
   readonly #stopWaking: () => void
+  readonly #ended = new AbortController()
+  /** Handles that are open. */
+  readonly #annotations = new Set<Annotations>()
   #token: string
   #closing: Promise<void> | undefined
 
@@ -114,7 +118,8 @@ export class Client {
       read: view => this.read(view),
       resolve: (id, body) => this.submit('conflict.resolve', id, body),
       newHash,
-      clock
+      clock,
+      ended: this.#ended.signal
     })
     storage.onGone(error => this.#closing === undefined && link.session.close(error))
     this.#stopWaking = onWake(() => link.session.wake())
@@ -152,13 +157,13 @@ export class Client {
 
   /**
    * Resolves when the state is `live`, which may be now.
-   * @throws the reason, when the client is closed instead: HubError, StorageFailedError
+   * @throws the reason, when the client is closed instead: HubError, StorageFailedError, or ClosedError after `close`
    */
   live(): Promise<void> {
     return new Promise((resolve, reject) => {
       const check = (): boolean => {
         if (this.state === 'live') resolve()
-        else if (this.state === 'closed') reject(this.reason ?? closedError())
+        else if (this.state === 'closed') reject(this.reason ?? new ClosedError())
         else return false
         return true
       }
@@ -178,10 +183,10 @@ export class Client {
    * Asks for an action of the protocol. Its effect shows at once, and goes away if the hub refuses. Annotations are changed by `annotations`.
    *
    * @returns resolves when the action is durable at the hub, with its place in the log (0 when an earlier answer was lost)
-   * @throws HubError `unknown-action`, `bad-action`, `too-large` before anything is sent, or what the hub refused it for; StorageFailedError
+   * @throws HubError `unknown-action`, `bad-action`, `too-large` before anything is sent, or what the hub refused it for; StorageFailedError; ClosedError
    */
   submit<K extends Exclude<ActionKind, `annotation.${string}`>>(kind: K, key: string, body: ActionBody<K>): Promise<Ack> {
-    if (this.#closing !== undefined) return Promise.reject(closedError())
+    if (this.#closing !== undefined) return Promise.reject(new ClosedError())
     try {
       return this.#parts.replica.submit(kind, key, body).answer.promise
     } catch (error) {
@@ -238,17 +243,31 @@ export class Client {
     return this.submit('setting.put', name, { value })
   }
 
-  /** Opens a book's annotations, from storage. Every handle should be closed. @throws HubError `bad-action` for what can be no book's id */
+  /**
+   * Opens a book's annotations, from storage. Every handle should be closed, and is with the client.
+   * @throws HubError `bad-action` for what can be no book's id; StorageFailedError; ClosedError
+   */
   async annotations(book: string): Promise<Annotations> {
-    if (this.#closing !== undefined) throw closedError()
+    if (this.#closing !== undefined) throw new ClosedError()
     checked('bad-action', ACTIONS['annotation.update'].key, book, 'book')
     const { replica, link, clock } = this.#parts
-    const document = await replica.documents.open(book)
-    return new Annotations(book, document, clock, {
+    const document = await replica.documents.open(book).catch((error: unknown) => {
+      throw this.#ended.signal.aborted ? new ClosedError() : error
+    })
+    const annotations = new Annotations(book, document, clock, {
       versions: id => link.read('annotation-history', book, id),
       restore: (id, cursor) => this.#restoreAnnotation(book, id, cursor),
-      release: () => replica.documents.release(book)
+      release: () => {
+        this.#annotations.delete(annotations)
+        replica.documents.release(book)
+      }
     })
+    this.#annotations.add(annotations)
+    if (this.#ended.signal.aborted) {
+      annotations.close()
+      throw new ClosedError()
+    }
+    return annotations
   }
 
   /**
@@ -267,7 +286,10 @@ export class Client {
     this.#parts.link.session.start(token)
   }
 
-  /** Ends the connection and closes the storage, with everything in it that was not answered yet. */
+  /**
+   * Ends the connection, closes what is open of annotations, ends uploads and downloads, and closes the storage, with everything in it that was not
+   * answered yet.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -280,12 +302,12 @@ export class Client {
   async #close(): Promise<void> {
     const { replica, link, events, storage } = this.#parts
     this.#stopWaking()
+    this.#ended.abort(new ClosedError())
     link.session.close()
+    for (const annotations of this.#annotations) annotations.close()
     await replica.close()
     events.clear()
-    for (const { answer } of replica.outbox.unanswered) answer.reject(closedError())
+    for (const { answer } of replica.outbox.unanswered) answer.reject(new ClosedError())
     await storage.close()
   }
 }
-
-const closedError = (): Error => new Error('the client is closed; what was not answered stays in its outbox')

@@ -1,4 +1,5 @@
 import { HubError } from '../protocol/index.ts'
+import { endingWith } from './ending.ts'
 import type { Hash } from './hash.ts'
 import { asBroken, NoConnectionError, type ContentParts } from './hub-http.ts'
 import { Patience } from './patience.ts'
@@ -55,7 +56,7 @@ export async function downloadFile(parts: ContentParts, path: string, options: D
       try {
         // From the last byte that is there: behind all of a content there is no range.
         const headers = at === 0 ? {} : { range: `bytes=${at - 1}-`, ...(wanted !== undefined && { 'if-range': `"${wanted}"` }) }
-        const response = await parts.ask(place, { headers, signal })
+        const response = await parts.askForContent(place, { headers, signal })
         const tag = response.headers.get('etag')?.slice(1, -1)
         if (wanted !== undefined && tag !== wanted) throw new HubError('base-changed', `${path} has another content by now`)
         return response
@@ -77,7 +78,7 @@ export async function downloadFile(parts: ContentParts, path: string, options: D
       const reader = response.body!.getReader()
       try {
         for (;;) {
-          const { done, value } = await within(reader.read().catch(asBroken), STALLED_MS)
+          const { done, value } = await within(reader.read().catch(asBroken), STALLED_MS, signal)
           if (done) break
           const fresh = value.subarray(Math.min(unwanted, value.length))
           unwanted -= value.length - fresh.length
@@ -107,15 +108,19 @@ function wholeSizeOf({ headers }: Response): number {
   return Number(whole)
 }
 
-/** @throws NoConnectionError when it takes longer */
-async function within<T>(work: Promise<T>, limitMs: number): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const stalled = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new NoConnectionError('nothing came for a minute')), limitMs)
+/** @throws NoConnectionError when it takes longer; what the signal was aborted for */
+async function within<T>(work: Promise<T>, limitMs: number, signal: AbortSignal | undefined): Promise<T> {
+  const ending = endingWith(signal)
+  const ended = new Promise<never>((_, reject) => {
+    const fail = (): void => reject(ending.signal.reason as Error)
+    if (ending.signal.aborted) fail()
+    ending.signal.addEventListener('abort', fail)
   })
+  const timer = setTimeout(() => ending.end(new NoConnectionError('nothing came for a minute')), limitMs)
   try {
-    return await Promise.race([work, stalled])
+    return await Promise.race([work, ended])
   } finally {
     clearTimeout(timer)
+    ending.release()
   }
 }

@@ -1,6 +1,6 @@
 import { HubError } from '../protocol/index.ts'
 import type { Hash } from './hash.ts'
-import { cursorNumber, jsonOf, type ContentParts, type HubRequest } from './hub-http.ts'
+import { cursorNumber, type ContentParts, type HubRequest } from './hub-http.ts'
 import { Patience } from './patience.ts'
 
 /** Bytes that can be read at any place, more than once: a file. A `Blob` is one, too. */
@@ -62,12 +62,9 @@ export async function uploadFile(
   options: UploadOptions
 ): Promise<Uploaded> {
   const { onProgress, signal } = options
-  const sha256 = options.sha256 ?? (await hashOf(source, parts.newHash()))
+  const sha256 = options.sha256 ?? (await hashOf(source, parts.newHash(), signal))
   const patience = new Patience(parts.clock, signal)
-  const ask = async (place: string, request: HubRequest): Promise<Status> => {
-    const response = await parts.ask(`${ROUTE}${place}`, { ...request, signal })
-    return jsonOf<Status>(response)
-  }
+  const ask = (place: string, request: HubRequest): Promise<Status> => parts.ask(`${ROUTE}${place}`, { ...request, signal })
   const begin = async (): Promise<Status> => {
     const status = await ask('', { method: 'POST', json: announcement(path, sha256, source.sizeBytes, options) })
     await options.onBegun?.(status.id)
@@ -126,9 +123,11 @@ export const sourceOf = (given: ByteSource | Blob): ByteSource =>
       }
     : given
 
-async function hashOf(source: ByteSource, hash: Hash): Promise<string> {
-  for (let start = 0; start < source.sizeBytes; start += CHUNK_BYTES)
+async function hashOf(source: ByteSource, hash: Hash, signal: AbortSignal | undefined): Promise<string> {
+  for (let start = 0; start < source.sizeBytes; start += CHUNK_BYTES) {
+    signal?.throwIfAborted()
     hash.update(await source.read(start, Math.min(start + CHUNK_BYTES, source.sizeBytes)))
+  }
   return hash.digest()
 }
 

@@ -1,9 +1,10 @@
 import type { ActionBody, Plain, ViewName } from '../protocol/index.ts'
 import type { Clock } from './clock.ts'
+import { endingWith } from './ending.ts'
 import { downloadFile, type Download, type DownloadOptions } from './file-download.ts'
 import { sourceOf, uploadFile, type ByteSource, type Uploaded, type UploadOptions } from './file-upload.ts'
 import { Sha256, type Hash } from './hash.ts'
-import { askHub, cursorNumber, jsonOf, type ContentParts, type HubRequest } from './hub-http.ts'
+import { askForContent, askHub, cursorNumber, type ContentParts, type HubRequest } from './hub-http.ts'
 import type { Ack } from './pending.ts'
 
 /** What a file is made of. */
@@ -63,6 +64,8 @@ export interface FilesHost {
   resolve(id: string, body: ActionBody<'conflict.resolve'>): Promise<Ack>
   newHash?: (() => Hash) | undefined
   readonly clock: Clock
+  /** Aborted when the client is closed: whatever is under way ends with it. */
+  readonly ended: AbortSignal
 }
 
 const MOST_REPORTED = 1_000
@@ -76,9 +79,16 @@ export class Files {
   constructor(host: FilesHost) {
     this.#host = host
     const newHash = host.newHash ?? (() => new Sha256())
-    const ask = (path: string, request: HubRequest): Promise<Response> =>
-      askHub(host.url, path, { ...request, headers: { ...request.headers, authorization: `Bearer ${host.token()}` } })
-    this.#parts = { ask, newHash, clock: host.clock }
+    const signed = (request: HubRequest): HubRequest => ({
+      ...request,
+      headers: { ...request.headers, authorization: `Bearer ${host.token()}` }
+    })
+    this.#parts = {
+      ask: (path, request) => askHub(host.url, path, signed(request)),
+      askForContent: (path, request) => askForContent(host.url, path, signed(request)),
+      newHash,
+      clock: host.clock
+    }
   }
 
   /**
@@ -93,40 +103,50 @@ export class Files {
   /**
    * Says what was done to files of this device. What is not named stays as it is.
    * @returns what became of each, in their order
-   * @throws HubError `bad-request` when one of them is none; NoConnectionError
+   * @throws HubError `bad-request` when one of them is none; NoConnectionError; ClosedError
    */
-  async report(changes: readonly LocalChange[], signal?: AbortSignal): Promise<Reported[]> {
-    const all: Reported[] = []
-    for (let start = 0; start < changes.length; start += MOST_REPORTED) {
-      const entries = changes.slice(start, start + MOST_REPORTED).map(entryOf)
-      const response = await this.#parts.ask('/api/v1/sync/report', { method: 'POST', json: { entries }, signal })
-      const { results } = await jsonOf<{ results: ReportedRow[] }>(response)
-      all.push(...results.map(reportedOf))
-    }
-    return all
+  report(changes: readonly LocalChange[], signal?: AbortSignal): Promise<Reported[]> {
+    return this.#until(signal, async signal => {
+      const all: Reported[] = []
+      for (let start = 0; start < changes.length; start += MOST_REPORTED) {
+        const entries = changes.slice(start, start + MOST_REPORTED).map(entryOf)
+        const request = { method: 'POST', json: { entries }, signal }
+        const { results } = await this.#parts.ask<{ results: ReportedRow[] }>('/api/v1/sync/report', request)
+        all.push(...results.map(reportedOf))
+      }
+      return all
+    })
   }
 
   /**
    * Puts a content at a path. Goes chunk by chunk, at most one in memory, and survives broken connections and restarts of the hub.
-   * @throws HubError what it is refused for; NoConnectionError when there is none for minutes
+   * @throws HubError what it is refused for; NoConnectionError when there is none for minutes; ClosedError
    */
   upload(path: string, source: ByteSource | Blob, options: UploadOptions = {}): Promise<Uploaded> {
-    return uploadFile(this.#parts, path, sourceOf(source), options)
+    return this.#until(options.signal, signal => uploadFile(this.#parts, path, sourceOf(source), { ...options, signal }))
   }
 
-  /** Ends an upload that is not to be finished; one that is gone already is fine. @throws HubError; NoConnectionError */
+  /** Ends an upload that is not to be finished; one that is gone already is fine. @throws HubError; NoConnectionError; ClosedError */
   async cancelUpload(id: string): Promise<void> {
-    await this.#parts.ask(`/api/v1/sync/upload/${encodeURIComponent(id)}`, { method: 'DELETE' }).catch((error: unknown) => {
+    const request = { method: 'DELETE', signal: this.#host.ended }
+    await this.#parts.ask(`/api/v1/sync/upload/${encodeURIComponent(id)}`, request).catch((error: unknown) => {
       if ((error as { code?: string }).code !== 'not-found') throw error
     })
   }
 
   /**
    * Gets the content of a path, piece by piece, checked against its SHA-256.
-   * @throws HubError `not-found`; NoConnectionError when there is none for minutes
+   * @throws HubError `not-found`; NoConnectionError when there is none for minutes; ClosedError
    */
-  download(path: string, options: DownloadOptions = {}): Promise<Download> {
-    return downloadFile(this.#parts, path, options)
+  async download(path: string, options: DownloadOptions = {}): Promise<Download> {
+    const { signal, release } = endingWith(options.signal, this.#host.ended)
+    try {
+      const download = await downloadFile(this.#parts, path, { ...options, signal })
+      return { ...download, chunks: readBefore(download.chunks, release) }
+    } catch (error) {
+      release()
+      throw error
+    }
   }
 
   /** The conflicts that nobody has resolved. @throws OfflineError, HubError */
@@ -142,6 +162,25 @@ export class Files {
    */
   resolve(id: string, body: ActionBody<'conflict.resolve'>): Promise<Ack> {
     return this.#host.resolve(id, body)
+  }
+
+  /** Runs a task that ends with the caller's signal, and with the client. */
+  async #until<T>(wished: AbortSignal | undefined, task: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { signal, release } = endingWith(wished, this.#host.ended)
+    try {
+      return await task(signal)
+    } finally {
+      release()
+    }
+  }
+}
+
+/** Passes all chunks on, and ends with `release`, however the reading ends. */
+async function* readBefore(chunks: AsyncIterable<Uint8Array>, release: () => void): AsyncGenerator<Uint8Array> {
+  try {
+    yield* chunks
+  } finally {
+    release()
   }
 }
 

@@ -1,5 +1,6 @@
 import { ERRORS, HubError, isErrorCode } from '../protocol/index.ts'
 import type { Clock } from './clock.ts'
+import { endingWith } from './ending.ts'
 import type { Hash } from './hash.ts'
 
 /** What a request is made of. */
@@ -10,14 +11,16 @@ export interface HubRequest {
   readonly json?: object
   readonly bytes?: Uint8Array<ArrayBuffer>
   readonly signal?: AbortSignal | undefined
-  /** How long until the head of the answer is there. @default 60_000 */
+  /** How long until the answer is there; of a content, its head. @default 60_000 */
   readonly timeoutMs?: number
 }
 
 /** What carries contents to and from a hub. */
 export interface ContentParts {
-  /** Asks as the device, at a path from the hub's root. @see askHub */
-  ask(path: string, request: HubRequest): Promise<Response>
+  /** Asks as the device, at a path from the hub's root, and gives back the JSON of the answer. @see askHub */
+  ask<T>(path: string, request: HubRequest): Promise<T>
+  /** Asks in the same way for a content. @see askForContent */
+  askForContent(path: string, request: HubRequest): Promise<Response>
   newHash(): Hash
   readonly clock: Clock
 }
@@ -40,18 +43,31 @@ export function addressAt(url: string, path: string): URL {
 }
 
 /**
- * Asks a hub, and gives back an answer of a status below 400.
+ * Asks a hub, and gives back the JSON of its answer; undefined of one that is empty.
  * @throws HubError with what the hub answered, `overloaded` when it did not in time; NoConnectionError; what `signal` was aborted for
  */
-export async function askHub(url: string, path: string, request: HubRequest = {}): Promise<Response> {
-  const { method = 'GET', headers, json, bytes, signal, timeoutMs = ANSWER_TIMEOUT_MS } = request
+export const askHub = <T>(url: string, path: string, request: HubRequest = {}): Promise<T> =>
+  asked(url, path, request, async response => {
+    const text = await response.text().catch(asBroken)
+    return (text === '' ? undefined : JSON.parse(text)) as T
+  })
+
+/** Asks for a content, and gives back the answer as soon as its head is there: whoever reads on looks after its end. @throws as `askHub` */
+export const askForContent = (url: string, path: string, request: HubRequest): Promise<Response> =>
+  asked(url, path, request, response => response)
+
+/** @param take what is taken out of the answer while time and signal count */
+async function asked<T>(
+  url: string,
+  path: string,
+  { method = 'GET', headers, json, bytes, signal, timeoutMs = ANSWER_TIMEOUT_MS }: HubRequest,
+  take: (response: Response) => T | Promise<T>
+): Promise<T> {
   signal?.throwIfAborted()
-  const ending = new AbortController()
-  const stop = (): void => ending.abort(signal!.reason)
-  signal?.addEventListener('abort', stop, { once: true })
-  const timer = setTimeout(() => ending.abort(new HubError('overloaded', 'the hub did not answer in time')), timeoutMs)
-  const body = json === undefined ? bytes : JSON.stringify(json)
   const address = addressAt(url, path)
+  const body = json === undefined ? bytes : JSON.stringify(json)
+  const ending = endingWith(signal)
+  const timer = setTimeout(() => ending.end(new HubError('overloaded', 'the hub did not answer in time')), timeoutMs)
   try {
     const response = await fetch(address, {
       method,
@@ -60,17 +76,13 @@ export async function askHub(url: string, path: string, request: HubRequest = {}
       ...(body !== undefined && { body })
     }).catch(asBroken)
     if (response.status >= 400) throw await refusalOf(response)
-    return response
+    return await take(response)
+  } catch (error) {
+    throw ending.signal.aborted ? ending.signal.reason : error
   } finally {
     clearTimeout(timer)
-    signal?.removeEventListener('abort', stop)
+    ending.release()
   }
-}
-
-/** The JSON of an answer. @throws NoConnectionError when it breaks off */
-export async function jsonOf<T>(response: Response): Promise<T> {
-  const text = await response.text().catch(asBroken)
-  return JSON.parse(text) as T
 }
 
 /** The number of the change that a cursor of the native REST stands behind; its epoch comes before the last colon. */

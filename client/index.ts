@@ -1,6 +1,7 @@
 export { connect, type Client, type ConnectOptions } from './client.ts'
 export type { Annotations, AnnotationFields, AnnotationVersion } from './annotations.ts'
 export type { Annotation } from './annotation-entries.ts'
+export { ClosedError } from './closed-error.ts'
 export type { ChangeEvent, ClientEvents, Refused } from './events.ts'
 export { ContentDamagedError, type Download, type DownloadOptions } from './file-download.ts'
 export type { ByteSource, Uploaded, UploadOptions } from './file-upload.ts'

@@ -1,4 +1,4 @@
-import { askHub, jsonOf } from './hub-http.ts'
+import { askHub } from './hub-http.ts'
 
 /** Who asks: a device that may change things. */
 interface Asker {
@@ -21,14 +21,8 @@ export interface PairingCode {
  * @param readOnly that device may read everything, and change nothing
  * @throws HubError `forbidden` for a device that may only read, `unauthenticated`; NoConnectionError
  */
-export async function openPairing({
-  url,
-  token,
-  readOnly = false
-}: Asker & { readonly readOnly?: boolean }): Promise<PairingCode> {
-  const response = await askHub(url, '/api/v1/pairing-codes', { method: 'POST', headers: bearer(token), json: { readOnly } })
-  return jsonOf<PairingCode>(response)
-}
+export const openPairing = ({ url, token, readOnly = false }: Asker & { readonly readOnly?: boolean }): Promise<PairingCode> =>
+  askHub<PairingCode>(url, '/api/v1/pairing-codes', { method: 'POST', headers: bearer(token), json: { readOnly } })
 
 /**
  * Cuts a device of the account off for ever, live connections included; it may be the asker itself. What it wrote stays.

@@ -1,4 +1,4 @@
-import { askHub, jsonOf } from './hub-http.ts'
+import { askHub } from './hub-http.ts'
 
 /** What a hub gives a new device. */
 export interface SignedIn {
@@ -37,7 +37,6 @@ export const signIn = ({
   post(url, 'sign-in', { account, password, name, app })
 
 async function post(url: string, route: string, body: object): Promise<SignedIn> {
-  const response = await askHub(url, `/api/v1/${route}`, { method: 'POST', json: body })
-  const { account, device, token } = await jsonOf<SignedIn>(response)
+  const { account, device, token } = await askHub<SignedIn>(url, `/api/v1/${route}`, { method: 'POST', json: body })
   return { account, device, token }
 }

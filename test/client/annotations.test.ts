@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
+import { ClosedError } from '../../client/index.ts'
 import { MemoryStorage } from '../../client/storage.ts'
 import { HubError, LIMITS, type Plain } from '../../protocol/index.ts'
 import { suite } from '../util/suite.ts'
@@ -336,6 +337,29 @@ test('handles of one book share its document, and the last to close lets go of i
   assert.is(changes, 2)
   await client.settled()
   assert.is(hub.document('b1').getMap('annotations').size, 2)
+})
+
+test('a handle of a client that is closed takes no edit, and says so', async context => {
+  const hub = new FakeHub()
+  const { client } = await open(context, hub)
+  const notes = await client.annotations('b1')
+  const id = notes.put({ quote: 'before' })
+  await client.close()
+  const edits = [() => notes.put({ quote: 'after' }), () => notes.remove(id), () => notes.restore(id), () => notes.restore(id, 1)]
+  for (const edit of edits)
+    assert.throws(edit, (error: Error) => error instanceof ClosedError && error.message.includes('annotations of b1'))
+  assert.equal(
+    notes.list().map(({ quote }) => quote),
+    ['before']
+  )
+})
+
+test('annotations that are being opened when the client is closed are not handed out', async context => {
+  const { client } = await open(context, new FakeHub())
+  const opening = client.annotations('b1').catch((error: unknown) => error)
+  await client.close()
+  assert.instance(await opening, ClosedError)
+  assert.instance(await client.annotations('b1').catch((error: unknown) => error), ClosedError)
 })
 
 test('opening annotations writes nothing that storage has already', async context => {

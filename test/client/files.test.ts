@@ -1,11 +1,15 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import * as assert from 'uvu/assert'
-import { connectNode, type ByteSource, type Client } from '../../client/node.ts'
+import { ClosedError, connectNode, type ByteSource, type Client } from '../../client/node.ts'
 import { Sha256 } from '../../client/hash.ts'
 import type { HubError } from '../../protocol/index.ts'
 import { sha256Of } from '../util/contents.ts'
 import { HubProcess } from '../util/hub-process.ts'
 import { suite, type TestContext } from '../util/suite.ts'
+import { until } from '../util/until.ts'
 
 const MIB = 1_048_576
 
@@ -198,6 +202,76 @@ test('a refusal is told by its code, at once', async context => {
   assert.is(await codeOf(client.files.upload('CON', sourceOf(bytesOf(1)))), 'bad-request')
   await client.files.upload('a', sourceOf(bytesOf(1)))
   assert.is(await codeOf(client.files.upload('a/b', sourceOf(bytesOf(1)))), 'bad-request')
+})
+
+/** A hub that begins to answer whatever it is asked, with `headers`, and never ends. `answered` resolves when its client has the head of an answer. */
+async function stalling(
+  context: TestContext,
+  headers: Record<string, string>
+): Promise<{ client: Client; answered: Promise<void> }> {
+  const server = createServer((_, response) => {
+    response.writeHead(200, headers)
+    response.write('{')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  context.defer(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { fetch } = globalThis
+  context.defer(() => (globalThis.fetch = fetch))
+  const answered = new Promise<void>(resolve => {
+    globalThis.fetch = async (...asked) => {
+      const response = await fetch(...asked)
+      setImmediate(resolve)
+      return response
+    }
+  })
+  const client = await connectNode({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, token: 'desk' })
+  context.defer(() => client.close())
+  return { client, answered }
+}
+
+const SHA256 = 'a'.repeat(64)
+const CONTENT = { etag: `"${SHA256}"`, 'content-length': '100' }
+
+/** Everything that waits for an answer. */
+const WAITING: readonly [
+  what: string,
+  headers: Record<string, string>,
+  run: (client: Client, signal: AbortSignal) => Promise<unknown>
+][] = [
+  ['a report', {}, ({ files }, signal) => files.report([{ change: 'deleted', path: 'a', base: SHA256 }], signal)],
+  ['an upload', {}, ({ files }, signal) => files.upload('a', new Blob(['x']), { signal })],
+  ['a download', CONTENT, async ({ files }, signal) => joined((await files.download('a', { signal })).chunks)]
+]
+
+for (const [what, headers, run] of WAITING) {
+  test(`${what} whose answer stalls in its middle ends with its signal, and with the client`, async context => {
+    const bySignal = await stalling(context, headers)
+    const controller = new AbortController()
+    const aborted = run(bySignal.client, controller.signal).catch((error: unknown) => error)
+    await bySignal.answered
+    controller.abort(new Error('enough'))
+    assert.is(((await aborted) as Error).message, 'enough')
+
+    const byClose = await stalling(context, headers)
+    const closed = run(byClose.client, new AbortController().signal).catch((error: unknown) => error)
+    await byClose.answered
+    await byClose.client.close()
+    assert.instance(await closed, ClosedError)
+  })
+}
+
+test('an upload that waits for the hub to come back ends with the client, after which nothing is uploaded', async context => {
+  const { hub, client } = await opened(context)
+  await hub.kill()
+  const upload = client.files.upload('a.epub', new Blob(['x'])).catch((error: unknown) => error)
+  await until(() => client.state === 'offline')
+  await client.close()
+  assert.instance(await upload, ClosedError)
+  assert.instance(await client.files.upload('b.epub', new Blob(['x'])).catch((error: unknown) => error), ClosedError)
 })
 
 test.run()
