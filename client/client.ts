@@ -14,7 +14,7 @@ import { dialOf } from './dial.ts'
 import { Emitter } from './emitter.ts'
 import type { ClientEvents } from './events.ts'
 import { Files } from './files.ts'
-import { summarise, type Book, type Device, type Position, type Positions } from './fold.ts'
+import { summarise, type Book, type Device, type Position, type Positions, type PositionVersion } from './fold.ts'
 import type { Hash } from './hash.ts'
 import { Link } from './link.ts'
 import { Overlay, type Table } from './overlay.ts'
@@ -179,6 +179,13 @@ export class Client {
     await Promise.allSettled(outbox.unanswered.map(({ answer }) => answer.promise))
   }
 
+  /** Resolves when everything that was asked until now is in storage: there it outlives the process. What storage did not take has been refused. */
+  async saved(): Promise<void> {
+    const { documents, outbox } = this.#parts.replica
+    documents.flush()
+    await outbox.save()
+  }
+
   /**
    * Asks for an action of the protocol. Its effect shows at once, and goes away if the hub refuses. Annotations are changed by `annotations`.
    *
@@ -214,7 +221,7 @@ export class Client {
     return this.submit('position.set', book, fields)
   }
 
-  /** Sets this device's place to an earlier one of it or of another device, named by the `cursor` that the view `position-history` shows. */
+  /** Sets this device's place to an earlier one of it or of another device, named by the `cursor` of one of `positionVersions`. */
   restorePosition(book: string, cursor: number): Promise<Ack> {
     return this.submit('position.restore', book, { cursor })
   }
@@ -222,6 +229,16 @@ export class Client {
   /** Every device's place in a book. */
   positions(book: string): Positions {
     return summarise(this.#positions.get(book))
+  }
+
+  /**
+   * Reads from the hub which places all devices had in a book, the oldest first; thinned out with time.
+   * @throws OfflineError without a connection
+   */
+  async positionVersions(book: string): Promise<PositionVersion[]> {
+    type Entry = Omit<PositionVersion, 'changedAtMs'> & { readonly changedAtUs: number }
+    const entries = (await this.read('position-history', book)) as unknown as [string, Entry][]
+    return entries.map(([, { changedAtUs, ...version }]) => ({ ...version, changedAtMs: changedAtUs / 1_000 }))
   }
 
   /**

@@ -29,6 +29,12 @@ export type Position = Present<ActionBody<'position.set'>> & {
   readonly atMs: number
 }
 
+/** A place that a device had in a book. */
+export interface PositionVersion extends Omit<Position, 'client'> {
+  /** The hub's clock when it took it. */
+  readonly changedAtMs: number
+}
+
 /** The places of all devices in one book. */
 export interface Positions {
   readonly byDevice: ReadonlyMap<string, Position>

@@ -9,7 +9,7 @@ export type { FileConflict, FileContent, FileEntry, Files, LocalChange, Reported
 export type { Hash } from './hash.ts'
 export { openPairing, revokeDevice, type PairingCode } from './manage-devices.ts'
 export { NoConnectionError } from './hub-http.ts'
-export type { Book, Device, Position, Positions } from './fold.ts'
+export type { Book, Device, Position, Positions, PositionVersion } from './fold.ts'
 export type { Ack } from './pending.ts'
 export type { Table } from './overlay.ts'
 export type { PresenceState, PresentReader } from './presence.ts'

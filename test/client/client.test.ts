@@ -129,6 +129,30 @@ test('an action is not sent before it is stored', async context => {
   assert.equal(await put, { cursor: 1 })
 })
 
+test('`saved` waits until everything that was asked for outlives the process', async context => {
+  const hub = new FakeHub()
+  hub.isWelcoming = false
+  const storage = new SlowStorage()
+  const { client } = await open(context, hub, { storage })
+  const notes = await client.annotations('b1')
+  void client.putBook('b1', { title: 'Emma' })
+  notes.put({ id: 'a', quote: 'q' })
+  const state = { isSaved: false }
+  const saved = client.saved().then(() => (state.isSaved = true))
+  await until(() => storage.waiting.length > 0)
+  await quiet()
+  assert.is(state.isSaved, false)
+  storage.isSlow = false
+  for (const go of storage.waiting) go()
+  await saved
+  // As it stands at this moment, in another process.
+  const copy = new MemoryStorage()
+  await copy.write(await storage.load(''))
+  const after = await open(context, hub, { storage: copy })
+  assert.is(after.client.books.get('b1')?.title, 'Emma')
+  assert.is((await after.client.annotations('b1')).get('a')?.quote, 'q')
+})
+
 test('what storage did not take is refused with a StorageFailedError that names the cause, and what comes after is kept', async context => {
   const storage = new MemoryStorage()
   const { client } = await open(context, new FakeHub(), { storage })
