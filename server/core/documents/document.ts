@@ -174,7 +174,7 @@ export class Document {
       throw new HubError('bad-update', `the Yjs update costs over ${LIMITS.maxUpdateCost} to take in; send it in parts`)
     if (ends.size > 0) this.#mustHaveRoomForItems()
     try {
-      this.#versions.at = at
+      this.#versions.expect(at, fresh)
       this.#itemBytes += applyUpdate(this.#doc, fresh)
     } catch {
       this.#rebuild()
@@ -202,7 +202,7 @@ export class Document {
       made = update
     }
     this.#doc.on('update', note)
-    this.#versions.at = at
+    this.#versions.expect(at)
     try {
       this.#doc.transact(() => change(this.#doc))
     } catch (error) {
@@ -326,7 +326,7 @@ export class Document {
         yield
       }
       for (const { id } of structs) this.#own(id.client, owner)
-      versions.at = at
+      versions.expect(at, update)
       itemBytes += applyUpdate(doc, update)
     }
     doc.on('afterTransaction', ({ deleteSet }) => this.#spend(deletionCost(deleteSet)))

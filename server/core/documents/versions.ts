@@ -2,6 +2,7 @@ import * as Y from 'yjs'
 import {
   ANNOTATION_DOCUMENT,
   countValues,
+  decodeUpdate,
   encodeValue,
   isMap,
   maxValuesIn,
@@ -27,6 +28,8 @@ const MAX_STEPS = 262_144
 const STEPS_PER_COST = 10
 /** So many values are copied and written out in that time. */
 const VALUES_PER_COST = 4
+/** So many bytes of an update are decoded in that time. */
+const DECODED_PER_COST = 32
 /** What is nested deeper no plain form can hold. */
 const MAX_NESTED = 16
 /** Stands among an annotation's devices when it was found too large. */
@@ -45,8 +48,8 @@ export type StoredHistory = (id: string) => AnnotationHistoryRecord | undefined
 type Change = Pick<Y.Transaction, 'changed' | 'beforeState' | 'deleteSet'>
 
 /**
- * Finds what is to be restored later: how an annotation stood before the first edit of each device in a burst of edits, and before it was removed.
- * The same updates in the same order give the same versions, whenever snapshots were taken and histories stored in between: time is the log's own, and what
+ * Finds what is to be restored later: how an annotation stood before the first edit of each device in a burst of edits, and before it was removed or
+ * replaced; and what came under an id that another device had taken, and was deleted by Yjs at once, because a key holds one value. The same updates in the same order give the same versions, whenever snapshots were taken and histories stored in between: time is the log's own, and what
  * is found once more does nothing.
  */
 export class Versions {
@@ -60,8 +63,8 @@ export class Versions {
   /** The histories that were added to, and not taken yet. */
   #changed = new Map<string, AnnotationHistoryRecord>()
   #foundBytes = 0
-  /** Of the update that is applied next. */
-  at: Moment = { cursor: 0, timeUs: 0, device: '' }
+  #at: Moment = { cursor: 0, timeUs: 0, device: '' }
+  #update: Uint8Array | undefined
 
   /**
    * @param burst what was under way when `doc` stood as it does
@@ -77,6 +80,12 @@ export class Versions {
       this.#touched = new Map(burst.touched.map(([id, ...devices]) => [id, devices]))
     }
     doc.on('afterTransaction', transaction => this.#find(transaction))
+  }
+
+  /** MUST come before each update is applied, and before each edit of the hub's own, which needs no `update`. */
+  expect(at: Moment, update?: Uint8Array): void {
+    this.#at = at
+    this.#update = update
   }
 
   /** What was found since histories were last taken. */
@@ -106,10 +115,17 @@ export class Versions {
   }
 
   #find(change: Change): void {
-    let before: Before | undefined
+    let before: Reading | undefined
+    let lost: Reading | undefined
     for (const [type, names] of change.changed) {
       if ((type as unknown) === this.#entries) {
-        for (const id of names) if (id !== null) this.#touch(id, true, (before ??= new Before(change)))
+        for (const id of names) {
+          if (id === null) continue
+          // Another one, or a rival: whoever edits what stands there now keeps it as a version first.
+          this.#touched.delete(id)
+          if (this.#stands(id, change)) this.#keepLost(id, (lost ??= this.#lostOf(change)))
+          else this.#touch(id, true, (before ??= beforeOf(change)))
+        }
         continue
       }
       const id = this.#idOf(type)
@@ -117,20 +133,20 @@ export class Versions {
       const devices = this.#isBurstOver ? undefined : this.#touched.get(id)
       const isMark = names.has(removedField)
       // Most updates are one more keystroke in the same note.
-      if (!isMark && devices?.includes(this.at.device) === true) this.#lastDevice = this.at.device
-      else this.#touch(id, isMark, (before ??= new Before(change)))
+      if (!isMark && devices?.includes(this.#at.device) === true) this.#lastDevice = this.#at.device
+      else this.#touch(id, isMark, (before ??= beforeOf(change)))
     }
   }
 
   get #isBurstOver(): boolean {
-    const { timeUs, device } = this.at
+    const { timeUs, device } = this.#at
     const sinceUs = timeUs - this.#startedUs
     return sinceUs >= (device === this.#lastDevice ? BURST_US : JOINT_BURST_US) || this.#touched.size > MAX_TOUCHED
   }
 
   /** @param isMark it may have been removed: how it stood then is kept in any case */
-  #touch(id: string, isMark: boolean, before: Before): void {
-    const { timeUs, device } = this.at
+  #touch(id: string, isMark: boolean, before: Reading): void {
+    const { timeUs, device } = this.#at
     if (this.#isBurstOver) {
       this.#touched.clear()
       this.#startedUs = timeUs
@@ -149,6 +165,27 @@ export class Versions {
     else this.#keep(id, fields, isMark && !wasRemoved)
   }
 
+  /** True where the entry, or the gap that one has left, is what it was: all that the change brought for its key is gone already. */
+  #stands(id: string, { beforeState, deleteSet }: Change): boolean {
+    const newest = this.#entries._map.get(id)
+    return newest !== undefined && isKnownTo(beforeState, newest) && !Y.isDeleted(deleteSet, newest.id)
+  }
+
+  #keepLost(id: string, lost: Reading): void {
+    if (!isAnnotationId(id)) return
+    const fields = lost.annotation(this.#entries, id)?.fields
+    this.#spend(lost.takeCost())
+    if (fields !== undefined) this.#keep(id, fields, true)
+  }
+
+  /** Reads what a change brought and Yjs deleted at once, as its author had it. */
+  #lostOf({ beforeState }: Change): Reading {
+    const update = this.#update ?? EMPTY_UPDATE
+    this.#spend(update.length / DECODED_PER_COST)
+    const deletedByAuthor = Y.mergeDeleteSets([decodeUpdate(update).ds])
+    return new Reading(item => item.deleted && !isKnownTo(beforeState, item), deletedByAuthor)
+  }
+
   #keep(id: string, fields: Uint8Array, isTurn: boolean): void {
     let history = this.#changed.get(id)
     if (history === undefined) {
@@ -157,11 +194,11 @@ export class Versions {
     }
     const last = history.versions.at(-1)
     // An update may change a note and the fields beside it.
-    if (last?.cursor === this.at.cursor) {
+    if (last?.cursor === this.#at.cursor) {
       if (isTurn) last.isTurn = true
       return
     }
-    addVersion(history, { ...this.at, fields, ...(isTurn && { isTurn }) })
+    addVersion(history, { ...this.#at, fields, ...(isTurn && { isTurn }) })
     this.#foundBytes += fields.length
   }
 
@@ -176,15 +213,25 @@ export class Versions {
   }
 }
 
-/** Reads the document as it stood before a transaction, whose deletions are not collected yet. */
-class Before {
-  readonly #change: Change
+const EMPTY_UPDATE = Y.encodeStateAsUpdate(new Y.Doc())
+
+const isKnownTo = (state: Map<number, number>, { id }: Y.Item): boolean => id.clock < (state.get(id.client) ?? 0)
+
+/** Reads the document as it stood before a change, whose deletions are not collected yet. */
+const beforeOf = ({ beforeState, deleteSet }: Change): Reading =>
+  new Reading(item => isKnownTo(beforeState, item) && (!item.deleted || Y.isDeleted(deleteSet, item.id)))
+
+/** Reads the document as if these items, save for what of them was deleted, and no others stood in it. */
+class Reading {
+  readonly #stood: (item: Y.Item) => boolean
+  readonly #deleted: Change['deleteSet'] | undefined
   #stepsLeft = MAX_STEPS
   #cost = 0
   #charactersLeft = 0
 
-  constructor(change: Change) {
-    this.#change = change
+  constructor(stood: (item: Y.Item) => boolean, deleted?: Change['deleteSet']) {
+    this.#stood = stood
+    this.#deleted = deleted
   }
 
   /** An annotation without its mark of removal; `fields` is undefined where it was too large, all of it where there was none. */
@@ -216,33 +263,41 @@ class Before {
   #held(newest: Y.Item | undefined): unknown {
     for (let item = newest ?? null; item !== null && this.#stepsLeft >= 0; item = item.left) {
       this.#stepsLeft -= 1
-      if (this.#stood(item)) return item.content.getContent()[item.length - 1]
+      if (this.#stood(item) && this.#isLeft(item, item.length - 1)) return item.content.getContent()[item.length - 1]
     }
     return undefined
-  }
-
-  #stood({ id, deleted }: Y.Item): boolean {
-    const { beforeState, deleteSet } = this.#change
-    return id.clock < (beforeState.get(id.client) ?? 0) && (!deleted || Y.isDeleted(deleteSet, id))
   }
 
   #value(value: unknown, depth: number): unknown {
     if (!(value instanceof Y.AbstractType) || depth > MAX_NESTED) return value
     if (value instanceof Y.Text && !(value instanceof Y.XmlText)) {
       let text = ''
-      for (const { content } of this.#items(value))
-        if (content instanceof Y.ContentString && (this.#charactersLeft -= content.str.length) >= 0) text += content.str
+      for (const item of this.#items(value))
+        if (item.content instanceof Y.ContentString && (this.#charactersLeft -= item.length) >= 0)
+          text += this.#textOf(item, item.content.str)
       return text
     }
     if (value instanceof Y.Array) {
       const items: unknown[] = []
-      for (const { content } of this.#items(value))
-        for (const item of content.getContent()) items.push(this.#value(item, depth + 1))
+      for (const item of this.#items(value))
+        for (const held of this.#leftOf(item, item.content.getContent())) items.push(this.#value(held, depth + 1))
       return items
     }
     if (!(value instanceof Y.Map)) return undefined
     const fields = Array.from(value._map, ([name, item]) => [name, this.#value(this.#held(item), depth + 1)] as const)
     return objectFrom(fields.filter(([, held]) => held !== undefined))
+  }
+
+  #isLeft({ id: { client, clock } }: Y.Item, index: number): boolean {
+    return this.#deleted === undefined || !Y.isDeleted(this.#deleted, Y.createID(client, clock + index))
+  }
+
+  #textOf(item: Y.Item, text: string): string {
+    return this.#deleted === undefined ? text : this.#leftOf(item, text.split('')).join('')
+  }
+
+  #leftOf<T>(item: Y.Item, contents: readonly T[]): readonly T[] {
+    return this.#deleted === undefined ? contents : contents.filter((_, index) => this.#isLeft(item, index))
   }
 
   *#items(list: Pick<Y.AbstractType<unknown>, '_start'>): Generator<Y.Item> {
