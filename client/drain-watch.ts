@@ -1,4 +1,5 @@
-const HIGH_WATER_BYTES = 1_048_576
+/** Below what whoever sends stops at. */
+const HIGH_WATER_BYTES = 65_536
 const CHECK_MS = 50
 
 /** Tells when what was sent has left, which no carrier of a browser has an event for. */

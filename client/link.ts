@@ -16,7 +16,8 @@ export interface LinkOptions {
 
 const ACK_EVERY_MS = 1_000
 const ACK_EVERY_CHANGES = 256
-const HIGH_WATER_BYTES = 4_194_304
+/** An answer to a ping waits behind what is queued: on a slow uplink for seconds. */
+const HIGH_WATER_BYTES = 131_072
 
 /** Joins the replica to the hub: sends what waits in the outbox, passes on what arrives, and says how far it is kept. */
 export class Link {

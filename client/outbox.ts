@@ -8,6 +8,8 @@ import type { ClientStorage, StorageChange } from './storage.ts'
 const CLIENT_KEY = 'outbox\nclient'
 const ACTION_PREFIX = 'outbox\naction\n'
 const actionKey = (number: number): string => ACTION_PREFIX + String(number).padStart(16, '0')
+/** What a frame holds at most, save for one action that is longer: what a slow uplink has delivered before it breaks off is answered, and not sent again. */
+const MAX_FRAME_BYTES = 65_536
 /** Room for what a frame has beside its actions. */
 const HEAD_BYTES = 64
 
@@ -132,7 +134,7 @@ export class Outbox {
   take(limits: { maxFrameBytes: number; maxActionsPerPush: number; maxUnansweredActions: number }): WireAction[] {
     const actions: WireAction[] = []
     const lastAllowed = this.#answered + Math.min(limits.maxUnansweredActions, LIMITS.maxUnansweredActions)
-    const maxBytes = Math.min(limits.maxFrameBytes, LIMITS.maxFrameBytes)
+    const maxBytes = Math.min(limits.maxFrameBytes, MAX_FRAME_BYTES)
     let bytes = HEAD_BYTES
     let values = 8
     for (const pending of this.#pending.values()) {

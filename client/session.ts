@@ -231,7 +231,11 @@ export class Session {
   #heartbeat(): void {
     this.#silentTicks = 0
     this.#hasSent = false
+    let bufferedBytes = 0
     const tick = (): void => {
+      // What goes out shows that the other end takes it: of a long action on a slow uplink there is nothing to say before its end.
+      if (this.bufferedBytes < bufferedBytes) this.#silentTicks = 0
+      bufferedBytes = this.bufferedBytes
       if (this.#silentTicks * LIMITS.pingIntervalMs >= LIMITS.idleTimeoutMs) return this.#fault(silence())
       if (this.#silentTicks > 0 || !this.#hasSent) this.send('ping', { nonce: 0 })
       this.#silentTicks += 1

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocket, WebSocketServer } from 'ws'
 import { ERRORS, LIMITS, SUBPROTOCOL, type ConnectionEvents } from '../../protocol/index.ts'
@@ -95,7 +96,8 @@ class WsConnection implements HubConnection {
   readonly #webSocket: WebSocket
   readonly #socket: Duplex
   readonly #outgoing: Outgoing
-  #isAlive = true
+  /** Of the last beat. */
+  #readBytes = -1
 
   constructor(webSocket: WebSocket, socket: Duplex, remote: string, writer: TurnWriter, maxFirstBytes: number) {
     this.#webSocket = webSocket
@@ -105,7 +107,6 @@ class WsConnection implements HubConnection {
     webSocket.binaryType = 'nodebuffer'
     // A socket without this listener takes the process down with its first broken frame. The close that follows tells the session.
     webSocket.on('error', () => undefined)
-    webSocket.on('pong', () => (this.#isAlive = true))
     this.gone = new Promise(resolve => webSocket.once('close', () => resolve()))
     let hasSpoken = false
     webSocket.once('message', () => (hasSpoken = true))
@@ -118,7 +119,6 @@ class WsConnection implements HubConnection {
 
   listen(events: ConnectionEvents): void {
     this.#webSocket.on('message', (data: Buffer, isBinary) => {
-      this.#isAlive = true
       if (isBinary) events.onFrame(data)
       else this.close(ERRORS['bad-frame'].close, 'frames are binary')
     })
@@ -144,10 +144,11 @@ class WsConnection implements HubConnection {
     this.#webSocket.close(code, text)
   }
 
-  /** Cuts the other end off if it did not answer the last beat. */
+  /** Cuts the other end off if nothing came since the last beat: no answer to it, and no part of a message that takes long on a slow line. */
   beat(): void {
-    if (!this.#isAlive) return this.#webSocket.terminate()
-    this.#isAlive = false
+    const { bytesRead } = this.#socket as Socket
+    if (bytesRead === this.#readBytes) return this.#webSocket.terminate()
+    this.#readBytes = bytesRead
     if (this.#webSocket.readyState === WebSocket.OPEN) this.#webSocket.ping()
   }
 }

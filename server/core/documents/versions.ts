@@ -2,7 +2,6 @@ import * as Y from 'yjs'
 import {
   ANNOTATION_DOCUMENT,
   countValues,
-  decodeUpdate,
   encodeValue,
   isMap,
   maxValuesIn,
@@ -12,6 +11,7 @@ import {
 import { addVersion } from '../history.ts'
 import type { AnnotationHistoryRecord, BurstRecord } from '../records.ts'
 import { isAnnotationId } from './annotations.ts'
+import { decodeUpdate } from './updates/sparing-decoder.ts'
 
 const { root, removedField } = ANNOTATION_DOCUMENT
 /** What a device does within so long after the first edit of a burst is one version. */
