@@ -1,5 +1,6 @@
 import * as Y from 'yjs'
-import { copyAnnotations } from './annotation-entries.ts'
+import { ANNOTATION_DOCUMENT } from '../protocol/index.ts'
+import { copyAnnotations, writeBack } from './annotation-entries.ts'
 import { Emitter } from './emitter.ts'
 
 /** Marks what comes from the hub or from the outbox, so that it is not taken for an edit. */
@@ -26,6 +27,10 @@ export class BookDocument extends Emitter<{ change: []; replaced: [] }> {
   readonly #options: BookDocumentOptions
   #updates: Uint8Array[]
   #edits: Uint8Array[] = []
+  /** Annotations of which the hub has taken an entry away or brought another while edits were on the way, and how all stood before. */
+  readonly #contested = new Set<string>()
+  #before: { readonly updates: readonly Uint8Array[]; readonly edits: readonly Uint8Array[] } | undefined
+  #isRestarting = false
   #doc: Y.Doc
 
   constructor(options: BookDocumentOptions) {
@@ -45,11 +50,15 @@ export class BookDocument extends Emitter<{ change: []; replaced: [] }> {
     return this.#doc.store.pendingStructs !== null || this.#doc.store.pendingDs !== null
   }
 
-  /** Takes an update from the hub. */
+  /** Takes an update from the hub. Where it takes an annotation away that edits are on the way for, those are made again. */
   receive(update: Uint8Array): void {
+    const before = [...this.#updates]
     this.#updates.push(update)
     if (this.#updates.length > MOST_PARTS) this.#updates = [Y.mergeUpdates(this.#updates)]
+    if (this.#isRestarting) return
+    const known = this.#contested.size
     this.#apply(this.#doc, update)
+    if (this.#contested.size > known && this.#before === undefined) this.#willWriteBack(before)
   }
 
   /** What this document lacks of `update`; undefined when it lacks nothing, or when that cannot be told without what neither of them holds. */
@@ -70,6 +79,7 @@ export class BookDocument extends Emitter<{ change: []; replaced: [] }> {
 
   /** Hands over the edits of this turn now instead of at its end. */
   flush(): void {
+    this.#writeBack()
     const edits = this.#edits.splice(0)
     const updates: Uint8Array[] = []
     for (let start = 0; start < edits.length;) {
@@ -87,14 +97,22 @@ export class BookDocument extends Emitter<{ change: []; replaced: [] }> {
   /** Puts the document together anew, without what was refused meanwhile. */
   rebuild(): void {
     this.flush()
+    if (this.#isRestarting) return
     const old = this.#doc
     this.#doc = this.#build()
     this.#tellOfAnother(old)
   }
 
-  /** The hub's log begins anew: only the unanswered edits stay. */
+  /** The hub's log begins anew. The document stays as it is until `restarted`: whoever looked at a part of what the hub has would take the rest for lost. */
   restart(): void {
     this.#updates = []
+    this.#isRestarting = true
+  }
+
+  /** What the hub holds has come anew: it is shown, with the unanswered edits, in the place of all else. */
+  restarted(): void {
+    if (!this.#isRestarting) return
+    this.#isRestarting = false
     this.rebuild()
   }
 
@@ -127,13 +145,43 @@ export class BookDocument extends Emitter<{ change: []; replaced: [] }> {
     this.#doc.destroy()
   }
 
-  /** A new Y.Doc has a Yjs client id of its own: one that was used before may have edits that are not here. */
-  #build(): Y.Doc {
+  /** Once all that comes in this turn is there. @param updates what the hub held until now */
+  #willWriteBack(updates: readonly Uint8Array[]): void {
+    const edits = [...this.#options.pending(), ...this.#edits]
+    if (edits.length === 0) return this.#contested.clear()
+    this.#before = { updates, edits }
+    queueMicrotask(() => this.#writeBack())
+  }
+
+  #writeBack(): void {
+    if (this.#before === undefined) return
+    const { updates, edits } = this.#before
+    const ids = [...this.#contested]
+    this.#before = undefined
+    this.#contested.clear()
+    const docs = { base: this.#docOf(updates), own: this.#docOf([...updates, ...edits]), theirs: this.#docOf(this.#updates) }
+    this.#doc.transact(() => {
+      for (const id of ids) writeBack(id, docs, this.#doc)
+    })
+  }
+
+  #docOf(updates: readonly Uint8Array[]): Y.Doc {
     const doc = new Y.Doc()
     doc.transact(() => {
-      for (const update of this.#updates) this.#apply(doc, update)
-      for (const update of this.#options.pending()) this.#apply(doc, update)
-    }, NOT_AN_EDIT)
+      for (const update of updates) this.#apply(doc, update)
+    })
+    return doc
+  }
+
+  /** A new Y.Doc has a Yjs client id of its own: one that was used before may have edits that are not here. */
+  #build(): Y.Doc {
+    const doc = this.#docOf([...this.#updates, ...this.#options.pending()])
+    const entries = doc.getMap(ANNOTATION_DOCUMENT.root)
+    doc.on('afterTransaction', ({ changed, origin }: Y.Transaction) => {
+      for (const [type, names] of origin === NOT_AN_EDIT ? changed : [])
+        for (const id of (type as unknown) === entries ? names : [])
+          if (id !== null && hasHadAnother(entries._map.get(id))) this.#contested.add(id)
+    })
     doc.on('update', (update: Uint8Array, origin: unknown) => {
       if (origin !== NOT_AN_EDIT) this.#edited(update)
       this.emit('change')
@@ -161,3 +209,5 @@ export class BookDocument extends Emitter<{ change: []; replaced: [] }> {
     if (this.#edits.length === 1) queueMicrotask(() => this.flush())
   }
 }
+
+const hasHadAnother = (newest: Y.Item | undefined): boolean => newest !== undefined && (newest.deleted || newest.left !== null)

@@ -36,8 +36,8 @@ interface Open {
   readonly document: Promise<BookDocument>
   /** Set once it is there. */
   now?: BookDocument
-  /** What came while it was being read from storage. */
-  arrived: Uint8Array[]
+  /** What came while it was being read from storage, with its key there. */
+  arrived: (readonly [key: string, update: Uint8Array])[]
   isStale: boolean
   users: number
 }
@@ -80,21 +80,29 @@ export class Documents {
     open.now?.destroy()
   }
 
-  /** Takes an update out of the log. A document that is not open is only stored. */
-  receive(book: string, update: Uint8Array, cursor: number): void {
+  /** Takes an update out of the log. A document that is not open is only stored, unless it may take away what edits on the way are about. */
+  receive(book: string, update: Uint8Array, cursor: number, isOwn: boolean): void {
+    if (!isOwn) this.#openEdited(book)
     this.#take(book, update, pieceKey(book, cursor))
   }
 
   /** Takes an update out of a snapshot, which may have several of one book: it is joined with what is there. */
   receivePart(book: string, update: Uint8Array, cursor: number, index: number): void {
+    this.#openEdited(book)
     this.#take(book, update, `${pieceKey(book, cursor)}\n${String(index).padStart(8, '0')}`)
+  }
+
+  /** Until what comes in this turn is there. */
+  #openEdited(book: string): void {
+    if (this.#isClosed || this.#open.has(book) || this.#pendingOf(book).length === 0) return
+    this.#using(book, () => undefined).catch(this.#options.onError)
   }
 
   #take(book: string, update: Uint8Array, key: string): void {
     this.#writes.push([key, update])
     const open = this.#open.get(book)
     if (open?.now !== undefined) open.now.receive(update)
-    else open?.arrived.push(update)
+    else open?.arrived.push([key, update])
   }
 
   /** Hands over all edits of this turn now. */
@@ -116,6 +124,11 @@ export class Documents {
       open.now?.restart()
     }
     return unstored
+  }
+
+  /** What the hub has of the log that `restart` told of has been read. */
+  restarted(): void {
+    for (const { now } of this.#open.values()) now?.restarted()
   }
 
   /** Puts what another log has left behind aside, joined by book, until `returnLost`. @param entries all of it */
@@ -213,8 +226,9 @@ export class Documents {
       const held = await this.#options.read(book)
       const lost = await this.#loadLost(book)
       await this.#using(book, document => {
-        document.flush()
         document.receive(held)
+        document.restarted()
+        document.flush()
         const stuck = this.#updatesOf(book).filter(({ stage }) => stage === 'held' || stage === 'saved')
         const refused = stuck.filter(({ stage }) => stage === 'held')
         if (refused.length === 0) return
@@ -251,8 +265,9 @@ export class Documents {
     }
     try {
       await this.#using(book, document => {
-        document.flush()
         document.receive(held)
+        document.restarted()
+        document.flush()
         if (!isHeld()) return
         const clients = yjsClientsOf(pending)
         const stuck = this.#updatesOf(book).filter(other => [...yjsClientsOf(other)].some(client => clients.has(client)))
@@ -301,27 +316,35 @@ export class Documents {
   }
 
   #updatesOf(book: string): Pending[] {
-    const { outbox } = this.#options
-    return [...outbox.about('annotation', book)].filter(({ kind, stage }) => kind === 'annotation.update' && stage !== 'done')
+    return this.#pendingOf(book).filter(({ stage }) => stage !== 'done')
+  }
+
+  /** The edits whose effect has not come back. */
+  #pendingOf(book: string): Pending[] {
+    return [...this.#options.outbox.about('annotation', book)].filter(
+      pending => pending.kind === 'annotation.update' && !this.#superseded.has(pending)
+    )
   }
 
   async #load(book: string, entry: () => Open): Promise<BookDocument> {
-    const { storage, outbox, stored, submit, onError } = this.#options
+    const { storage, stored, submit, onError } = this.#options
     const prefix = `${DOCUMENT_PREFIX}${book}\n`
-    const untaken = (await stored()).flatMap(([key, update]) => (key.startsWith(prefix) && update !== undefined ? [update] : []))
+    const untaken = (await stored()).flatMap(([key, update]) =>
+      key.startsWith(prefix) && update !== undefined ? [[key, update] as const] : []
+    )
     const pieces = await storage.load(prefix)
     const open = entry()
     if (!open.isStale && pieces.length > MOST_PIECES) this.#join(pieces)
+    const [[first] = [undefined]] = open.arrived
+    const stood = [...pieces, ...untaken].filter(([key]) => !open.isStale && (first === undefined || key < first))
     const document = new BookDocument({
-      updates: [...(open.isStale ? [] : [...pieces.map(([, update]) => update), ...untaken]), ...open.arrived],
-      pending: () =>
-        Array.from(outbox.about('annotation', book))
-          .filter(pending => pending.kind === 'annotation.update' && !this.#superseded.has(pending))
-          .map(({ body }) => body as Uint8Array),
+      updates: stood.map(([, update]) => update),
+      pending: () => this.#pendingOf(book).map(({ body }) => body as Uint8Array),
       onEdit: updates => submit(book, updates),
       onError
     })
     open.now = document
+    for (const [, update] of open.arrived.splice(0)) document.receive(update)
     return document
   }
 

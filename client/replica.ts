@@ -187,7 +187,7 @@ export class Replica {
     } finally {
       this.outbox.settle(this.mirror.state.cursor)
       this.#keeper.schedule()
-      if (wasBehind && this.mirror.state.cursor >= this.#head) this.#port.push()
+      if (wasBehind && this.mirror.state.cursor >= this.#head) this.#caughtUp()
     }
   }
 
@@ -202,7 +202,7 @@ export class Replica {
       checked<unknown>('bad-request', CHANGES[kind as ChangeKind].body, body, 'body')
       if (kind === 'annotation.update') {
         this.mirror.skip(cursor)
-        this.documents.receive(key, body as ChangeBody<'annotation.update'>, cursor)
+        this.documents.receive(key, body as ChangeBody<'annotation.update'>, cursor, isOwn)
         this.#touch('annotations', key)
       } else {
         const table = this.mirror.fold(change)
@@ -292,6 +292,12 @@ export class Replica {
     }
     this.outbox.settle(cursor)
     this.#keeper.schedule()
+    if (cursor >= this.#head) this.#caughtUp()
+    else this.#port.push()
+  }
+
+  #caughtUp(): void {
+    this.#news.push(() => this.documents.restarted())
     this.#port.push()
   }
 

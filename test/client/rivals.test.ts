@@ -1,0 +1,145 @@
+import * as assert from 'uvu/assert'
+import type { AnnotationFields, Annotations } from '../../client/index.ts'
+import { encodeFrame, isSameValue, type Frame } from '../../protocol/index.ts'
+import { suite, type TestContext } from '../util/suite.ts'
+import { until } from '../util/until.ts'
+import { FakeHub } from './fake-hub.ts'
+import { comeBack, open, quiet, type Opened } from './open.ts'
+
+const test = suite('client/rivals')
+
+interface Side extends Opened {
+  readonly notes: Annotations
+}
+
+const shown = ({ notes }: Side): unknown => notes.list()
+
+/** Two devices that are offline, with the annotations of one book open. */
+async function apart(
+  context: TestContext,
+  before: (side: Side) => void = () => undefined
+): Promise<[hub: FakeHub, left: Side, right: Side]> {
+  const hub = new FakeHub()
+  const sides: Side[] = []
+  for (const token of ['phone', 'laptop']) {
+    const opened = await open(context, hub, { token })
+    await opened.client.live()
+    sides.push({ ...opened, notes: await opened.client.annotations('b1') })
+  }
+  const [left, right] = sides as [Side, Side]
+  before(left)
+  await left.client.settled()
+  await until(() => isSameValue(shown(left), shown(right)))
+  hub.isWelcoming = false
+  hub.cut()
+  await until(() => sides.every(({ client }) => client.state === 'offline'))
+  return [hub, left, right]
+}
+
+/** One after the other comes back, and then both hear of all. */
+async function meet(hub: FakeHub, first: Side, second: Side): Promise<void> {
+  hub.isWelcoming = true
+  for (const side of [first, second]) {
+    await comeBack(side)
+    await side.client.settled()
+    await quiet()
+    await side.client.settled()
+  }
+  await until(() => isSameValue(shown(first), shown(second)))
+}
+
+/** Each in a turn of its own. */
+async function putOneByOne(notes: Annotations, all: readonly AnnotationFields[]): Promise<void> {
+  for (const fields of all) {
+    notes.put(fields)
+    await quiet(2)
+  }
+}
+
+for (const [first, second] of [
+  [7, 9],
+  [9, 7]
+] as const)
+  test(`of two that put one id offline the later one's fields stand, with what only the other has: Yjs clients ${first} and ${second}`, async context => {
+    const [hub, left, right] = await apart(context)
+    left.notes.doc.clientID = first
+    right.notes.doc.clientID = second
+    await putOneByOne(left.notes, [{ id: 'page-7', kind: 'bookmark', note: 'one' }, { id: 'page-7', color: 'red' }]) // prettier-ignore
+    await putOneByOne(right.notes, [{ id: 'page-7', kind: 'bookmark', style: 'bold' }, { id: 'page-7', note: 'an' }, { id: 'page-7', note: 'an essay' }]) // prettier-ignore
+    await meet(hub, left, right)
+    const { kind, color, style, note } = left.notes.get('page-7')!
+    assert.equal([kind, color, style, note], ['bookmark', 'red', 'bold', 'an essay'])
+  })
+
+test('an annotation that another device deleted from the document is there again with what was written into it offline', async context => {
+  const [hub, left, right] = await apart(context, ({ notes }) => notes.put({ id: 'u1', color: 'red', note: 'made' }))
+  left.notes.doc.getMap('annotations').delete('u1')
+  await putOneByOne(right.notes, [{ id: 'u1', note: 'made, and an' }, { id: 'u1', note: 'made, and an essay' }]) // prettier-ignore
+  await meet(hub, left, right)
+  assert.equal([left.notes.get('u1')?.note, left.notes.get('u1')?.color], ['made, and an essay', 'red'])
+})
+
+test('an annotation that another device deleted stays deleted where nothing was written into it', async context => {
+  const [hub, left, right] = await apart(context, ({ notes }) => notes.put({ id: 'u1', note: 'made' }))
+  left.notes.doc.getMap('annotations').delete('u1')
+  right.notes.put({ id: 'another', note: 'edited meanwhile' })
+  await meet(hub, left, right)
+  assert.equal(
+    left.notes.list().map(({ id }) => id),
+    ['another']
+  )
+})
+
+test('what was written offline is there again also where the book was closed before the device came back', async context => {
+  const [hub, left, right] = await apart(context)
+  left.notes.doc.clientID = 9
+  right.notes.doc.clientID = 7
+  await putOneByOne(left.notes, [{ id: 'page-7', note: 'one' }])
+  await putOneByOne(right.notes, [{ id: 'page-7', note: 'an' }, { id: 'page-7', note: 'an essay' }]) // prettier-ignore
+  right.notes.close()
+  hub.isWelcoming = true
+  for (const side of [left, right]) {
+    await comeBack(side)
+    await side.client.settled()
+  }
+  await until(() => left.notes.get('page-7')?.note === 'an essay')
+})
+
+test('a document that began anew is told of when all that the hub has is in it, so that who looks takes nothing for lost', async context => {
+  const hub = new FakeHub()
+  const { client, clock } = await open(context, hub)
+  const notes = await client.annotations('b1')
+  notes.put({ id: 'here', note: 'an essay' })
+  await client.settled()
+  notes.put({ id: 'later', note: 'after the backup' })
+  await client.settled()
+  const seen: unknown[] = []
+  const look = (): void => void seen.push(notes.get('here')?.note)
+  notes.on('replaced', look)
+  notes.on('change', look)
+  hub.isWelcoming = false
+  hub.restore(1)
+  await until(() => client.state === 'offline')
+  hub.isWelcoming = true
+  await comeBack({ client, clock })
+  await until(() => hub.document('b1').getMap('annotations').size === 2)
+  assert.ok(seen.length > 0)
+  assert.equal(new Set(seen), new Set(['an essay']))
+})
+
+test('much that waits is sent in frames that a slow line delivers, and of which each counts', async context => {
+  const hub = new FakeHub()
+  hub.isWelcoming = false
+  const side = await open(context, hub)
+  for (let book = 0; book < 200; book++) void side.client.putBook(`b${book}`, { title: 'x'.repeat(500), extra: { text: 'x'.repeat(5_000) } }) // prettier-ignore
+  await quiet()
+  hub.isWelcoming = true
+  hub.cut()
+  await comeBack(side)
+  await side.client.settled()
+  const pushes = hub.received.filter(({ kind }) => kind === 'push')
+  assert.ok(pushes.every(frame => encodeFrame('push', frame as Frame<'push'>).length <= 65_536))
+  assert.ok(pushes.length > 10)
+})
+
+test.run()
