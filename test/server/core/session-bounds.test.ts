@@ -261,10 +261,10 @@ test('whether a device may have one more client id is told without reading what 
     if (index === 1) account.storeRecords()
     await account.settled()
   }
-  const { get, range } = store
+  const [get, range] = [store.get.bind(store), store.range.bind(store)]
   const read: RecordKey[] = []
-  store.get = key => (read.push(key), get.call(store, key))
-  store.range = (prefix, ...rest) => (read.push(prefix), range.call(store, prefix, ...rest))
+  store.get = key => (read.push(key), get(key))
+  store.range = (prefix, ...rest) => (read.push(prefix), range(prefix, ...rest))
   await connect().hello(token, { client: 'one more' })
   assert.equal(
     read.filter(([, table, , client]) => table === 'clients' && client !== 'one more'),
