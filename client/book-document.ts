@@ -56,6 +56,7 @@ export class BookDocument extends Emitter<{ change: []; replaced: [] }> {
     this.#updates.push(update)
     if (this.#updates.length > MOST_PARTS) this.#updates = [Y.mergeUpdates(this.#updates)]
     if (this.#isRestarting) return
+    if (this.#before === undefined) this.#contested.clear()
     const known = this.#contested.size
     this.#apply(this.#doc, update)
     if (this.#contested.size > known && this.#before === undefined) this.#willWriteBack(before)
@@ -161,7 +162,8 @@ export class BookDocument extends Emitter<{ change: []; replaced: [] }> {
     this.#contested.clear()
     const docs = { base: this.#docOf(updates), own: this.#docOf([...updates, ...edits]), theirs: this.#docOf(this.#updates) }
     this.#doc.transact(() => {
-      for (const id of ids) writeBack(id, docs, this.#doc)
+      // Where a rival came and lost, Yjs has merged what was edited already.
+      for (const id of ids) if (!isSameEntry(entryItem(docs.base, id), entryItem(docs.theirs, id))) writeBack(id, docs, this.#doc)
     })
   }
 
@@ -211,3 +213,9 @@ export class BookDocument extends Emitter<{ change: []; replaced: [] }> {
 }
 
 const hasHadAnother = (newest: Y.Item | undefined): boolean => newest !== undefined && (newest.deleted || newest.left !== null)
+
+/** What stands under an id in a document. */
+const entryItem = (doc: Y.Doc, id: string): Y.Item | undefined => doc.getMap(ANNOTATION_DOCUMENT.root)._map.get(id)
+
+const isSameEntry = (before: Y.Item | undefined, now: Y.Item | undefined): boolean =>
+  before !== undefined && now !== undefined && !before.deleted && !now.deleted && Y.compareIDs(before.id, now.id)

@@ -11,7 +11,8 @@ interface Asker {
 export interface PairingCode {
   /** Such as `7KQ2-M9XD`, for `pair`. */
   readonly code: string
-  readonly expiresAtMs: number
+  /** From now on; and only as long as the device that asked for it is let in. */
+  readonly goodForMs: number
   /** Where other devices find the hub, as far as it knows: of several, any one. */
   readonly urls: readonly string[]
 }
@@ -26,7 +27,7 @@ export const openPairing = ({ url, token, readOnly = false }: Asker & { readonly
 
 /**
  * Cuts a device of the account off for ever, live connections included; it may be the asker itself. What it wrote stays.
- * @throws HubError `not-found`, `forbidden` for a device that may only read, `unauthenticated`; NoConnectionError
+ * @throws HubError `not-found`, `forbidden` for a device that may only read and another than itself, `unauthenticated`; NoConnectionError
  */
 export async function revokeDevice({ url, token, device }: Asker & { readonly device: string }): Promise<void> {
   const path = `/api/v1/sync/devices/${encodeURIComponent(device)}`

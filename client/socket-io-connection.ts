@@ -69,7 +69,6 @@ export class SocketIoConnection implements Connection {
     this.#drain.sent()
   }
 
-  /** Nothing stops a page from being sent to. */
   /** A client cannot say why. */
   close(code: number, text: string): void {
     if (this.#isClosed) return

@@ -65,7 +65,6 @@ export class WsConnection implements Connection {
     this.#drain.sent()
   }
 
-  /** A browser cannot stop reading, so nothing does. */
   /** Pages may only use 1000 and 3000 to 4999, so any other code goes as 4400. */
   close(code: number, text: string): void {
     const allowed = code === 1000 || (code >= 3000 && code <= 4999)

@@ -96,7 +96,7 @@ export const OPERATIONS = {
   'account.passwd': operation(map({ account: name, password: newPassword }), async (parts, { account, password }) => {
     await parts.directory.setPassword(account, password)
     const opened = await open(parts, account)
-    // Whoever knew the one before has nothing more of it.
+    // Sign-ins with the one before end; devices keep tokens of their own.
     await parts.signIns.endAll(opened)
     const devices = opened.views.range('devices', [], '', Infinity)
     return { devices: devices.filter(([, { revoked, disabled }]) => !revoked && disabled !== true).length }
@@ -214,7 +214,7 @@ export const OPERATIONS = {
     async (parts, { account: of, view, key, after }) => {
       const account = await open(parts, of)
       if (view === 'annotations') await account.documents.load(new Set([key]))
-      const { value, next } = readPage(account, view, key, after)
+      const { value, next } = readPage(account, view, key, after, { maxEntryBytes: Infinity })
       await account.settled()
       return { value: jsonOf(value) as Plain, next }
     }

@@ -68,5 +68,10 @@ export const VERSION_FLOORS: readonly VersionFloor[] = [
     floor: '7.0.11',
     why: 'Addresses nested without end stop the process (CVE-2025-14874, before 7.0.11); a quoted one is sent to another domain (CVE-2025-13033, before 7.0.7).'
   },
+  {
+    part: 'lit-html',
+    floor: '3.3.3',
+    why: 'The dashboard draws what others wrote with it: markup and odd values were tried with this version.'
+  },
   { part: 'yauzl', floor: '3.4.0', why: 'Bombs, broken archives and names that leave the folder were tried with this version.' }
 ]

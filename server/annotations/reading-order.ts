@@ -17,9 +17,12 @@ export function inReadingOrder(annotations: readonly Annotation[]): Annotation[]
     .map(({ annotation }) => annotation)
 }
 
-/** Numbers sort by what they count. A place that is not known comes last. */
+/** As long as a locator can be that is put; an editor that speaks Yjs can write longer ones. */
+const MAX_LOCATOR_LENGTH = 4_096
+
+/** Numbers sort by what they count. A place that is not known, or no place, comes last. */
 function placeOf(name: string, text: string | null | undefined): string {
-  if (typeof text !== 'string') return '\uffff'
+  if (typeof text !== 'string' || text.length > MAX_LOCATOR_LENGTH) return '\uffff'
   const steps = name === 'cfi' ? text.replace(/\[[^\]]*\]/g, '') : text
   return steps.replace(/\d{1,15}/g, digits => digits.padStart(15, '0'))
 }

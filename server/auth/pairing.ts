@@ -23,15 +23,28 @@ export interface PairingOptions {
 }
 
 export interface Pairing {
-  /** Opens a code, such as `7KQ2-M9XD`, that lets whoever types it join the account, once. @param readOnly the device that joins may only read */
-  open(account: string, readOnly?: boolean): { code: string; expiresAtMs: number }
-  /** What a code was opened for; undefined when it is wrong, used or too old. Case, spaces and hyphens do not matter. */
-  redeem(code: string): { account: string; readOnly: boolean } | undefined
+  /**
+   * Opens a code, such as `7KQ2-M9XD`, that lets whoever types it join the account, once.
+   * @param readOnly the device that joins may only read
+   * @param by the device that asked for it; left out for the operator's
+   */
+  open(account: string, readOnly?: boolean, by?: string): { code: string; expiresAtMs: number }
+  /**
+   * What a code was opened for; undefined when it is wrong, used or too old. Case, spaces and hyphens do not matter. Whoever redeems it MUST look whether the device that
+   * asked for it is still let in.
+   */
+  redeem(code: string): Invitation | undefined
+}
+
+/** What a code was opened for, and by which device, if by one. */
+export interface Invitation {
+  readonly account: string
+  readonly readOnly: boolean
+  readonly by?: string
 }
 
 interface OpenCode {
-  readonly account: string
-  readonly readOnly: boolean
+  readonly invitation: Invitation
   readonly expiresAtMs: number
   readonly cancelTimer: () => void
 }
@@ -48,8 +61,8 @@ export function createPairing({ clock, randomBytes, maxOpenPerAccount = 5 }: Pai
   }
 
   return {
-    open(account, readOnly = false) {
-      const own = [...openCodes].filter(([, open]) => open.account === account)
+    open(account, readOnly = false, by) {
+      const own = [...openCodes].filter(([, { invitation }]) => invitation.account === account)
       for (const [hash] of own.slice(0, Math.max(0, own.length - maxOpenPerAccount + 1))) close(hash)
       const code = randomCode(randomBytes)
       const hash = hashOf(code)
@@ -57,14 +70,15 @@ export function createPairing({ clock, randomBytes, maxOpenPerAccount = 5 }: Pai
       const expiresAtMs = clock.nowMs() + CODE_TTL_MS
       // The timer bounds memory and holds when the clock is set back; the time is checked too, for a machine that slept.
       const cancelTimer = clock.setTimer(CODE_TTL_MS, () => openCodes.delete(hash))
-      openCodes.set(hash, { account, readOnly, expiresAtMs, cancelTimer })
+      const invitation = { account, readOnly, ...(by !== undefined && { by }) }
+      openCodes.set(hash, { invitation, expiresAtMs, cancelTimer })
       return { code: `${code.slice(0, 4)}-${code.slice(4)}`, expiresAtMs }
     },
     redeem(code) {
       const typed = readTyped(code)
       const open = typed === undefined ? undefined : close(hashOf(typed))
       if (open === undefined || clock.nowMs() >= open.expiresAtMs) return undefined
-      return { account: open.account, readOnly: open.readOnly }
+      return open.invitation
     }
   }
 }

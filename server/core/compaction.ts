@@ -108,7 +108,7 @@ export class Compactor {
     const { floor, durableHead: head, heldBytes: before } = account
     const counted = await countBytes(store, clock, account.id, floor, head)
     // Beside what was written while it was counted.
-    account.heldBytes = counted + account.heldBytes - before
+    account.heldBytes = counted + Math.max(0, account.heldBytes - before)
     account.storeRecords()
     logger.info({ account: account.id, floorBefore, floor, head, folded, unfoldable: unfoldable.length }, 'compacted')
     return { floorBefore, floor, head, allowedFloor, folded, unfoldable }

@@ -7,8 +7,9 @@ import { StoreTrimmed, type Store, type StoredRun } from './store.ts'
 
 /** What a connection may hold unsent before nothing more is sent to it, and the rest is read from the log later. */
 export const HIGH_WATER_BYTES = 262_144
-/** A connection that is full and lets nothing go for so long is slow. */
+/** A connection that is full and lets less than `LEAST_BYTES` go in so long is slow: others may wait for what it holds. */
 export const SLOW_AFTER_MS = 10_000
+export const LEAST_BYTES = 16_384
 /** Runs shorter than this share a frame: a frame of its own would cost more than the copy. */
 const SHARED_BELOW_BYTES = 16_384
 
@@ -114,13 +115,13 @@ export class LogReader {
     this.readOn()
   }
 
-  /** A connection that stays full and lets nothing go is slow; it comes back and catches up. */
+  /** A connection that stays full and lets hardly anything go is slow; it comes back and catches up. */
   watchSlowness(): void {
     const { connection, clock } = this.#parts
     const { bufferedBytes } = connection
     if (this.#isClosed || this.#cancelSlowTimer !== undefined || bufferedBytes < HIGH_WATER_BYTES) return
     this.#cancelSlowTimer = clock.setTimer(SLOW_AFTER_MS, () => {
-      if (connection.bufferedBytes < bufferedBytes) this.drained()
+      if (bufferedBytes - connection.bufferedBytes >= LEAST_BYTES) this.drained()
       else this.#parts.onSlow()
     })
   }

@@ -36,6 +36,11 @@ const placeShape = keyShape(128)
 /** Those whose entries or whose `key` are paths. */
 const BY_PATH: ReadonlySet<ViewName> = new Set<ViewName>(['files', 'file-history', 'folders'])
 
+export interface PageOptions {
+  readonly item?: string
+  readonly maxEntryBytes?: number
+}
+
 /** One page of a list view. */
 export interface Page {
   readonly value: Plain
@@ -116,10 +121,11 @@ export function checkPlace(view: ViewName, key: string, after: string, item = ''
 
 /**
  * Reads a page of a list view, as the records stand now: show it only once they are durable.
- * @param item the annotation, in the view that is of one
+ * @param options `item`: the annotation, in the view that is of one; `maxEntryBytes`: larger ones are left out, which is what fits no frame where none is given
  * @throws HubError `not-found`, `bad-request`
  */
-export function readPage(account: Account, view: ListView, key: string, after: string, item = ''): Page {
+export function readPage(account: Account, view: ListView, key: string, after: string, options: PageOptions = {}): Page {
+  const { item = '', maxEntryBytes = ENTRY_BYTES } = options
   checkPlace(view, key, after, item)
   const value: [string, Plain][] = []
   let bytes = 0
@@ -130,7 +136,7 @@ export function readPage(account: Account, view: ListView, key: string, after: s
       if (value.length >= PAGE_ENTRIES || bytes >= PAGE_BYTES) return { value, next }
       const size = encodeValue(entry).length
       next = entry[0]
-      if (size > ENTRY_BYTES) continue
+      if (size > maxEntryBytes) continue
       value.push(entry)
       bytes += size
     }

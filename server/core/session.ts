@@ -267,7 +267,7 @@ export class Session implements LiveSession, Follower, Submitter {
     const pageOf = (): Part | undefined => {
       if (this.#isClosed) return undefined
       if (view === 'document') return this.#host.readings.next(this, account, key, after)
-      const page = readPage(account, view, key, after, item)
+      const page = readPage(account, view, key, after, { item })
       account.documents.spend(countValues(page.value) / READ_VALUES_PER_COST)
       return { ...page, cursor: account.head }
     }

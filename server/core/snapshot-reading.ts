@@ -8,14 +8,11 @@ import { SEPARATOR, type Views } from './views.ts'
 const PAGE_RECORDS = 64
 /** Entries of one `identifiers`: what one put may have. */
 const PUT_IDENTIFIERS = 64
-/** A longer update goes in parts, and takes one of the places of `LargeDocuments`. */
+/** A longer update goes in parts. A document that is longer takes one of the places of `LargeDocuments`. */
 export const PART_BYTES = 524_288
 
-/**
- * How many may hold a document that is longer than a frame, over all sessions: the others wait until its reader has it, or was cut off as slow. An account
- * has a share of the places, and who waits has its turn by account: so nobody waits for readers of another's account while there is room.
- */
-export class LargeDocuments {
+/** What few may do at once, over all accounts. An account has a share of the places, and who waits has its turn by account. */
+export class Places {
   #free: number
   readonly #mostOfAccount: number
   /** Places that are taken, by account. */
@@ -23,7 +20,8 @@ export class LargeDocuments {
   /** By account; the one whose turn is next comes first. */
   readonly #waiting = new Map<string, (() => void)[]>()
 
-  constructor(most = 16, mostOfAccount = 4) {
+  /** @param mostOfAccount of the places, those that one account may have */
+  constructor(most: number, mostOfAccount: number) {
     this.#free = most
     this.#mostOfAccount = mostOfAccount
   }
@@ -60,6 +58,16 @@ export class LargeDocuments {
 
   #takenBy(account: string): number {
     return this.#taken.get(account) ?? 0
+  }
+}
+
+/** The places of those who hold a document that is longer than a frame, until its reader has it or was cut off as slow: the others wait, and hold nothing. */
+export class LargeDocuments extends Places {
+  /** The places of those who read a document: how long it is shows only then. Whoever has one waits for no reader. */
+  readonly reading = new Places(4, 1)
+
+  constructor() {
+    super(16, 4)
   }
 }
 
@@ -130,17 +138,44 @@ async function* entriesOf(account: Account, large: LargeDocuments): AsyncGenerat
     yield entry(cursor, changedAtUs, 'setting.put', name, { value })
   for (const [book, { tail, folded = 0 }] of recordsOf(views, 'documents')) {
     const cursor = tail.at(-1) ?? folded
-    for (const update of await account.documents.updates(book)) {
-      const release = update.length > PART_BYTES ? await large.take(account.id) : undefined
-      try {
+    const { updates, release } = await held(account, book, large)
+    try {
+      for (const update of updates) {
         let at = 0
         for (; update.length - at > PART_BYTES; at += PART_BYTES)
           yield entry(cursor, 0, 'annotation.part', book, update.subarray(at, at + PART_BYTES))
         yield entry(cursor, 0, 'annotation.update', book, update.subarray(at))
-      } finally {
-        release?.()
       }
+    } finally {
+      release()
     }
+  }
+}
+
+/** A document for one reader: a long one with a place, to be released once the reader has it. */
+async function held(
+  account: Account,
+  book: string,
+  large: LargeDocuments
+): Promise<{ readonly updates: readonly Uint8Array[]; readonly release: () => void }> {
+  const read = async (): Promise<readonly Uint8Array[]> => {
+    const done = await large.reading.take(account.id)
+    try {
+      return await account.documents.updates(book)
+    } finally {
+      done()
+    }
+  }
+  let updates = await read()
+  if (updates.reduce((sum, { length }) => sum + length, 0) <= PART_BYTES) return { updates, release: () => undefined }
+  // Whoever waits for a place holds nothing.
+  updates = []
+  const release = await large.take(account.id)
+  try {
+    return { updates: await read(), release }
+  } catch (error) {
+    release()
+    throw error
   }
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { build, stop } from 'esbuild'
+import { build, stop, type BuildOptions } from 'esbuild'
 
 /** One file of the page, as it goes out. */
 export interface PageFile {
@@ -13,23 +13,36 @@ export interface PageFile {
 
 export type PageFileName = 'index.html' | 'main.js' | 'style.css'
 
+/** Of this process. */
+let buildsUnderWay = 0
+
 const sourceOf = (name: string): string => fileURLToPath(new URL(`./page/${name}`, import.meta.url))
 
 /** Makes the page's files out of their sources: its script becomes one, with the SDK and all that it imports. */
 export async function bundlePage(): Promise<ReadonlyMap<PageFileName, PageFile>> {
   const options = { bundle: true, minify: true, platform: 'browser', format: 'esm', target: 'es2022', write: false } as const
-  const [{ outputFiles }, html, css] = await Promise.all([
-    build({ ...options, legalComments: 'none', logLevel: 'silent', entryPoints: [sourceOf('main.ts')] }),
+  const [code, html, css] = await Promise.all([
+    built({ ...options, legalComments: 'none', logLevel: 'silent', entryPoints: [sourceOf('main.ts')] }),
     readFile(sourceOf('index.html')),
     readFile(sourceOf('style.css'))
   ])
-  // Its process is needed no more.
-  await stop()
   return new Map<PageFileName, PageFile>([
     ['index.html', fileOf('text/html', html)],
-    ['main.js', fileOf('text/javascript', outputFiles[0]!.contents)],
+    ['main.js', fileOf('text/javascript', code)],
     ['style.css', fileOf('text/css', css)]
   ])
+}
+
+/** Builds, and ends esbuild's process behind the last build: one that it is stopped under would never resolve. */
+async function built(options: BuildOptions & { readonly write: false }): Promise<Uint8Array> {
+  buildsUnderWay += 1
+  try {
+    const { outputFiles } = await build(options)
+    return outputFiles[0]!.contents
+  } finally {
+    buildsUnderWay -= 1
+    if (buildsUnderWay === 0) await stop()
+  }
 }
 
 function fileOf(type: string, given: Uint8Array): PageFile {

@@ -28,7 +28,8 @@ export function mountDashboard(app: HttpApp): void {
       })
       const { type, bytes, etag } = (await page).get(name)!
       const headers = { 'content-type': type, 'content-security-policy': POLICY, 'cache-control': 'no-cache', etag }
-      if (context.req.header('if-none-match') === etag) return new Response(null, { status: 304, headers })
+      const known = (context.req.header('if-none-match') ?? '').split(',').map(tag => tag.trim().replace(/^W\//, ''))
+      if (known.includes(etag)) return new Response(null, { status: 304, headers })
       return new Response(bytes, { headers })
     }
   app.get('/', file('index.html'))

@@ -147,7 +147,8 @@ class WsConnection implements HubConnection {
   /** Cuts the other end off if nothing came since the last beat: no answer to it, and no part of a message that takes long on a slow line. */
   beat(): void {
     const { bytesRead } = this.#socket as Socket
-    if (bytesRead === this.#readBytes) return this.#webSocket.terminate()
+    // Of one that the hub does not read from, nothing can come.
+    if (bytesRead === this.#readBytes && !this.#webSocket.isPaused) return this.#webSocket.terminate()
     this.#readBytes = bytesRead
     if (this.#webSocket.readyState === WebSocket.OPEN) this.#webSocket.ping()
   }

@@ -1,6 +1,8 @@
 import * as assert from 'uvu/assert'
+import * as Y from 'yjs'
 import type { AnnotationFields, Annotations } from '../../client/index.ts'
-import { encodeFrame, isSameValue, type Frame } from '../../protocol/index.ts'
+import { BookDocument } from '../../client/book-document.ts'
+import { encodeFrame, isSameValue, openNote, putAnnotation, type Frame } from '../../protocol/index.ts'
 import { suite, type TestContext } from '../util/suite.ts'
 import { until } from '../util/until.ts'
 import { FakeHub } from './fake-hub.ts'
@@ -125,6 +127,31 @@ test('a document that began anew is told of when all that the hub has is in it, 
   await until(() => hub.document('b1').getMap('annotations').size === 2)
   assert.ok(seen.length > 0)
   assert.equal(new Set(seen), new Set(['an essay']))
+})
+
+test('where a rival comes and loses, what others wrote meanwhile stays beside what is on the way from here', async () => {
+  const docOf = (clientId: number, note: string): Y.Doc => {
+    const doc = new Y.Doc()
+    doc.clientID = clientId
+    putAnnotation(doc, 'x', { kind: 'note', note }, 1)
+    return doc
+  }
+  const [stands, rival] = [docOf(1_000, 'abc'), docOf(1, 'rival')].map(doc => Y.encodeStateAsUpdate(doc)) as [
+    Uint8Array,
+    Uint8Array
+  ]
+  const other = new Y.Doc()
+  Y.applyUpdate(other, stands)
+  openNote(other, 'x')!.insert(0, 'Y')
+  const pending: Uint8Array[] = []
+  const onEdit = (updates: readonly Uint8Array[]): void => void pending.push(...updates)
+  const document = new BookDocument({ updates: [stands], pending: () => pending, onEdit, onError: assert.unreachable })
+  openNote(document.doc, 'x')!.insert(3, 'X')
+  document.flush()
+  document.receive(rival)
+  document.receive(Y.encodeStateAsUpdate(other, Y.encodeStateVectorFromUpdate(stands)))
+  await quiet()
+  assert.equal([openNote(document.doc, 'x')!.toJSON(), pending.length], ['YabcX', 1])
 })
 
 test('much that waits is sent in frames that a slow line delivers, and of which each counts', async context => {

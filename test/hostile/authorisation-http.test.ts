@@ -95,7 +95,11 @@ test('over HTTP a token opens the log of its own account: there are ways in, and
     const { code } = JSON.parse(text) as { code: string }
     count += 1
     if (permits(actor, 'manage-devices'))
-      assert.equal([status, hub.pairing.redeem(code)], [200, { account: accounts[owner].id, readOnly: false }], name)
+      assert.equal(
+        [status, hub.pairing.redeem(code)],
+        [200, { account: accounts[owner].id, readOnly: false, by: parseToken(token!)!.device }],
+        name
+      )
     else if (permits(actor, 'devices')) assert.equal([status, code], [403, 'forbidden'], name)
     else assert.equal([status, code], [ERRORS[toldOverHttp(who)].http, toldOverHttp(who)], name)
   }

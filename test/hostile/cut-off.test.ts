@@ -119,4 +119,25 @@ for (const [name, code, status, victimOf] of WAYS) {
   })
 }
 
+test('a pairing code is good for nothing once the device that asked for it is cut off, also one that was asked for before and comes after', async context => {
+  for (const [name, code, status, victimOf] of WAYS.slice(0, 2)) {
+    const { own, token, cutOff, raw } = await scene(context, victimOf)
+    const post = (path: string, body: object): Promise<Response> =>
+      fetch(`${own.url}/api/v1/${path}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body)
+      })
+    const opened = (await (await post('pairing-codes', {})).json()) as { code: string }
+    const late = raw('POST /api/v1/pairing-codes HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: 2', token)
+    late.write('{')
+    await cutOff()
+    late.write('}')
+    const answer = await late.until(text => text.includes('"code"'))
+    assert.match(answer, new RegExp(`^HTTP/1.1 ${status} .*"${code}"`, 's'))
+    const used = await post('pair', { code: opened.code, name: 'again', app: '' })
+    assert.is(used.status, 401, name)
+  }
+})
+
 test.run()

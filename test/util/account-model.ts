@@ -34,8 +34,11 @@ export class AccountModel {
     return outbox
   }
 
-  /** The answers that fit an action; several where a crash may have undone a confirmation. */
-  ask(device: string, client: string, action: TestAction, nowMs: number): Answer[] {
+  /**
+   * The answers that fit an action; several where a crash may have undone a confirmation.
+   * @param logMs when the newest change was made
+   */
+  ask(device: string, client: string, action: TestAction, nowMs: number, logMs: number): Answer[] {
     const outbox = this.outbox(device, client)
     const [number, kind, key, body, atMs = 0] = action
     if (number <= outbox.last) {
@@ -45,7 +48,9 @@ export class AccountModel {
       const answer = isSame ? first.answer : 'action-conflict'
       return number <= outbox.confirmed ? [answer, 'already-done'] : [answer]
     }
-    const answer = this.#apply(device, client, kind, key, body as Fields, Math.min(atMs, Math.floor(nowMs)))
+    const isPutBack = kind === 'position.set' && logMs - nowMs > 1_000
+    const claimedMs = isPutBack ? logMs : Math.min(atMs, Math.floor(nowMs))
+    const answer = this.#apply(device, client, kind, key, body as Fields, claimedMs)
     outbox.last = number
     outbox.asked.set(number, { action, answer })
     return [answer]

@@ -131,8 +131,7 @@ export class Document {
     return this.#itemBytes + snapshotBytes + this.#tail.heldBytes + this.#versions.foundBytes + (this.#writing?.writtenBytes ?? 0)
   }
 
-  /** What it takes as one update, at most. */
-  get documentBytes(): number {
+  get #documentBytes(): number {
     return (this.#snapshot?.update.length ?? 0) + this.#tail.bytes
   }
 
@@ -337,7 +336,7 @@ export class Document {
 
   /** Comes before each change: what is being written out shows the document as it was. */
   #mustTake(bytes: number): void {
-    if (this.documentBytes + bytes > LIMITS.maxDocumentBytes) throw new HubError('document-too-large')
+    if (this.#documentBytes + bytes > LIMITS.maxDocumentBytes) throw new HubError('document-too-large')
     if (this.#writing !== undefined) this.encode()
   }
 

@@ -236,11 +236,10 @@ class Reading {
 
   /** An annotation without its mark of removal; `fields` is undefined where it was too large, all of it where there was none. */
   annotation(entries: Y.Map<unknown>, id: string): { wasRemoved: boolean; fields: Uint8Array | undefined } | undefined {
-    const entry = this.#held(entries._map.get(id))
-    if (entry === undefined) return undefined
-    this.#charactersLeft = MAX_VERSION_BYTES
     const stepsBefore = this.#stepsLeft
-    const plain = toPlain(this.#value(entry, 1), 1)
+    const entry = this.#held(entries._map.get(id))
+    this.#charactersLeft = MAX_VERSION_BYTES
+    const plain = entry && toPlain(this.#value(entry, 1), 1)
     this.#cost += (stepsBefore - this.#stepsLeft) / STEPS_PER_COST
     if (this.#stepsLeft < 0 || this.#charactersLeft < 0) return { wasRemoved: false, fields: undefined }
     if (!isMap(plain)) return undefined

@@ -100,10 +100,17 @@ export class DocumentSession implements Follower {
   /** Answers with what a state vector lacks. Long answers wait for a place, which they have until they have left. @throws HubError `bad-frame` */
   async give(stateVector: Uint8Array): Promise<void> {
     const { account, book, largeDocuments, outlet } = this.#parts
-    const { documentBytes } = await this.#load()
-    let leave = documentBytes > PART_BYTES ? await largeDocuments.take(account.id) : undefined
+    const made = (): Promise<Uint8Array | undefined> =>
+      account.documents.inTurn(book, document => (this.#isClosed ? undefined : document.since(stateVector)))
+    let update = await made()
+    let leave: (() => void) | undefined
     try {
-      const update = await account.documents.inTurn(book, document => (this.#isClosed ? undefined : document.since(stateVector)))
+      if (update !== undefined && update.length > PART_BYTES) {
+        // Whoever waits for a place holds nothing.
+        update = undefined
+        leave = await largeDocuments.take(account.id)
+        update = await made()
+      }
       await account.settled()
       if (this.#isClosed || update === undefined) return
       outlet.answer(update)

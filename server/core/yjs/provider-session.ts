@@ -1,6 +1,6 @@
 import { HubError } from '../../../protocol/index.ts'
 import { Intake } from '../intake.ts'
-import { HIGH_WATER_BYTES, SLOW_AFTER_MS } from '../log-reader.ts'
+import { HIGH_WATER_BYTES, LEAST_BYTES, SLOW_AFTER_MS } from '../log-reader.ts'
 import type { HubConnection } from '../ports.ts'
 import type { LiveSession, SessionHost } from '../session.ts'
 import type { DocumentSession } from './document-session.ts'
@@ -90,12 +90,12 @@ export abstract class ProviderSession implements LiveSession {
     this.#watchSlowness()
   }
 
-  /** A connection that stays full and lets nothing go is slow. */
+  /** A connection that stays full and lets hardly anything go is slow. */
   #watchSlowness(): void {
     const { bufferedBytes } = this.connection
     if (this.#isClosed || this.#cancelSlowTimer !== undefined || bufferedBytes < HIGH_WATER_BYTES) return
     this.#cancelSlowTimer = this.host.clock.setTimer(SLOW_AFTER_MS, () => {
-      if (this.connection.bufferedBytes < bufferedBytes) this.#moved()
+      if (bufferedBytes - this.connection.bufferedBytes >= LEAST_BYTES) this.#moved()
       else this.end(new HubError('slow'))
     })
   }

@@ -4,7 +4,7 @@ import type { Annotation, Annotations, Client } from '../../../client/index.ts'
 import { mayOnlyRead, nameOf } from './devices.ts'
 import { titleOf } from './library.ts'
 import { noteArea } from './note-area.ts'
-import type { View } from './screen.ts'
+import type { Screen, View } from './screen.ts'
 import { ago, percent } from './words.ts'
 
 /** Annotations that are shown at once: the newest. */
@@ -27,15 +27,15 @@ interface Shown {
 export class BookView implements View {
   readonly #client: Client
   readonly #book: string
-  readonly #redraw: () => void
+  readonly #screen: Screen
   readonly #complain: (error: unknown) => void
   #notes: Annotations | undefined
   #isClosed = false
 
-  constructor(client: Client, book: string, redraw: () => void, complain: (error: unknown) => void) {
+  constructor(client: Client, book: string, screen: Screen, complain: (error: unknown) => void) {
     this.#client = client
     this.#book = book
-    this.#redraw = redraw
+    this.#screen = screen
     this.#complain = complain
     client.annotations(book).then(notes => this.#opened(notes), complain)
   }
@@ -73,10 +73,10 @@ export class BookView implements View {
   #opened(notes: Annotations): void {
     if (this.#isClosed) return notes.close()
     this.#notes = notes
-    notes.on('change', this.#redraw)
-    notes.on('replaced', this.#redraw)
+    notes.on('change', this.#screen.redraw)
+    notes.on('replaced', this.#screen.redraw)
     this.#client.sayPresence(this.#book, {})
-    this.#redraw()
+    this.#screen.redraw()
   }
 
   #places(): TemplateResult {
@@ -104,7 +104,7 @@ export class BookView implements View {
   #card({ id, quote, note, color, chapter, createdAtMs }: Shown, isReader: boolean): TemplateResult {
     const write = (text: string): void => this.#attempt(notes => notes.put({ id, note: text }))
     return html`<li class=${COLORS.includes(color) ? color : 'plain'}>
-      ${quote === '' ? nothing : html`<blockquote>${quote}</blockquote>`} ${noteArea(note, isReader, write)}
+      ${quote === '' ? nothing : html`<blockquote>${quote}</blockquote>`} ${noteArea(note, isReader, write, this.#screen.drawDue)}
       <footer>
         <span>${chapter} ${createdAtMs === 0 ? nothing : ago(createdAtMs)}</span>
         ${isReader ? nothing : html`<button class="quiet" @click=${() => this.#attempt(notes => notes.remove(id))}>Remove</button>`}

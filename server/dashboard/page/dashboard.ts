@@ -1,10 +1,19 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
-import { revokeDevice, type Client, type ClosedReason, type ErrorCode, type State } from '../../../client/index.ts'
+import { keyed } from 'lit-html/directives/keyed.js'
+import {
+  HubError,
+  NoConnectionError,
+  revokeDevice,
+  type Client,
+  type ClosedReason,
+  type ErrorCode,
+  type State
+} from '../../../client/index.ts'
 import { DEVICES, placeOf } from './address.ts'
 import { BookView } from './book.ts'
 import { DevicesView } from './devices.ts'
 import { LibraryView } from './library.ts'
-import type { View } from './screen.ts'
+import type { Screen, View } from './screen.ts'
 import { said } from './words.ts'
 
 const STATES: Readonly<Record<State, string>> = {
@@ -15,6 +24,9 @@ const STATES: Readonly<Record<State, string>> = {
   closed: 'not connected'
 }
 
+const UNREACHED =
+  'The hub cannot be reached, so this browser stays among the devices until you cut it off there. Remove what it keeps all the same?'
+
 /** The token is good for nothing any more. */
 const SIGNED_OUT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['unauthenticated', 'device-revoked'])
 
@@ -22,19 +34,20 @@ const SIGNED_OUT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['unauthenticated'
 export class Dashboard implements View {
   readonly #client: Client
   readonly #token: string
-  readonly #redraw: () => void
+  readonly #screen: Screen
   readonly #leave: (why: string) => void
   readonly #stops: (() => void)[]
   #view: View
   #problem = ''
 
   /** @param leave signs out here, and says why */
-  constructor(client: Client, token: string, redraw: () => void, leave: (why: string) => void) {
+  constructor(client: Client, token: string, screen: Screen, leave: (why: string) => void) {
     this.#client = client
     this.#token = token
-    this.#redraw = redraw
+    this.#screen = screen
     this.#leave = leave
     this.#view = this.#viewOfAddress()
+    const { redraw } = screen
     const goThere = (): void => this.#goThere()
     const warn = (event: BeforeUnloadEvent): void => {
       if (client.unanswered > 0) event.preventDefault()
@@ -66,7 +79,7 @@ export class Dashboard implements View {
         this.#problem &&
         html`<p class="problem" role="alert">${this.#problem} <button class="quiet" @click=${this.#calm}>Close</button></p>`
       }
-      <main>${this.#view.draw()}</main>`
+      <main>${keyed(this.#view, this.#view.draw())}</main>`
   }
 
   close(): void {
@@ -77,26 +90,32 @@ export class Dashboard implements View {
   #viewOfAddress(): View {
     const place = placeOf(location.hash)
     const complain = (error: unknown): void => this.#complain(said(error))
-    if (place !== undefined && 'book' in place) return new BookView(this.#client, place.book, this.#redraw, complain)
-    if (place !== undefined && 'devices' in place) return new DevicesView(this.#client, this.#token, this.#redraw, complain)
-    return new LibraryView(this.#client, this.#redraw, complain)
+    if (place !== undefined && 'code' in place) {
+      history.replaceState(null, '', '/')
+      this.#problem = 'This browser is signed in already: the code is for another one.'
+    }
+    if (place !== undefined && 'book' in place) return new BookView(this.#client, place.book, this.#screen, complain)
+    if (place !== undefined && 'devices' in place)
+      return new DevicesView(this.#client, this.#token, this.#screen.redraw, complain)
+    return new LibraryView(this.#client, this.#screen.redraw, complain)
   }
 
   #goThere(): void {
     this.#view.close?.()
     this.#view = this.#viewOfAddress()
-    this.#redraw()
+    this.#screen.redraw()
   }
 
   #stateChanged(state: State, reason: ClosedReason | undefined): void {
-    if (state !== 'closed' || reason === undefined) return this.#redraw()
+    if (state !== 'closed' || reason === undefined) return this.#screen.redraw()
     if (reason.code !== undefined && SIGNED_OUT.has(reason.code)) this.#leave(reason.message)
-    else this.#complain(`${reason.message} Load this page again once that has changed.`)
+    else if (reason.code === undefined) this.#complain('What this browser kept is gone. Load this page again.')
+    else this.#complain(`${reason.message}. Load this page again once that has changed.`)
   }
 
   #complain(problem: string): void {
     this.#problem = problem
-    this.#redraw()
+    this.#screen.redraw()
   }
 
   readonly #calm = (): void => this.#complain('')
@@ -107,6 +126,13 @@ export class Dashboard implements View {
     if (unanswered > 0 && !confirm(`${unanswered} changes have not been sent yet. Sign out without them?`)) return
     revokeDevice({ url: location.origin, token: this.#token, device })
       .then(() => this.#leave(''))
-      .catch((error: unknown) => this.#complain(said(error)))
+      .catch((error: unknown) => {
+        if (isShutOut(error) || (error instanceof NoConnectionError && confirm(UNREACHED))) this.#leave('')
+        else this.#complain(said(error))
+      })
   }
 }
+
+/** Nobody is let in with this token now. */
+const isShutOut = (error: unknown): boolean =>
+  error instanceof HubError && (SIGNED_OUT.has(error.code) || error.code === 'device-disabled')

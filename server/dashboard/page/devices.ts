@@ -17,7 +17,7 @@ export class DevicesView implements View {
   readonly #redraw: () => void
   readonly #complain: (error: unknown) => void
   readonly #stopListening: () => void
-  #pairing: (PairingCode & { readonly cancelTimer: () => void }) | undefined
+  #pairing: (PairingCode & { readonly untilMs: number; readonly cancelTimer: () => void }) | undefined
 
   constructor(client: Client, token: string, redraw: () => void, complain: (error: unknown) => void) {
     this.#client = client
@@ -60,10 +60,10 @@ export class DevicesView implements View {
       </form>`
   }
 
-  #answer({ code, expiresAtMs, urls }: PairingCode): TemplateResult {
+  #answer({ code, untilMs, urls }: PairingCode & { readonly untilMs: number }): TemplateResult {
     // What this page was opened by is good for others, unless it leads each machine to itself.
     const origin = isLoopback(location.hostname) ? urls[0] : location.origin
-    const until = new Date(expiresAtMs).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
+    const until = new Date(untilMs).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
     return html`<h2>Add a device</h2>
       <p>The code is <output class="code">${code}</output>, good once and until ${until}.</p>
       ${
@@ -87,8 +87,8 @@ export class DevicesView implements View {
     openPairing({ url: location.origin, token: this.#token, readOnly })
       .then(opened => {
         this.#endPairing()
-        const timer = setTimeout(() => this.#endPairing(), opened.expiresAtMs - Date.now())
-        this.#pairing = { ...opened, cancelTimer: () => clearTimeout(timer) }
+        const timer = setTimeout(() => this.#endPairing(), opened.goodForMs)
+        this.#pairing = { ...opened, untilMs: Date.now() + opened.goodForMs, cancelTimer: () => clearTimeout(timer) }
         this.#redraw()
       })
       .catch(this.#complain)

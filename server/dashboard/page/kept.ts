@@ -14,9 +14,9 @@ export function kept(): Kept | undefined {
 
 export const keep = ({ device, token }: Kept): void => localStorage.setItem(KEY, JSON.stringify({ device, token }))
 
-/** Removes the token, and what was read with it. Storages that another window still has go when it closes them. */
+/** Removes what was kept of a sign-in, and what was read with it; not the token of one that another window has begun since. */
 export function forget({ device }: Kept): void {
-  localStorage.removeItem(KEY)
+  if (kept()?.device === device) localStorage.removeItem(KEY)
   for (let window = 1; window <= MAX_KEEPING_WINDOWS; window++) indexedDB.deleteDatabase(storageName(device, window))
 }
 

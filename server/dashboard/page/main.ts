@@ -7,7 +7,7 @@ import { said } from './words.ts'
 
 const screen = new Screen()
 
-/** Shows the library of whom this browser is signed in as, or asks who that is. */
+/** Shows the library that this browser is signed in to. */
 async function open(signedIn: Kept): Promise<void> {
   const client = await connect({
     url: location.origin,
@@ -22,7 +22,7 @@ async function open(signedIn: Kept): Promise<void> {
     }
     client.close().then(left, left)
   }
-  screen.show(new Dashboard(client, signedIn.token, screen.redraw, leave))
+  screen.show(new Dashboard(client, signedIn.token, screen, leave))
 }
 
 function ask(why = ''): void {

@@ -1,14 +1,22 @@
 import { html, noChange, type TemplateResult } from 'lit-html'
 import { Directive, directive, type PropertyPart } from 'lit-html/directive.js'
 
-/** A note that can be written in while others write in it: each key is told, and what others write leaves the caret where it was in the text. */
-export const noteArea = (note: string, isReader: boolean, write: (text: string) => void): TemplateResult =>
+/** What `annotation.put` takes. */
+const MAX_NOTE_LENGTH = 65_536
+
+/**
+ * A note that can be written in while others write in it: each key is told, and what others write leaves the caret where it was in the text.
+ * @param drawDue shows what has come, before a key changes what is shown: what it did not show would be taken for deleted
+ */
+export const noteArea = (note: string, isReader: boolean, write: (text: string) => void, drawDue: () => void): TemplateResult =>
   html`<textarea
     aria-label="Note"
     placeholder=${isReader ? '' : 'Write a note'}
     rows="1"
+    maxlength=${MAX_NOTE_LENGTH}
     ?readonly=${isReader}
     .value=${sharedText(note)}
+    @beforeinput=${drawDue}
     @input=${(event: InputEvent) => write((event.target as HTMLTextAreaElement).value)}
   ></textarea>`
 
@@ -20,7 +28,8 @@ class SharedText extends Directive {
   override update({ element }: PropertyPart, [text]: [string]): typeof noChange {
     const area = element as HTMLTextAreaElement
     const { value, selectionStart } = area
-    if (value === text) return noChange
+    // An area has one kind of line ends.
+    if (value === text.replace(/\r\n?/g, '\n')) return noChange
     area.value = text
     // A selection is set in an area that is not written in, too; some browsers give it the focus then.
     if (document.activeElement === area) area.selectionEnd = area.selectionStart = caretIn(text, value, selectionStart)

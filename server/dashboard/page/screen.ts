@@ -23,9 +23,13 @@ export class Screen {
     if (this.#isDue) return
     this.#isDue = true
     // Not with the next frame: a window that is not looked at has none.
-    setTimeout(() => {
-      this.#isDue = false
-      if (this.#view !== undefined) render(this.#view.draw(), document.body)
-    })
+    setTimeout(this.drawDue)
+  }
+
+  /** Draws what waits to be drawn, before somebody acts on what is shown. */
+  readonly drawDue = (): void => {
+    if (!this.#isDue) return
+    this.#isDue = false
+    if (this.#view !== undefined) render(this.#view.draw(), document.body)
   }
 }

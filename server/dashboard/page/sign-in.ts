@@ -18,7 +18,11 @@ function takeCode(): string {
 export class SignInView implements View {
   readonly #redraw: () => void
   readonly #onSignedIn: (signedIn: SignedIn) => void
-  readonly #code = takeCode()
+  #code = takeCode()
+  readonly #takeCode = (): void => {
+    this.#code = takeCode() || this.#code
+    this.#redraw()
+  }
   #problem: string
   #isBusy = false
 
@@ -27,6 +31,7 @@ export class SignInView implements View {
     this.#redraw = redraw
     this.#problem = problem
     this.#onSignedIn = onSignedIn
+    window.addEventListener('hashchange', this.#takeCode)
   }
 
   draw(): TemplateResult {
@@ -36,7 +41,13 @@ export class SignInView implements View {
       ${this.#problem && html`<p class="problem" role="alert">${this.#problem}</p>`}
       <form @submit=${this.#pair}>
         <label
-          >Pairing code<input name="code" required autocomplete="one-time-code" autocapitalize="characters" value=${this.#code} />
+          >Pairing code<input
+            name="code"
+            required
+            autocomplete="one-time-code"
+            autocapitalize="characters"
+            .value=${this.#code}
+          />
         </label>
         ${deviceName()}
         <button ?disabled=${this.#isBusy}>Pair this browser</button>
@@ -55,6 +66,10 @@ export class SignInView implements View {
         </form>
       </details>
     </main>`
+  }
+
+  close(): void {
+    window.removeEventListener('hashchange', this.#takeCode)
   }
 
   readonly #pair = (event: SubmitEvent): void => this.#submit(event, field => pair({ ...asked(field), code: field('code') }))

@@ -1,7 +1,8 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import { HubError } from '../../../protocol/index.ts'
 import { deviceOf, registerDevice, renewToken, revokeDevice, updateDevice } from '../../auth/devices.ts'
 import type { Account } from '../../core/account.ts'
-import { mustBeLetIn } from '../../core/policy.ts'
+import { mustBeLetIn, permits } from '../../core/policy.ts'
 import { nextTurn } from '../../core/ports.ts'
 import { permitted } from '../bearers.ts'
 import type { PinakesParts } from './index.ts'
@@ -136,14 +137,15 @@ export function mountDevices(app: PinakesApp, { randomBytes, clock }: PinakesPar
       operationId: 'deleteDevice',
       tags: ['devices'],
       summary: 'Delete a device',
-      description: 'It is cut off at once and for ever. What it wrote stays.',
-      middleware: permitted('manage-devices'),
+      description: 'It is cut off at once and for ever. What it wrote stays. A device that may only read can delete itself.',
+      middleware: permitted('devices'),
       request: { params: idParam },
       responses: { 204: { description: 'The device is deleted' }, ...refusals(401, 403, 404) }
     }),
     async context => {
-      const { account, device: by } = context.get('bearer')
+      const { account, device: by, actor } = context.get('bearer')
       const { id } = context.req.valid('param')
+      if (id !== by && !permits(actor, 'manage-devices')) throw new HubError('forbidden', 'this device may only read')
       deviceOf(account, id)
       await revokeDevice(account, id, by)
       return context.body(null, 204)

@@ -181,10 +181,18 @@ test('a device that may only read reads, and is refused before anything else is 
   isRefused(await reader.ask('GET', '/devices/nobody'), 404, 'not-found')
   for (const id of [reader.id, 'nobody']) {
     isRefused(await reader.ask('PUT', `/devices/${id}`, { nonsense: true }), 403, 'forbidden')
-    isRefused(await reader.ask('DELETE', `/devices/${id}`), 403, 'forbidden')
+    if (id !== reader.id) isRefused(await reader.ask('DELETE', `/devices/${id}`), 403, 'forbidden')
     isRefused(await reader.ask('POST', `/devices/${id}/token`), 403, 'forbidden')
   }
   isRefused(await reader.ask('POST', '/devices', { name: 'more' }), 403, 'forbidden')
+})
+
+test('a device that may only read deletes itself, and no other', async context => {
+  const hub = await restHub(context)
+  const [reader, other] = [await hub.device({ read_only: true }), await hub.device()]
+  isRefused(await reader.ask('DELETE', `/devices/${other.id}`), 403, 'forbidden')
+  assert.is((await reader.ask('DELETE', `/devices/${reader.id}`)).status, 204)
+  isRefused(await reader.ask('GET', '/devices'), 403, 'device-revoked')
 })
 
 test("another account's device looks like none", async context => {

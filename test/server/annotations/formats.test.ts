@@ -360,6 +360,14 @@ test('what a person writes into Markdown is read, whatever their editor does to 
   }
 })
 
+test('a place that is longer than one can be put is none, and takes no time to look through', async () => {
+  const file = await written('markdown', [
+    annotationOf('a', { quote: 'a', locators: { cfi: '['.repeat(900_000) } }),
+    annotationOf('b', { quote: 'b', locators: { cfi: 'epubcfi(/6/4!/4/2)' } })
+  ])
+  assert.equal([...file.matchAll(/^> (.)$/gm)].map(([, quote]) => quote).join(''), 'ba')
+})
+
 test('Markdown is in the order of the book', async () => {
   const at = (id: string, cfi: string): Annotation => annotationOf(id, { quote: id, locators: { cfi } })
   const file = await written('markdown', [

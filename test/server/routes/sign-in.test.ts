@@ -24,6 +24,7 @@ async function app(): Promise<HttpApp> {
     directory,
     pairing: createPairing({ clock, randomBytes: random }),
     limits: createSignInLimits({ randomBytes: random, failuresPerAccount: 2 }),
+    clock,
     randomBytes: random,
     urlsElsewhere: () => []
   })
