@@ -1,4 +1,5 @@
 export { connect, type Client, type ConnectOptions } from './client.ts'
+export { randomId } from './clock.ts'
 export type { Annotations, AnnotationFields, AnnotationVersion } from './annotations.ts'
 export type { Annotation } from './annotation-entries.ts'
 export { ClosedError } from './closed-error.ts'

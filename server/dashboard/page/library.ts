@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { repeat } from 'lit-html/directives/repeat.js'
-import type { Book, Client } from '../../../client/index.ts'
+import { randomId, type Book, type Client } from '../../../client/index.ts'
 import { addressOf } from './address.ts'
 import { mayOnlyRead } from './devices.ts'
 import type { View } from './screen.ts'
@@ -101,7 +101,3 @@ export class LibraryView implements View {
     this.#client.restoreBook(id).catch(this.#complain)
   }
 }
-
-/** Pages without TLS have no `randomUUID`. */
-const randomId = (): string =>
-  Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('')
