@@ -96,18 +96,22 @@ function thin(history: PositionHistoryRecord): void {
     isTurn: at => numbers[at * COLUMNS + IS_TURN] === 1,
     bytes: bytesOf
   })
+  history.numbers = []
   history.fields = new Uint8Array(kept.reduce((sum, at) => sum + bytesOf(at), SPARE_BYTES))
   history.added = 0
   let end = 0
-  for (const [to, at] of kept.entries()) {
-    // What is read of the row before is still as it was, or was kept where it is.
-    const bytes = fields.subarray(startOf(numbers, at * COLUMNS), numbers[at * COLUMNS + END])
-    history.fields.set(bytes, end)
-    end += bytes.length
-    numbers.copyWithin(to * COLUMNS, at * COLUMNS, (at + 1) * COLUMNS)
-    numbers[to * COLUMNS + END] = end
+  // Most that are kept are neighbours, whose fields are copied at once.
+  for (let first = 0; first < kept.length;) {
+    let next = first + 1
+    while (kept[next] === kept[next - 1]! + 1) next += 1
+    const [from, to] = [kept[first]! * COLUMNS, (kept[next - 1]! + 1) * COLUMNS]
+    const start = startOf(numbers, from)
+    const stretch = fields.subarray(start, startOf(numbers, to))
+    history.fields.set(stretch, end)
+    for (let at = from; at < to; at++) history.numbers.push(at % COLUMNS === END ? numbers[at]! - start + end : numbers[at]!)
+    end += stretch.length
+    first = next
   }
-  numbers.length = kept.length * COLUMNS
 }
 
 /** Where the fields of the version at `at` begin: where those of the one before it end. */

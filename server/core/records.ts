@@ -39,7 +39,7 @@ export interface PositionRecord {
  */
 export interface PositionHistoryRecord {
   /** Of each version, by rising cursor: cursor, timeUs, atMs, progression, 1 where the reader went back from it, and where its fields end. */
-  readonly numbers: number[]
+  numbers: number[]
   /** The fields of the versions as msgpack, one behind the other. In memory there may be room behind them; what was written stays as it is. */
   fields: Uint8Array
   /** How many came since they were last thinned out. */
