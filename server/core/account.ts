@@ -14,13 +14,13 @@ import {
 } from '../../protocol/index.ts'
 import { asSent, handleAction, mustFit } from './actions.ts'
 import { confirm, judge, newClient, refusalOf, remember } from './answers.ts'
+import { changesOf, hiddenBytes, type LoggedChange, type NewChange, type Note } from './change.ts'
 import { digest } from './digest.ts'
 import type { AccountHost, Follower } from './account-host.ts'
 import { CHANGE_BYTES } from './account-size.ts'
 import { Documents } from './documents/documents.ts'
 import { Readers } from './readers.ts'
-import { fold, hiddenBytes, type RichNote } from './fold.ts'
-import { changesOf, foldLogged, type LoggedChange } from './fold-log.ts'
+import { fold, foldLogged } from './fold.ts'
 import { encodeKind, LogWriter } from './log-writer.ts'
 import { Origin } from './origin.ts'
 import { mustWait } from './document-work.ts'
@@ -177,7 +177,7 @@ export class Account {
   async perform(origin: Origin, kind: string, key: string, body: Plain, atMs = this.#host.clock.nowMs()): Promise<number> {
     this.#host.mustTakeWrites()
     const held = asSent(kind, key, body)
-    const cursor = this.#guard(() => this.#change(origin, 0, atMs, kind, key, held, encodeValue(held), 0))
+    const cursor = this.#guard(() => this.#change(origin, [0, atMs, kind, key, held], encodeValue(held), 0))
     await this.settled()
     return cursor
   }
@@ -199,9 +199,10 @@ export class Account {
     const note = secretHash === undefined ? 0 : { digest: 0, secretHash }
     const nowMs = this.#host.clock.nowMs()
     const origin = new Origin(by, '')
-    const cursor = this.#guard(() =>
-      this.#append(origin, 0, Math.floor(nowMs), this.#log.nextTimeUs(nowMs), kind, key, body, encodeValue(body), note)
-    )
+    const cursor = this.#guard(() => {
+      const at = { cursor: this.#log.head + 1, timeUs: this.#log.nextTimeUs(nowMs), device: by, client: '', number: 0 }
+      return this.#append(origin, { ...at, atMs: Math.floor(nowMs), kind, key, body, encoded: encodeValue(body) }, note)
+    })
     this.#isStoringDue = true
     this.recheck(key)
     await this.settled()
@@ -290,7 +291,8 @@ export class Account {
     }
   }
 
-  #take(origin: Origin, record: ClientRecord, [number, atMs, kind, key, body]: WireAction): Answer {
+  #take(origin: Origin, record: ClientRecord, action: WireAction): Answer {
+    const [number, , kind, key, body] = action
     const bytes = encodeValue(body)
     const name = encodeName(key)
     const content = digest([encodeKind(kind), name, bytes])
@@ -300,7 +302,7 @@ export class Account {
     if (verdict !== 'fresh') return verdict
     let answer: Answer
     try {
-      answer = [number, content, this.#change(origin, number, atMs, kind, key, body, bytes, content)]
+      answer = [number, content, this.#change(origin, action, bytes, content)]
     } catch (error) {
       if (!(error instanceof HubError)) throw error
       answer = refusalOf(number, content, error)
@@ -310,17 +312,12 @@ export class Account {
     return answer
   }
 
-  /** Checks one action and appends its change. */
-  #change(
-    origin: Origin,
-    number: number,
-    atMs: number,
-    kind: string,
-    key: string,
-    body: Plain,
-    bytes: Uint8Array,
-    content: number
-  ): number {
+  /**
+   * Checks one action and appends its change.
+   * @param bytes its body as msgpack
+   * @param content the digest of all that it says
+   */
+  #change(origin: Origin, [number, atMs, kind, key, body]: WireAction, bytes: Uint8Array, content: number): number {
     if (!isActionKind(kind)) throw new HubError('unknown-action', `there is no action ${kind}`, { field: 'kind' })
     if (!permits(origin.actor, kind))
       throw new HubError('forbidden', origin.actor === 'reader' ? 'this device may only read' : '')
@@ -331,44 +328,38 @@ export class Account {
     const nowMs = this.#host.clock.nowMs()
     const isPlace = kind === 'position.set' || kind === 'position.restore'
     const claimedMs = isPlace ? this.#log.placeMs(atMs, nowMs) : Math.min(atMs, Math.floor(nowMs))
+    const { device, client } = origin
+    const at = { cursor: this.#log.head + 1, timeUs: this.#log.nextTimeUs(nowMs), device }
     const context = {
       views: this.views,
       documents: this.documents,
-      at: { cursor: this.#log.head + 1, timeUs: this.#log.nextTimeUs(nowMs), device: origin.device },
+      at,
       epoch: this.epoch,
       atMs: claimedMs,
       household: this.#host.household
     }
     const outcome = handleAction(context, kind, key, held)
-    const note = outcome.note === undefined ? content : { digest: content, ...outcome.note }
-    const changeBytes = outcome.body === body ? bytes : encodeValue(outcome.body)
-    const made = outcome.body as ChangeBody<ChangeKind>
-    return this.#append(origin, number, claimedMs, context.at.timeUs, outcome.kind, outcome.key ?? key, made, changeBytes, note)
+    const change = {
+      cursor: at.cursor,
+      timeUs: at.timeUs,
+      device,
+      client,
+      number,
+      atMs: claimedMs,
+      kind: outcome.kind,
+      key: outcome.key ?? key,
+      body: outcome.body as ChangeBody<ChangeKind>,
+      encoded: outcome.body === body ? bytes : encodeValue(outcome.body)
+    }
+    return this.#append(origin, change, outcome.note === undefined ? content : { digest: content, ...outcome.note })
   }
 
-  #append(
-    origin: Origin,
-    number: number,
-    atMs: number,
-    timeUs: number,
-    kind: ChangeKind,
-    key: string,
-    body: ChangeBody<ChangeKind>,
-    bytes: Uint8Array,
-    note: number | RichNote
-  ): number {
-    const { device, client } = origin
-    const cursor = this.#log.head + 1
-    fold(
-      this.views,
-      { cursor, timeUs, device, client, number, atMs, kind, key, body, encoded: bytes },
-      note,
-      this.#host.household
-    )
-    this.#log.append(origin, number, atMs, timeUs, kind, key, bytes, note)
-    if (kind === 'book.put') this.#host.bookPut(this, key, body as ChangeBody<'book.put'>)
-    this.#count(bytes.length + hiddenBytes(note) + CHANGE_BYTES)
-    return cursor
+  #append(origin: Origin, change: NewChange, note: Note): number {
+    fold(this.views, change, note, this.#host.household)
+    this.#log.append(origin, change, note)
+    if (change.kind === 'book.put') this.#host.bookPut(this, change.key, change.body as ChangeBody<'book.put'>)
+    this.#count(change.encoded.length + hiddenBytes(note) + CHANGE_BYTES)
+    return change.cursor
   }
 
   #takeWrites(): RecordWrite[] {

@@ -12,12 +12,11 @@ import {
   scan,
   type Plain
 } from '../../protocol/index.ts'
+import type { Moment, RichNote } from './change.ts'
 import { markKnownAnnotation, restoreAnnotation, type PlainAnnotation } from './documents/annotations.ts'
 import type { Document } from './documents/document.ts'
 import { FILE_HANDLERS } from './files/actions.ts'
 import type { Documents } from './documents/documents.ts'
-import type { Moment } from './documents/versions.ts'
-import type { RichNote } from './fold.ts'
 import type { HouseholdRules } from './household.ts'
 import { positionVersions } from './position-history.ts'
 import type { Views } from './views.ts'

@@ -1,10 +1,10 @@
 import { decodeValue, isSameValue, type ChangeBody, type ChangeKind } from '../../protocol/index.ts'
 import { activityOf } from './activity-index.ts'
 import { timeKey } from './activity.ts'
+import { changesOf, type Change, type LoggedChange } from './change.ts'
 import { checkDocuments, type DocumentUpdates } from './documents/check-documents.ts'
 import { FILE_FOLDS } from './files/fold.ts'
-import { fold, type Change } from './fold.ts'
-import { changesOf, foldCounter, foldLogged, type LoggedChange } from './fold-log.ts'
+import { fold, foldCounter, foldLogged } from './fold.ts'
 import type { HouseholdRules } from './household.ts'
 import { positionVersions } from './position-history.ts'
 import type {

@@ -1,4 +1,6 @@
-import { mergeFields, positionReplaces, type ChangeBody, type ChangeKind } from '../../protocol/index.ts'
+import { mergeFields, positionReplaces, type ChangeKind } from '../../protocol/index.ts'
+import { newClient, remember } from './answers.ts'
+import type { Change, Note } from './change.ts'
 import { FILE_FOLDS } from './files/fold.ts'
 import { NO_HOUSEHOLDS, type HouseholdRules } from './household.ts'
 import { foldIdentifiers } from './identifiers.ts'
@@ -6,37 +8,7 @@ import { addPosition, newPositionHistory } from './position-history.ts'
 import type { BookRecord, PositionRecord } from './records.ts'
 import type { Views } from './views.ts'
 
-/** One entry of the log, as a fold sees it. */
-export interface Change<K extends ChangeKind = ChangeKind> {
-  readonly cursor: number
-  readonly timeUs: number
-  readonly device: string
-  readonly client: string
-  readonly number: number
-  readonly atMs: number
-  readonly kind: K
-  readonly key: string
-  readonly body: ChangeBody<K>
-  /** The body as msgpack, where it is at hand. */
-  readonly encoded?: Uint8Array
-}
-
-/** What only the hub keeps about a change: the digest of the action that it came from, and rarely more. */
-export type Note = number | RichNote
-
-export interface RichNote {
-  readonly digest: number
-  /** Of a registered device's token. */
-  readonly secretHash?: Uint8Array
-  /** The epoch in which the hub itself made a Yjs update out of a plain action. */
-  readonly madeIn?: string
-  /** What of a household's action nobody but the hub may know, as msgpack. */
-  readonly hidden?: Uint8Array
-}
-
-/** What a change takes beside its body. */
-export const hiddenBytes = (note: Note): number => (typeof note === 'number' ? 0 : (note.hidden?.length ?? 0))
-
+/** Lets a change of one kind take effect on the records. */
 export type Fold<K extends ChangeKind> = (views: Views, change: Change<K>, note: Note, household: HouseholdRules) => void
 
 /** The effect of each kind of change on the records. The same changes in the same order give the same records, on every hub. */
@@ -58,7 +30,7 @@ const FOLDS: { readonly [K in ChangeKind]: Fold<K> } = {
     if (positionReplaces(record, views.get('positions', change.key, change.device))) views.put('positions', place, record)
     // One that another outbox outran can be restored all the same.
     const history = views.edit('positionHistories', place, newPositionHistory)
-    addPosition(history, change.cursor, change.timeUs, change.atMs, change.body, change.encoded)
+    addPosition(history, change)
   },
   'book.put': (views, change) => {
     views.put('books', [change.key], mergeBook(views.get('books', change.key), change))
@@ -93,6 +65,19 @@ const FOLDS: { readonly [K in ChangeKind]: Fold<K> } = {
 export function fold(views: Views, change: Change, note: Note, household = NO_HOUSEHOLDS): void {
   const effect = FOLDS[change.kind] as Fold<ChangeKind>
   effect(views, change, note, household)
+}
+
+/** Lets a change of the log take effect on the records once more: those of its kind, and the counter and answer of the client that asked for it. */
+export function foldLogged(views: Views, change: Change, note: Note, household?: HouseholdRules): void {
+  fold(views, change, note, household)
+  foldCounter(views, change, note)
+}
+
+/** Its effect on the client's counter and answers alone. */
+export function foldCounter(views: Views, { device, client, number, cursor }: Change, note: Note): void {
+  if (number === 0) return
+  const record = views.edit('clients', [device, client], newClient)
+  if (number > record.lastNumber) remember(record, [number, typeof note === 'number' ? note : note.digest, cursor])
 }
 
 function mergeBook(known: BookRecord | undefined, { body, cursor, timeUs }: Change<'book.put'>): BookRecord {

@@ -1,6 +1,5 @@
 import { HubError, type ActionBody, type Plain } from '../../protocol/index.ts'
-import type { Moment } from './documents/versions.ts'
-import type { Change } from './fold.ts'
+import type { Change, Moment } from './change.ts'
 import type { Views } from './views.ts'
 
 /** What an action of a household is in the log. */

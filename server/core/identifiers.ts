@@ -1,5 +1,5 @@
 import { key, LIMITS } from '../../protocol/index.ts'
-import type { Change } from './fold.ts'
+import type { Change } from './change.ts'
 import type { Views } from './views.ts'
 
 const nameShape = key(LIMITS.maxMapKeyBytes)

@@ -1,5 +1,5 @@
-import { ACTIONS, CHANGES, encodeName, RunWriter, type ChangeKind } from '../../protocol/index.ts'
-import type { Note } from './fold.ts'
+import { ACTIONS, CHANGES, encodeName, RunWriter } from '../../protocol/index.ts'
+import type { NewChange, Note } from './change.ts'
 import type { Origin } from './origin.ts'
 import { Turn } from './turn.ts'
 
@@ -64,21 +64,12 @@ export class LogWriter {
     return sealedMs
   }
 
-  /** Gathers the next change; its cursor is `head` then. */
-  append(
-    { deviceName, clientName }: Origin,
-    number: number,
-    atMs: number,
-    timeUs: number,
-    kind: ChangeKind,
-    key: string,
-    body: Uint8Array,
-    note: Note
-  ): void {
-    this.head += 1
+  /** Gathers the next change, which MUST stand right behind `head`. */
+  append({ deviceName, clientName }: Origin, { cursor, timeUs, number, atMs, kind, key, encoded }: NewChange, note: Note): void {
+    this.head = cursor
     this.timeUs = timeUs
     const parts = {
-      cursor: this.head,
+      cursor,
       timeUs,
       device: deviceName,
       client: clientName,
@@ -86,7 +77,7 @@ export class LogWriter {
       atMs,
       kind: encodeKind(kind),
       key: encodeName(key),
-      body
+      body: encoded
     }
     this.turn.add(parts, note)
   }

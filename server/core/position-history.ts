@@ -1,4 +1,5 @@
 import { decodeValue, encodeValue, type ActionBody } from '../../protocol/index.ts'
+import type { Change } from './change.ts'
 import { THIN_AFTER, thinned } from './history.ts'
 import type { PositionHistoryRecord } from './records.ts'
 
@@ -15,6 +16,8 @@ const PROGRESSION = 3
 const IS_TURN = 4
 const END = 5
 const COLUMNS = 6
+
+type PositionChange = Pick<Change<'position.set'>, 'cursor' | 'timeUs' | 'atMs' | 'body' | 'encoded'>
 
 /** A place that a device had in a book. */
 export class PositionVersion {
@@ -46,21 +49,14 @@ export class PositionVersion {
 /** A device's places in a book of which none is known yet. */
 export const newPositionHistory = (): PositionHistoryRecord => ({ numbers: [], fields: new Uint8Array(0), added: 0 })
 
-/**
- * Adds the newest place of a device to those that can be restored. The one before a jump back is kept longer than its neighbours.
- * @param encoded its fields as msgpack; copied
- */
+/** Adds the newest position of a device to those that can be restored. The one before a jump back is kept longer than its neighbours. */
 export function addPosition(
   history: PositionHistoryRecord,
-  cursor: number,
-  timeUs: number,
-  atMs: number,
-  fields: ActionBody<'position.set'>,
-  encoded = encodeValue(fields)
+  { cursor, timeUs, atMs, body, encoded = encodeValue(body) }: PositionChange
 ): void {
   const { numbers } = history
   const last = numbers.length - COLUMNS
-  const progression = fields.progression ?? 0
+  const progression = body.progression ?? 0
   if (last >= 0 && progression < numbers[last + PROGRESSION]!) numbers[last + IS_TURN] = 1
   const start = startOf(numbers, numbers.length)
   const end = start + encoded.length

@@ -1,5 +1,5 @@
 import { encodeValue, LIMITS, type ChangeParts, type Refusal, type RunWriter } from '../../protocol/index.ts'
-import type { Note } from './fold.ts'
+import type { Note } from './change.ts'
 import type { StoredRun } from './store.ts'
 
 /** The answers to some actions. */

@@ -5,7 +5,7 @@ import { Document } from '../../server/core/documents/document.ts'
 import { listAnnotations } from '../../server/core/documents/annotations.ts'
 import type { TailUpdate } from '../../server/core/documents/tail.ts'
 import { atOnce } from '../../server/core/documents/steps.ts'
-import type { Moment } from '../../server/core/documents/versions.ts'
+import type { Moment } from '../../server/core/change.ts'
 import type { SnapshotRecord } from '../../server/core/records.ts'
 
 /** A document's bytes. Deleted edits lie in more or fewer pieces, as they came; once read again they lie in one. */

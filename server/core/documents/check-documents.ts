@@ -1,7 +1,7 @@
 import * as Y from 'yjs'
 import { isSameValue } from '../../../protocol/index.ts'
+import { changesOf } from '../change.ts'
 import type { Report } from '../check-account.ts'
-import { changesOf } from '../fold-log.ts'
 import type { SnapshotRecord } from '../records.ts'
 import { StoreDamage, type LogHead, type ReadableStore } from '../store.ts'
 import { Views } from '../views.ts'

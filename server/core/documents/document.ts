@@ -1,6 +1,6 @@
 import * as Y from 'yjs'
 import { ANNOTATION_DOCUMENT, HubError, LIMITS } from '../../../protocol/index.ts'
-import type { LoggedChange } from '../fold-log.ts'
+import type { LoggedChange, Moment } from '../change.ts'
 import { isRestored } from '../ids.ts'
 import type { SnapshotRecord } from '../records.ts'
 import { annotationIds, listAnnotations, type PlainAnnotation } from './annotations.ts'
@@ -13,7 +13,7 @@ import { Tail, type TailUpdate } from './tail.ts'
 import { applyUpdate, decodeUpdate, heldBytesOf } from './updates/sparing-decoder.ts'
 import { inOrder } from './updates/steps.ts'
 import { inspectStateVector } from './updates/untrusted.ts'
-import { Versions, type Moment, type StoredHistory } from './versions.ts'
+import { Versions, type StoredHistory } from './versions.ts'
 
 /** Is told of work as `updateCost` counts it. */
 export type Spend = (cost: number) => void

@@ -1,5 +1,5 @@
 import { HubError } from '../../../protocol/index.ts'
-import { changesOf } from '../fold-log.ts'
+import { changesOf } from '../change.ts'
 import { nextTurn, type Clock } from '../ports.ts'
 import type { AnnotationVersion } from '../records.ts'
 import { StoreTrimmed, type Store } from '../store.ts'

@@ -1,4 +1,4 @@
-import type { Moment } from './versions.ts'
+import type { Moment } from '../change.ts'
 
 /** One of the log's updates of a document, and whose Yjs client made it. */
 export interface TailUpdate {

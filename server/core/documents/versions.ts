@@ -8,6 +8,7 @@ import {
   objectFrom,
   toPlain
 } from '../../../protocol/index.ts'
+import type { Moment } from '../change.ts'
 import { addVersion } from '../history.ts'
 import type { AnnotationHistoryRecord, BurstRecord } from '../records.ts'
 import { isAnnotationId } from './annotations.ts'
@@ -34,13 +35,6 @@ const DECODED_PER_COST = 32
 const MAX_NESTED = 16
 /** Stands among an annotation's devices when it was found too large. */
 const TOO_LARGE = '\u0000too large'
-
-/** Where in the log an update stands, and who asked for it. */
-export interface Moment {
-  readonly cursor: number
-  readonly timeUs: number
-  readonly device: string
-}
 
 /** The stored history of an annotation. */
 export type StoredHistory = (id: string) => AnnotationHistoryRecord | undefined

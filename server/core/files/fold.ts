@@ -1,5 +1,6 @@
 import { folderOf, type ChangeKind } from '../../../protocol/index.ts'
-import type { Change, Fold } from '../fold.ts'
+import type { Change } from '../change.ts'
+import type { Fold } from '../fold.ts'
 import type { FileContent, FileRecord } from '../records.ts'
 import type { Views } from '../views.ts'
 

@@ -1,6 +1,5 @@
 import { folderOf } from '../../../protocol/index.ts'
-import type { Change } from '../../core/fold.ts'
-import { changesOf } from '../../core/fold-log.ts'
+import { changesOf, type Change } from '../../core/change.ts'
 import { mustBeLetIn, type Bearer } from '../../core/policy.ts'
 import { nextTurn, type Clock } from '../../core/ports.ts'
 import { StoreTrimmed, type Store } from '../../core/store.ts'

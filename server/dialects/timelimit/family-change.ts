@@ -1,4 +1,4 @@
-import type { Moment } from '../../core/documents/versions.ts'
+import type { Moment } from '../../core/change.ts'
 import type { HouseholdRecord } from '../../core/records.ts'
 import type { Views } from '../../core/views.ts'
 import { familyOf, type FamilyReading, type Given } from './family.ts'

@@ -1,6 +1,5 @@
 import { checked, decodeValue, encodeValue, HubError, LIMITS, type ActionBody, type Plain } from '../../../protocol/index.ts'
-import type { Moment } from '../../core/documents/versions.ts'
-import type { Change } from '../../core/fold.ts'
+import type { Change, Moment } from '../../core/change.ts'
 import type { HouseholdOutcome, HouseholdRules } from '../../core/household.ts'
 import type { Views } from '../../core/views.ts'
 import { hasAtMostValues } from '../../transports/json-bounds.ts'

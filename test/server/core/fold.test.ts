@@ -1,6 +1,7 @@
 import * as assert from 'uvu/assert'
 import type { ChangeBody, ChangeKind } from '../../../protocol/index.ts'
-import { fold, type Change, type Note } from '../../../server/core/fold.ts'
+import type { Change, Note } from '../../../server/core/change.ts'
+import { fold } from '../../../server/core/fold.ts'
 import { positionVersions } from '../../../server/core/position-history.ts'
 import { Views } from '../../../server/core/views.ts'
 import { MemoryStore } from '../../../server/storage/memory.ts'

@@ -18,7 +18,12 @@ function historyOf(
 ): PositionHistoryRecord {
   const history = newPositionHistory()
   for (let index = 0; index < count; index++)
-    addPosition(history, index + 1, index * everyUs, 0, { progression: progressionAt(index), extra: { at: extraAt(index) } })
+    addPosition(history, {
+      cursor: index + 1,
+      timeUs: index * everyUs,
+      atMs: 0,
+      body: { progression: progressionAt(index), extra: { at: extraAt(index) } }
+    })
   return history
 }
 
@@ -66,7 +71,8 @@ test('a place is what it was, however often others were thinned out around it, a
   const progressionAt = (index: number): number => ((index * 31) % 100) / 100
   let history = newPositionHistory()
   for (let index = 0; index < 1_000; index++) {
-    addPosition(history, index + 1, index * 60e6, index, { progression: progressionAt(index), extra: { at: extraAt(index) } })
+    const body = { progression: progressionAt(index), extra: { at: extraAt(index) } }
+    addPosition(history, { cursor: index + 1, timeUs: index * 60e6, atMs: index, body })
     if (index % 83 === 0) history = read(stored(history))
   }
   const versions = positionVersions(history)
@@ -89,10 +95,11 @@ test('what was read of a history stays as it is while places come and go', () =>
   const history = historyOf(60, 1, undefined, bytesAt)
   const known = positionVersions(history).map(({ cursor, fields }) => ({ cursor, fields }))
   const before = stored(history)
-  for (let index = 60; index < 400; index++) addPosition(history, index + 1, index, 0, { extra: { at: bytesAt(255) } })
+  const body = { extra: { at: bytesAt(255) } }
+  for (let index = 60; index < 400; index++) addPosition(history, { cursor: index + 1, timeUs: index, atMs: 0, body })
   for (const { cursor, fields } of known) assert.equal(fields.extra, { at: bytesAt(cursor - 1) })
   const copy = before.slice()
-  addPosition(read(before), 99, 99, 0, { extra: { at: bytesAt(255) } })
+  addPosition(read(before), { cursor: 99, timeUs: 99, atMs: 0, body })
   assert.equal(before, copy)
 })
 
