@@ -32,7 +32,7 @@ export function mountAnnotations(app: HttpApp, { hub, logger }: { hub: Hub; logg
     const { outgoing } = context.env
     endWithToken(bearer, outgoing)
     const pageOf = async (after: string): Promise<AnnotationPage> => {
-      const { value, next } = await account.documents.inTurn(id, () =>
+      const { value, next } = await account.documents.withDocument(id, () =>
         readPage(account, 'annotations', id, after, { maxEntryBytes: Infinity })
       )
       await account.settled()

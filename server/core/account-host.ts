@@ -24,7 +24,7 @@ export interface AccountHost {
   readonly clock: Clock
   /** Where work goes that can wait. */
   readonly background: Background
-  /** What is left for documents in this turn. */
+  /** What is left for documents in this turn of the event loop. */
   readonly turnBudget: TurnBudget
   /** @throws HubError `storage-full` while nothing may be written */
   mustTakeWrites(): void

@@ -8,7 +8,7 @@ const PAGE_RECORDS = 16
 /** What a change takes beside its body: its origin, its time, its answer. */
 export const CHANGE_BYTES = 96
 
-/** Counts what an account takes in the store: the bytes of its log from `floor` to `head`, and of its records. Others have their turns in between. */
+/** Counts what an account takes in the store: the bytes of its log from `floor` to `head`, and of its records. Others are served in between. */
 export async function countBytes(store: Store, clock: Clock, id: string, floor: number, head: number): Promise<number> {
   let bytes = 0
   for (let cursor = floor - 1; cursor < head;) {

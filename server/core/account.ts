@@ -24,11 +24,11 @@ import { fold, foldLogged } from './fold.ts'
 import { encodeKind, LogWriter } from './log-writer.ts'
 import { Origin } from './origin.ts'
 import { mustWait } from './document-work.ts'
+import type { PendingCommit, Submitter } from './pending-commit.ts'
 import { mustHaveRoomForDevice, permits } from './policy.ts'
 import { Presences } from './presence.ts'
 import type { Answer, ClientRecord } from './records.ts'
 import type { Append, LogHead, RecordWrite } from './store.ts'
-import type { Submitter, Turn } from './turn.ts'
 import { Views } from './views.ts'
 
 /** Records are stored after changes of so many bytes, some thousand as a rule, or after this many records. In memory they may take two hundred times their bytes. */
@@ -147,7 +147,7 @@ export class Account {
   /**
    * Lets numbered actions of a client take effect, each at most once and each by itself. Their documents MUST be in memory.
    * @param confirmed the client has every answer up to this number
-   * @returns how many did: fewer when documents have had their share of this turn of the event loop; the rest wait for their turn
+   * @returns how many did: fewer when documents have had their share of this turn of the event loop; the rest are to be submitted in a later one
    * @throws HubError `internal`
    */
   submit(origin: Origin, confirmed: number, actions: readonly WireAction[], submitter: Submitter): number {
@@ -156,7 +156,7 @@ export class Account {
     return this.#guard(() => {
       const record = this.views.edit('clients', [origin.device, origin.client], newClient)
       confirm(record, confirmed)
-      const answers = this.#log.turn.answersFor(submitter)
+      const answers = this.#log.pending.answersFor(submitter)
       this.#host.wake(this)
       for (let index = 0; index < actions.length; index++) {
         if (mustWait(actions[index]!, this.documents)) return index
@@ -233,7 +233,7 @@ export class Account {
 
   /** Runs `task` once everything submitted so far is durable. */
   whenDurable(task: () => void): void {
-    this.#log.turn.whenDurable(task)
+    this.#log.pending.whenDurable(task)
     this.#host.wake(this)
   }
 
@@ -249,17 +249,17 @@ export class Account {
   }
 
   /** Hands over what was gathered, for one commit. */
-  takeTurn(): { append: Append | undefined; writes: RecordWrite[]; turn: Turn } {
-    if (!this.#isGone && this.documents.turnEnds()) this.#isStoringDue = true
-    const turn = this.#log.takeTurn()
+  takePending(): { append: Append | undefined; writes: RecordWrite[]; pending: PendingCommit } {
+    if (!this.#isGone && this.documents.beforeCommit()) this.#isStoringDue = true
+    const pending = this.#log.takePending()
     this.#commitsUnderWay += 1
-    const { runs } = turn
+    const { runs } = pending
     const append = runs.length === 0 ? undefined : { account: this.id, epoch: this.epoch, after: runs[0]!.first - 1, runs }
-    return { append, writes: this.#takeWrites(), turn }
+    return { append, writes: this.#takeWrites(), pending }
   }
 
   /** What was handed over is durable. */
-  committed({ runs }: Turn): void {
+  committed({ runs }: PendingCommit): void {
     this.#commitsUnderWay -= 1
     this.views.stored()
     const last = runs.at(-1)
@@ -270,7 +270,7 @@ export class Account {
   }
 
   /** Tells everyone concerned about what became durable. */
-  announce({ runs, answers, tasks }: Turn): void {
+  announce({ runs, answers, tasks }: PendingCommit): void {
     for (const { frame, first, count } of runs)
       for (const follower of this.followers) follower.deliver(frame, first, first + count - 1)
     for (const given of answers) given.submitter.answered(given)

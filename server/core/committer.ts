@@ -1,12 +1,12 @@
 import type { Account } from './account.ts'
+import type { PendingCommit } from './pending-commit.ts'
 import type { Clock } from './ports.ts'
 import type { Append, RecordWrite, Store } from './store.ts'
-import type { Turn } from './turn.ts'
 
 interface Group {
   readonly appends: Append[]
   readonly writes: RecordWrite[]
-  readonly members: { readonly account: Account; readonly turn: Turn }[]
+  readonly members: { readonly account: Account; readonly pending: PendingCommit }[]
 }
 
 /**
@@ -42,7 +42,7 @@ export class Committer {
     let commit = this.#commit(group)
     for (;;) {
       await commit
-      for (const { account, turn } of group.members) account.committed(turn)
+      for (const { account, pending } of group.members) account.committed(pending)
       const durable = group
       // The disk works on the next group while this one is announced.
       const hasMore = this.#waiting.size > 0
@@ -50,7 +50,7 @@ export class Committer {
         group = this.#gather()
         commit = this.#commit(group)
       }
-      for (const { account, turn } of durable.members) account.announce(turn)
+      for (const { account, pending } of durable.members) account.announce(pending)
       if (!hasMore) break
     }
     this.#isRunning = false
@@ -61,10 +61,10 @@ export class Committer {
   #gather(): Group {
     const group: Group = { appends: [], writes: [], members: [] }
     for (const account of this.#waiting) {
-      const { append, writes, turn } = account.takeTurn()
+      const { append, writes, pending } = account.takePending()
       if (append !== undefined) group.appends.push(append)
       for (const write of writes) group.writes.push(write)
-      group.members.push({ account, turn })
+      group.members.push({ account, pending })
     }
     this.#waiting.clear()
     return group

@@ -35,7 +35,7 @@ export interface CompactorParts {
 }
 
 /**
- * Lets the logs' beginnings go, one account at a time and step by step, with turns of others in between.
+ * Lets the logs' beginnings go, one account at a time and step by step, with turns of the event loop for others in between.
  *
  * What the changes below the floor have led to is in the records and in the documents' snapshots; only when those are on disk, read back and sound, is
  * anything trimmed. So it may end at any moment.

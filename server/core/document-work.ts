@@ -17,9 +17,9 @@ export function fitOneTurn(actions: readonly WireAction[], documents: Documents)
 export const booksOf = (actions: readonly WireAction[]): Set<string> =>
   new Set(actions.filter(([, , kind, key]) => needsDocument(kind, key)).map(([, , , key]) => key))
 
-/** True for an action on a document that is not in memory, or when those have had their share of this turn. */
+/** True for an action on a document that is not in memory, or when documents have had their share of this turn of the event loop. */
 export const mustWait = ([, , kind, key]: WireAction, documents: Documents): boolean =>
-  needsDocument(kind, key) && (documents.isTurnSpent || !documents.isLoaded(key))
+  needsDocument(kind, key) && (documents.isBudgetSpent || !documents.isLoaded(key))
 
 /** Actions in order, in parts of bounded work on documents. */
 export function* partsOf(actions: readonly WireAction[]): Generator<WireAction[]> {

@@ -1,7 +1,7 @@
 import { ACTIONS, CHANGES, encodeName, RunWriter } from '../../protocol/index.ts'
 import type { NewChange, Note } from './change.ts'
 import type { Origin } from './origin.ts'
-import { Turn } from './turn.ts'
+import { PendingCommit } from './pending-commit.ts'
 
 const encodedKinds = new Map<string, Uint8Array>(Object.keys({ ...ACTIONS, ...CHANGES }).map(kind => [kind, encodeName(kind)]))
 
@@ -11,7 +11,7 @@ export const encodeKind = (kind: string): Uint8Array => encodedKinds.get(kind) ?
 /** A clock that is so far behind the log was put back. Many changes that come at once take the log a little ahead of it, too. */
 const PUT_BACK_MS = 1_000
 
-/** Where the log of an account goes on: its newest change, and the turn that the next one is gathered in. */
+/** The end of an account's log: its newest change, and the commit that the next one is gathered for. */
 export class LogWriter {
   /** The newest change, durable or not. */
   head: number
@@ -20,24 +20,24 @@ export class LogWriter {
   #sealedUs = 0
   readonly #writer = new RunWriter()
   /**
-   * Undefined until something is gathered: an empty turn that waits would be promoted to V8's old generation, and what it then gathers would outlive the collections of the
+   * Undefined until something is gathered: an empty one that waits would be promoted to V8's old generation, and what it then gathers would outlive the collections of the
    * young one.
    */
-  #turn: Turn | undefined
+  #pending: PendingCommit | undefined
 
   constructor(head: number, timeUs: number) {
     this.head = head
     this.timeUs = timeUs
   }
 
-  /** Where to gather what the next commit is to hold. */
-  get turn(): Turn {
-    return (this.#turn ??= new Turn(this.#writer))
+  /** Gathers what the next commit is to hold. */
+  get pending(): PendingCommit {
+    return (this.#pending ??= new PendingCommit(this.#writer))
   }
 
-  /** True when something was gathered since the last turn was taken. */
+  /** True when something was gathered since `takePending` was last called. */
   get hasGathered(): boolean {
-    return this.#turn !== undefined && !this.#turn.isEmpty
+    return this.#pending !== undefined && !this.#pending.isEmpty
   }
 
   /** When the next change will have been made: strictly later than the newest one, even where the clock goes back. */
@@ -79,14 +79,14 @@ export class LogWriter {
       key: encodeName(key),
       body: encoded
     }
-    this.turn.add(parts, note)
+    this.pending.add(parts, note)
   }
 
   /** Hands over what was gathered, and begins anew. */
-  takeTurn(): Turn {
-    const { turn } = this
-    turn.close()
-    this.#turn = undefined
-    return turn
+  takePending(): PendingCommit {
+    const { pending } = this
+    pending.close()
+    this.#pending = undefined
+    return pending
   }
 }

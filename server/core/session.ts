@@ -27,7 +27,7 @@ import { checkPlace, readPage } from './read.ts'
 import { Seats } from './seats.ts'
 import type { LargeDocuments } from './snapshot-reading.ts'
 import type { Store } from './store.ts'
-import type { Answers, Submitter } from './turn.ts'
+import type { Answers, Submitter } from './pending-commit.ts'
 
 const MAX_REFUSED_IN_A_ROW = 1_000
 /** Yjs may have failed on each half-way, and the document been built anew. */
@@ -250,11 +250,11 @@ export class Session implements LiveSession, Follower, Submitter {
     throw reason
   }
 
-  /** Work on documents is done in parts: as they come into memory, and with others' turns in between. */
+  /** Work on documents is done in parts: as they come into memory, with turns of the event loop for others in between. */
   async #submitInParts(account: Account, origin: Origin, confirmed: number, actions: readonly WireAction[]): Promise<void> {
     for (const part of partsOf(actions))
       for (let left = part; left.length > 0;) {
-        await account.documents.turn()
+        await account.documents.waitForBudget()
         await account.documents.load(booksOf(left))
         if (this.#isClosed) return
         left = left.slice(account.submit(origin, confirmed, left, this))
@@ -276,10 +276,10 @@ export class Session implements LiveSession, Follower, Submitter {
       if (!permits(origin.actor, view)) throw new HubError('forbidden')
       checkPlace(view, key, after, item)
       // A page may take some milliseconds, and many may ask for one.
-      while (account.documents.isTurnSpent) await account.documents.turn()
+      while (account.documents.isBudgetSpent) await account.documents.waitForBudget()
       // The parts of a document are all made with the first.
       const isReady = !OF_DOCUMENTS.has(view) || (view === 'document' && after !== '') || !account.documents.isKnown(key)
-      answer = isReady ? pageOf() : await account.documents.inTurn(key, pageOf)
+      answer = isReady ? pageOf() : await account.documents.withDocument(key, pageOf)
     } catch (error) {
       if (!(error instanceof HubError)) throw error
       answer = error
@@ -306,7 +306,7 @@ export class Session implements LiveSession, Follower, Submitter {
     this.end(new HubError('internal'))
   }
 
-  /** The carrier failed to send. That concerns this session alone, whoever's turn it is. */
+  /** The carrier failed to send. That concerns this session alone, whoever it was that sent. */
   #broken(error: unknown): void {
     if (this.#isClosed) return
     this.#host.logger.error({ err: error, remote: this.remote, device: this.device }, 'a connection failed to send')

@@ -45,7 +45,7 @@ export interface RecordWrite {
   readonly value: Uint8Array | undefined
 }
 
-/** Everything that one turn wants kept. */
+/** Everything that one commit is to keep. */
 export interface Batch {
   readonly appends: readonly Append[]
   readonly writes: readonly RecordWrite[]

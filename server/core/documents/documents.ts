@@ -70,8 +70,8 @@ export class Documents {
     return this.#views.get('documents', book) !== undefined
   }
 
-  /** Documents have had their share of this turn of the event loop: whoever has more to do waits for `turn`. */
-  get isTurnSpent(): boolean {
+  /** Documents have had their share of this turn of the event loop: whoever has more to do waits for `waitForBudget`. */
+  get isBudgetSpent(): boolean {
     return this.#host.turnBudget.isSpent
   }
 
@@ -80,24 +80,24 @@ export class Documents {
     this.#host.turnBudget.spend(cost)
   }
 
-  /** @see TurnBudget.turn */
-  turn(): Promise<void> {
-    return this.#host.turnBudget.turn(this.#account)
+  /** @see TurnBudget.wait */
+  waitForBudget(): Promise<void> {
+    return this.#host.turnBudget.wait(this.#account)
   }
 
   /**
-   * Does work on a book's document, in memory, when its turn has come.
+   * Does work on a book's document, once that is in memory and there is something left of the budget.
    * @throws HubError `overloaded` when too many are there
    */
-  async inTurn<T>(book: string, work: (document: Document) => T): Promise<T> {
+  async withDocument<T>(book: string, work: (document: Document) => T): Promise<T> {
     while (this.#loaded.has(book)) {
       this.use(book)
-      await this.turn()
+      await this.waitForBudget()
       // Others may have been first, and it may have had to leave meanwhile.
-      if (!this.isTurnSpent && this.#loaded.has(book)) return work(this.use(book))
+      if (!this.isBudgetSpent && this.#loaded.has(book)) return work(this.use(book))
     }
     return this.#inLine(new Set([book]), async () => {
-      while (this.isTurnSpent) await this.turn()
+      while (this.isBudgetSpent) await this.waitForBudget()
       return work(this.use(book))
     })
   }
@@ -138,7 +138,7 @@ export class Documents {
    * documents where they take too much.
    * @returns true when it did so
    */
-  turnEnds(): boolean {
+  beforeCommit(): boolean {
     let any = false
     for (const book of this.#touched) {
       const document = this.#loaded.get(book)
@@ -170,7 +170,7 @@ export class Documents {
   async updates(book: string): Promise<Uint8Array[]> {
     for (;;) {
       const loaded = this.#loaded.get(book) ?? (await this.#worthLoading(book))
-      if (loaded !== undefined) return this.inTurn(book, document => [document.encode()])
+      if (loaded !== undefined) return this.withDocument(book, document => [document.encode()])
       const snapshot = this.#views.get('snapshots', book)
       const cursors = [...(this.#views.get('documents', book)?.tail ?? [])]
       try {

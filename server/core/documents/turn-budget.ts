@@ -26,10 +26,10 @@ export class TurnBudget {
   }
 
   /**
-   * Resolves when there is something left: at once, or in a later turn, for one caller in each. Accounts take turns; within one, it goes by who came first.
+   * Resolves when there is something left: at once, or in a later turn, for one caller in each. The accounts that wait are served one after the other; within one, it goes by who came first.
    * Whoever has waited for anything else since MUST look at `isSpent` again.
    */
-  turn(account: string): Promise<void> {
+  wait(account: string): Promise<void> {
     if (!this.isSpent) return Promise.resolve()
     return new Promise(resolve => {
       const line = this.#waiting.get(account)

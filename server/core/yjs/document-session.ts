@@ -101,7 +101,7 @@ export class DocumentSession implements Follower {
   async give(stateVector: Uint8Array): Promise<void> {
     const { account, book, largeDocuments, outlet } = this.#parts
     const made = (): Promise<Uint8Array | undefined> =>
-      account.documents.inTurn(book, document => (this.#isClosed ? undefined : document.since(stateVector)))
+      account.documents.withDocument(book, document => (this.#isClosed ? undefined : document.since(stateVector)))
     let update = await made()
     let leave: (() => void) | undefined
     try {
@@ -134,7 +134,7 @@ export class DocumentSession implements Follower {
   take(update: Uint8Array, isState: boolean): Promise<void> | undefined {
     const { account, book, clock } = this.#parts
     const { documents } = account
-    if (isState || update.length > LONG_UPDATE_BYTES || !documents.isLoaded(book) || documents.isTurnSpent)
+    if (isState || update.length > LONG_UPDATE_BYTES || !documents.isLoaded(book) || documents.isBudgetSpent)
       return this.#takeInParts(update)
     this.#save([this.#perform(update)])
     this.#updatesInTurn += 1
@@ -198,7 +198,7 @@ export class DocumentSession implements Follower {
     const { documents } = account
     let parts
     try {
-      parts = await documents.inTurn(book, ({ doc }) => {
+      parts = await documents.withDocument(book, ({ doc }) => {
         documents.spend(update.length / READ_BYTES_PER_COST)
         return this.#isClosed ? [] : missing(update, doc)
       })
@@ -207,7 +207,7 @@ export class DocumentSession implements Follower {
     }
     const saves: Promise<boolean>[] = []
     for (const part of parts) {
-      await documents.inTurn(book, () => {
+      await documents.withDocument(book, () => {
         if (!this.#isClosed) saves.push(this.#perform(part))
       })
       if (this.#isClosed) return

@@ -33,7 +33,7 @@ export abstract class ProviderSession implements LiveSession {
     connection.listen({
       onFrame: bytes => this.#intake.receive(bytes),
       onDrain: () => {
-        // What was sent in this turn may wait still.
+        // What was sent in this turn of the event loop may wait still.
         if (connection.bufferedBytes < HIGH_WATER_BYTES) for (const document of this.documents()) document.sent()
         this.#moved()
       },

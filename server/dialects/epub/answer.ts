@@ -102,7 +102,7 @@ async function tellBook(
   }
   told.activities.push(...(await activitiesOf(exchange, book, number, untilUs, turn)))
   for (let after = ''; account.documents.isKnown(book);) {
-    const page = await account.documents.inTurn(book, document => document.list(after, PAGE))
+    const page = await account.documents.withDocument(book, document => document.list(after, PAGE))
     for (const [id, annotation] of page) {
       const marking = markingOf(number, book, id, annotation)
       const item = itemOfMarking(guidOf(book, id))

@@ -340,7 +340,7 @@ test('a marking that an installation was told of stays one when it is set up ane
   await account.perform(new Origin('phone', ''), 'annotation.put', `epub-${number}`, { id: key, kind: 'note', note: 'n' })
   const [one] = (await readingApp(hub, 9_000).synchronize())['Markings']
   await readingApp(hub, 9_001).synchronize({ Markings: [{ ...one, note: 'edited' }] })
-  const known = await account.documents.inTurn(`epub-${number}`, document => document.list('', 9))
+  const known = await account.documents.withDocument(`epub-${number}`, document => document.list('', 9))
   assert.equal(
     known.map(([id, { note }]) => [id, note]),
     [[key, 'edited']]

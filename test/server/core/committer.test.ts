@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert'
 import { RunWriter } from '../../../protocol/index.ts'
 import type { Account } from '../../../server/core/account.ts'
 import { Committer } from '../../../server/core/committer.ts'
-import { Turn } from '../../../server/core/turn.ts'
+import { PendingCommit } from '../../../server/core/pending-commit.ts'
 import { coreHub } from '../../util/core-hub.ts'
 import { ManualClock } from '../../util/manual-clock.ts'
 import { HeldStore } from '../../util/stores.ts'
@@ -16,14 +16,14 @@ const turn = (): Promise<void> => new Promise(resolve => void setImmediate(resol
 function member(name: string, log: string[]): Account {
   let taken = 0
   return {
-    takeTurn() {
+    takePending() {
       taken += 1
       log.push(`${name} gives ${taken}`)
       const run = { first: taken, count: 1, run: Uint8Array.of(taken), notes: Uint8Array.of(0) }
       return {
         append: { account: name, epoch: 'e', after: taken - 1, runs: [run] },
         writes: [],
-        turn: new Turn(new RunWriter())
+        pending: new PendingCommit(new RunWriter())
       }
     },
     committed: () => void log.push(`${name} committed`),

@@ -25,7 +25,7 @@ test('once a turn is spent, those who wait go on one in a turn: accounts by turn
   const budget = new TurnBudget(clockOf(turns))
   const went: string[] = []
   const go = async (account: string, name: string): Promise<void> => {
-    await budget.turn(account)
+    await budget.wait(account)
     budget.spend(1_000_000)
     went.push(name)
   }
@@ -47,7 +47,7 @@ test('what costs little is taken at once, whatever was taken in turns before', a
   const turns: (() => void)[] = []
   const budget = new TurnBudget(clockOf(turns))
   for (let count = 0; count < 10_000; count++) {
-    await budget.turn('a')
+    await budget.wait('a')
     budget.spend(1)
   }
   assert.is(turns.length, 0)
@@ -114,7 +114,7 @@ test('documents that are dear to read are read one in a turn', async () => {
   const { documents } = account
   const readIn: number[] = []
   const read = (): Promise<void> =>
-    documents.inTurn('book', document => {
+    documents.withDocument('book', document => {
       document.since(Uint8Array.of(1, 1, 0))
       readIn.push(turns)
     })

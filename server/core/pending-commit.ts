@@ -52,8 +52,8 @@ export class SubmitterAnswers implements Answers {
 /** A run, with the frame that it goes out in. */
 export type FramedRun = StoredRun & { readonly frame: Uint8Array }
 
-/** What one account gathers in one turn, for one commit: changes in runs, and those who wait for it to be durable. */
-export class Turn {
+/** What one account has gathered for its next commit: changes in runs, and those who wait for it to be durable. */
+export class PendingCommit {
   #runs: FramedRun[] | undefined
   #answers: SubmitterAnswers[] | undefined
   #tasks: (() => void)[] | undefined
@@ -62,7 +62,7 @@ export class Turn {
   /** The newest change that was added. */
   #head = 0
 
-  /** @param writer empty, and used by one turn at a time */
+  /** @param writer empty, and used by one pending commit at a time */
   constructor(writer: RunWriter) {
     this.#writer = writer
   }
