@@ -326,8 +326,8 @@ export class Account {
     const held = checked<ActionBody<ActionKind>>('bad-action', ACTIONS[kind].body, body, 'body')
     mustFit(kind, bytes)
     const nowMs = this.#host.clock.nowMs()
-    const isPlace = kind === 'position.set' || kind === 'position.restore'
-    const claimedMs = isPlace ? this.#log.placeMs(atMs, nowMs) : Math.min(atMs, Math.floor(nowMs))
+    const isPosition = kind === 'position.set' || kind === 'position.restore'
+    const claimedMs = isPosition ? this.#log.positionMs(atMs, nowMs) : Math.min(atMs, Math.floor(nowMs))
     const { device, client } = origin
     const at = { cursor: this.#log.head + 1, timeUs: this.#log.nextTimeUs(nowMs), device }
     const context = {

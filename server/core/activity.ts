@@ -1,7 +1,7 @@
 import type { BookRecord, Tables } from './records.ts'
 import type { Views } from './views.ts'
 
-/** A book, and when something of it changed last: its record, a device's place in it, or its annotations. */
+/** A book, and when something of it changed last: its record, a device's position in it, or its annotations. */
 export interface Activity {
   readonly book: string
   readonly timeUs: number

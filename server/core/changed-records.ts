@@ -1,12 +1,12 @@
 import type { Table, Tables } from './records.ts'
 
-/** A record that changed, or a place on the way to some. */
-interface Place {
+/** A node of the tree that the parts of keys make: a record that changed, or a step on the way to some. */
+interface Node {
   /** Undefined where no record is: keys only lead through here. */
   key: ChangedRecord['key'] | undefined
   /** Undefined also of a record that was removed. */
   value: Tables[Table] | undefined
-  within: Map<string, Place> | undefined
+  within: Map<string, Node> | undefined
 }
 
 /** A changed record, its key beginning with its table; without a value when it was removed. */
@@ -15,11 +15,11 @@ export interface ChangedRecord {
   readonly value: Tables[Table] | undefined
 }
 
-const newPlace = (): Place => ({ key: undefined, value: undefined, within: undefined })
+const newNode = (): Node => ({ key: undefined, value: undefined, within: undefined })
 
 /** Changed records, found part by part of their keys: a name for each would have to be built with every look at one. */
 export class ChangedRecords {
-  readonly #root = newPlace()
+  readonly #root = newNode()
   #size = 0
 
   /** How many there are. */
@@ -29,25 +29,25 @@ export class ChangedRecords {
 
   /** The changed record of this key; undefined when that record did not change. */
   get(table: Table, key: readonly string[]): ChangedRecord | undefined {
-    const place = this.#placeOf(table, key)
-    return place?.key === undefined ? undefined : (place as ChangedRecord)
+    const node = this.#nodeOf(table, key)
+    return node?.key === undefined ? undefined : (node as ChangedRecord)
   }
 
   /** @param value undefined for a record that was removed */
   set(table: Table, key: readonly string[], value: Tables[Table] | undefined): void {
-    let place = enter(this.#root, table)
-    for (const part of key) place = enter(place, part)
-    if (place.key === undefined) {
-      place.key = [table, ...key]
+    let node = enter(this.#root, table)
+    for (const part of key) node = enter(node, part)
+    if (node.key === undefined) {
+      node.key = [table, ...key]
       this.#size += 1
     }
-    place.value = value
+    node.value = value
   }
 
   /** Those of a table whose keys begin with `prefix` and go on. */
   *under(table: Table, prefix: readonly string[]): Generator<ChangedRecord> {
-    const place = this.#placeOf(table, prefix)
-    if (place !== undefined) yield* within(place)
+    const node = this.#nodeOf(table, prefix)
+    if (node !== undefined) yield* within(node)
   }
 
   /** All of them. */
@@ -55,24 +55,24 @@ export class ChangedRecords {
     return within(this.#root)
   }
 
-  #placeOf(table: Table, key: readonly string[]): Place | undefined {
-    let place = this.#root.within?.get(table)
-    for (let index = 0; place !== undefined && index < key.length; index++) place = place.within?.get(key[index]!)
-    return place
+  #nodeOf(table: Table, key: readonly string[]): Node | undefined {
+    let node = this.#root.within?.get(table)
+    for (let index = 0; node !== undefined && index < key.length; index++) node = node.within?.get(key[index]!)
+    return node
   }
 }
 
-function enter(place: Place, part: string): Place {
-  const places = (place.within ??= new Map<string, Place>())
-  let next = places.get(part)
-  if (next === undefined) places.set(part, (next = newPlace()))
+function enter(node: Node, part: string): Node {
+  const nodes = (node.within ??= new Map<string, Node>())
+  let next = nodes.get(part)
+  if (next === undefined) nodes.set(part, (next = newNode()))
   return next
 }
 
-function* within({ within: places }: Place): Generator<ChangedRecord> {
-  if (places === undefined) return
-  for (const place of places.values()) {
-    if (place.key !== undefined) yield place as ChangedRecord
-    yield* within(place)
+function* within({ within: nodes }: Node): Generator<ChangedRecord> {
+  if (nodes === undefined) return
+  for (const node of nodes.values()) {
+    if (node.key !== undefined) yield node as ChangedRecord
+    yield* within(node)
   }
 }

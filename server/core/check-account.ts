@@ -85,8 +85,8 @@ class AccountCheck {
   readonly #views: Views
   /** The stored records, with the rest of a trimmed log folded over them. */
   readonly #over: Views
-  /** What a trimmed log still holds of each device's places in each book, by cursor. */
-  readonly #places = new Map<string, Map<number, Change<'position.set'>>>()
+  /** What a trimmed log still holds of each device's positions in each book, by cursor. */
+  readonly #positions = new Map<string, Map<number, Change<'position.set'>>>()
   /** What a trimmed log still holds of files, by cursor: folding it again does nothing. */
   readonly #ofFiles = new Map<number, Change>()
   /** The greatest number of each client so far. */
@@ -169,7 +169,7 @@ class AccountCheck {
   }
 
   /**
-   * Folding changes once more leaves all records as they are but places, because a change below the floor may have stood in the way of one, and households:
+   * Folding changes once more leaves all records as they are but positions, because a change below the floor may have stood in the way of one, and households:
    * what they did once would be done twice.
    */
   #foldOver({ change, note }: LoggedChange): void {
@@ -177,9 +177,9 @@ class AccountCheck {
     if (change.kind === 'household.act') return
     if (change.kind in FILE_FOLDS) this.#ofFiles.set(change.cursor, change)
     if (change.kind !== 'position.set') return fold(this.#over, change, note)
-    const place = `${change.key}/${change.device}`
-    const known = this.#places.get(place) ?? new Map<number, Change<'position.set'>>()
-    this.#places.set(place, known.set(change.cursor, change as Change<'position.set'>))
+    const name = `${change.key}/${change.device}`
+    const known = this.#positions.get(name) ?? new Map<number, Change<'position.set'>>()
+    this.#positions.set(name, known.set(change.cursor, change as Change<'position.set'>))
   }
 
   #countUpdate(book: string, cursor: number, bytes: number): void {
@@ -226,9 +226,9 @@ class AccountCheck {
   #compare(table: Table, name: string, stored: unknown, rebuilt: unknown): void {
     if (BESIDE_LOG.has(table) || OF_DOCUMENTS.has(table) || OF_ACTIVITY.has(table)) return
     if (table === 'clients') return this.#compareClient(name, stored as ClientRecord, rebuilt as ClientRecord | undefined)
-    if (this.#isTrimmed && table === 'positions') return this.#comparePlaces(name, [stored as PositionRecord])
+    if (this.#isTrimmed && table === 'positions') return this.#comparePositions(name, [stored as PositionRecord])
     if (this.#isTrimmed && table === 'positionHistories')
-      return this.#comparePlaces(name, positionVersions(stored as PositionHistoryRecord))
+      return this.#comparePositions(name, positionVersions(stored as PositionHistoryRecord))
     if (this.#isTrimmed && table === 'household') return
     if (rebuilt === undefined && this.#isTrimmed) {
       const { cursor } = stored as { cursor: number }
@@ -239,9 +239,9 @@ class AccountCheck {
     else if (!isSameValue(stored, rebuilt)) this.#report(`the record ${name} is not what the log folds into`)
   }
 
-  #comparePlaces(name: string, places: readonly Pick<PositionRecord, 'cursor' | 'fields' | 'atMs'>[]): void {
-    const inLog = this.#places.get(name.slice(name.indexOf('/') + 1))
-    const isWrong = places.some(({ cursor, fields, atMs }) => {
+  #comparePositions(name: string, positions: readonly Pick<PositionRecord, 'cursor' | 'fields' | 'atMs'>[]): void {
+    const inLog = this.#positions.get(name.slice(name.indexOf('/') + 1))
+    const isWrong = positions.some(({ cursor, fields, atMs }) => {
       const change = inLog?.get(cursor)
       return cursor >= this.#log.floor && (change?.atMs !== atMs || !isSameValue(change.body, fields))
     })

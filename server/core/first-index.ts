@@ -1,4 +1,4 @@
-/** The first place of a sorted list of which `isBefore` is false, found by halves; its length when there is none. */
+/** The first index of a sorted list at which `isBefore` is false, found by halves; its length when there is none. */
 export function firstIndex(length: number, isBefore: (index: number) => boolean): number {
   let low = 0
   for (let high = length; low < high;) {

@@ -26,10 +26,10 @@ const FOLDS: { readonly [K in ChangeKind]: Fold<K> } = {
       cursor: change.cursor,
       changedAtUs: change.timeUs
     }
-    const place = [change.key, change.device]
-    if (positionReplaces(record, views.get('positions', change.key, change.device))) views.put('positions', place, record)
+    const key = [change.key, change.device]
+    if (positionReplaces(record, views.get('positions', change.key, change.device))) views.put('positions', key, record)
     // One that another outbox outran can be restored all the same.
-    const history = views.edit('positionHistories', place, newPositionHistory)
+    const history = views.edit('positionHistories', key, newPositionHistory)
     addPosition(history, change)
   },
   'book.put': (views, change) => {

@@ -9,7 +9,7 @@ export const THIN_AFTER = 32
 const HOURLY_US = 48 * 3_600e6
 const HOUR_US = 3_600e6
 const DAY_US = 86_400e6
-/** What is kept at most of one device's places in one book, or of one annotation, the oldest leaving first. */
+/** What is kept at most of one device's positions in one book, or of one annotation, the oldest leaving first. */
 const MAX_VERSIONS = 256
 const MAX_ANNOTATION_BYTES = 524_288
 

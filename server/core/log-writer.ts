@@ -46,10 +46,10 @@ export class LogWriter {
   }
 
   /**
-   * When a place is taken to have been made: at a claimed time that is not later than the hub's. Where that was put back behind the log, the log's own takes
-   * its place, or those that were made before would outrun all others until it is there again.
+   * When a position is taken to have been set: at a claimed time that is not later than the hub's. Where that was put back behind the log, the log's own stands
+   * for it, or those that were made before would outrun all others until it is there again.
    */
-  placeMs(atMs: number, nowMs: number): number {
+  positionMs(atMs: number, nowMs: number): number {
     const logMs = Math.floor(this.timeUs / 1_000)
     return logMs - nowMs > PUT_BACK_MS ? logMs : Math.min(atMs, Math.floor(nowMs))
   }

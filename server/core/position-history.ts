@@ -3,7 +3,7 @@ import type { Change } from './change.ts'
 import { THIN_AFTER, thinned } from './history.ts'
 import type { PositionHistoryRecord } from './records.ts'
 
-/** What the places of one device in one book take at most. */
+/** What the positions of one device in one book take at most. */
 const MAX_POSITION_BYTES = 131_072
 /** The least room that is made with each growth. */
 const SPARE_BYTES = 2_048
@@ -19,12 +19,12 @@ const COLUMNS = 6
 
 type PositionChange = Pick<Change<'position.set'>, 'cursor' | 'timeUs' | 'atMs' | 'body' | 'encoded'>
 
-/** A place that a device had in a book. */
+/** A position that a device had in a book. */
 export class PositionVersion {
   readonly cursor: number
   readonly timeUs: number
   readonly atMs: number
-  /** 0 where the place has none. */
+  /** 0 where the position has none. */
   readonly progression: number
   readonly #bytes: Uint8Array
   readonly #start: number
@@ -46,7 +46,7 @@ export class PositionVersion {
   }
 }
 
-/** A device's places in a book of which none is known yet. */
+/** A device's positions in a book of which none is known yet. */
 export const newPositionHistory = (): PositionHistoryRecord => ({ numbers: [], fields: new Uint8Array(0), added: 0 })
 
 /** Adds the newest position of a device to those that can be restored. The one before a jump back is kept longer than its neighbours. */
@@ -69,7 +69,7 @@ export function addPosition(
   if (history.added >= THIN_AFTER) thin(history)
 }
 
-/** The places, by rising cursor; none where none was kept. */
+/** The positions, by rising cursor; none where none was kept. */
 export function positionVersions(history: PositionHistoryRecord | undefined): PositionVersion[] {
   const versions: PositionVersion[] = []
   if (history !== undefined)

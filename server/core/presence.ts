@@ -32,7 +32,8 @@ interface Held extends Presence {
   seenAtMs: number
 }
 
-interface Book {
+/** A book that somebody is present in. */
+interface Room {
   readonly seats: Set<Seat>
   readonly held: Map<number, Held>
   /** By `keyOf`. */
@@ -55,7 +56,7 @@ export interface PresenceListener {
  */
 export class Presences {
   readonly #clock: Clock
-  readonly #books = new Map<string, Book>()
+  readonly #rooms = new Map<string, Room>()
   #isSweeping = false
 
   constructor(clock: Clock) {
@@ -64,19 +65,19 @@ export class Presences {
 
   /** Takes a seat in a book: who is there is the first that it is told. */
   join(book: string, device: string, listener: PresenceListener): Seat {
-    let place = this.#books.get(book)
-    if (place === undefined)
-      this.#books.set(book, (place = { seats: new Set(), held: new Map(), news: new Map(), isGathering: false }))
+    let room = this.#rooms.get(book)
+    if (room === undefined)
+      this.#rooms.set(book, (room = { seats: new Set(), held: new Map(), news: new Map(), isGathering: false }))
     const seat = new Seat(this, book, device, listener)
-    place.seats.add(seat)
-    if (place.held.size > 0) this.#gather(place)
+    room.seats.add(seat)
+    if (room.held.size > 0) this.#gather(room)
     if (!this.#isSweeping) this.#sweepLater()
     return seat
   }
 
   /** Everyone in a book. */
   list(book: string): Presence[] {
-    return [...(this.#books.get(book)?.held.values() ?? [])]
+    return [...(this.#rooms.get(book)?.held.values() ?? [])]
   }
 
   /**
@@ -84,66 +85,66 @@ export class Presences {
    * @throws HubError `bad-request` when the state is too long or no JSON object, or nothing could follow the clock
    */
   say(seat: Seat, id: number, clock: number, state: string | undefined): void {
-    const book = this.#books.get(seat.book)!
-    const held = book.held.get(id)
+    const room = this.#rooms.get(seat.book)!
+    const held = room.held.get(id)
     if (held !== undefined && (held.seat !== seat || clock < held.clock)) return
     if (held !== undefined && clock === held.clock && state !== undefined) {
       held.seenAtMs = this.#clock.nowMs()
       return
     }
-    const isFull = seat.ids.size >= MAX_OWN_IDS || book.held.size >= MAX_BOOK_IDS
+    const isFull = seat.ids.size >= MAX_OWN_IDS || room.held.size >= MAX_BOOK_IDS
     if (held === undefined && (state === undefined || isFull)) return
     // Whoever leaves without a word is told to be gone with the clock after its last.
     if (clock === Number.MAX_SAFE_INTEGER)
       throw new HubError('bad-request', 'a clock rises by one with each word', { field: 'clock' })
     const said = { id, clock, device: seat.device, state: state === undefined ? undefined : signed(state, seat.device) }
     if (said.state === undefined) {
-      book.held.delete(id)
+      room.held.delete(id)
       seat.ids.delete(id)
     } else {
-      book.held.set(id, { ...said, seat, seenAtMs: this.#clock.nowMs() })
+      room.held.set(id, { ...said, seat, seenAtMs: this.#clock.nowMs() })
       seat.ids.add(id)
     }
-    this.#tell(book, said)
+    this.#tell(room, said)
   }
 
   /** @internal */
   leave(seat: Seat): void {
-    const book = this.#books.get(seat.book)
-    if (book === undefined || !book.seats.delete(seat)) return
-    for (const id of seat.ids) this.#drop(book, book.held.get(id)!)
-    if (book.seats.size === 0) this.#books.delete(seat.book)
+    const room = this.#rooms.get(seat.book)
+    if (room === undefined || !room.seats.delete(seat)) return
+    for (const id of seat.ids) this.#drop(room, room.held.get(id)!)
+    if (room.seats.size === 0) this.#rooms.delete(seat.book)
   }
 
-  #drop(book: Book, { id, clock, device, seat }: Held): void {
-    book.held.delete(id)
+  #drop(room: Room, { id, clock, device, seat }: Held): void {
+    room.held.delete(id)
     seat.ids.delete(id)
-    this.#tell(book, { id, clock: clock + 1, device, state: undefined })
+    this.#tell(room, { id, clock: clock + 1, device, state: undefined })
   }
 
-  #tell(book: Book, said: Presence): void {
-    book.news.set(keyOf(said.id), said)
-    this.#gather(book)
+  #tell(room: Room, said: Presence): void {
+    room.news.set(keyOf(said.id), said)
+    this.#gather(room)
   }
 
-  #gather(book: Book): void {
-    if (book.isGathering) return
-    book.isGathering = true
+  #gather(room: Room): void {
+    if (room.isGathering) return
+    room.isGathering = true
     this.#clock.setTimer(GATHER_MS, () => {
-      book.isGathering = false
-      const news = [...book.news.values()]
-      book.news.clear()
-      for (const part of inParts(news)) for (const seat of book.seats) seat.tell(part)
-      for (const seat of book.seats) seat.tellMissed()
+      room.isGathering = false
+      const news = [...room.news.values()]
+      room.news.clear()
+      for (const part of inParts(news)) for (const seat of room.seats) seat.tell(part)
+      for (const seat of room.seats) seat.tellMissed()
     })
   }
 
   #sweep(): void {
     const beforeMs = this.#clock.nowMs() - LIMITS.presenceTimeoutMs
-    for (const book of this.#books.values())
-      for (const held of book.held.values()) if (held.seenAtMs < beforeMs) this.#drop(book, held)
+    for (const room of this.#rooms.values())
+      for (const held of room.held.values()) if (held.seenAtMs < beforeMs) this.#drop(room, held)
     this.#isSweeping = false
-    if (this.#books.size > 0) this.#sweepLater()
+    if (this.#rooms.size > 0) this.#sweepLater()
   }
 
   #sweepLater(): void {

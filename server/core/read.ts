@@ -4,7 +4,7 @@ import {
   encodeValue,
   filePath,
   HubError,
-  key as keyShape,
+  key as keyOf,
   LIMITS,
   type Plain,
   type ViewName
@@ -32,7 +32,7 @@ const ENTRY_BYTES = LIMITS.maxFrameBytes - PAGE_BYTES - 4_096
 /** Only a few entries are read at first: how large they are shows only then. */
 const FIRST_ENTRIES = 20
 const PAGE_HISTORIES = 16
-const placeShape = keyShape(128)
+const keyShape = keyOf(128)
 /** Those whose entries or whose `key` are paths. */
 const BY_PATH: ReadonlySet<ViewName> = new Set<ViewName>(['files', 'file-history', 'folders'])
 
@@ -50,8 +50,8 @@ export interface Page {
 
 type ListView = Exclude<ViewName, 'document'>
 
-/** Where a page of a list view begins, and how many entries it wants at most. */
-interface Place {
+/** Which page of a list view is wanted: where it begins, and of how many entries at most. */
+interface PageRequest {
   readonly key: string
   readonly item: string
   readonly after: string
@@ -59,7 +59,7 @@ interface Place {
 }
 
 /** How each list view is read, from the records as they stand. The book's document MUST be in memory for those of annotations. */
-const VIEW_READERS: { readonly [V in ListView]: (account: Account, place: Place) => [string, Plain][] } = {
+const VIEW_READERS: { readonly [V in ListView]: (account: Account, request: PageRequest) => [string, Plain][] } = {
   books: ({ views }, { after, limit }) => views.range('books', [], after, limit).map(([id, book]) => [id, publicBook(book)]),
   book: ({ views }, { key, after }) => {
     const book = views.get('books', key)
@@ -112,11 +112,11 @@ const VIEW_READERS: { readonly [V in ListView]: (account: Account, place: Place)
  * Checks what a reader names: it goes into keys of records, where not every text can stand.
  * @throws HubError `bad-request`
  */
-export function checkPlace(view: ViewName, key: string, after: string, item = ''): void {
-  const shape = BY_PATH.has(view) ? filePath : placeShape
+export function mustBeReadable(view: ViewName, key: string, after: string, item = ''): void {
+  const shape = BY_PATH.has(view) ? filePath : keyShape
   if (key !== '') checked('bad-request', shape, key, 'key')
-  if (item !== '') checked('bad-request', placeShape, item, 'item')
-  if (after !== '') checked('bad-request', view === 'file-history' ? placeShape : shape, after, 'after')
+  if (item !== '') checked('bad-request', keyShape, item, 'item')
+  if (after !== '') checked('bad-request', view === 'file-history' ? keyShape : shape, after, 'after')
 }
 
 /**
@@ -126,7 +126,7 @@ export function checkPlace(view: ViewName, key: string, after: string, item = ''
  */
 export function readPage(account: Account, view: ListView, key: string, after: string, options: PageOptions = {}): Page {
   const { item = '', maxEntryBytes = ENTRY_BYTES } = options
-  checkPlace(view, key, after, item)
+  mustBeReadable(view, key, after, item)
   const value: [string, Plain][] = []
   let bytes = 0
   let next = after

@@ -20,7 +20,7 @@ export interface IdentifierRecord {
   readonly cursor: number
 }
 
-/** One device's place in one book. */
+/** One device's position in one book. */
 export interface PositionRecord {
   readonly fields: ActionBody<'position.set'>
   /** The outbox that set it. */
@@ -32,7 +32,7 @@ export interface PositionRecord {
 }
 
 /**
- * The places that a device had in a book, thinned out with time: what can be restored, below the floor too. Changes in place; read and written by
+ * The positions that a device had in a book, thinned out with time: what can be restored, below the floor too. Changes in place; read and written by
  * `position-history.ts`.
  *
  * Kept as numbers and bytes: most page turns are never looked at again, but as objects each would outlive V8's young generation, and so cost a fifth more.

@@ -23,7 +23,7 @@ import { Origin } from './origin.ts'
 import { booksOf, fitOneTurn, partsOf } from './document-work.ts'
 import { mustBeLetIn, permits, type Bearer } from './policy.ts'
 import { nextTurn, type Clock, type HubConnection, type Logger } from './ports.ts'
-import { checkPlace, readPage } from './read.ts'
+import { mustBeReadable, readPage } from './read.ts'
 import { Seats } from './seats.ts'
 import type { LargeDocuments } from './snapshot-reading.ts'
 import type { Store } from './store.ts'
@@ -274,7 +274,7 @@ export class Session implements LiveSession, Follower, Submitter {
     let answer: Part | HubError | undefined
     try {
       if (!permits(origin.actor, view)) throw new HubError('forbidden')
-      checkPlace(view, key, after, item)
+      mustBeReadable(view, key, after, item)
       // A page may take some milliseconds, and many may ask for one.
       while (account.documents.isBudgetSpent) await account.documents.waitForBudget()
       // The parts of a document are all made with the first.

@@ -1,5 +1,6 @@
 import { encodeValue, LIMITS, snapshotFrame, type ChangeKind, type Plain, type WireChange } from '../../protocol/index.ts'
 import type { Account } from './account.ts'
+import { FairSemaphore } from './fair-queue.ts'
 import { nextTurn, type Clock } from './ports.ts'
 import type { Table, Tables } from './records.ts'
 import { SEPARATOR, type Views } from './views.ts'
@@ -8,67 +9,15 @@ import { SEPARATOR, type Views } from './views.ts'
 const PAGE_RECORDS = 64
 /** Entries of one `identifiers`: what one put may have. */
 const PUT_IDENTIFIERS = 64
-/** A longer update goes in parts. A document that is longer takes one of the places of `LargeDocuments`. */
+/** A longer update goes in parts. A document that is longer takes a permit of `LargeDocuments.held`. */
 export const PART_BYTES = 524_288
 
-/** What few may do at once, over all accounts. An account has a share of the places, and who waits has its turn by account. */
-export class Places {
-  #free: number
-  readonly #mostOfAccount: number
-  /** Places that are taken, by account. */
-  readonly #taken = new Map<string, number>()
-  /** By account; the one whose turn is next comes first. */
-  readonly #waiting = new Map<string, (() => void)[]>()
-
-  /** @param mostOfAccount of the places, those that one account may have */
-  constructor(most: number, mostOfAccount: number) {
-    this.#free = most
-    this.#mostOfAccount = mostOfAccount
-  }
-
-  /** @returns gives the place to the next one; MUST be called once */
-  async take(account: string): Promise<() => void> {
-    await new Promise<void>(begin => {
-      const line = this.#waiting.get(account)
-      if (line === undefined) this.#waiting.set(account, [begin])
-      else line.push(begin)
-      this.#giveOut()
-    })
-    return () => {
-      this.#free += 1
-      this.#taken.set(account, this.#takenBy(account) - 1)
-      if (this.#takenBy(account) === 0) this.#taken.delete(account)
-      this.#giveOut()
-    }
-  }
-
-  #giveOut(): void {
-    for (const [account, line] of this.#waiting) {
-      const taken = this.#takenBy(account)
-      if (this.#free === 0) return
-      if (taken >= this.#mostOfAccount) continue
-      this.#free -= 1
-      this.#taken.set(account, taken + 1)
-      // Behind all others, where it comes round to it again.
-      this.#waiting.delete(account)
-      if (line.length > 1) this.#waiting.set(account, line)
-      line.shift()!()
-    }
-  }
-
-  #takenBy(account: string): number {
-    return this.#taken.get(account) ?? 0
-  }
-}
-
-/** The places of those who hold a document that is longer than a frame, until its reader has it or was cut off as slow: the others wait, and hold nothing. */
-export class LargeDocuments extends Places {
-  /** The places of those who read a document: how long it is shows only then. Whoever has one waits for no reader. */
-  readonly reading = new Places(4, 1)
-
-  constructor() {
-    super(16, 4)
-  }
+/** Who may work on documents that are longer than a frame, over all accounts: the others wait, and hold nothing. */
+export class LargeDocuments {
+  /** For whoever holds such a document, until its reader has it or was cut off as slow. */
+  readonly held = new FairSemaphore(16, 4)
+  /** For whoever reads any document, because its length shows only then. Whoever has such a permit waits for no reader. */
+  readonly reading = new FairSemaphore(4, 1)
 }
 
 /**
@@ -138,7 +87,7 @@ async function* entriesOf(account: Account, large: LargeDocuments): AsyncGenerat
     yield entry(cursor, changedAtUs, 'setting.put', name, { value })
   for (const [book, { tail, folded = 0 }] of recordsOf(views, 'documents')) {
     const cursor = tail.at(-1) ?? folded
-    const { updates, release } = await held(account, book, large)
+    const { updates, release } = await readDocument(account, book, large)
     try {
       for (const update of updates) {
         let at = 0
@@ -152,14 +101,14 @@ async function* entriesOf(account: Account, large: LargeDocuments): AsyncGenerat
   }
 }
 
-/** A document for one reader: a long one with a place, to be released once the reader has it. */
-async function held(
+/** A document for one reader: a long one with a permit, to be released once the reader has it. */
+async function readDocument(
   account: Account,
   book: string,
   large: LargeDocuments
 ): Promise<{ readonly updates: readonly Uint8Array[]; readonly release: () => void }> {
   const read = async (): Promise<readonly Uint8Array[]> => {
-    const done = await large.reading.take(account.id)
+    const done = await large.reading.acquire(account.id)
     try {
       return await account.documents.updates(book)
     } finally {
@@ -168,9 +117,9 @@ async function held(
   }
   let updates = await read()
   if (updates.reduce((sum, { length }) => sum + length, 0) <= PART_BYTES) return { updates, release: () => undefined }
-  // Whoever waits for a place holds nothing.
+  // Whoever waits for a permit holds nothing.
   updates = []
-  const release = await large.take(account.id)
+  const release = await large.held.acquire(account.id)
   try {
     return { updates: await read(), release }
   } catch (error) {

@@ -116,7 +116,7 @@ export class Views {
     return unstored
   }
 
-  /** Brings the index of what changed when up to the changed records. It is made here and not by the fold of each change, because most take place in the same few books. */
+  /** Brings the index of what changed when up to the changed records. It is made here and not by the fold of each change, because most are of the same few books. */
   noteActivity(): void {
     for (const table of SOURCES)
       for (const { key, value } of this.#changed.under(table, []))

@@ -73,9 +73,9 @@ export class Tail {
 
   /** Replaces what an update costs. */
   setCost(index: number, cost: number): void {
-    const place = index * COLUMNS + COST
-    this.#cost += cost - this.#numbers[place]!
-    this.#numbers[place] = cost
+    const at = index * COLUMNS + COST
+    this.#cost += cost - this.#numbers[at]!
+    this.#numbers[at] = cost
   }
 
   /** Lets go of the first ones. */

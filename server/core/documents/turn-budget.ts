@@ -1,3 +1,4 @@
+import { FairQueue } from '../fair-queue.ts'
 import type { Clock } from '../ports.ts'
 
 /** What work on documents may cost in one turn of the event loop, as `updateCost` counts it: some 25 ms. */
@@ -6,8 +7,7 @@ const TURN_COST = 20_000
 /** How much work on documents is left in a turn of the event loop, over all accounts. Most of it costs next to nothing; whoever asks for what is dear waits in line. */
 export class TurnBudget {
   readonly #clock: Clock
-  /** By whom they wait for; a Map keeps the order in which it was filled. */
-  readonly #waiting = new Map<string, (() => void)[]>()
+  readonly #queue = new FairQueue()
   #left = TURN_COST
   #isRenewing = false
 
@@ -31,12 +31,9 @@ export class TurnBudget {
    */
   wait(account: string): Promise<void> {
     if (!this.isSpent) return Promise.resolve()
-    return new Promise(resolve => {
-      const line = this.#waiting.get(account)
-      if (line === undefined) this.#waiting.set(account, [resolve])
-      else line.push(resolve)
-      this.#renewLater()
-    })
+    const served = this.#queue.wait(account)
+    this.#renewLater()
+    return served
   }
 
   #renewLater(): void {
@@ -45,17 +42,8 @@ export class TurnBudget {
     this.#clock.nextTurn(() => {
       this.#isRenewing = false
       this.#left = TURN_COST
-      this.#letNextGo()
-      if (this.#waiting.size > 0) this.#renewLater()
+      this.#queue.serveNext()
+      if (!this.#queue.isEmpty) this.#renewLater()
     })
-  }
-
-  #letNextGo(): void {
-    for (const [account, line] of this.#waiting) {
-      this.#waiting.delete(account)
-      line.shift()!()
-      if (line.length > 0) this.#waiting.set(account, line)
-      return
-    }
   }
 }

@@ -59,8 +59,8 @@ export class DocumentSession implements Follower {
   #gapsInARow = 0
   /** The clocks up to which the other end has everything, when it did not take what came after. */
   #behind: Map<number, number> | undefined
-  /** Each gives a place of `LargeDocuments` back, once its answer has left. */
-  readonly #places: (() => void)[] = []
+  /** Each gives a permit of `LargeDocuments` back, once its answer has left. */
+  readonly #releases: (() => void)[] = []
   #isClosed = false
 
   private constructor(parts: DocumentSessionParts) {
@@ -97,34 +97,34 @@ export class DocumentSession implements Follower {
     return this.#isClosed
   }
 
-  /** Answers with what a state vector lacks. Long answers wait for a place, which they have until they have left. @throws HubError `bad-frame` */
+  /** Answers with what a state vector lacks. Long answers wait for a permit, which they have until they have left. @throws HubError `bad-frame` */
   async give(stateVector: Uint8Array): Promise<void> {
     const { account, book, largeDocuments, outlet } = this.#parts
     const made = (): Promise<Uint8Array | undefined> =>
       account.documents.withDocument(book, document => (this.#isClosed ? undefined : document.since(stateVector)))
     let update = await made()
-    let leave: (() => void) | undefined
+    let release: (() => void) | undefined
     try {
       if (update !== undefined && update.length > PART_BYTES) {
-        // Whoever waits for a place holds nothing.
+        // Whoever waits for a permit holds nothing.
         update = undefined
-        leave = await largeDocuments.take(account.id)
+        release = await largeDocuments.held.acquire(account.id)
         update = await made()
       }
       await account.settled()
       if (this.#isClosed || update === undefined) return
       outlet.answer(update)
-      if (leave === undefined || outlet.bufferedBytes < HIGH_WATER_BYTES) return
-      this.#places.push(leave)
-      leave = undefined
+      if (release === undefined || outlet.bufferedBytes < HIGH_WATER_BYTES) return
+      this.#releases.push(release)
+      release = undefined
     } finally {
-      leave?.()
+      release?.()
     }
   }
 
   /** What was answered has left. */
   sent(): void {
-    for (const leave of this.#places.splice(0)) leave()
+    for (const release of this.#releases.splice(0)) release()
   }
 
   /**

@@ -4,15 +4,15 @@ import { SparingDecoder } from './sparing-decoder.ts'
 
 /** So many are found fast, wherever V8 keeps them. */
 const FEW = 512
-/** Into which ids are parted by the lowest bits of their hash, as a Map of thousands does. */
-const PLACES = 4_096
-/** Of as many ids as a document may have, taken at random, no place has half of this. */
-const MAX_PER_PLACE = 64
+/** Buckets that ids are parted into by the lowest bits of their hash, as a Map of thousands does. */
+const BUCKETS = 4_096
+/** Of as many ids as a document may have, taken at random, no bucket has half of this. */
+const MAX_PER_BUCKET = 64
 /** An update may name each for what it made, and for what of it was deleted. */
 const MAX_NAMED = 4 * LIMITS.maxDocumentClients
 
 /**
- * Refuses ids of Yjs clients that were chosen to share a hash. V8's hash of numbers has no secret in it, and a Map with thousands in one place is searched one by one, several times with each update.
+ * Refuses ids of Yjs clients that were chosen to share a hash. V8's hash of numbers has no secret in it, and a Map with thousands in one bucket is searched one by one, several times with each update.
  * Ids taken at random always pass. A V8 with another hash is not protected by this.
  */
 export class ClientIds {
@@ -20,20 +20,20 @@ export class ClientIds {
   #counts: Uint16Array | undefined
   #count = 0
 
-  /** @throws HubError `bad-update` when too many lie in one place, there are more than an update of a document names, or one is no whole number */
+  /** @throws HubError `bad-update` when too many lie in one bucket, there are more than an update of a document names, or one is no whole number */
   add(client: number): void {
     mustBeWhole(client)
     this.#count += 1
-    if (this.#counts !== undefined) this.#place(client)
+    if (this.#counts !== undefined) this.#addToBucket(client)
     else if (this.#few.push(client) > FEW) {
-      this.#counts = new Uint16Array(PLACES)
-      for (const known of this.#few) this.#place(known)
+      this.#counts = new Uint16Array(BUCKETS)
+      for (const known of this.#few) this.#addToBucket(known)
     }
   }
 
-  #place(client: number): void {
-    const place = hashOf(client) % PLACES
-    if ((this.#counts![place]! += 1) > MAX_PER_PLACE)
+  #addToBucket(client: number): void {
+    const bucket = hashOf(client) % BUCKETS
+    if ((this.#counts![bucket]! += 1) > MAX_PER_BUCKET)
       throw new HubError('bad-update', 'the ids of too many Yjs clients share a hash; take them at random')
     if (this.#count > MAX_NAMED) throw new HubError('bad-update', `over ${MAX_NAMED} Yjs clients are named`)
   }
