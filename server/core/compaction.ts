@@ -95,7 +95,7 @@ export class Compactor {
     const floorBefore = account.floor
     await this.#forgetRevoked(account)
     const allowedFloor = account.readers.floor(account.durableHead, clock.nowMs())
-    const { folded, unfoldable } = await this.#foldDocuments(account, allowedFloor)
+    const { folded, unfoldable } = await this.#snapshotDocuments(account, allowedFloor)
     account.readers.keep()
     account.storeRecords()
     await account.settled()
@@ -123,14 +123,14 @@ export class Compactor {
   }
 
   /** Makes a snapshot of each document that has a change below the floor that no snapshot holds. */
-  async #foldDocuments(account: Account, floor: number): Promise<{ folded: number; unfoldable: string[] }> {
+  async #snapshotDocuments(account: Account, floor: number): Promise<{ folded: number; unfoldable: string[] }> {
     const unfoldable: string[] = []
     let folded = 0
     for await (const book of this.#books(account.views)) {
       const first = account.views.get('documents', book)?.tail[0] ?? Infinity
       if (first >= floor || this.#isStopped) continue
       await account.documents.load(new Set([book]))
-      if (await account.documents.fold(book)) folded += 1
+      if (await account.documents.snapshot(book)) folded += 1
       else if (!this.#isStopped) unfoldable.push(book)
       await account.settled()
     }

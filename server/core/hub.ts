@@ -224,7 +224,7 @@ export class Hub {
   #tidy(account: Account, nowMs: number): boolean {
     // It writes before it lets anything go, and a store's file does not shrink.
     if (!this.isReadOnly) this.#compactor.consider(account)
-    if (!account.isSettled || account.documents.isFolding || account.isCompacting) return false
+    if (!account.isSettled || account.documents.isSnapshotting || account.isCompacting) return false
     const idleMs = account.documents.size > MANY_DOCUMENTS ? DOCUMENT_IDLE_MS / 10 : DOCUMENT_IDLE_MS
     const accountIdleMs = this.#accounts.size > MANY_ACCOUNTS ? ACCOUNT_IDLE_MS / 10 : ACCOUNT_IDLE_MS
     account.documents.unloadIdle(nowMs - idleMs)
@@ -233,6 +233,6 @@ export class Hub {
     const hasToStore = isIdle && account.views.changedCount > 0
     if (hasToStore) account.storeRecords()
     // It leaves once that is stored: opened again before, it would find some records older than others.
-    return isIdle && !hasToStore && !account.documents.isFolding
+    return isIdle && !hasToStore && !account.documents.isSnapshotting
   }
 }

@@ -27,7 +27,7 @@ export function stateOf(document: Document): unknown {
 }
 
 /** Folds the document at once; undefined when it cannot be folded. */
-export const foldedAtOnce = (document: Document): SnapshotRecord | undefined => atOnce(document.folding())?.snapshot
+export const snapshotAtOnce = (document: Document): SnapshotRecord | undefined => atOnce(document.snapshotting())?.snapshot
 
 /** The code with which something is refused; undefined when it is not. */
 export function refusalOf(act: () => unknown): ErrorCode | undefined {

@@ -19,15 +19,15 @@ import { Versions, type StoredHistory } from './versions.ts'
 export type Spend = (cost: number) => void
 
 /** A snapshot, and how many of the updates since the last one it holds. */
-export interface Folded {
+export interface NewSnapshot {
   readonly snapshot: SnapshotRecord
   readonly count: number
 }
 
 /** From so many updates since the snapshot on the next one is due, where they weigh half of it too. */
-const FOLD_AFTER_UPDATES = 512
+const SNAPSHOT_AFTER_UPDATES = 512
 /** Nor may the updates since the snapshot cost more than this to take in again: a second or so. */
-const FOLD_AFTER_COST = 1_000_000
+const SNAPSHOT_AFTER_COST = 1_000_000
 /** What reading an update of the log costs, in the measure of `updateCost`. */
 const READING_COST = 30
 /** Bytes of a document that are written out in the time that `updateCost` counts as one; as long takes an id that is sorted. */
@@ -138,9 +138,9 @@ export class Document {
   /** True when enough has come since the snapshot, or since one that failed, to make the next one. */
   get isSnapshotDue(): boolean {
     const isLong =
-      this.#tail.length - this.#triedAt >= FOLD_AFTER_UPDATES && this.#tail.bytes * 2 >= (this.#snapshot?.update.length ?? 0)
+      this.#tail.length - this.#triedAt >= SNAPSHOT_AFTER_UPDATES && this.#tail.bytes * 2 >= (this.#snapshot?.update.length ?? 0)
     // Edits take room until a snapshot shows what is left of them.
-    const isLarge = this.#tail.bytes >= LIMITS.maxDocumentBytes / 4 || this.#tail.cost >= FOLD_AFTER_COST
+    const isLarge = this.#tail.bytes >= LIMITS.maxDocumentBytes / 4 || this.#tail.cost >= SNAPSHOT_AFTER_COST
     return isLong || (this.#triedAt === 0 && isLarge)
   }
 
@@ -148,8 +148,8 @@ export class Document {
     return this.#tail.length > 0
   }
 
-  /** False when there is nothing to fold, or it was tried in vain. */
-  get canBeFolded(): boolean {
+  /** False when a snapshot would hold nothing new, or was tried in vain. */
+  get canSnapshot(): boolean {
     return this.#tail.length > this.#triedAt
   }
 
@@ -267,12 +267,12 @@ export class Document {
   }
 
   /**
-   * Makes a snapshot that was loaded again and found equal. Between the steps the document may change, and then stands beyond it; but MUST NOT be folded
-   * by anyone else.
+   * Makes a snapshot that was loaded again and found equal. Between the steps the document may change, and then stands beyond it; but no other snapshot of
+   * it MUST be made.
    *
    * @returns undefined when Yjs cannot write it out or does not give back what it was given, and the tail must stay
    */
-  *folding(): Steps<Folded | undefined> {
+  *snapshotting(): Steps<NewSnapshot | undefined> {
     const count = this.#tail.length
     const [owners, burst, state] = [[...this.#owners], this.#versions.burst, Y.snapshot(this.#doc)]
     const cost = reloadCost(this.#doc, STEP_COST)

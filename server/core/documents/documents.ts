@@ -24,7 +24,7 @@ const NONE: ReadonlySet<string> = new Set()
 /** What the documents of an account need of it. */
 export interface DocumentsHost {
   readonly store: Store
-  /** Where documents are folded. */
+  /** Where snapshots are made. */
   readonly background: Background
   readonly turnBudget: TurnBudget
   readonly clock: Clock
@@ -50,7 +50,7 @@ export class Documents {
   #needed: ReadonlySet<string> = NONE
   /** Those that somebody asked for in this turn, and found loaded. */
   readonly #asked = new Set<string>()
-  readonly #folding = new Map<string, Promise<boolean>>()
+  readonly #snapshotting = new Map<string, Promise<boolean>>()
   readonly #touched = new Set<string>()
 
   constructor(account: string, epoch: string, views: Views, host: DocumentsHost) {
@@ -129,12 +129,12 @@ export class Documents {
   }
 
   /** True while a snapshot is made of one. */
-  get isFolding(): boolean {
-    return this.#folding.size > 0
+  get isSnapshotting(): boolean {
+    return this.#snapshotting.size > 0
   }
 
   /**
-   * Begins to fold each document for which enough has come since its last snapshot, puts versions among the changed records where many were found, and drops
+   * Begins a snapshot of each document for which enough has come since its last one, puts versions among the changed records where many were found, and drops
    * documents where they take too much.
    * @returns true when it did so
    */
@@ -143,7 +143,7 @@ export class Documents {
     for (const book of this.#touched) {
       const document = this.#loaded.get(book)
       if (document === undefined) continue
-      if (document.isSnapshotDue && !this.#folding.has(book)) void this.#fold(book, document)
+      if (document.isSnapshotDue && !this.#snapshotting.has(book)) void this.#snapshot(book, document)
       if (document.versions.foundBytes < MAX_FOUND_BYTES) continue
       this.#keepVersions(book, document)
       any = true
@@ -159,11 +159,11 @@ export class Documents {
    * stays there meanwhile. Where it left while another snapshot was made of it, that is the one.
    * @returns false when Yjs does not give back what it was given, and the log has to be kept
    */
-  async fold(book: string): Promise<boolean> {
+  async snapshot(book: string): Promise<boolean> {
     // One that is under way may have begun before the newest changes.
-    for (let under = this.#folding.get(book); under !== undefined; under = this.#folding.get(book)) await under
+    for (let under = this.#snapshotting.get(book); under !== undefined; under = this.#snapshotting.get(book)) await under
     const document = this.#loaded.get(book)
-    return document === undefined || !document.hasTail || this.#fold(book, document)
+    return document === undefined || !document.hasTail || this.#snapshot(book, document)
   }
 
   /** All that a known document consists of, as Yjs v1 updates to be applied in this order. Show it only once it is durable. */
@@ -177,7 +177,7 @@ export class Documents {
         const tail = await this.#readTail(cursors)
         return [...(snapshot === undefined ? [] : [snapshot.update]), ...tail.map(({ update }) => update)]
       } catch (error) {
-        // It was folded meanwhile; the next snapshot holds it.
+        // A snapshot was made meanwhile, which holds it.
         if (!(error instanceof StoreTrimmed)) throw error
       }
     }
@@ -189,7 +189,7 @@ export class Documents {
     if (length < MANY_UPDATES || !this.#hasRoomFor(1)) return undefined
     await this.load(new Set([book]))
     const document = this.#loaded.get(book)
-    if (document?.canBeFolded === true && !this.#folding.has(book)) void this.#fold(book, document)
+    if (document?.canSnapshot === true && !this.#snapshotting.has(book)) void this.#snapshot(book, document)
     return document
   }
 
@@ -243,33 +243,33 @@ export class Documents {
     if (this.#waitingCount > 0) return
     for (const [book, document] of this.#loaded) {
       if (document.usedAtMs >= beforeMs || this.#asked.has(book)) continue
-      if (this.#folding.has(book)) continue
-      if (document.canBeFolded) void this.#fold(book, document)
+      if (this.#snapshotting.has(book)) continue
+      if (document.canSnapshot) void this.#snapshot(book, document)
       else this.#unload(book, document)
     }
   }
 
   /** Its versions are found again when it is loaded. */
   #unload(book: string, document: Document): void {
-    if (this.#folding.has(book)) return
+    if (this.#snapshotting.has(book)) return
     document.destroy()
     this.#loaded.delete(book)
   }
 
-  #fold(book: string, document: Document): Promise<boolean> {
-    const folding = this.#host.background.run(document.folding()).then(folded => {
-      this.#folding.delete(book)
-      if (folded === undefined) return false
+  #snapshot(book: string, document: Document): Promise<boolean> {
+    const snapshotting = this.#host.background.run(document.snapshotting()).then(made => {
+      this.#snapshotting.delete(book)
+      if (made === undefined) return false
       this.#keepVersions(book, document)
-      this.#views.put('snapshots', [book], folded.snapshot)
+      this.#views.put('snapshots', [book], made.snapshot)
       const known = this.#views.get('documents', book)!
       const { tail } = known
-      this.#views.put('documents', [book], { ...known, tail: tail.slice(folded.count), folded: tail[folded.count - 1]! })
+      this.#views.put('documents', [book], { ...known, tail: tail.slice(made.count), folded: tail[made.count - 1]! })
       this.#host.changed()
       return true
     })
-    this.#folding.set(book, folding)
-    return folding
+    this.#snapshotting.set(book, snapshotting)
+    return snapshotting
   }
 
   /** Without a snapshot, they are found again when the document is loaded, and do nothing the second time. */

@@ -6,7 +6,7 @@ import { placeCost, reloadCost, updateCost } from '../../../../server/core/docum
 import { Document } from '../../../../server/core/documents/document.ts'
 import { Places } from '../../../../server/core/documents/places.ts'
 import { updateSteps } from '../../../../server/core/documents/updates/steps.ts'
-import { foldedAtOnce, momentOf, refusalOf } from '../../../util/document-trace.ts'
+import { snapshotAtOnce, momentOf, refusalOf } from '../../../util/document-trace.ts'
 import { suite } from '../../../util/suite.ts'
 import {
   mapStruct,
@@ -148,7 +148,7 @@ test('known edits that are sent again in another place are judged where they sta
   const document = longList(2_000, { parent: 't' }, 'ab')
   document.apply(unplacedUpdate(2, 1), momentOf('two'))
   const spent: number[] = []
-  const again = Document.open('epoch', foldedAtOnce(document), [], undefined, cost => void spent.push(cost))
+  const again = Document.open('epoch', snapshotAtOnce(document), [], undefined, cost => void spent.push(cost))
   // The letter stands behind all the others; what goes on from it claims to stand behind the last.
   const longer = textStruct('ab', { origin: [1, 3_999] })
   again.apply(rawUpdate({ structs: [[2, 0, [longer]]] }), momentOf('two'))
@@ -187,10 +187,10 @@ test('the hub leaves the cleaning up of a formatted text to those who read it', 
 
 test('a snapshot is due when what came since costs much, however few updates it is, and it takes their place', () => {
   const document = longList(50_000)
-  foldedAtOnce(document)
+  snapshotAtOnce(document)
   for (let client = 2; !document.isSnapshotDue; client++) document.apply(unplacedUpdate(client, 1), momentOf(`d${client}`))
   assert.is(document.doc.store.clients.size, 1 + 20)
-  foldedAtOnce(document)
+  snapshotAtOnce(document)
   assert.not(document.isSnapshotDue)
   document.apply(unplacedUpdate(99, 1), momentOf('d99'))
   assert.not(document.isSnapshotDue)
@@ -203,7 +203,7 @@ test('a document consists of so many items and no more, however few bytes they t
 
 test('a document is opened in bounded steps, whatever its order costs', () => {
   const document = longList(20_000)
-  const snapshot = foldedAtOnce(document)!
+  const snapshot = snapshotAtOnce(document)!
   const tail = []
   for (let client = 2; client < 12; client++) {
     const update = unplacedUpdate(client, 1)
@@ -213,7 +213,7 @@ test('a document is opened in bounded steps, whatever its order costs', () => {
   const stepsFor = (...parts: Parameters<typeof Document.opening>): number => [...Document.opening(...parts)].length
   const most = stepsFor('epoch', snapshot, [])
   assert.is(stepsFor('epoch', snapshot, tail), most + 10)
-  assert.ok(stepsFor('epoch', foldedAtOnce(document), []) >= most + 10)
+  assert.ok(stepsFor('epoch', snapshotAtOnce(document), []) >= most + 10)
 })
 
 const refusalOfApply = (document: Document, update: Uint8Array, device: string): string | undefined => {
@@ -339,11 +339,11 @@ test('what people write together costs no more to take in again than was found o
 })
 
 test('a short document is read back and opened at once, and one in which items may pass each other by or values be cut is not', () => {
-  const stepsOf = (update: Uint8Array): [folding: number, opening: number] => {
+  const stepsOf = (update: Uint8Array): [snapshotting: number, opening: number] => {
     const document = Document.open('epoch', undefined, [])
     document.apply(update, momentOf('one'))
-    const folding = [...document.folding()].length
-    return [folding, [...Document.opening('epoch', foldedAtOnce(document), [])].length]
+    const snapshotting = [...document.snapshotting()].length
+    return [snapshotting, [...Document.opening('epoch', snapshotAtOnce(document), [])].length]
   }
   const made = (change: (doc: Y.Doc) => void): Uint8Array => {
     const doc = new Y.Doc()
@@ -353,7 +353,7 @@ test('a short document is read back and opened at once, and one in which items m
   const short = made(doc => {
     for (let key = 0; key < 300; key++) doc.getMap('annotations').set(`${key}`, new Y.Map([['note', new Y.Text('a')]]))
   })
-  const [folding, opening] = stepsOf(short)
+  const [snapshotting, opening] = stepsOf(short)
   assert.is(opening, 0)
   assert.is(stepsOf(made(doc => doc.getText('t').insert(0, 'a'.repeat(60_000))))[1], 0)
   for (const long of [
@@ -366,8 +366,8 @@ test('a short document is read back and opened at once, and one in which items m
     ),
     made(doc => doc.getText('t').insert(0, 'a'.repeat(70_000)))
   ]) {
-    const [foldingLong, openingLong] = stepsOf(long)
-    assert.ok(foldingLong > folding && openingLong > 0, `${foldingLong} and ${openingLong}`)
+    const [snapshottingLong, openingLong] = stepsOf(long)
+    assert.ok(snapshottingLong > snapshotting && openingLong > 0, `${snapshottingLong} and ${openingLong}`)
   }
 })
 

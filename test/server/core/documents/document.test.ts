@@ -3,7 +3,7 @@ import * as Y from 'yjs'
 import { ANNOTATION_DOCUMENT, LIMITS, putAnnotation } from '../../../../protocol/index.ts'
 import { listAnnotations, markKnownAnnotation } from '../../../../server/core/documents/annotations.ts'
 import { Document, tailUpdateOf } from '../../../../server/core/documents/document.ts'
-import { foldedAtOnce, LoggedDocument, momentOf, refusalOf, stateOf } from '../../../util/document-trace.ts'
+import { snapshotAtOnce, LoggedDocument, momentOf, refusalOf, stateOf } from '../../../util/document-trace.ts'
 import { suite } from '../../../util/suite.ts'
 import { docOf, noteOf, rawUpdate, textStruct, updateOf } from '../../../util/yjs-update.ts'
 
@@ -95,7 +95,7 @@ test('the hub edits under one Yjs client for the whole life of a document, resta
   const [client] = clientsOf(logged.edit(put('a', 'one')))
   assert.equal(clientsOf(logged.edit(put('b', 'two'))), [client])
   assert.equal(clientsOf(logged.rebuilt().edit(put('c', 'three'), momentOf('plain'))), [client])
-  const snapshot = foldedAtOnce(logged.document)!
+  const snapshot = snapshotAtOnce(logged.document)!
   assert.equal(clientsOf(Document.open('epoch', snapshot, []).edit(put('c', 'three'), momentOf('plain'))), [client])
 })
 
@@ -132,7 +132,7 @@ test('a Yjs client belongs to the device that used it first, after a restart and
   for (const document of [
     logged.document,
     logged.rebuilt(),
-    Document.open('epoch', foldedAtOnce(Document.open('epoch', undefined, early)), [])
+    Document.open('epoch', snapshotAtOnce(Document.open('epoch', undefined, early)), [])
   ]) {
     assert.is(
       refusalOf(() => document.apply(next, momentOf('two'))),
@@ -148,7 +148,7 @@ test('a snapshot is due after many updates that weigh something beside it, and t
   for (; !logged.document.isSnapshotDue; updates++) logged.edit(put(`a${updates % 7}`, `note ${updates}`))
   assert.is(updates, 512)
   assert.ok(logged.document.hasTail)
-  const snapshot = foldedAtOnce(logged.document)!
+  const snapshot = snapshotAtOnce(logged.document)!
   assert.not(logged.document.hasTail || logged.document.isSnapshotDue)
   assert.equal(stateOf(Document.open('epoch', snapshot, [])), stateOf(logged.document))
 })
@@ -171,7 +171,7 @@ test('a document in which annotations were changed and then deleted can be made 
       'one'
     )
   }
-  const snapshot = foldedAtOnce(logged.document)
+  const snapshot = snapshotAtOnce(logged.document)
   assert.ok(snapshot)
   assert.equal(stateOf(Document.open('epoch', snapshot, [])), stateOf(logged.document))
 })
@@ -197,7 +197,7 @@ test('a document over the limit takes no more, from devices or from the hub, and
 test('a document that broke half-way is built again from its snapshot and what came since', () => {
   const logged = new LoggedDocument()
   logged.edit(put('a', 'kept'))
-  foldedAtOnce(logged.document)
+  snapshotAtOnce(logged.document)
   logged.log.length = 0
   logged.edit(put('b', 'kept too'))
   const { doc } = logged.document
@@ -281,10 +281,10 @@ test('a document is folded and opened in bounded steps, and what it takes in mea
       'one'
     )
   const [heldBefore, before] = [logged.log.length, stateOf(logged.document)]
-  const folding = logged.document.folding()
+  const snapshotting = logged.document.snapshotting()
   let steps = 0
-  let step = folding.next()
-  for (; step.done !== true; step = folding.next()) {
+  let step = snapshotting.next()
+  for (; step.done !== true; step = snapshotting.next()) {
     steps += 1
     logged.apply(
       updateOf(doc, () => note().insert(3, `step ${steps}`)),
@@ -302,7 +302,7 @@ test('a document is folded and opened in bounded steps, and what it takes in mea
   assert.ok(steps >= 4, `${steps} steps`)
   assert.equal(stateOf(opened.value), stateOf(logged.document))
   assert.equal(stateOf(logged.rebuilt()), stateOf(logged.document))
-  const again = foldedAtOnce(logged.document)!
+  const again = snapshotAtOnce(logged.document)!
   assert.equal(stateOf(Document.open('epoch', again, [])), stateOf(logged.document))
   assert.not(logged.document.hasTail)
 })
@@ -311,15 +311,15 @@ test('a document that is built anew while it is folded takes no less than nothin
   const document = Document.open('e', undefined, [])
   for (let at = 1; at <= 100; at++)
     document.edit(doc => putAnnotation(doc, `a${at}`, { note: 'n', extra: { at } }, 1), momentOf('@', at))
-  const folding = document.folding()
-  folding.next()
+  const snapshotting = document.snapshotting()
+  snapshotting.next()
   const fail = (doc: Y.Doc): void => {
     doc.getMap('other').set('k', 1)
     throw new Error('half-way')
   }
   assert.throws(() => document.edit(fail, momentOf('@', 101)))
-  while (folding.next().done !== true);
-  const again = Document.open('e', foldedAtOnce(document), [])
+  while (snapshotting.next().done !== true);
+  const again = Document.open('e', snapshotAtOnce(document), [])
   assert.ok(document.heldBytes >= again.heldBytes, `${document.heldBytes} and ${again.heldBytes}`)
 })
 
@@ -333,7 +333,7 @@ test('what was made of a document that was read anew counts, and no longer what 
       momentOf('one', at + 1)
     )
   const typed = document.heldBytes
-  foldedAtOnce(document)
+  snapshotAtOnce(document)
   assert.ok(document.heldBytes < typed / 20, `${document.heldBytes} of ${typed}`)
 })
 

@@ -3,7 +3,7 @@ import * as Y from 'yjs'
 import { ANNOTATION_DOCUMENT, HubError, putAnnotation } from '../../../../protocol/index.ts'
 import { Document } from '../../../../server/core/documents/document.ts'
 import type { AnnotationHistoryRecord } from '../../../../server/core/records.ts'
-import { foldedAtOnce, LoggedDocument, momentOf, stateOf } from '../../../util/document-trace.ts'
+import { snapshotAtOnce, LoggedDocument, momentOf, stateOf } from '../../../util/document-trace.ts'
 import { Random } from '../../../util/random.ts'
 import { suite } from '../../../util/suite.ts'
 import { docOf, noteOf, updateOf } from '../../../util/yjs-update.ts'
@@ -133,9 +133,9 @@ test('a document is the same however it came into memory: live, from its log, fr
     }
     const early = Document.open('epoch', undefined, logged.log.slice(0, cut), id => stored.get(id))
     keepVersions(early)
-    const restored = Document.open('epoch', foldedAtOnce(early), logged.log.slice(cut), id => stored.get(id))
+    const restored = Document.open('epoch', snapshotAtOnce(early), logged.log.slice(cut), id => stored.get(id))
     keepVersions(restored)
-    const again = Document.open('epoch', foldedAtOnce(restored), [])
+    const again = Document.open('epoch', snapshotAtOnce(restored), [])
     assert.equal(stored, logged.document.versions.takeHistories(), `seed ${seed}`)
     for (const document of [logged.rebuilt(), restored, again])
       assert.equal(stateOf(document), stateOf(logged.document), `seed ${seed}`)

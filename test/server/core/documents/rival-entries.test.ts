@@ -4,7 +4,7 @@ import { decodeValue, type Plain } from '../../../../protocol/index.ts'
 import { listAnnotations } from '../../../../server/core/documents/annotations.ts'
 import { Document } from '../../../../server/core/documents/document.ts'
 import { coreHub, type TestClient } from '../../../util/core-hub.ts'
-import { foldedAtOnce, LoggedDocument } from '../../../util/document-trace.ts'
+import { snapshotAtOnce, LoggedDocument } from '../../../util/document-trace.ts'
 import { Random } from '../../../util/random.ts'
 import { suite } from '../../../util/suite.ts'
 import { docOf, noteOf, updateOf } from '../../../util/yjs-update.ts'
@@ -115,7 +115,7 @@ test('whatever is put under a few ids by devices that do not hear of each other 
       const kept = [standing.get(id)?.['note'], ...notesOf(logged.document, id)]
       assert.ok(kept.includes(note), `seed ${seed}: ${note} of ${id} is not kept`)
     }
-    const snapshot = foldedAtOnce(folded!.document)
+    const snapshot = snapshotAtOnce(folded!.document)
     const histories = folded!.document.versions.takeHistories()
     const reopened = Document.open('epoch', snapshot, logged.log.slice(folded!.before), id => histories.get(id))
     for (const id of new Set(brought.map(([id]) => id)))
