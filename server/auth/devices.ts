@@ -5,7 +5,7 @@ import { newId } from '../core/ids.ts'
 import { actorOf, mustBeLetIn, refusalOf } from '../core/policy.ts'
 import type { RandomBytes } from '../core/ports.ts'
 import type { DeviceRecord } from '../core/records.ts'
-import { forget } from '../core/tellings.ts'
+import { forgetTold } from '../core/tellings.ts'
 import { issueToken, matches, parseToken } from './tokens.ts'
 
 const deviceId = key(64)
@@ -32,7 +32,7 @@ export async function registerDevice(
   checked('bad-request', map(deviceDescription), { name, app }, 'device')
   const device = newId(randomBytes)
   const { token, secretHash } = issueToken(account.id, device, randomBytes)
-  await account.write('device.put', device, { name, app, readOnly }, secretHash, by)
+  await account.write('device.put', device, { name, app, readOnly }, { secretHash, by })
   return { device, token }
 }
 
@@ -51,7 +51,7 @@ export async function registerUnlessKnown(
 ): Promise<void> {
   if (account.views.get('devices', device) !== undefined) return
   const { secretHash } = issueToken(account.id, device, randomBytes)
-  await account.write('device.put', device, { name, app, readOnly }, secretHash, by)
+  await account.write('device.put', device, { name, app, readOnly }, { secretHash, by })
 }
 
 /**
@@ -61,8 +61,8 @@ export async function registerUnlessKnown(
 export async function revokeDevice(account: Account, device: string, by?: string): Promise<void> {
   const known = account.views.get('devices', device)
   if (known === undefined) throw new HubError('not-found', `there is no device ${device}`)
-  if (!known.revoked) await account.write('device.revoke', device, {}, undefined, by)
-  await forget(account, device)
+  if (!known.revoked) await account.write('device.revoke', device, {}, { by })
+  await forgetTold(account, device)
 }
 
 /**
@@ -74,7 +74,7 @@ export async function revokeDevice(account: Account, device: string, by?: string
 export async function renewToken(account: Account, device: string, by: string, randomBytes: RandomBytes): Promise<string> {
   const description = describe(deviceOf(account, device))
   const { token, secretHash } = issueToken(account.id, device, randomBytes)
-  await account.write('device.put', device, description, secretHash, by)
+  await account.write('device.put', device, description, { secretHash, by })
   return token
 }
 
@@ -96,7 +96,7 @@ export async function updateDevice(account: Account, device: string, update: Dev
   const { name = known.name, app = known.app, disabled = known.disabled === true } = update
   checked('bad-request', map(deviceDescription), { name, app }, 'device')
   if (name === known.name && app === known.app && disabled === (known.disabled === true)) return
-  await account.write('device.put', device, describe({ ...known, name, app, disabled }), undefined, by)
+  await account.write('device.put', device, describe({ ...known, name, app, disabled }), { by })
 }
 
 /**

@@ -13,7 +13,7 @@ import {
   type WireAction
 } from '../../protocol/index.ts'
 import { asSent, handleAction, mustFit } from './actions.ts'
-import { confirm, judge, newClient, refusalOf, remember } from './answers.ts'
+import { confirm, judge, newClient, refusalAnswer, keepAnswer } from './answers.ts'
 import { changesOf, hiddenBytes, type LoggedChange, type NewChange, type Note } from './change.ts'
 import { digest } from './digest.ts'
 import type { AccountHost, Follower } from './account-host.ts'
@@ -184,14 +184,13 @@ export class Account {
 
   /**
    * Appends a change that only the hub makes. Resolves with its cursor once it is durable.
-   * @param by the device whose doing it is; left out, the one that it is about
+   * @param options `by`: the device whose doing it is; left out, the one that it is about. `secretHash`: its new token, hashed
    */
   async write<K extends 'device.put' | 'device.revoke' | 'content.put'>(
     kind: K,
     key: string,
     body: ChangeBody<K>,
-    secretHash?: Uint8Array,
-    by = key
+    { secretHash, by = key }: { readonly secretHash?: Uint8Array; readonly by?: string | undefined } = {}
   ): Promise<number> {
     // A device is cut off whatever the disk says.
     if (kind !== 'device.revoke' && !('disabled' in body && body.disabled)) this.#host.mustTakeWrites()
@@ -266,7 +265,7 @@ export class Account {
     if (last === undefined) return
     this.durableHead = last.first + last.count - 1
     const bytes = runs.reduce((sum, { run }) => sum + run.length, 0)
-    this.readers.wrote(this.durableHead, bytes)
+    this.readers.logGrew(this.durableHead, bytes)
   }
 
   /** Tells everyone concerned about what became durable. */
@@ -297,18 +296,18 @@ export class Account {
     const name = encodeName(key)
     const content = digest([encodeKind(kind), name, bytes])
     const verdict = judge(record, number, content)
-    if (verdict === 'conflict') return refusalOf(number, content, new HubError('action-conflict'))
-    if (verdict === 'already-done') return refusalOf(number, content, new HubError('already-done'))
+    if (verdict === 'conflict') return refusalAnswer(number, content, new HubError('action-conflict'))
+    if (verdict === 'already-done') return refusalAnswer(number, content, new HubError('already-done'))
     if (verdict !== 'fresh') return verdict
     let answer: Answer
     try {
       answer = [number, content, this.#change(origin, action, bytes, content)]
     } catch (error) {
       if (!(error instanceof HubError)) throw error
-      answer = refusalOf(number, content, error)
+      answer = refusalAnswer(number, content, error)
       this.#isStoringDue = true
     }
-    remember(record, answer)
+    keepAnswer(record, answer)
     return answer
   }
 

@@ -30,7 +30,7 @@ export function judge(record: ClientRecord, number: number, digest: number): Ver
 }
 
 /** Keeps the answer to a new action, and forgets the words of older ones, and the oldest beyond the limit. */
-export function remember(record: ClientRecord, answer: Answer): void {
+export function keepAnswer(record: ClientRecord, answer: Answer): void {
   const { answers } = record
   record.lastNumber = answer[0]
   answers.push(answer)
@@ -46,7 +46,7 @@ export function confirm(record: ClientRecord, confirmed: number): void {
   while (answers.length > 0 && answers[0]![0] <= confirmed) answers.shift()
 }
 
-export const refusalOf = (number: number, digest: number, error: HubError): Answer => [
+export const refusalAnswer = (number: number, digest: number, error: HubError): Answer => [
   number,
   digest,
   0,

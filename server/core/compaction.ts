@@ -3,7 +3,7 @@ import type { Account } from './account.ts'
 import { isWhole, type Background } from './documents/steps.ts'
 import { nextTurn, type Clock, type Logger } from './ports.ts'
 import { StoreDamage, type Store } from './store.ts'
-import { forget } from './tellings.ts'
+import { forgetTold } from './tellings.ts'
 import { Views } from './views.ts'
 
 /** Compaction is worth its while from so many changes or bytes on that can go. */
@@ -96,7 +96,7 @@ export class Compactor {
     await this.#forgetRevoked(account)
     const allowedFloor = account.readers.floor(account.durableHead, clock.nowMs())
     const { folded, unfoldable } = await this.#snapshotDocuments(account, allowedFloor)
-    account.readers.keep()
+    account.readers.putRecord()
     account.storeRecords()
     await account.settled()
     const target = await this.#soundFloor(account, floorBefore, allowedFloor)
@@ -117,7 +117,7 @@ export class Compactor {
   /** Lets go of what devices were told that were cut off, and will not ask again. */
   async #forgetRevoked(account: Account): Promise<void> {
     for (const page of account.views.pages('devices', [], PAGE_DEVICES)) {
-      for (const [device, { revoked }] of page) if (revoked && !this.#isStopped) await forget(account, device)
+      for (const [device, { revoked }] of page) if (revoked && !this.#isStopped) await forgetTold(account, device)
       await nextTurn(this.#parts.clock)
     }
   }

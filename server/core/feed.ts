@@ -115,8 +115,8 @@ export class Feed implements LiveSession, Follower {
     this.#log = log
     const from = log.begin(epoch)
     const nowMs = this.#host.clock.nowMs()
-    if (acks) account.readers.reads(device, this.client, from, nowMs)
-    else account.readers.came(device, this.client, from, nowMs)
+    if (acks) account.readers.lowerCursor(device, this.client, from, nowMs)
+    else account.readers.setCursor(device, this.client, from, nowMs)
     log.readOn()
     await log.atHead()
     if (!this.#isClosed) outlet.atHead()

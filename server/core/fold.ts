@@ -1,5 +1,5 @@
 import { mergeFields, positionReplaces, type ChangeKind } from '../../protocol/index.ts'
-import { newClient, remember } from './answers.ts'
+import { newClient, keepAnswer } from './answers.ts'
 import type { Change, Note } from './change.ts'
 import { FILE_FOLDS } from './files/fold.ts'
 import { NO_HOUSEHOLDS, type HouseholdRules } from './household.ts'
@@ -77,7 +77,7 @@ export function foldLogged(views: Views, change: Change, note: Note, household?:
 export function foldCounter(views: Views, { device, client, number, cursor }: Change, note: Note): void {
   if (number === 0) return
   const record = views.edit('clients', [device, client], newClient)
-  if (number > record.lastNumber) remember(record, [number, typeof note === 'number' ? note : note.digest, cursor])
+  if (number > record.lastNumber) keepAnswer(record, [number, typeof note === 'number' ? note : note.digest, cursor])
 }
 
 function mergeBook(known: BookRecord | undefined, { body, cursor, timeUs }: Change<'book.put'>): BookRecord {

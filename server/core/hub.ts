@@ -167,7 +167,7 @@ export class Hub {
     // All in one group: one flush, however many there are.
     const opened = accounts.filter(account => account !== undefined)
     for (const account of opened) {
-      account.readers.keep()
+      account.readers.putRecord()
       account.storeRecords()
     }
     await Promise.all(opened.map(account => account.settled()))
@@ -229,7 +229,7 @@ export class Hub {
     const accountIdleMs = this.#accounts.size > MANY_ACCOUNTS ? ACCOUNT_IDLE_MS / 10 : ACCOUNT_IDLE_MS
     account.documents.unloadIdle(nowMs - idleMs)
     const isIdle = account.followers.size === 0 && nowMs - account.usedAtMs > accountIdleMs
-    if (isIdle) account.readers.keep()
+    if (isIdle) account.readers.putRecord()
     const hasToStore = isIdle && account.views.changedCount > 0
     if (hasToStore) account.storeRecords()
     // It leaves once that is stored: opened again before, it would find some records older than others.

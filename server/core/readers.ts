@@ -42,8 +42,8 @@ export class Readers {
       this.#readers.set(nameOf(device, client), { device, client, cursor, seenAtMs })
   }
 
-  /** A client has come, and keeps everything up to `cursor`. */
-  came(device: string, client: string, cursor: number, nowMs: number): void {
+  /** A client has come, and has kept everything up to `cursor`. */
+  setCursor(device: string, client: string, cursor: number, nowMs: number): void {
     const name = nameOf(device, client)
     this.#readers.delete(name)
     this.#readers.set(name, { device, client, cursor, seenAtMs: nowMs })
@@ -52,12 +52,12 @@ export class Readers {
   }
 
   /** A client reads on from `cursor`. It does not say what it has kept: so the log is held from there if that is earlier than before, and never from later. */
-  reads(device: string, client: string, cursor: number, nowMs: number): void {
-    this.came(device, client, Math.min(cursor, this.ackedBy(device, client) ?? cursor), nowMs)
+  lowerCursor(device: string, client: string, cursor: number, nowMs: number): void {
+    this.setCursor(device, client, Math.min(cursor, this.cursorOf(device, client) ?? cursor), nowMs)
   }
 
-  /** How far a client has said that it has got; undefined when nothing is known of it. */
-  ackedBy(device: string, client: string): number | undefined {
+  /** How far a client has got by its own word; undefined when nothing is known of it. */
+  cursorOf(device: string, client: string): number | undefined {
     return this.#readers.get(nameOf(device, client))?.cursor
   }
 
@@ -65,13 +65,13 @@ export class Readers {
    * A client says, without having come, that it has got to `cursor`.
    * @returns how far it has got by all that it said
    */
-  says(device: string, client: string, cursor: number, nowMs: number): number {
-    const got = Math.max(cursor, this.ackedBy(device, client) ?? 0)
-    this.came(device, client, got, nowMs)
+  raiseCursor(device: string, client: string, cursor: number, nowMs: number): number {
+    const got = Math.max(cursor, this.cursorOf(device, client) ?? 0)
+    this.setCursor(device, client, got, nowMs)
     return got
   }
 
-  /** It has got further. */
+  /** A client that has come says that it has got to `cursor`. */
   acked(device: string, client: string, cursor: number, nowMs: number): void {
     const reader = this.#readers.get(nameOf(device, client))
     if (reader === undefined) return
@@ -80,8 +80,8 @@ export class Readers {
     this.#isChanged = true
   }
 
-  /** The log has got so many bytes longer, up to `cursor`. */
-  wrote(cursor: number, bytes: number): void {
+  /** The log has become so many bytes longer, and ends at `cursor`. */
+  logGrew(cursor: number, bytes: number): void {
     this.#bytesSinceMark += bytes
     if (this.#bytesSinceMark < MARK_BYTES) return
     for (; this.#bytesSinceMark >= MARK_BYTES; this.#bytesSinceMark -= MARK_BYTES) this.#marks.push(cursor)
@@ -106,7 +106,7 @@ export class Readers {
   }
 
   /** Puts what is known among the records to be stored. */
-  keep(): void {
+  putRecord(): void {
     if (!this.#isChanged) return
     this.#isChanged = false
     const readers = Array.from(

@@ -225,7 +225,7 @@ export class Session implements LiveSession, Follower, Submitter {
       timeMs: Math.floor(this.#host.clock.nowMs()),
       limits: { maxFrameBytes, maxActionsPerPush, maxUnansweredActions, maxUpdateBytes, idleTimeoutMs }
     })
-    account.readers.came(device, client, log.begin(epoch), this.#host.clock.nowMs())
+    account.readers.setCursor(device, client, log.begin(epoch), this.#host.clock.nowMs())
     log.readOn()
   }
 

@@ -18,38 +18,42 @@ export function toldOf(views: Views, device: string, item: string, sinceUs: numb
 }
 
 /** Where the item is that the device was told of; undefined when it never was. */
-export const placeOf = (views: Views, device: string, item: string): TellingRecord['place'] =>
+export const locationOf = (views: Views, device: string, item: string): readonly string[] | undefined =>
   views.get('tellings', device, item)?.place
+
+/** What a device is told of an item, or tells of it. */
+export interface Told {
+  readonly device: string
+  readonly item: string
+  /** How far the device has got by its own word. */
+  readonly sinceUs: number
+  /** How far it will have got with this. */
+  readonly atUs: number
+  readonly value: Plain
+  /** Where the item is, such as a book and an annotation; without it, where it was. */
+  readonly location?: readonly string[] | undefined
+}
 
 /**
  * Remembers what a device will have once it has got to `atUs`. What it had at `sinceUs` is kept beside it, in case the answer is lost and it comes once more from there; all else is forgotten.
  * Kept with the next commit that stores records, and counted as what the account takes.
- *
- * @param place where the item is
  */
-export function remember(
-  account: Pick<Account, 'views' | 'heldBytes'>,
-  device: string,
-  item: string,
-  sinceUs: number,
-  atUs: number,
-  value: Plain,
-  place?: TellingRecord['place']
-): void {
+export function noteTold(account: Pick<Account, 'views' | 'heldBytes'>, told: Told): void {
+  const { device, item, sinceUs, atUs, value } = told
   const { views } = account
   const known = views.get('tellings', device, item)
   const last = atUs > sinceUs ? known?.entries.findLast(([toldUs]) => toldUs <= sinceUs) : undefined
-  const where = place ?? known?.place
+  const place = told.location ?? known?.place
   const telling: TellingRecord = {
     entries: [...(last === undefined ? [] : [last]), [atUs, value]],
-    ...(where !== undefined && { place: where })
+    ...(place !== undefined && { place })
   }
   views.put('tellings', [device, item], telling)
   account.heldBytes += bytesOf(telling) - (known === undefined ? 0 : bytesOf(known))
 }
 
 /** Forgets all that a device was told, a part with each commit. Resolves once that is durable. */
-export async function forget(account: Account, device: string): Promise<void> {
+export async function forgetTold(account: Account, device: string): Promise<void> {
   for (;;) {
     const page = account.views.range('tellings', [device], '', FORGOTTEN_AT_ONCE)
     if (page.length === 0) return

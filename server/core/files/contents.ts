@@ -14,7 +14,7 @@ export function fileAt(views: Views, path: string): FileRecord | undefined {
  */
 export async function holdContent(account: Account, device: string, sha256: string, sizeBytes: number): Promise<void> {
   if (account.views.get('contents', sha256) === undefined)
-    await account.write('content.put', sha256, { sizeBytes }, undefined, device)
+    await account.write('content.put', sha256, { sizeBytes }, { by: device })
   else await account.settled()
 }
 

@@ -41,7 +41,7 @@ export const FILE_FOLDS: { readonly [K in FileKind]: Fold<K> } = {
       movedAtUs: timeUs,
       ...conflictsOf(there)
     })
-    remember(views, change, body.to, content)
+    addFileVersion(views, change, body.to, content)
     // Before it leaves the other: a folder that is in both does not come and go.
     if (there === undefined || there.removed) enter(views, change, body.to)
     leave(views, change, key)
@@ -98,7 +98,7 @@ function put(views: Views, change: Change, path: string, content: FileContent): 
     ...conflictsOf(known)
   }
   views.put('files', [path], file)
-  remember(views, change, path, content)
+  addFileVersion(views, change, path, content)
   if (!isThere) enter(views, change, path)
 }
 
@@ -123,7 +123,7 @@ function mark(views: Views, change: Change, path: string, removed: boolean): voi
   else enter(views, change, path)
 }
 
-function remember(views: Views, { cursor, timeUs, device }: Change, path: string, content: FileContent): void {
+function addFileVersion(views: Views, { cursor, timeUs, device }: Change, path: string, content: FileContent): void {
   const versions = views.get('fileHistories', path)?.versions ?? []
   const last = versions.at(-1)
   if (last?.content.sha256 === content.sha256) return

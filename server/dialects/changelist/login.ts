@@ -89,7 +89,7 @@ async function tokenOf(account: Account, app: string, key: Uint8Array): Promise<
     const { token, secretHash } = issueToken(account.id, device, () => secret)
     const known = account.views.get('devices', device)
     if (known === undefined) {
-      await account.write('device.put', device, DEVICE, secretHash)
+      await account.write('device.put', device, DEVICE, { secretHash })
       return token
     }
     if (known.revoked || !matches(parseToken(token)!.secret, known.secretHash)) continue

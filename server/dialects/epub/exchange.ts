@@ -4,7 +4,7 @@ import type { Hub } from '../../core/hub.ts'
 import type { Origin } from '../../core/origin.ts'
 import { permits } from '../../core/policy.ts'
 import { nextTurn, type Clock } from '../../core/ports.ts'
-import { placeOf, remember, toldOf } from '../../core/tellings.ts'
+import { locationOf, noteTold, toldOf } from '../../core/tellings.ts'
 import type { Views } from '../../core/views.ts'
 import { isKnown, isMembers, remembered, type Members } from './members.ts'
 import { DEVICE_PREFIX, type Caller } from './sign-in.ts'
@@ -81,7 +81,7 @@ export class Exchange {
   }
 
   place(item: string): readonly string[] | undefined {
-    return placeOf(this.views, this.device, item)
+    return locationOf(this.views, this.device, item)
   }
 
   /** Whether the device sent the item in this request. */
@@ -92,12 +92,13 @@ export class Exchange {
   /** The device has this of an item, because it says so. */
   sent(item: string, value: Plain, place?: readonly string[]): void {
     this.#sent.add(item)
-    if (this.#canRemember) remember(this.account, this.device, item, this.sinceUs, this.sinceUs, value, place)
+    const { device, sinceUs } = this
+    if (this.#canRemember) noteTold(this.account, { device, item, sinceUs, atUs: sinceUs, value, location: place })
   }
 
   /** Remembers something of the device, whatever it says that it has. */
   keep(item: string, value: Plain): void {
-    if (this.#canRemember) remember(this.account, this.device, item, 0, 0, value)
+    if (this.#canRemember) noteTold(this.account, { device: this.device, item, sinceUs: 0, atUs: 0, value })
   }
 
   /**
@@ -115,7 +116,8 @@ export class Exchange {
   async told(untilUs: number): Promise<void> {
     for (const [index, { item, members, place }] of this.#tellings.entries()) {
       if (!this.#canRemember) break
-      remember(this.account, this.device, item, this.sinceUs, untilUs, remembered(members), place)
+      const { device, sinceUs } = this
+      noteTold(this.account, { device, item, sinceUs, atUs: untilUs, value: remembered(members), location: place })
       if (index % REMEMBERED_AT_ONCE === REMEMBERED_AT_ONCE - 1) {
         this.account.storeRecords()
         await nextTurn(this.clock)

@@ -1,6 +1,6 @@
 import { HubError, type ActionBody, type Plain } from '../../../protocol/index.ts'
 import { annotationIn, type PlainAnnotation } from '../../core/documents/annotations.ts'
-import { placeOf } from '../../core/tellings.ts'
+import { locationOf } from '../../core/tellings.ts'
 import { bookOf, isNumber } from './book-numbers.ts'
 import { dateOfUs, NO_DATE } from './dates.ts'
 import type { Exchange, Step } from './exchange.ts'
@@ -84,7 +84,7 @@ export interface Place {
 export function findMarking({ views, devices }: Exchange, guid: string): Place | undefined {
   const item = itemOf(guid)
   for (const id of devices) {
-    const [book, annotation] = placeOf(views, id, item) ?? []
+    const [book, annotation] = locationOf(views, id, item) ?? []
     if (book !== undefined && annotation !== undefined) return { book, id: annotation }
   }
   return undefined

@@ -107,10 +107,10 @@ export function mountChanges(app: PinakesApp, { hub, clock }: PinakesParts): voi
     const { epoch, cursor } = parseCursor(context.req.valid('json').cursor)
     if (epoch !== account.epoch || cursor > account.durableHead)
       throw new HubError('bad-request', 'cursor: of another epoch or beyond the log; read the changes anew', { field: 'cursor' })
-    const got = account.readers.says(device, '', cursor, clock.nowMs())
+    const got = account.readers.raiseCursor(device, '', cursor, clock.nowMs())
     // With no room on the disk it is remembered until there is, or the hub stops.
     if (!hub.isReadOnly) {
-      account.readers.keep()
+      account.readers.putRecord()
       account.storeRecords()
       await account.settled()
     }

@@ -178,7 +178,7 @@ export function mountDevices(app: PinakesApp, { randomBytes, clock }: PinakesPar
 /** @throws HubError `not-found` */
 function described(account: Account, id: string, asker: string): z.infer<typeof deviceShape> {
   const { name, app, readOnly, disabled = false, registeredAtUs } = deviceOf(account, id)
-  const acknowledged = account.readers.ackedBy(id, '')
+  const acknowledged = account.readers.cursorOf(id, '')
   return {
     id,
     name,

@@ -161,7 +161,7 @@ export class Households {
     if (!isThere()) throw new HubError('not-found', 'there is no such device')
     // In one turn, and so in one commit: a device that is gone from the family and not cut off would never hear that it is removed.
     const removed = this.act({ account, device: by }, { type: 'REMOVE_DEVICE', deviceId: device })
-    const revoked = isThere() ? undefined : account.write('device.revoke', device, {}, undefined, by)
+    const revoked = isThere() ? undefined : account.write('device.revoke', device, {}, { by })
     await Promise.all([removed, revoked])
     this.sockets.drop(account, device, { isTold: true })
   }
@@ -176,7 +176,7 @@ export class Households {
     const { account, device } = caller
     await this.act(caller, { type: 'REPORT_REMOVED', deviceId: device })
     const { name, app, readOnly } = account.views.get('devices', device)!
-    await account.write('device.put', device, { name, app, readOnly }, this.tokens.unknownHash())
+    await account.write('device.put', device, { name, app, readOnly }, { secretHash: this.tokens.unknownHash() })
     await this.tokens.retire(token)
     this.sockets.drop(account, device)
     return true
@@ -244,7 +244,7 @@ export class Households {
     mustHaveRoom(familyOf(account.views).all('device').length, MAX_DEVICES, 'devices')
     const { token, secretHash } = await this.tokens.issue(account.id, deviceId)
     const app = `TimeLimit on ${model}`.slice(0, 256)
-    await account.write('device.put', deviceId, { name, app, readOnly: false }, secretHash)
+    await account.write('device.put', deviceId, { name, app, readOnly: false }, { secretHash })
     try {
       await this.act({ account, device: deviceId }, action)
     } catch (error) {

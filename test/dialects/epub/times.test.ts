@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import * as assert from 'uvu/assert'
-import { remember, toldOf } from '../../../server/core/tellings.ts'
+import { noteTold, toldOf } from '../../../server/core/tellings.ts'
 import { dateOfUs } from '../../../server/dialects/epub/dates.ts'
 import { sinceOf } from '../../../server/dialects/epub/times.ts'
 import { coreHub } from '../../util/core-hub.ts'
@@ -15,7 +15,7 @@ const SECOND_US = 1_700_000_000_000_000
 test('of times that were answered within a millisecond the one that is said is meant, and of a rounded one the oldest', async () => {
   const { account } = await coreHub().account('phone')
   const times = [100, 600, 900, 1_100].map(us => SECOND_US + us)
-  remember(account, 'phone', 'answered', 0, 0, times)
+  noteTold(account, { device: 'phone', item: 'answered', sinceUs: 0, atUs: 0, value: times })
   const sinceUs = (us: number): number =>
     sinceOf(account.views, 'phone', SECOND_US + 60_000_000, dateOfUs(SECOND_US + us)) - SECOND_US
   assert.equal(
@@ -64,7 +64,8 @@ test('of an app that never says how far it has got no more is remembered than on
   const { views } = account
   const [device, item] = [`epub-1-${app.id}`, `places:epub-${number}`]
   const digest = (at: number): Uint8Array => new Uint8Array(12).fill(at % 256)
-  remember(account, device, item, 0, 0, { sinceUs: 0, sent: Array.from({ length: 2_000 }, (_, at) => digest(at)) })
+  const value = { sinceUs: 0, sent: Array.from({ length: 2_000 }, (_, at) => digest(at)) }
+  noteTold(account, { device, item, sinceUs: 0, atUs: 0, value })
   assert.is((await app.send(model(2))).status, 200)
   const { sent } = toldOf(views, device, item, Infinity) as { sent: Uint8Array[] }
   assert.equal([sent.length, [...sent[0]!]], [2_000, [...digest(1)]])

@@ -61,7 +61,12 @@ export class FamilyScene {
     const { account } = await core.account()
     const scene = new FamilyScene(core, account, household)
     for (const device of [PHONE, TABLET])
-      await account.write('device.put', device, { name: device, app: 'test', readOnly: false }, new Uint8Array(32))
+      await account.write(
+        'device.put',
+        device,
+        { name: device, app: 'test', readOnly: false },
+        { secretHash: new Uint8Array(32) }
+      )
     await scene.hubDoes({
       type: 'CREATE_FAMILY',
       parent: { userId: PARENT, name: 'Ada', mail: 'ada@example.org', timeZone: 'Europe/Berlin' },

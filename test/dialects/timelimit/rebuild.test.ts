@@ -115,7 +115,7 @@ test('once the log was compacted the family stays, and a check finds it sound', 
     const actions: Sent[] = Array.from({ length: 50 }, () => scene.sign('appLogic', TABLET, '', use))
     assert.is(await scene.push(TABLET, ...actions), false)
   }
-  account.readers.came(PARENT, '', account.durableHead, core.clock.nowMs())
+  account.readers.setCursor(PARENT, '', account.durableHead, core.clock.nowMs())
   await core.hub.compact(account.id)
   assert.ok((await core.store.head(account.id))!.floor > 1)
   account.storeRecords()

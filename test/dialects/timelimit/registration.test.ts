@@ -342,7 +342,12 @@ test('a hub that ends while a device reports is told again, and only then counts
   const { account, join } = await testFamily(hub)
   const { token, device } = await join()
   await hub.households.act({ account, device }, { type: 'REPORT_REMOVED', deviceId: device })
-  await account.write('device.put', device, { name: 'x', app: 'x', readOnly: false }, hub.households.tokens.unknownHash())
+  await account.write(
+    'device.put',
+    device,
+    { name: 'x', app: 'x', readOnly: false },
+    { secretHash: hub.households.tokens.unknownHash() }
+  )
   assert.equal(await isRemoved(hub, token), { isDeviceRemoved: false })
   assert.equal((await ask(hub.url, '/sync/report-removed', { deviceAuthToken: token })).body, { ok: true })
   assert.equal(await isRemoved(hub, token), { isDeviceRemoved: true })
@@ -353,7 +358,7 @@ test('a device that got another token by another way, or is disabled, is let in 
   const { account, join } = await testFamily(hub)
   const [renewed, disabled] = [await join(), await join()]
   const about = { name: 'x', app: 'x', readOnly: false }
-  await account.write('device.put', renewed.device, about, hub.households.tokens.unknownHash())
+  await account.write('device.put', renewed.device, about, { secretHash: hub.households.tokens.unknownHash() })
   await account.write('device.put', disabled.device, { ...about, disabled: true })
   for (const { token } of [renewed, disabled]) {
     assert.is((await pull(hub, token)).status, 401)

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
 import { encodeValue, HubError, LIMITS, type Plain } from '../../../protocol/index.ts'
-import { confirm, judge, refusalOf, remember } from '../../../server/core/answers.ts'
+import { confirm, judge, refusalAnswer, keepAnswer } from '../../../server/core/answers.ts'
 import type { ClientRecord } from '../../../server/core/records.ts'
 import { suite } from '../../util/suite.ts'
 
@@ -8,7 +8,7 @@ const test = suite('server/core/answers')
 
 const recordOf = (...numbers: number[]): ClientRecord => {
   const record: ClientRecord = { lastNumber: 0, answers: [] }
-  for (const number of numbers) remember(record, [number, number * 10, number * 100])
+  for (const number of numbers) keepAnswer(record, [number, number * 10, number * 100])
   return record
 }
 
@@ -48,10 +48,10 @@ test('the oldest answers beyond the limit are forgotten', () => {
 })
 
 test('a refusal is an answer with its code, its reason and the field, none longer than is worth keeping', () => {
-  const answer = refusalOf(3, 30, new HubError('bad-action', 'x'.repeat(2_000), { field: 'y'.repeat(500) }))
+  const answer = refusalAnswer(3, 30, new HubError('bad-action', 'x'.repeat(2_000), { field: 'y'.repeat(500) }))
   assert.equal(answer, [3, 30, 0, 'bad-action', 'x'.repeat(160), 'y'.repeat(80)])
   const record = recordOf(1)
-  remember(record, answer)
+  keepAnswer(record, answer)
   assert.equal(judge(record, 3, 30), answer)
   assert.is(record.lastNumber, 3)
 })
@@ -60,7 +60,7 @@ test('however long the words of refusals are, what is kept of 4,096 takes under 
   const record = recordOf()
   const words = '€'.repeat(500)
   for (let number = 1; number <= LIMITS.maxKeptAnswers; number++)
-    remember(record, refusalOf(number, 2 ** 32 - 1, new HubError('unauthenticated', words, { field: words })))
+    keepAnswer(record, refusalAnswer(number, 2 ** 32 - 1, new HubError('unauthenticated', words, { field: words })))
   const keptBytes = encodeValue(record as unknown as Plain).length
   assert.ok(keptBytes < 196_608, `${keptBytes} bytes`)
   assert.equal(judge(record, 1, 2 ** 32 - 1), [1, 2 ** 32 - 1, 0, 'unauthenticated', '', ''])

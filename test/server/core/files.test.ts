@@ -249,7 +249,7 @@ test('records of files are what the log folds into, and folding it again changes
   const wrong: string[] = []
   await checkAccount(core.store, account.id, what => wrong.push(what))
   assert.equal(wrong, [])
-  account.readers.came('phone', '', account.durableHead, core.clock.nowMs())
+  account.readers.setCursor('phone', '', account.durableHead, core.clock.nowMs())
   await core.hub.compact(account.id)
   await checkAccount(core.store, account.id, what => wrong.push(what))
   assert.equal(wrong, [])
