@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { ACTIONS, encodeValue, key, LIMITS } from '../../protocol/index.ts'
 import type { Annotation, BookDescription, BookFields, Reading, ReadBook } from './annotation.ts'
 import { isBookSync, readBookSync } from './book-sync-record.ts'
@@ -43,11 +44,18 @@ export function readAnnotationFile(bytes: Uint8Array): Reading {
   return { ...reading, books, leftOut }
 }
 
-function readByContent(bytes: Uint8Array): Reading {
+function readByContent(given: Uint8Array): Reading {
   const whole = (kind: string, books: ReadBook[]): Reading => ({ kind, books, leftOut: [] })
+  const bytes = inUtf8(given)
   const text = Buffer.from(bytes)
     .toString('utf8')
     .replace(/^\ufeff/, '')
+  const isSound = isUtf8(bytes)
+  const mustBeSound = (): void => {
+    if (!isSound) throw badFile('it is not in UTF-8; save it in UTF-8, and import that')
+  }
+  // The first of its lines is a title, which begins with anything.
+  if (isKindle(text)) return { kind: 'kindle', ...readKindle(text, isSound) }
   const begin = text.slice(0, 4_096).trimStart()
   if (begin.startsWith('{') || begin.startsWith('[')) {
     const json = parsed(text)
@@ -55,6 +63,7 @@ function readByContent(bytes: Uint8Array): Reading {
     if (json === undefined && /^\{\s*\[?["'\w]/.test(begin) && !begin.startsWith('{"'))
       return whole('koreader', readKoreader(bytes))
     if (json === undefined) throw badFile('it looks like JSON, and is none')
+    mustBeSound()
     if (isDeep(json)) throw badFile(`its values are nested over ${MAX_JSON_DEPTH} deep`)
     const types = listOf(
       isMap(json) ? json['type'] : (json as unknown[])[0] && ((json as unknown[])[0] as Record<string, unknown>)['type']
@@ -62,12 +71,20 @@ function readByContent(bytes: Uint8Array): Reading {
     if (types.includes('AnnotationSet')) return whole('readium', readReadium(json))
     if (types.some(type => W3C_TYPES.includes(type as string))) return whole('w3c', readW3c(json))
     if (isBookSync(json)) return whole('book-sync', readBookSync(json))
-  } else if (isMarkdown(text)) return whole('markdown', readMarkdown(text))
-  else if (/^(?:--|return\b)/.test(begin)) return whole('koreader', readKoreader(bytes))
-  else if (isKindle(text)) return { kind: 'kindle', ...readKindle(text) }
+  } else if (isMarkdown(text)) {
+    mustBeSound()
+    return whole('markdown', readMarkdown(text))
+  } else if (/^(?:--|return\b)/.test(begin)) return whole('koreader', readKoreader(bytes))
   throw badFile(
     'it is of no kind that is known: an EPUB, annotations as W3C JSON-LD, Readium or Markdown, a metadata.*.lua of KOReader, a My Clippings.txt of a Kindle, or a library feed'
   )
+}
+
+/** Windows has editors that save texts in UTF-16, and put a mark in front. */
+function inUtf8(bytes: Uint8Array): Uint8Array {
+  const encoding =
+    bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : undefined
+  return encoding === undefined ? bytes : Buffer.from(new TextDecoder(encoding).decode(bytes))
 }
 
 /** A book without what the library cannot keep of it. */
