@@ -26,8 +26,8 @@ export function readKoreader(bytes: Uint8Array): ReadBook[] {
   const annotations = tableIn(file, 'annotations')
   if (annotations === undefined && !['highlight', 'bookmarks', 'doc_props', 'stats'].some(name => file.has(name)))
     throw badFile("it is no book's file of KOReader: it has neither annotations nor doc_props")
-  const title = textIn(props, 'title')
-  const authors = lines(textIn(props, 'authors'))
+  const title = known(textIn(props, 'title'))
+  const authors = lines(known(textIn(props, 'authors')))
   return [
     {
       book: {
@@ -94,8 +94,24 @@ function olderForm(file: LuaTable): Annotation[] {
       merged.set('note', note)
     return annotationOf(merged)
   })
-  const plain = bookmarks.filter(bookmark => bookmark.get('highlighted') !== true)
-  return [...found, ...plain.map(bookmark => annotationOf(new Map([...bookmark].filter(([name]) => name !== 'notes'))))]
+  const times = new Set(highlights.map(item => textIn(item, 'datetime')))
+  // A highlight whose own entry was lost is known by its bookmark.
+  const others = bookmarks.filter(bookmark => bookmark.get('highlighted') !== true || !times.has(textIn(bookmark, 'datetime')))
+  return [...found, ...others.map(bookmark => annotationOf(ofBookmark(bookmark)))]
+}
+
+/** A bookmark in the words of today: its `notes` were the quote, and its `text` the note. */
+function ofBookmark(bookmark: LuaTable): LuaTable {
+  const { notes, text, highlighted, ...others } = Object.fromEntries([...bookmark].map(([name, value]) => [String(name), value]))
+  const item = new Map<string, LuaValue>(Object.entries(others))
+  const set = (name: string, value: LuaValue | undefined): void => void (value !== undefined && item.set(name, value))
+  if (highlighted !== true) set('text', text)
+  else {
+    set('text', notes)
+    if (typeof text === 'string' && !isMadeText(text, typeof notes === 'string' ? notes : '', textIn(bookmark, 'datetime') ?? ''))
+      set('note', text)
+  }
+  return item
 }
 
 /** KOReader filled notes in by itself: a word, the page, the quote and the time. */
@@ -111,11 +127,20 @@ function timeOf(text: string | undefined): number | undefined {
     : localTimeMs(...(found.slice(1).map(Number) as [number, number, number, number, number, number]))
 }
 
-/** Tables whose keys are 1, 2, 3 … become lists. */
+/** Tables whose keys are 1, 2, 3 … become lists. The order is always the same: older KOReaders write a table in another one each time. */
 function plainOf(value: LuaValue): unknown {
   if (!(value instanceof Map)) return value
-  const isList = [...value.keys()].every((name, index) => name === index + 1)
-  return isList ? [...value.values()].map(plainOf) : objectFrom([...value].map(([name, item]) => [String(name), plainOf(item)]))
+  const entries = [...value].sort(([left], [right]) => compareKeys(left, right))
+  const isList = entries.every(([name], index) => name === index + 1)
+  return isList
+    ? entries.map(([, item]) => plainOf(item))
+    : objectFrom(entries.map(([name, item]) => [String(name), plainOf(item)]))
+}
+
+/** Numbers before names. */
+function compareKeys(left: string | number, right: string | number): number {
+  if (typeof left !== typeof right) return typeof left === 'number' ? -1 : 1
+  return left < right ? -1 : left > right ? 1 : 0
 }
 
 const textOf = (value: LuaValue | undefined): string =>
@@ -124,6 +149,8 @@ const textIn = (table: LuaTable | undefined, name: string): string | undefined =
   const value = table?.get(name)
   return typeof value === 'string' ? value : undefined
 }
+/** Its statistics have this word for what a book does not say. */
+const known = (text: string | undefined): string | undefined => (text === 'N/A' ? undefined : text)
 const tableIn = (table: LuaTable, name: string): LuaTable | undefined => {
   const value = table.get(name)
   return value instanceof Map ? value : undefined
