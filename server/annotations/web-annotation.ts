@@ -20,6 +20,8 @@ type Members = Record<string, unknown>
 
 const CONTEXT = 'http://www.w3.org/ns/anno.jsonld'
 const MOTIVATIONS = { highlight: 'highlighting', note: 'commenting', bookmark: 'bookmarking' } as const
+/** Purposes of a body that is no comment: its text is a tag, or a colour. */
+const NO_NOTES: readonly unknown[] = ['tagging', 'classifying', 'identifying', 'linking', 'highlighting']
 /** Where members are kept that mean nothing to the hub. */
 const KEPT = 'webAnnotation'
 
@@ -95,9 +97,13 @@ function build(annotation: Annotation, book: string, vocabulary: Vocabulary, kep
 
 /** An annotation of any app, and the book that it is in, where that is one of a library. */
 export function annotationOfItem(item: Members): { readonly annotation: Annotation; readonly book: string | undefined } {
-  const { '@context': _, id, type: __, motivation, created, modified, body, target, lectern, ...members } = item
-  const [bodies, targets] = [listOf(body), listOf(target)]
-  const noteAt = bodies.findIndex(part => isMap(part) && part['type'] === 'TextualBody' && typeof part['value'] === 'string')
+  const { '@context': _, id, type: __, motivation, created, modified, body, bodyValue, target, lectern, ...others } = item
+  // The short way of the standard to say a note.
+  const isShort = typeof bodyValue === 'string' && body === undefined
+  const members = isShort || bodyValue === undefined ? others : { ...others, bodyValue }
+  const bodies = isShort ? [{ type: 'TextualBody', value: bodyValue }] : listOf(body)
+  const targets = listOf(target)
+  const noteAt = bodies.findIndex(isNote)
   const { type: ___, value, format, purpose, color, highlight, ...bodyMembers } = (bodies[noteAt] ?? {}) as Members
   const first: Members = isMap(targets[0]) ? targets[0] : { source: targets[0] }
   const { source, selector, meta, ...targetMembers } = first
@@ -141,6 +147,12 @@ export function annotationOfItem(item: Members): { readonly annotation: Annotati
   if (annotation.kind === null) delete annotation.kind
   return { annotation: annotation as Annotation, book }
 }
+
+const isNote = (body: unknown): boolean =>
+  isMap(body) &&
+  body['type'] === 'TextualBody' &&
+  typeof body['value'] === 'string' &&
+  (body['purpose'] === undefined || listOf(body['purpose']).some(purpose => !NO_NOTES.includes(purpose)))
 
 /** A source that is a resource inside of a book, and not a book. */
 const isSourceOfResource = (href: string): boolean => href !== '' && bookOfUri(href) === undefined
