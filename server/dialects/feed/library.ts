@@ -167,9 +167,9 @@ const byKey =
 const titleOf = ([, { fields }]: Entry): string => fold(fields.title ?? '')
 const authorOf = ([, { fields }]: Entry): string => fold(fields.authors?.[0] ?? '')
 const addedUs = ([, { createdAtUs }]: Entry): number => createdAtUs
-/** By its place in its series; those of none behind all others. */
+/** By its place in its series, which may be between two others, such as 1.5; those of none behind all others. */
 const seriesOf = ([, { fields }]: Entry): string =>
-  fields.series ? `${fold(fields.series)}\u0000${String(fields.seriesIndex ?? 0).padStart(10, '0')}` : '\uffff'
+  fields.series ? `${fold(fields.series)}\u0000${(fields.seriesIndex ?? 0).toFixed(6).padStart(20, '0')}` : '\uffff'
 
 const ORDERS: Record<ListQuery['sort'], { key: (entry: Entry) => string | number; compare: ReturnType<typeof byKey> }> = {
   title_asc: { key: titleOf, compare: byKey(1) },

@@ -157,6 +157,18 @@ test('a file is downloaded under its name, whole or in part', async () => {
     assert.equal((await client.ask('GET', `${at}/download/${wrong}`)).json, { error: 'File not found' })
 })
 
+test('a book between two others of its series stands between them', async () => {
+  const client = await feed()
+  const series = `Series ${newBook()}`
+  for (const seriesIndex of [10, 1.5, 2, 0.5, 1, 1_000_000])
+    await client.write('book.put', newBook(), { title: String(seriesIndex), series, seriesIndex })
+  const { data } = await client.get(`?series=${encodeURIComponent(series)}&sort=series_asc`)
+  assert.equal(
+    data.map(({ title }: any) => title),
+    ['0.5', '1', '1.5', '2', '10', '1000000']
+  )
+})
+
 test('the list is looked through by what is asked, in the order that is asked', async () => {
   const client = await feed()
   const series = `Series ${newBook()}`
