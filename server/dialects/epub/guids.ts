@@ -10,5 +10,8 @@ export function guidNamed(...name: readonly string[]): string {
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }
 
+/** Whether a GUID may be one that is made of another id. */
+export const isMade = (guid: string): boolean => guid[14] === '5'
+
 /** What an annotation is called: its id where that is a GUID, as those have that come from this API. */
 export const guidOf = (book: string, id: string): string => (GUID.test(id) ? id : guidNamed('annotation', book, id))

@@ -1,12 +1,13 @@
 import { HubError, type ActionBody, type Plain } from '../../../protocol/index.ts'
-import { annotationIn, type PlainAnnotation } from '../../core/documents/annotations.ts'
+import { annotationIds, annotationIn, type PlainAnnotation } from '../../core/documents/annotations.ts'
+import { nextTurn } from '../../core/ports.ts'
 import { locationOf } from '../../core/tellings.ts'
 import { bookOf, isNumber } from './book-numbers.ts'
 import { dateOfUs, NO_DATE } from './dates.ts'
 import type { Exchange, Step } from './exchange.ts'
 import { fitting, whole } from './fitting.ts'
 import { NO_GUID } from './formats/write-json.ts'
-import { guidOf } from './guids.ts'
+import { guidOf, isMade } from './guids.ts'
 import { changedIn, isMembers, membersOf, modelOf, remembered, type Members } from './members.ts'
 import { mergeText } from './merge-text.ts'
 import type { PositionModel } from './model.ts'
@@ -17,6 +18,8 @@ const FIELDS = { content: 'quote', chapter: 'chapter', color: 'color' } as const
 const IDENTITY = new Set(['syncGuid', 'bookID'])
 /** The end of the year 9999. */
 const MAX_MS = 253_402_300_799_999
+/** GUIDs that are made in one turn of the event loop. */
+const MADE_AT_ONCE = 512
 /** Under this name of `extra` an annotation, a place or a book has the members that are only this API's. */
 export const OWN = 'epub'
 /** Members that say where a selection is: readers of other kinds find them among the locators. */
@@ -104,6 +107,24 @@ export function placeOfMarking(exchange: Exchange, { syncGuid, bookID }: Positio
   if (known === undefined && named === undefined)
     throw new HubError('bad-request', 'bookID: the number of a book is wanted', { field: 'bookID' })
   return known ?? { book: named!, id: syncGuid }
+}
+
+/**
+ * The annotations of a book that come from elsewhere, by their GUIDs: of these only who was told them is known, and a device that goes on from the copy of another one, or from a hub
+ * that was restored, knows more than that. The book's document MUST be in memory.
+ * @param guids what may be one of them
+ */
+export async function madeIds(exchange: Exchange, book: string, guids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>()
+  const { doc } = exchange.account.documents.use(book)
+  const wanted = new Set(guids.filter(guid => isMade(guid) && annotationIn(doc, guid) === undefined))
+  if (wanted.size === 0) return found
+  for (const [index, id] of annotationIds(doc).entries()) {
+    const guid = guidOf(book, id)
+    if (wanted.has(guid)) found.set(guid, id)
+    if (index % MADE_AT_ONCE === MADE_AT_ONCE - 1) await nextTurn(exchange.clock)
+  }
+  return found
 }
 
 /**

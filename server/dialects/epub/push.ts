@@ -2,7 +2,7 @@ import { HubError } from '../../../protocol/index.ts'
 import { nextTurn } from '../../core/ports.ts'
 import { takeBook } from './books.ts'
 import type { Exchange } from './exchange.ts'
-import { placeOfMarking, takeMarking } from './markings.ts'
+import { madeIds, placeOfMarking, takeMarking } from './markings.ts'
 import type { BookModel, PositionModel, SynchronizationModel } from './model.ts'
 import { inOrder, takeActivity } from './places.ts'
 import { SETTINGS, takeSetting, type SettingKind } from './settings.ts'
@@ -92,11 +92,19 @@ export async function pushMarkings(
       exchange.messages.push(`${name(index)}: ${error.message}`)
     }
   }
-  for (const [book, items] of byBook)
+  for (const [book, items] of byBook) {
+    const load = (): Promise<void> => exchange.account.documents.load(new Set([book]))
+    await load()
+    const ids = await madeIds(
+      exchange,
+      book,
+      items.map(({ item }) => item.place.id)
+    )
     await exchange.takeAll(
       items,
       name,
-      ({ place, marking }) => take(exchange, place, marking),
-      () => exchange.account.documents.load(new Set([book]))
+      ({ place: { id }, marking }) => take(exchange, { book, id: ids.get(id) ?? id }, marking),
+      load
     )
+  }
 }

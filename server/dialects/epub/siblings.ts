@@ -120,14 +120,20 @@ async function change(
   return parts.oneByOne(caller, async () => {
     const exchange = exchangeOf(parts, caller)
     exchange.mustWrite()
-    const wanted = markings.map(marking => ({ marking, isKnown: !mustBeKnown || place(exchange, marking) !== undefined }))
+    // One that is not known may be in the book that it names.
+    const mayBe = (marking: PositionModel): boolean => marking.bookID !== undefined || place(exchange, marking) !== undefined
+    const wanted = markings.map(marking => ({ marking, isKnown: !mustBeKnown || (isGuid(marking.syncGuid) && mayBe(marking)) }))
     for (const { marking, isKnown } of wanted) if (!isKnown) exchange.messages.push(unknown(marking.syncGuid))
     const known = wanted.filter(({ isKnown }) => isKnown).map(({ marking }) => marking)
     await pushMarkings(
       exchange,
       known,
       index => `[${index}]`,
-      (by, place, marking) => takeMarking(by, place, marking, meant)
+      async (by, place, marking) => {
+        if (mustBeKnown && annotationIn(by.account.documents.use(place.book).doc, place.id) === undefined)
+          throw new HubError('not-found', unknown(marking.syncGuid))
+        return takeMarking(by, place, marking, meant)
+      }
     )
     const now: PositionModel[] = []
     for (const marking of known) {
