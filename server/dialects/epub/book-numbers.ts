@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { bookBy } from '../../core/identifiers.ts'
 import { Origin } from '../../core/origin.ts'
+import { nextTurn } from '../../core/ports.ts'
 import type { BookRecord } from '../../core/records.ts'
 import type { Views } from '../../core/views.ts'
 import type { Exchange } from './exchange.ts'
@@ -12,6 +13,8 @@ const OWN_ID = /^epub-(\d{1,10})$/
 const FIRST_GIVEN = 1_000_000_000
 const GIVEN = 1_000_000_000
 const MAX_NUMBER = 9_999_999_999
+/** Books that are looked at in one turn of the event loop. */
+const PAGE = 16
 
 /** What a book's number can be, as far as the hub takes one. */
 export const isNumber = (value: unknown): value is number =>
@@ -31,12 +34,30 @@ export function numberOf(exchange: Exchange, book: string, record: BookRecord | 
   const held = record === undefined ? undefined : heldNumber(views, book, record)
   const own = held ?? numberIn(book)
   if (own !== undefined || record === undefined) return own
-  let number = FIRST_GIVEN + (createHash('sha256').update(book).digest().readUInt32BE() % GIVEN)
+  let number = givenTo(book)
   while (bookBy(views, identifierOf(number)) !== undefined) number += 1
   // Given by the hub: a device that may only read is told of books, too.
   const origin = new Origin(device, '', 'operator')
   exchange.begun(account.perform(origin, 'book.put', book, { identifiers: { [identifierOf(number)]: 'epub' } }))
   return number
+}
+
+/** What a book's number is that comes from elsewhere, unless another one has it. */
+const givenTo = (book: string): number => FIRST_GIVEN + (createHash('sha256').update(book).digest().readUInt32BE() % GIVEN)
+
+/**
+ * Gives books the numbers again under which an app knows them: a hub that was restored knows no more that it had given them, and what comes under such a number would be in a book of its own.
+ */
+export async function giveAgain(exchange: Exchange, numbers: Iterable<unknown>): Promise<void> {
+  const { views, clock } = exchange
+  const isUnknown = (number: number): boolean =>
+    bookBy(views, identifierOf(number)) === undefined && views.get('documents', `epub-${number}`) === undefined
+  const lost = new Set([...numbers].filter(number => isNumber(number) && number >= FIRST_GIVEN && isUnknown(number)))
+  if (lost.size === 0) return
+  for (const page of views.pages('books', [], PAGE)) {
+    for (const [book, record] of page) if (lost.has(givenTo(book))) numberOf(exchange, book, record)
+    await nextTurn(clock)
+  }
 }
 
 /** Of several, the least. */

@@ -1,5 +1,6 @@
 import { HubError } from '../../../protocol/index.ts'
 import { nextTurn } from '../../core/ports.ts'
+import { giveAgain } from './book-numbers.ts'
 import { takeBook } from './books.ts'
 import type { Exchange } from './exchange.ts'
 import { madeIds, placeOfMarking, takeMarking } from './markings.ts'
@@ -42,6 +43,8 @@ export async function push(exchange: Exchange, model: SynchronizationModel): Pro
     ...(model.Book ? [['Book', model.Book] as const] : []),
     ...(model.Books ?? []).map((book, index) => [`Books[${index}]`, book] as const)
   ]
+  const places = [...(model.Markings ?? []), ...(model.EPubHistoryActivities ?? [])]
+  await giveAgain(exchange, new Set([...books.map(([, book]) => book.booksBookID), ...places.map(({ bookID }) => bookID)]))
   await exchange.takeAll(
     books.map(([, item], index) => ({ index, item })),
     index => books[index]![0],

@@ -2,7 +2,7 @@ import { HubError } from '../../../protocol/index.ts'
 import { activitySince } from '../../core/activity.ts'
 import { annotationIn } from '../../core/documents/annotations.ts'
 import { nextTurn } from '../../core/ports.ts'
-import { numberOf } from './book-numbers.ts'
+import { giveAgain, numberOf } from './book-numbers.ts'
 import { bookMembers } from './books.ts'
 import { dateOfUs } from './dates.ts'
 import { Exchange } from './exchange.ts'
@@ -120,6 +120,7 @@ async function change(
   return parts.oneByOne(caller, async () => {
     const exchange = exchangeOf(parts, caller)
     exchange.mustWrite()
+    await giveAgain(exchange, new Set(markings.map(({ bookID }) => bookID)))
     // One that is not known may be in the book that it names.
     const mayBe = (marking: PositionModel): boolean => marking.bookID !== undefined || place(exchange, marking) !== undefined
     const wanted = markings.map(marking => ({ marking, isKnown: !mustBeKnown || (isGuid(marking.syncGuid) && mayBe(marking)) }))
