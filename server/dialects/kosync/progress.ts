@@ -152,10 +152,11 @@ const isBefore = (one: PositionRecord, other: PositionRecord, isFurthest: boolea
   return leftMs === rightMs ? one.changedAtUs < other.changedAtUs : leftMs < rightMs
 }
 
-/** A place in a reader's words; of an EPUB CFI the beginning of its chapter, which is what the two have in common. */
+/** A place in a reader's words; of an EPUB CFI the beginning of its chapter, which is what the two have in common. A page is a place where there is no CFI: in a text that flows readers cannot go to one. */
 function progressOf({ locators }: Fields): string | undefined {
-  const exact = locators?.['xpointer'] ?? locators?.['page'] ?? locators?.['koreader']
+  const exact = locators?.['xpointer'] ?? locators?.['koreader']
   if (exact !== undefined && exact !== null) return exact
   const step = /^(?:epubcfi\()?\/6\/(\d+)/.exec(locators?.['cfi'] ?? '')?.[1]
-  return step === undefined || Number(step) < 2 ? undefined : `/body/DocFragment[${Math.floor(Number(step) / 2)}].0`
+  if (step !== undefined && Number(step) >= 2) return `/body/DocFragment[${Math.floor(Number(step) / 2)}].0`
+  return /^\d+$/.test(locators?.['page'] ?? '') ? locators!['page']! : undefined
 }

@@ -81,6 +81,12 @@ test('a document whose file was imported is its book: live devices see where the
   })
   assert.is(((await at({ page: '12' }, 0.5)) as Fields)['progress'], '12')
   assert.is(((await at({ cfi: 'epubcfi(/6/14[c7]!/4/2/1:3)' }, 0.6)) as Fields)['progress'], '/body/DocFragment[7].0')
+  assert.is(
+    ((await at({ cfi: 'epubcfi(/6/16!/4/2)', page: '41' }, 0.6)) as Fields)['progress'],
+    '/body/DocFragment[8].0',
+    'a reader of a text that flows cannot go to a page'
+  )
+  assert.is(((await at({ page: 'xii' }, 0.6)) as Fields)['device'], 'Libra', 'that is no page of a reader')
   assert.is(((await at({ href: 'c8.xhtml' }, 0.7)) as Fields)['device'], 'Libra', 'nobody could go there')
 })
 
