@@ -20,7 +20,8 @@ interface Candidates {
 }
 
 /**
- * Finds books by their own id, else by an identifier, else by title and author: for these the library is gone through once, with turns of others in between.
+ * Finds books by their own id, else by an identifier, else by title and author: for these, and for an identifier of a removed book, the library is gone through once, with turns of others
+ * in between.
  */
 export async function findBooks(account: Account, wanted: readonly BookDescription[], clock: Clock): Promise<Found[]> {
   const candidates = wanted.map((): Candidates => ({ strength: 0, books: new Map() }))
@@ -32,20 +33,33 @@ export async function findBooks(account: Account, wanted: readonly BookDescripti
     held.books.set(book, isRemoved)
   }
   const byTitle = new Map<string, number[]>()
+  /** Identifiers that name a removed book: another one that has them may be there. */
+  const byIdentifier = new Map<string, number[]>()
+  const list = (lists: Map<string, number[]>, name: string, index: number): void =>
+    void lists.set(name, [...(lists.get(name) ?? []), index])
   const { views, documents } = account
   for (const [index, { id, identifiers, fields }] of wanted.entries()) {
     const add = (strength: number, book: string | undefined): void => {
       const record = book === undefined ? undefined : views.get('books', book)
+      const isRemoved = record?.removed ?? false
+      // One that is there under the same identifier comes before the one that was removed.
       if (record !== undefined || (strength === 3 && documents.isKnown(book!)))
-        note(index, strength, book!, record?.removed ?? false)
+        note(index, isRemoved ? 2 : strength, book!, isRemoved)
     }
     if (id !== undefined) add(3, id)
-    for (const identifier of identifiers) add(2, bookBy(views, identifier))
+    for (const identifier of identifiers) {
+      const book = bookBy(views, identifier)
+      add(2, book)
+      if (book !== undefined && views.get('books', book)?.removed === true) list(byIdentifier, identifier, index)
+    }
     const title = textKey(fields.title ?? '')
-    if (candidates[index]!.strength === 0 && title !== '') byTitle.set(title, [...(byTitle.get(title) ?? []), index])
+    if (candidates[index]!.strength === 0 && title !== '') list(byTitle, title, index)
   }
-  for (const page of byTitle.size > 0 ? views.pages('books', [], SLICE) : []) {
+  for (const page of byTitle.size + byIdentifier.size > 0 ? views.pages('books', [], SLICE) : []) {
     for (const [book, record] of page) {
+      if (byIdentifier.size > 0 && !record.removed)
+        for (const identifier of Object.keys(record.identifiers))
+          for (const index of byIdentifier.get(identifier) ?? []) note(index, 2, book, false)
       for (const index of new Set(titleKeys(record).flatMap(key => byTitle.get(key) ?? [])))
         if (mayBeBy(wanted[index]!.fields.authors, record.fields.authors)) note(index, 1, book, record.removed)
     }

@@ -181,6 +181,19 @@ test('a removed book stays removed, and is no place for annotations', async () =
   assert.is(account.head, head)
 })
 
+test('of two books of one identifier the one that is there is meant, whichever of them was removed', async () => {
+  for (const gone of ['one', 'other']) {
+    const { take, put, account } = await scene()
+    for (const book of ['one', 'other']) await put(book, { title: book, identifiers: { 'koreader:1': 'x' } })
+    await account.perform(PERSON, 'book.remove', gone, {})
+    const there = { outcome: 'found', book: gone === 'one' ? 'other' : 'one' }
+    const wanted = [about({}, { identifiers: ['koreader:1'] }), about({}, { id: gone, identifiers: ['koreader:1'] })]
+    assert.equal(await take(wanted), [there, there], gone)
+    await account.perform(PERSON, 'book.remove', there.book, {})
+    assert.equal(await take(wanted), [{ outcome: 'removed' }, { outcome: 'removed' }], gone)
+  }
+})
+
 test('a book that is lacking is made when asked for, once', async () => {
   const { take, account } = await scene()
   const wanted = [
