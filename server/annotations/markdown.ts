@@ -92,20 +92,31 @@ function annotationOfBlock([comment, ...rows]: readonly string[], line: number):
 }
 
 function describedBook(head: readonly string[]): BookDescription {
-  const members = Object.fromEntries(
-    head.map((row, index): [string, unknown] => {
-      const [, name, value] = /^(\w+): (.*)$/.exec(row) ?? []
-      if (name === undefined) return [String(index), undefined]
-      return [name, parsed(value!)]
-    })
-  )
-  const texts = (value: unknown): string[] => listOf(value).filter(text => typeof text === 'string')
-  const { book, title, authors, identifiers } = members
-  return {
-    ...(typeof book === 'string' && { id: book }),
-    identifiers: texts(identifiers),
-    fields: { ...(typeof title === 'string' && { title }), ...(texts(authors).length > 0 && { authors: texts(authors) }) }
+  const members = new Map<string, unknown[]>()
+  let last: unknown[] = []
+  for (const row of head) {
+    const [, name, value = ''] = /^(\w+):(?: +(.*))?$/.exec(row) ?? []
+    const [, item] = /^\s*- +(.*)$/.exec(row) ?? []
+    if (name !== undefined) members.set(name, (last = value === '' ? [] : listOf(headValue(value)).slice()))
+    else if (item !== undefined) last.push(headValue(item))
   }
+  const texts = (name: string): string[] => (members.get(name) ?? []).filter(text => typeof text === 'string')
+  const [id] = texts('book')
+  const [title] = texts('title')
+  const authors = texts('authors')
+  return {
+    ...(id !== undefined && { id }),
+    identifiers: texts('identifiers'),
+    fields: { ...(title !== undefined && { title }), ...(authors.length > 0 && { authors }) }
+  }
+}
+
+/** It is written as JSON; editors that show what stands in the head write it in YAML's shorter forms again. */
+function headValue(text: string): unknown {
+  const value = parsed(text)
+  if (typeof value === 'string' || Array.isArray(value)) return value
+  const quoted = /^'(.*)'$/.exec(text)?.[1]
+  return quoted === undefined ? text.trim() : quoted.replaceAll("''", "'")
 }
 
 function parsedMap(text: string, line: number): Record<string, unknown> {
