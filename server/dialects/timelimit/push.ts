@@ -1,4 +1,4 @@
-import { list, map, number, oneOf, type ActionBody, type Infer, type WireAction } from '../../../protocol/index.ts'
+import { HubError, list, map, number, oneOf, type ActionBody, type Infer, type WireAction } from '../../../protocol/index.ts'
 import type { Account } from '../../core/account.ts'
 import { Origin } from '../../core/origin.ts'
 import { refusalOfDevice } from '../../core/policy.ts'
@@ -56,7 +56,7 @@ export class Pushes {
   /**
    * Lets actions take effect, each by itself and at most once, in their order. Resolves once they are durable.
    * @returns true when one was refused or sent before, or passed over in part: then the device looks at everything again
-   * @throws HubError when the hub takes nothing now; Refused 401 when the device is cut off meanwhile; what was taken before stays so
+   * @throws HubError when the hub takes nothing now, or the account has used up its share: what was not taken keeps its number; Refused 401 when the device is cut off meanwhile; what was taken before stays so
    */
   push(caller: Caller, actions: readonly Pushed[]): Promise<boolean> {
     return this.#queues.run(`${caller.account.id}/${caller.device}`, () => this.#take(caller, actions))
@@ -77,12 +77,15 @@ export class Pushes {
         if (!isLetIn()) break
         ;[length, beganMs] = [0, clock.nowMs()]
       }
+      // A refusal would use the number up, and its sender forgets what it has an answer to.
+      if (account.isFull) break
       answers.push(this.#submit(caller, first, action))
       length += action.asked.encodedAction.length
     }
     const isRefused = (await Promise.all(answers)).some(({ refused }) => refused.length > 0)
     const isPassedOver = this.#tell(caller, fresh)
     if (!isLetIn()) throw new Refused(401)
+    if (answers.length < fresh.length) throw new HubError('quota-exceeded')
     return hasOld || isRefused || isPassedOver
   }
 

@@ -1,7 +1,10 @@
 import { createHmac } from 'node:crypto'
 import * as assert from 'uvu/assert'
 import type { Refused } from '../../../server/dialects/timelimit/refusals.ts'
+import { HubProcess } from '../../util/hub-process.ts'
 import { suite } from '../../util/suite.ts'
+import { codeOf, newFamily, timelimitHubAt } from '../../util/timelimit-hub.ts'
+import { newId } from '../../util/timelimit-client.ts'
 import { CHILD, FamilyScene, GAMES, PARENT, PHONE, sha512, TABLET } from './family-scene.ts'
 
 const test = suite('dialects/timelimit/push')
@@ -232,6 +235,33 @@ test('no client of the account can do what only the hub can', async () => {
     })
   )
   assert.equal([refused, scene.account.head], ['forbidden', head])
+})
+
+test('a family whose share of the store is used up takes nothing, and what its devices send then is taken once there is room', async ({
+  defer
+}) => {
+  const hub = new HubProcess()
+  defer(() => hub.drop())
+  await hub.start(['--max-account-mib', '1'])
+  const { device, parent } = await newFamily(timelimitHubAt(hub.url, mail => codeOf(hub.dataFolder, mail)))
+  const [childId, categoryId] = [newId(), newId()]
+  await device.act(
+    device.parent(parent, { type: 'ADD_USER', name: 'child', userType: 'child', userId: childId, timeZone: '' }),
+    device.parent(parent, { type: 'CREATE_CATEGORY', childId, categoryId, title: 'games' })
+  )
+  const list = Buffer.alloc(500_000).toString('base64')
+  const apps = () => device.appLogic({ type: 'UPDATE_INSTALLED_APPS', b: list, d: list, w: false })
+  const count = () =>
+    device.appLogic({ type: 'ADD_USED_TIME', categoryId, day: 20_000, timeToAdd: 1_000, extraTimeToSubtract: 0 })
+  const counted = async () => (await device.pullAll()).times(categoryId)[0]?.time
+  const actions = [count(), apps(), apps(), count()]
+  const pushed = await device.ask('/sync/push-actions', { actions })
+  assert.equal([pushed.status, await counted()], [507, 1_000], 'the last of them found no room')
+
+  await hub.kill()
+  await hub.start(['--max-account-mib', '8'])
+  assert.is(await device.push(...actions), true, 'what was taken before is passed over')
+  assert.is(await counted(), 2_000)
 })
 
 test.run()
