@@ -6,6 +6,7 @@ import { HubProcess } from '../util/hub-process.ts'
 import { lectern } from '../util/lectern.ts'
 import { servingHub } from '../util/serving-hub.ts'
 import { suite } from '../util/suite.ts'
+import { codeOf, newFamily, timelimitHubAt } from '../util/timelimit-hub.ts'
 import { WireClient } from '../util/wire-client.ts'
 
 const test = suite('stories/families', { limitMs: 60_000 })
@@ -84,6 +85,36 @@ test('a family in the account of a library: who reads there sees it live; no pow
       [await isRemoved(older, token), await isRemoved(empty, token), (await pull(empty, token)).status],
       [false, false, 401]
     )
+})
+
+test('on a hub that was restored devices get keys that were asked for since, though they saw higher numbers before', async context => {
+  const hub = new HubProcess()
+  context.defer(() => hub.drop())
+  await hub.start()
+  const family = await newFamily(timelimitHubAt(hub.url, mail => codeOf(hub.dataFolder, mail)))
+  const { device: asks } = family
+  const answers = await family.join()
+  const backup = join(temporaryFolder(context), 'backup')
+  await command(hub, 'backup', backup)
+  const bytes = (length: number): string => Buffer.alloc(length).toString('base64')
+  const sent = { tempKey: bytes(32), signature: bytes(64) }
+  /** What the one is told of the other's request, and the other of its answer. */
+  const exchange = async (dsn: number): Promise<unknown[]> => {
+    await asks.act(asks.appLogic({ type: 'SEND_KEY_REQUEST', dsn, dataType: 1, ...sent }))
+    const { krq = [] } = await answers.pull()
+    for (const { srvSeq: rsn } of krq)
+      await answers.act(answers.appLogic({ type: 'REPLY_TO_KEY_REQUEST', rsn, encryptedKey: bytes(16), ...sent }))
+    const { kr = [] } = await asks.pull()
+    return [krq, kr].map(items => items.map(({ senSeq, rqSeq }: Record<string, number>) => senSeq ?? rqSeq))
+  }
+  for (const dsn of [1, 2, 3]) assert.equal(await exchange(dsn), [[dsn], [dsn]])
+  await hub.kill()
+
+  const restored = join(temporaryFolder(context), 'restored')
+  assert.is((await lectern(['restore', backup, '--data', restored])).code, 0)
+  const older = await servingHub(context, { dataFolder: restored })
+  asks.url = answers.url = older.url
+  assert.equal(await exchange(4), [[4], [4]])
 })
 
 test('codes need a hub that runs', async context => {

@@ -97,9 +97,9 @@ function statusParts(family: StoredFamily, { device, key }: Asking, has: ClientS
   addCategories(answer, family, has, level)
   if (level >= LEAST_LEVELS.keys) {
     addIfAny(answer, 'devices2', installedApps(family, has))
-    const { kri = 0 } = has
-    if (kri < lastKeyRequest) addIfAny(answer, 'krq', keyRequests(family, device, kri))
-    addIfAny(answer, 'kr', keyResponses(family, device, has.kr ?? 0))
+    const seen = seenOf(has.kri, lastKeyRequest)
+    if (seen < lastKeyRequest) addIfAny(answer, 'krq', keyRequests(family, device, seen))
+    addIfAny(answer, 'kr', keyResponses(family, device, has.kr))
   }
   if (level >= LEAST_LEVELS.dh) {
     const { v, k } = key()
@@ -216,6 +216,13 @@ const laterApps = (family: StoredFamily, device: string, news: readonly AppsNews
     yield '}'
   }
 
+/** Up to which number a client has seen something. One that is further than the hub ever was saw what a restored backup lacks: of what the hub has it may have seen nothing. */
+const seenOf = (said = 0, newest: number): number => (said > newest ? 0 : said)
+
+/** The key response that a device has seen last. @param said its own word */
+export const seenResponse = (family: StoredFamily, device: string, said: number | undefined): number =>
+  seenOf(said, family.get('device', device)?.lastKeyResponse ?? 0)
+
 /** Of other devices. */
 function keyRequests(family: StoredFamily, device: string, seen: number): Answer[] {
   const found: Answer[] = []
@@ -226,8 +233,9 @@ function keyRequests(family: StoredFamily, device: string, seen: number): Answer
   return found
 }
 
-function keyResponses(family: StoredFamily, device: string, seen: number): Answer[] {
+function keyResponses(family: StoredFamily, device: string, said: number | undefined): Answer[] {
   const { responses = [] } = family.get('keyResponses', device) ?? {}
+  const seen = seenResponse(family, device, said)
   return responses
     .filter(({ srvSeq }) => srvSeq > seen)
     .slice(0, MAX_KEYS)

@@ -189,6 +189,7 @@ test('of keys, 32 are told at once', () => {
   const numbers = Array.from({ length: 40 }, (_, index) => index + 1)
   const family = familyIn({
     ...everything,
+    device: { device: { ...everything.device!.device!, lastKeyResponse: 40 } },
     keyRequest: Object.fromEntries(numbers.map(number => [number, request(number, 'other1')])),
     keyResponses: { device: { cursor: 1, responses: numbers.map(response) } }
   })
