@@ -1,3 +1,4 @@
+import { HubError } from '../../protocol/index.ts'
 import type { Account } from '../core/account.ts'
 import { mustBeFree } from '../core/files/actions.ts'
 import { contentBytes, holdContent } from '../core/files/contents.ts'
@@ -12,7 +13,12 @@ const PAGE = 1_000
 /** What uploads ask of the hub: the account's contents, and a finished upload put at its path as an action of the device that began it. */
 export const createPublishing = (hub: Hub): Pick<UploadParts, 'contentBytes' | 'mustBeFree' | 'publish' | 'mustTakeWrites'> => ({
   contentBytes: async id => contentBytes(await hub.ensureAccount(id)),
-  mustBeFree: async (id, path) => mustBeFree((await hub.ensureAccount(id)).views, path),
+  async mustBeFree(id, path) {
+    const account = await hub.ensureAccount(id)
+    // Whatever an action would say at its end.
+    if (account.isFull) throw new HubError('quota-exceeded')
+    mustBeFree(account.views, path)
+  },
   mustTakeWrites: () => hub.mustTakeWrites(),
   async publish(upload, isAgain) {
     const account = await hub.ensureAccount(upload.account)

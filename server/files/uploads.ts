@@ -30,7 +30,7 @@ export interface UploadParts {
   freeBytes(): Promise<number>
   /** What the contents of an account take. */
   contentBytes(account: string): Promise<number>
-  /** Resolves when a file can be at this path, as things are now. @throws HubError `already-exists` */
+  /** Resolves when a file can be put at this path, as things are now. @throws HubError `already-exists`, `quota-exceeded` */
   mustBeFree(account: string, path: string): Promise<void>
   /**
    * Puts the file, whose content is a blob by now, at its path.

@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { checkFolder } from '../../../server/check.ts'
+import { Origin } from '../../../server/core/origin.ts'
 import { digestField } from '../../../server/files/content-digest.ts'
 import { CHUNK_BYTES, chunkOf, sha256Of } from '../../util/contents.ts'
 import { FilesClient } from '../../util/files-client.ts'
@@ -255,6 +256,16 @@ test('what does not fit into the share of the account is 507 at the beginning', 
   assert.equal([refused.status, refused.json.code], [507, 'quota-exceeded'])
   await anna.cancel(first.json.id)
   assert.is((await anna.begin('c', FILE)).status, 200)
+})
+
+test('an account that takes no more changes is told so before any byte is sent', async context => {
+  const { anna, hub, phone } = await scene(context, { maxAccountMiB: '1' })
+  if (hub.own === undefined) return
+  const account = (await hub.own.hub.account(hub.own.directory.find(hub.account)!.id))!
+  for (let index = 0; !account.isFull; index++)
+    await account.perform(new Origin(phone.id, ''), 'setting.put', `s${index % 100}`, { value: 'x'.repeat(30_000) })
+  const refused = await anna.begin('a', FILE)
+  assert.equal([refused.status, refused.json.code], [507, 'quota-exceeded'])
 })
 
 test('a chunk that breaks off anywhere counts nothing', async context => {
