@@ -92,7 +92,7 @@ export async function restore(folder: string, dataFolder: string): Promise<Manif
     const path = join(dataFolder, UNFINISHED)
     await copyStore(join(folder, STORE), path, folder)
     await copyFiles(folder, dataFolder)
-    await renewEpochs(path, () => newRestoredEpoch(count => randomBytes(count)))
+    await renewEpochs(path, () => newRestoredEpoch(count => randomBytes(count), Date.now()))
     const restored = await soundManifest(dataFolder, UNFINISHED, manifest.madeAtMs, 'what was restored')
     mustBeSame(folder, manifest, restored)
     await rename(path, join(dataFolder, STORE))

@@ -14,8 +14,15 @@ export function newId(randomBytes: RandomBytes): string {
   return id
 }
 
-/** The epoch of a log that comes out of a backup: devices may have changes that it lacks. */
-export const newRestoredEpoch = (randomBytes: RandomBytes): string => RESTORED + newId(randomBytes)
+/** The epoch of a log that comes out of a backup: devices may have changes that it lacks, made before now. */
+export const newRestoredEpoch = (randomBytes: RandomBytes, nowMs: number): string =>
+  `${RESTORED}${Math.floor(nowMs).toString(36)}-${newId(randomBytes)}`
+
+/** When the log of this epoch came out of a backup; undefined of one that never did. */
+export function restoredAtMs(epoch: string): number | undefined {
+  const time = epoch.startsWith(RESTORED) ? /^[0-9a-z]+(?=-)/.exec(epoch.slice(RESTORED.length))?.[0] : undefined
+  return time === undefined ? undefined : Number.parseInt(time, 36)
+}
 
 /** True when an epoch was given to a log that came out of a backup. */
 export const isRestored = (epoch: string): boolean => epoch.startsWith(RESTORED)

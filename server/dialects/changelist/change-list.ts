@@ -7,6 +7,7 @@ import { StoreTrimmed, type Store } from '../../core/store.ts'
 import { changedPaths, timeUsOf, type ChangedPaths } from './changed-paths.ts'
 import { escapeXml, formatDateTime, ticksOfUs, usOfTicks, type Ticks } from '../dot-net.ts'
 import type { Fields } from './fields.ts'
+import { mayKnowLost } from './lost-changes.ts'
 import { API } from './soap.ts'
 import { formatDouble, parseDateTime, parseInteger } from './values.ts'
 
@@ -82,7 +83,8 @@ export async function* changeList(
   const { account } = bearer
   if (!permits(bearer.actor, 'files')) throw new HubError('forbidden')
   const knownUs = usOfTicks(request.localDate)
-  const isFull = request.localDate === 0n || knownUs < (await floorTimeUs(store, account))
+  const isFull =
+    request.localDate === 0n || knownUs < (await floorTimeUs(store, account)) || (await mayKnowLost(store, account, knownUs))
   const span = { sinceUs: isFull ? -Infinity : knownUs, untilUs: account.timeUs, isFull }
   const changed = isFull ? undefined : await changedPaths({ store, clock }, bearer, knownUs)
   const read = { account, clock, bearer, changed }

@@ -172,7 +172,7 @@ test('who comes back with the last id of a restored hub goes on from there', asy
   const { hub, token, write } = await library(context)
   await write(3)
   await hub.close()
-  await renewEpochs(join(hub.dataFolder, 'store'), () => newRestoredEpoch(count => randomBytes(count)))
+  await renewEpochs(join(hub.dataFolder, 'store'), () => newRestoredEpoch(count => randomBytes(count), Date.now()))
   const restored = await servingHub(context, { dataFolder: hub.dataFolder })
   const seen = async (id: string): Promise<SeenEvent[]> => {
     const headers = { authorization: `Bearer ${token}`, 'last-event-id': id }
