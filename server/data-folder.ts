@@ -41,10 +41,25 @@ export function mustBeFree(folder: string): void {
 
 /** Its logs begin anew with a restore; without one, devices would miss what they have seen since. */
 function mustBeNoBackup(folder: string): void {
+  mustBeOpen(folder)
   if (isMissing(join(folder, MANIFEST))) return
   throw new RangeError(
     `${resolve(folder)} is a backup; make a data folder of it first: npx lectern restore ${folder} --data NEW-FOLDER`
   )
+}
+
+/** @throws RangeError when this user may not look into the folder: so it is with a volume of a container that belongs to another */
+function mustBeOpen(folder: string): void {
+  try {
+    statSync(join(folder, MANIFEST), { throwIfNoEntry: false })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOTDIR') return
+    throw new RangeError(
+      `the data folder ${resolve(folder)} cannot be looked into (${code}): give it to the user that the hub runs as, or name another with --data or LECTERN_DATA_FOLDER`,
+      { cause: error }
+    )
+  }
 }
 
 /** True for one that cannot be looked at: whoever uses it hears why. */

@@ -9,7 +9,7 @@ import { foldName } from './auth/accounts.ts'
 import { addBooks } from './book-commands.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { configFrom, createLogger, operator, operatorConfig, print, run, say, timeOf, withOptions } from './cli.ts'
-import { serveHub } from './hub.ts'
+import { serveHub, type ServingHub } from './hub.ts'
 import { addHouseholds } from './household-commands.ts'
 import { addLibrary } from './library-commands.ts'
 import { addMaintenance } from './maintenance.ts'
@@ -33,20 +33,25 @@ const program = new Command('lectern')
 async function serve(config: Config): Promise<void> {
   process.umask(0o077)
   const logger = createLogger(config)
-  const hub = await serveHub(config, logger)
+  const starting = serveHub(config, logger)
   const stop = (signal: string): void => {
     logger.info({ signal }, 'stopping')
     setTimeout(() => process.exit(EXIT.failed), STOP_WITHIN_MS).unref()
-    hub.close().then(
-      () => process.exit(EXIT.done),
-      (error: unknown) => {
-        logger.error({ err: error }, 'the stop failed')
-        process.exit(EXIT.failed)
-      }
-    )
+    const stopped = (hub: ServingHub): Promise<void> =>
+      hub.close().then(
+        () => process.exit(EXIT.done),
+        (error: unknown) => {
+          logger.error({ err: error }, 'the stop failed')
+          process.exit(EXIT.failed)
+        }
+      )
+    // A start that failed ends the process by itself.
+    void starting.then(stopped, () => undefined)
   }
+  // Before it has started, too: the first process of a container hears of no signal that it does not listen for.
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
+  const hub = await starting
   const lines = [`Lectern listens on ${hub.url}`]
   if (hub.urlsElsewhere.length > 0) lines.push(`Devices reach it at ${hub.urlsElsewhere.join(' or ')}`)
   lines.push(`Everything is kept in ${resolve(config.dataFolder)}`)
@@ -199,6 +204,11 @@ function sourceFlags(): string[] {
   if (process.execArgv.some(word => word.includes('tsx'))) return process.execArgv
   return [...process.execArgv, '--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href]
 }
+
+// Who reads only the beginning of what is printed, such as `head`, ends nothing.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
 
 program.parseAsync().catch((error: unknown) => {
   // Commander has printed what it had to say: help and the version, or what is wrong with the words.
