@@ -21,6 +21,9 @@ export interface OutboxEvents {
   onLost(pending: Pending, error: Error): void
 }
 
+/** Whether a storage that no client has open holds actions whose effect it has not seen: whoever opens a client on it sends them. */
+export const hasUnsent = async (storage: ClientStorage): Promise<boolean> => (await storage.load(ACTION_PREFIX)).length > 0
+
 /** Numbers actions and keeps each until it is answered and its effect has come back in the log. Survives the process. */
 export class Outbox {
   readonly client: string

@@ -7,6 +7,7 @@ import {
   type Client,
   type ClosedReason,
   type ErrorCode,
+  type Refused,
   type State
 } from '../../../client/index.ts'
 import { DEVICES, placeOf } from './address.ts'
@@ -27,8 +28,12 @@ const STATES: Readonly<Record<State, string>> = {
 const UNREACHED =
   'The hub cannot be reached, so this browser stays among the devices until you cut it off there. Remove what it keeps all the same?'
 
-/** The token is good for nothing any more. */
-const SIGNED_OUT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['unauthenticated', 'device-revoked'])
+/** A hub that was put back to an older backup, or started with another data folder by mistake: what was not sent is of use once that is mended. */
+const UNKNOWN =
+  'The hub does not know this browser. If it was started with other data by mistake, load this page again once that has changed; else sign out, and in again.'
+
+/** Of a device that the hub lets in no more, or not now. */
+const SHUT_OUT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['unauthenticated', 'device-revoked', 'device-disabled'])
 
 /** Everything of an account that one who is signed in sees: a bar, and the view that the address names. */
 export class Dashboard implements View {
@@ -38,14 +43,18 @@ export class Dashboard implements View {
   readonly #leave: (why: string) => void
   readonly #stops: (() => void)[]
   #view: View
-  #problem = ''
+  #problem: string
 
-  /** @param leave signs out here, and says why */
-  constructor(client: Client, token: string, screen: Screen, leave: (why: string) => void) {
+  /**
+   * @param leave signs out here, and says why
+   * @param problem what is said at first
+   */
+  constructor(client: Client, token: string, screen: Screen, leave: (why: string) => void, problem: string) {
     this.#client = client
     this.#token = token
     this.#screen = screen
     this.#leave = leave
+    this.#problem = problem
     this.#view = this.#viewOfAddress()
     const { redraw } = screen
     const goThere = (): void => this.#goThere()
@@ -62,10 +71,14 @@ export class Dashboard implements View {
       client.on('position', redraw),
       client.on('presence', redraw),
       client.on('device', redraw),
-      client.on('refused', ({ kind }, error) => this.#complain(`The hub refused ${kind}: ${said(error)}`)),
+      client.on('refused', this.refused),
       client.on('error', error => console.error(error))
     ]
   }
+
+  /** Tells of what was asked for and will not be. */
+  readonly refused = ({ kind }: Refused, error: Error): void =>
+    this.#complain(error instanceof HubError ? `The hub refused ${kind}: ${said(error)}` : said(error))
 
   draw(): TemplateResult {
     const { state, unanswered } = this.#client
@@ -108,7 +121,8 @@ export class Dashboard implements View {
 
   #stateChanged(state: State, reason: ClosedReason | undefined): void {
     if (state !== 'closed' || reason === undefined) return this.#screen.redraw()
-    if (reason.code !== undefined && SIGNED_OUT.has(reason.code)) this.#leave(reason.message)
+    if (reason.code === 'device-revoked') this.#leave(reason.message)
+    else if (reason.code === 'unauthenticated') this.#complain(UNKNOWN)
     else if (reason.code === undefined) this.#complain('What this browser kept is gone. Load this page again.')
     else this.#complain(`${reason.message}. Load this page again once that has changed.`)
   }
@@ -134,5 +148,4 @@ export class Dashboard implements View {
 }
 
 /** Nobody is let in with this token now. */
-const isShutOut = (error: unknown): boolean =>
-  error instanceof HubError && (SIGNED_OUT.has(error.code) || error.code === 'device-disabled')
+const isShutOut = (error: unknown): boolean => error instanceof HubError && SHUT_OUT.has(error.code)

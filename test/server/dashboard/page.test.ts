@@ -1,13 +1,10 @@
-import type { Browser, Page } from 'playwright-core'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { updateDevice } from '../../../server/auth/devices.ts'
-import type { Account } from '../../../server/core/account.ts'
-import { Origin } from '../../../server/core/origin.ts'
-import { isBrowserThere, openBrowser } from '../../util/browser.ts'
-import { servingHub, type TestServingHub } from '../../util/serving-hub.ts'
-import { suite, type TestContext } from '../../util/suite.ts'
+import { isBrowserThere } from '../../util/browser.ts'
+import { suite } from '../../util/suite.ts'
 import { until } from '../../util/until.ts'
+import { highlight, MAKER, noteOf, openEmma, scene } from './scene.ts'
 
 /** Of the window that a function given to a page runs in. */
 declare const document: { querySelector(selector: string): { readonly value: string } | null }
@@ -15,56 +12,6 @@ declare const localStorage: { readonly length: number }
 declare const indexedDB: { databases(): Promise<unknown[]> }
 
 const test = suite('server/dashboard/page')
-
-const MAKER = new Origin('maker', '')
-
-interface Scene {
-  readonly hub: TestServingHub
-  readonly account: Account
-  readonly browser: Browser
-  /** What went wrong in any window. */
-  readonly faults: string[]
-  /** A window of a browser of its own, which has nobody signed in. */
-  readonly window: () => Promise<Page>
-  /** The same, signed in by a link. */
-  readonly signedIn: (name: string, readOnly?: boolean) => Promise<Page>
-}
-
-/** A hub with a book in its library. */
-async function scene(context: TestContext): Promise<Scene> {
-  const hub = await servingHub(context)
-  const account = await hub.hub.ensureAccount((await hub.directory.add('ada', "ada's")).id)
-  await account.perform(MAKER, 'book.put', 'emma', { title: 'Emma', authors: ['Jane Austen'] })
-  const browser = await openBrowser(context)
-  const faults: string[] = []
-  const window = async (): Promise<Page> => {
-    const page = await (await browser.newContext()).newPage()
-    page.on('pageerror', error => faults.push(error.message))
-    page.on('dialog', dialog => void dialog.accept())
-    return page
-  }
-  const signedIn = async (name: string, readOnly = false): Promise<Page> => {
-    const page = await window()
-    await page.goto(`${hub.url}/#pair=${hub.pairing.open(account.id, readOnly).code}`)
-    await page.getByLabel('Name of this device').first().fill(name)
-    await page.getByText('Pair this browser').click()
-    await page.locator('.state.live').waitFor()
-    return page
-  }
-  return { hub, account, browser, faults, window, signedIn }
-}
-
-const openEmma = async (page: Page): Promise<void> => {
-  await page.getByRole('link', { name: 'Emma' }).click()
-  await page.getByText('Highlights and notes').waitFor()
-}
-
-const highlight = async (page: Page, quote: string): Promise<void> => {
-  await page.getByLabel('Passage').fill(quote)
-  await page.locator('.addition').getByText('Add', { exact: true }).click()
-}
-
-const noteOf = (page: Page): ReturnType<Page['locator']> => page.locator('.annotations textarea')
 
 if (isBrowserThere('the dashboard')) {
   test('a link signs a browser in once somebody says so, and leaves no code in the address', async context => {
