@@ -1,14 +1,16 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { repeat } from 'lit-html/directives/repeat.js'
-import type { Annotation, Annotations, Client } from '../../../client/index.ts'
+import type { Annotation, Annotations, Book, Client } from '../../../client/index.ts'
 import { mayOnlyRead, nameOf } from './devices.ts'
 import { titleOf } from './library.ts'
 import { noteArea } from './note-area.ts'
 import type { Screen, View } from './screen.ts'
 import { ago, percent } from './words.ts'
 
-/** Annotations that are shown at once: the newest. */
-const MAX_SHOWN = 300
+/** Annotations that are shown at once, the newest; and by how many that grows. */
+const SHOWN_AT_ONCE = 300
+/** Characters of a passage by which its note is named for who hears the page. */
+const MAX_NAMED = 80
 /** Those that style.css has. */
 const COLORS = ['yellow', 'green', 'blue', 'red']
 
@@ -31,6 +33,7 @@ export class BookView implements View {
   readonly #complain: (error: unknown) => void
   #notes: Annotations | undefined
   #isClosed = false
+  #maxShown = SHOWN_AT_ONCE
 
   constructor(client: Client, book: string, screen: Screen, complain: (error: unknown) => void) {
     this.#client = client
@@ -40,27 +43,17 @@ export class BookView implements View {
     client.annotations(book).then(notes => this.#opened(notes), complain)
   }
 
+  get title(): string {
+    return titleOf(this.#client.books.get(this.#book), this.#book)
+  }
+
   draw(): TemplateResult {
     const book = this.#client.books.get(this.#book)
-    const all = (this.#notes?.list({ removed: true }) ?? [])
-      .map(shown)
-      .sort((left, right) => right.createdAtMs - left.createdAtMs)
-    const removed = all.filter(({ isRemoved }) => isRemoved)
-    const there = all.filter(({ isRemoved }) => !isRemoved)
     const isReader = mayOnlyRead(this.#client)
-    return html`<h1>${titleOf(book, this.#book)}</h1>
+    return html`<h1 tabindex="-1">${this.title}</h1>
       <p class="authors">${book?.authors?.join(', ')}</p>
-      ${this.#places()} ${isReader ? nothing : this.#addition()}
-      <h2>Highlights and notes (${there.length})</h2>
-      <ul class="annotations">
-        ${repeat(
-          there.slice(0, MAX_SHOWN),
-          ({ id }) => id,
-          annotation => this.#card(annotation, isReader)
-        )}
-      </ul>
-      ${there.length > MAX_SHOWN ? html`<p class="hint">The newest ${MAX_SHOWN} are shown.</p>` : nothing}
-      ${removed.length === 0 || isReader ? nothing : this.#removed(removed)}
+      ${this.#standing(book, isReader)} ${this.#places()}
+      ${this.#notes === undefined ? nothing : this.#annotations(this.#notes, isReader)}
       ${isReader || book === undefined || book.removed ? nothing : html`<button class="quiet" @click=${this.#removeBook}>Remove this book</button>`}`
   }
 
@@ -79,11 +72,48 @@ export class BookView implements View {
     this.#screen.redraw()
   }
 
+  /** What keeps a book from being in the library, if anything does. */
+  #standing(book: Book | undefined, isReader: boolean): TemplateResult | typeof nothing {
+    if (book?.removed)
+      return html`<p>
+        This book was removed.
+        ${isReader ? nothing : html`<button class="quiet" @click=${this.#restoreBook}>Restore this book</button>`}
+      </p>`
+    if (book !== undefined || this.#client.state !== 'live') return nothing
+    return html`<p>The library has no book of this name.</p>`
+  }
+
+  #annotations(notes: Annotations, isReader: boolean): TemplateResult {
+    const all = notes
+      .list({ removed: true })
+      .map(shown)
+      .sort((left, right) => right.createdAtMs - left.createdAtMs)
+    const removed = all.filter(({ isRemoved }) => isRemoved)
+    const there = all.filter(({ isRemoved }) => !isRemoved)
+    return html`${isReader ? nothing : this.#addition()}
+      <h2>Highlights and notes (${there.length})</h2>
+      <ul class="annotations">
+        ${repeat(
+          there.slice(0, this.#maxShown),
+          ({ id }) => id,
+          annotation => this.#card(annotation, isReader)
+        )}
+      </ul>
+      ${
+        there.length > this.#maxShown
+          ? html`<p class="hint">
+              The newest ${this.#maxShown} are shown. <button class="quiet" @click=${this.#showMore}>Show more</button>
+            </p>`
+          : nothing
+      }
+      ${removed.length === 0 || isReader ? nothing : this.#removed(removed)}`
+  }
+
   #places(): TemplateResult {
     const places = [...this.#client.positions(this.#book).byDevice.values()].sort((left, right) => right.atMs - left.atMs)
     const others = [...this.#client.presence(this.#book).values()].filter(({ isSelf }) => !isSelf)
     return html`<ul class="places">
-        ${places.map(({ device, progression, atMs }) => html`<li>${nameOf(this.#client, device)}: ${progression === undefined ? 'somewhere' : percent(progression)}, ${ago(atMs)}</li>`)}
+        ${places.map(({ device, progression, atMs }) => html`<li><bdi>${nameOf(this.#client, device)}</bdi>: ${progression === undefined ? 'somewhere' : percent(progression)}, ${ago(atMs)}</li>`)}
       </ul>
       ${others.length === 0 ? nothing : html`<p class="here">Here now: ${others.map(({ device }) => nameOf(this.#client, device)).join(', ')}</p>`}`
   }
@@ -103,8 +133,10 @@ export class BookView implements View {
 
   #card({ id, quote, note, color, chapter, createdAtMs }: Shown, isReader: boolean): TemplateResult {
     const write = (text: string): void => this.#attempt(notes => notes.put({ id, note: text }))
+    const about = quote === '' ? 'Note' : `Note on ${quote.slice(0, MAX_NAMED)}`
     return html`<li class=${COLORS.includes(color) ? color : 'plain'}>
-      ${quote === '' ? nothing : html`<blockquote>${quote}</blockquote>`} ${noteArea(note, isReader, write, this.#screen.drawDue)}
+      ${quote === '' ? nothing : html`<blockquote>${quote}</blockquote>`}
+      ${noteArea({ note, about, isReader }, write, this.#screen.drawDue)}
       <footer>
         <span>${chapter} ${createdAtMs === 0 ? nothing : ago(createdAtMs)}</span>
         ${isReader ? nothing : html`<button class="quiet" @click=${() => this.#attempt(notes => notes.remove(id))}>Remove</button>`}
@@ -115,12 +147,13 @@ export class BookView implements View {
   #removed(removed: readonly Shown[]): TemplateResult {
     const row = ({ id, quote, note }: Shown): TemplateResult =>
       html`<li>
-        ${quote || note} <button class="quiet" @click=${() => this.#attempt(notes => notes.restore(id))}>Restore</button>
+        <bdi>${quote || note}</bdi>
+        <button class="quiet" @click=${() => this.#attempt(notes => notes.restore(id))}>Restore</button>
       </li>`
     return html`<details>
       <summary>Removed (${removed.length})</summary>
       <ul>
-        ${removed.slice(0, MAX_SHOWN).map(row)}
+        ${removed.slice(0, this.#maxShown).map(row)}
       </ul>
     </details>`
   }
@@ -136,6 +169,13 @@ export class BookView implements View {
     this.#attempt(notes => notes.put({ kind: quote === '' ? 'note' : 'highlight', color, ...given }))
     form.reset()
   }
+
+  readonly #showMore = (): void => {
+    this.#maxShown += SHOWN_AT_ONCE
+    this.#screen.redraw()
+  }
+
+  readonly #restoreBook = (): void => void this.#client.restoreBook(this.#book).catch(this.#complain)
 
   readonly #removeBook = (): void => {
     this.#client.removeBook(this.#book).catch(this.#complain)

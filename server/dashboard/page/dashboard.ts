@@ -42,6 +42,10 @@ export class Dashboard implements View {
   readonly #screen: Screen
   readonly #leave: (why: string) => void
   readonly #stops: (() => void)[]
+  /** Kept for as long as somebody is signed in, with what is sought in it. */
+  readonly #library: LibraryView
+  /** How far it was scrolled when it was left. */
+  #libraryScrollY = 0
   #view: View
   #problem: string
 
@@ -55,9 +59,12 @@ export class Dashboard implements View {
     this.#screen = screen
     this.#leave = leave
     this.#problem = problem
+    this.#library = new LibraryView(client, screen.redraw, error => this.#complain(said(error)))
     this.#view = this.#viewOfAddress()
     const { redraw } = screen
     const goThere = (): void => this.#goThere()
+    // Of a view that is not drawn yet the browser would restore nothing.
+    history.scrollRestoration = 'manual'
     const warn = (event: BeforeUnloadEvent): void => {
       if (client.unanswered > 0) event.preventDefault()
     }
@@ -80,12 +87,18 @@ export class Dashboard implements View {
   readonly refused = ({ kind }: Refused, error: Error): void =>
     this.#complain(error instanceof HubError ? `The hub refused ${kind}: ${said(error)}` : said(error))
 
+  get title(): string {
+    return `${this.#view.title} · Lectern`
+  }
+
   draw(): TemplateResult {
     const { state, unanswered } = this.#client
     return html`<header>
         <a class="name" href="#">Lectern</a>
         <nav><a href="#">Library</a> <a href=${DEVICES}>Devices</a></nav>
-        <span class="state ${state}" role="status">${STATES[state]}${unanswered > 0 ? `, ${unanswered} to send` : nothing}</span>
+        <span class="state ${state}"
+          ><span role="status">${STATES[state]}</span>${unanswered > 0 ? `, ${unanswered} to send` : nothing}</span
+        >
         <button class="quiet" @click=${this.#signOut}>Sign out</button>
       </header>
       ${
@@ -105,18 +118,23 @@ export class Dashboard implements View {
     const complain = (error: unknown): void => this.#complain(said(error))
     if (place !== undefined && 'code' in place) {
       history.replaceState(null, '', '/')
-      this.#problem = 'This browser is signed in already: the code is for another one.'
+      this.#problem = 'This browser is signed in already. To use the code here, sign out and open its link again.'
     }
     if (place !== undefined && 'book' in place) return new BookView(this.#client, place.book, this.#screen, complain)
     if (place !== undefined && 'devices' in place)
       return new DevicesView(this.#client, this.#token, this.#screen.redraw, complain)
-    return new LibraryView(this.#client, this.#screen.redraw, complain)
+    return this.#library
   }
 
   #goThere(): void {
+    if (this.#view === this.#library) this.#libraryScrollY = window.scrollY
     this.#view.close?.()
     this.#view = this.#viewOfAddress()
     this.#screen.redraw()
+    this.#screen.drawDue()
+    // Who hears the page, or walks it by keys, begins at the top of what is new.
+    document.querySelector('h1')?.focus({ preventScroll: true })
+    window.scrollTo(0, this.#view === this.#library ? this.#libraryScrollY : 0)
   }
 
   #stateChanged(state: State, reason: ClosedReason | undefined): void {

@@ -12,6 +12,7 @@ export const mayOnlyRead = (client: Client): boolean => client.devices.get(clien
 
 /** The account's devices, and a code for one more. */
 export class DevicesView implements View {
+  readonly title = 'Devices'
   readonly #client: Client
   readonly #token: string
   readonly #redraw: () => void
@@ -31,7 +32,7 @@ export class DevicesView implements View {
   draw(): TemplateResult {
     const there = [...this.#client.devices.values()].filter(({ revoked }) => !revoked)
     const isReader = mayOnlyRead(this.#client)
-    return html`<h1>Devices</h1>
+    return html`<h1 tabindex="-1">Devices</h1>
       <ul class="devices">
         ${there.map(device => this.#row(device, isReader))}
       </ul>
@@ -48,7 +49,7 @@ export class DevicesView implements View {
     const facts = [app, isThis && 'this browser', readOnly && 'may only read', disabled && 'disabled'].filter(Boolean)
     return html`<li>
       <span>${name}</span> <span class="hint">${facts.join(', ')}</span>
-      ${isReader || isThis ? nothing : html`<button class="quiet" @click=${() => this.#cutOff(id, name)}>Cut off</button>`}
+      ${isReader || isThis ? nothing : html`<button class="quiet" aria-label="Cut off ${name}" @click=${() => this.#cutOff(id, name)}>Cut off</button>`}
     </li>`
   }
 
@@ -62,7 +63,7 @@ export class DevicesView implements View {
 
   #answer({ code, untilMs, urls }: PairingCode & { readonly untilMs: number }): TemplateResult {
     // What this page was opened by is good for others, unless it leads each machine to itself.
-    const origin = isLoopback(location.hostname) ? urls[0] : location.origin
+    const origin = leadsToItself(location.hostname) ? urls[0] : location.origin
     const until = new Date(untilMs).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
     return html`<h2>Add a device</h2>
       <p>The code is <output class="code">${code}</output>, good once and until ${until}.</p>
@@ -106,6 +107,7 @@ export class DevicesView implements View {
   }
 }
 
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '[::1]' || host.startsWith('127.')
+/** Whether a host is this machine for each machine: loopback, and the address of none, which browsers open as such. */
+const leadsToItself = (host: string): boolean => /^(127\.|0\.0\.0\.0$|\[::1?\]$|(.*\.)?localhost$)/.test(host)
 
 const link = (href: string): TemplateResult => html`<a href=${href} target="_blank" rel="noopener">${href}</a>`

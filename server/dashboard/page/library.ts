@@ -11,11 +11,19 @@ const MAX_SHOWN = 200
 
 const titles = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' })
 
+/** Without accents and case, so that “bronte” finds Brontë. */
+const folded = (text: string): string =>
+  text
+    .normalize('NFKD')
+    .replace(/[\u0300-\u036f]/g, '')
+    .toLowerCase()
+
 /** What a book is called, be it only by its id. */
 export const titleOf = (book: Book | undefined, id: string): string => book?.title || id
 
 /** The account's books, by title, and how far each was read. */
 export class LibraryView implements View {
+  readonly title = 'Library'
   readonly #client: Client
   readonly #redraw: () => void
   readonly #complain: (error: unknown) => void
@@ -29,14 +37,21 @@ export class LibraryView implements View {
 
   draw(): TemplateResult {
     const books = [...this.#client.books.values()]
-    const there = books.filter(book => !book.removed && this.#isSought(book))
+    const words = folded(this.#sought).split(/\s+/)
+    const there = books.filter(book => !book.removed && hasWords(book, words))
     const removed = books.filter(book => book.removed)
     const shown = there
       .sort((left, right) => titles.compare(titleOf(left, left.id), titleOf(right, right.id)))
       .slice(0, MAX_SHOWN)
-    return html`<h1>Library</h1>
-      <input type="search" placeholder="Search by title or author" aria-label="Search" @input=${this.#seek} />
-      ${shown.length === 0 ? html`<p class="hint">${this.#sought === '' ? 'No books yet. Import one with npx lectern import BOOK.epub, sync an app, or add one here.' : 'No book has these words.'}</p>` : nothing}
+    return html`<h1 tabindex="-1">Library</h1>
+      <input
+        type="search"
+        placeholder="Search by title or author"
+        aria-label="Search"
+        .value=${this.#sought}
+        @input=${this.#seek}
+      />
+      ${shown.length === 0 ? html`<p class="hint">${this.#sought.trim() === '' ? 'No books yet. Import one with npx lectern import BOOK.epub, sync an app, or add one here.' : 'No book has these words.'}</p>` : nothing}
       <ul class="books">
         ${repeat(
           shown,
@@ -52,8 +67,12 @@ export class LibraryView implements View {
     const progression = this.#client.positions(book.id).furthest?.progression
     return html`<li>
       <a href=${addressOf(book.id)}>${titleOf(book, book.id)}</a>
-      <span class="authors">${book.authors?.join(', ')}</span>
-      ${progression === undefined ? nothing : html`<progress value=${progression}></progress><span>${percent(progression)}</span>`}
+      ${book.authors === undefined ? nothing : html`<span class="authors">${book.authors.join(', ')}</span>`}
+      ${
+        progression === undefined
+          ? nothing
+          : html`<span class="read"><progress aria-label="Read" value=${progression}></progress> ${percent(progression)}</span>`
+      }
     </li>`
   }
 
@@ -72,18 +91,14 @@ export class LibraryView implements View {
           : html`<details>
               <summary>Removed (${removed.length})</summary>
               <ul>
-                ${removed.slice(0, MAX_SHOWN).map(({ id, title }) => html`<li>${title ?? id} <button class="quiet" @click=${() => this.#restore(id)}>Restore</button></li>`)}
+                ${removed.slice(0, MAX_SHOWN).map(({ id, title }) => html`<li><bdi>${title || id}</bdi> <button class="quiet" @click=${() => this.#restore(id)}>Restore</button></li>`)}
               </ul>
             </details>`
       }`
   }
 
-  #isSought({ title = '', authors = [] }: Book): boolean {
-    return `${title} ${authors.join(' ')}`.toLowerCase().includes(this.#sought)
-  }
-
   readonly #seek = (event: InputEvent): void => {
-    this.#sought = (event.target as HTMLInputElement).value.trim().toLowerCase()
+    this.#sought = (event.target as HTMLInputElement).value
     this.#redraw()
   }
 
@@ -100,4 +115,9 @@ export class LibraryView implements View {
   #restore(id: string): void {
     this.#client.restoreBook(id).catch(this.#complain)
   }
+}
+
+const hasWords = ({ id, title = id, authors = [] }: Book, words: readonly string[]): boolean => {
+  const text = folded(`${title} ${authors.join(' ')}`)
+  return words.every(word => text.includes(word))
 }

@@ -5,12 +5,17 @@ import { Directive, directive, type PropertyPart } from 'lit-html/directive.js'
 const MAX_NOTE_LENGTH = 65_536
 
 /**
- * A note that can be written in while others write in it: each key is told, and what others write leaves the caret where it was in the text.
+ * A note that can be written in while others write in it: each key is told, and what others write leaves the caret, or what is selected, where it was in the text.
+ * @param about what it is called for who hears the page
  * @param drawDue shows what has come, before a key changes what is shown: what it did not show would be taken for deleted
  */
-export const noteArea = (note: string, isReader: boolean, write: (text: string) => void, drawDue: () => void): TemplateResult =>
+export const noteArea = (
+  { note, about, isReader }: { readonly note: string; readonly about: string; readonly isReader: boolean },
+  write: (text: string) => void,
+  drawDue: () => void
+): TemplateResult =>
   html`<textarea
-    aria-label="Note"
+    aria-label=${about}
     placeholder=${isReader ? '' : 'Write a note'}
     rows="1"
     maxlength=${MAX_NOTE_LENGTH}
@@ -27,12 +32,13 @@ class SharedText extends Directive {
 
   override update({ element }: PropertyPart, [text]: [string]): typeof noChange {
     const area = element as HTMLTextAreaElement
-    const { value, selectionStart } = area
+    const { value, selectionStart, selectionEnd, selectionDirection } = area
     // An area has one kind of line ends.
     if (value === text.replace(/\r\n?/g, '\n')) return noChange
     area.value = text
     // A selection is set in an area that is not written in, too; some browsers give it the focus then.
-    if (document.activeElement === area) area.selectionEnd = area.selectionStart = caretIn(text, value, selectionStart)
+    if (document.activeElement === area)
+      area.setSelectionRange(caretIn(text, value, selectionStart), caretIn(text, value, selectionEnd), selectionDirection)
     return noChange
   }
 }

@@ -2,6 +2,8 @@ import { render, type TemplateResult } from 'lit-html'
 
 /** Something that fills the window, or a part of it, and is drawn anew whenever it may look different. */
 export interface View {
+  /** What the window is called. */
+  readonly title: string
   draw(): TemplateResult
   /** Lets go of what it listens to. */
   close?(): void
@@ -30,6 +32,8 @@ export class Screen {
   readonly drawDue = (): void => {
     if (!this.#isDue) return
     this.#isDue = false
-    if (this.#view !== undefined) render(this.#view.draw(), document.body)
+    if (this.#view === undefined) return
+    render(this.#view.draw(), document.body)
+    document.title = this.#view.title
   }
 }

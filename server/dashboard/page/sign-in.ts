@@ -16,6 +16,7 @@ function takeCode(): string {
 
 /** Asks for a pairing code, or a name and a password. */
 export class SignInView implements View {
+  readonly title = 'Lectern'
   readonly #redraw: () => void
   readonly #onSignedIn: (signedIn: SignedIn) => void
   #code = takeCode()

@@ -194,7 +194,7 @@ if (isBrowserThere('the dashboard')) {
     await openEmma(page)
     await page.locator('blockquote', { hasText: trap }).waitFor()
     assert.is(await page.locator('.annotations li').count(), 2)
-    assert.equal([await page.locator('img').count(), await page.title(), faults], [0, 'Lectern', []])
+    assert.equal([await page.locator('img').count(), await page.title(), faults], [0, 'Emma · Lectern', []])
   })
 
   test('a book is added and found by its author', async context => {

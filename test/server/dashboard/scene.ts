@@ -21,8 +21,8 @@ export interface Scene {
 }
 
 /** A hub with a book in its library. */
-export async function scene(context: TestContext): Promise<Scene> {
-  const hub = await servingHub(context)
+export async function scene(context: TestContext, flags: Record<string, string> = {}): Promise<Scene> {
+  const hub = await servingHub(context, flags)
   const account = await hub.hub.ensureAccount((await hub.directory.add('ada', "ada's")).id)
   await account.perform(MAKER, 'book.put', 'emma', { title: 'Emma', authors: ['Jane Austen'] })
   const browser = await openBrowser(context)
