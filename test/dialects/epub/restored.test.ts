@@ -31,7 +31,7 @@ test('behind a restored hub a book has the number again under which an app knows
   })
   assert.equal([Books.length, Books[0].booksBookID], [1, number])
   const { account } = restored
-  const known = await account.documents.inTurn('emma', document => document.list('', 9))
+  const known = await account.documents.withDocument('emma', document => document.list('', 9))
   assert.equal(
     known.map(([id]) => id),
     [one['syncGuid']]
