@@ -51,6 +51,8 @@ export interface SessionOptions {
 const HELD_MS = 5_000
 const WELCOME_TIMEOUT_MS = 15_000
 const PROBE_TIMEOUT_MS = 5_000
+/** Of a megabyte on the slowest of lines. */
+const MOST_SILENT_MS = 16 * LIMITS.idleTimeoutMs
 
 /** Keeps one connection to the hub alive for as long as it is wanted: signs in, notices silence, waits and tries again. */
 export class Session {
@@ -67,6 +69,8 @@ export class Session {
   #liveSinceMs: number | undefined
   /** Ticks of the heartbeat without a word from the hub. */
   #silentTicks = 0
+  /** What it may be silent for: of a long frame on a slow line nothing is heard before its end. Twice as long after each that was given up before it was live. */
+  #mostSilentMs: number = LIMITS.idleTimeoutMs
   #hasSent = false
   #isProbing = false
   /** It came back after being replaced, and has not held since. */
@@ -131,6 +135,7 @@ export class Session {
   checkLive(): void {
     if (this.#state !== 'catching-up' || this.#welcome === undefined || this.#owner.cursor() < this.#welcome.head) return
     this.#liveSinceMs = this.#clock.nowMs()
+    this.#mostSilentMs = LIMITS.idleTimeoutMs
     this.#enter('live')
   }
 
@@ -236,7 +241,10 @@ export class Session {
       // What goes out shows that the other end takes it: of a long action on a slow uplink there is nothing to say before its end.
       if (this.bufferedBytes < bufferedBytes) this.#silentTicks = 0
       bufferedBytes = this.bufferedBytes
-      if (this.#silentTicks * LIMITS.pingIntervalMs >= LIMITS.idleTimeoutMs) return this.#fault(silence())
+      if (this.#silentTicks * LIMITS.pingIntervalMs >= this.#mostSilentMs) {
+        if (this.#state !== 'live') this.#mostSilentMs = Math.min(2 * this.#mostSilentMs, MOST_SILENT_MS)
+        return this.#fault(silence())
+      }
       if (this.#silentTicks > 0 || !this.#hasSent) this.send('ping', { nonce: 0 })
       this.#silentTicks += 1
       this.#hasSent = false

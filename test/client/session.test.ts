@@ -1,8 +1,9 @@
 import * as assert from 'uvu/assert'
-import { ERRORS, LIMITS, encodeValue } from '../../protocol/index.ts'
+import { ERRORS, LIMITS, encodeValue, type Connection } from '../../protocol/index.ts'
 import { suite } from '../util/suite.ts'
 import { FakeHub } from './fake-hub.ts'
 import { comeBack, open, quiet } from './open.ts'
+import { ManualClock } from '../util/manual-clock.ts'
 import { until } from '../util/until.ts'
 
 const test = suite('client/session')
@@ -119,6 +120,46 @@ test('a hub that is silent for too long is given up', async context => {
   }
   clock.advance(LIMITS.pingIntervalMs)
   assert.is(client.state, 'offline')
+})
+
+/** A line that brings so many bytes in a second, and of a frame nothing before its end. */
+function slowed(connection: Connection, clock: ManualClock, bytesPerSecond: number): Connection {
+  let freeAtMs = 0
+  return {
+    get bufferedBytes() {
+      return connection.bufferedBytes
+    },
+    listen: events =>
+      connection.listen({
+        ...events,
+        onFrame(bytes) {
+          freeAtMs = Math.max(freeAtMs, clock.nowMs()) + (bytes.length / bytesPerSecond) * 1_000
+          clock.after(freeAtMs - clock.nowMs(), () => events.onFrame(bytes))
+        }
+      }),
+    send: bytes => connection.send(bytes),
+    close: (code, text) => connection.close(code, text)
+  }
+}
+
+test('a frame that takes minutes on a slow line gets through, however often the hub was given up as silent before', async context => {
+  const hub = new FakeHub()
+  const clock = new ManualClock()
+  const value = 'x'.repeat(60_000)
+  hub.tell('setting.put', 'profile', { value })
+  const { dial } = hub
+  Object.assign(hub, { dial: () => slowed(dial(), clock, 200) })
+  const { client, errors } = await open(context, hub, { clock })
+  for (let seconds = 0; client.state !== 'live' && seconds < 3_600; seconds++) {
+    clock.advance(1_000)
+    await quiet(3)
+  }
+  assert.equal([client.state, client.settings.get('profile')], ['live', value])
+  assert.ok(errors.length > 0)
+  // From then on a connection that died is noticed as soon as ever.
+  hub.isAnswering = false
+  clock.advance(LIMITS.idleTimeoutMs + LIMITS.pingIntervalMs)
+  assert.is.not(client.state, 'live')
 })
 
 test('a hub that does not answer the hello is given up', async context => {
