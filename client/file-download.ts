@@ -56,9 +56,9 @@ export async function downloadFile(parts: ContentParts, path: string, options: D
       try {
         // From the last byte that is there: behind all of a content there is no range.
         const headers = at === 0 ? {} : { range: `bytes=${at - 1}-`, ...(wanted !== undefined && { 'if-range': `"${wanted}"` }) }
-        const response = await parts.askForContent(place, { headers, signal })
-        const tag = response.headers.get('etag')?.slice(1, -1)
-        if (wanted !== undefined && tag !== wanted) throw new HubError('base-changed', `${path} has another content by now`)
+        const { response, sha256 } = await parts.askForContent(place, { headers, signal })
+        if (wanted !== undefined && sha256 !== wanted) throw new HubError('base-changed', `${path} has another content by now`)
+        wanted = sha256
         return response
       } catch (error) {
         await patience.after(error)
@@ -67,7 +67,7 @@ export async function downloadFile(parts: ContentParts, path: string, options: D
   }
 
   let response = await ask()
-  const sha256 = (wanted ??= response.headers.get('etag')!.slice(1, -1))
+  const sha256 = wanted!
   const sizeBytes = wholeSizeOf(response)
 
   async function* chunks(): AsyncGenerator<Uint8Array> {

@@ -20,12 +20,12 @@ export interface ContentParts {
   /** Asks as the device, at a path from the hub's root, and gives back the JSON of the answer. @see askHub */
   ask<T>(path: string, request: HubRequest): Promise<T>
   /** Asks in the same way for a content. @see askForContent */
-  askForContent(path: string, request: HubRequest): Promise<Response>
+  askForContent(path: string, request: HubRequest): Promise<{ response: Response; sha256: string }>
   newHash(): Hash
   readonly clock: Clock
 }
 
-/** The hub could not be reached, or the connection broke before the answer was there. */
+/** The hub could not be reached, the connection broke before the answer was there, or something else answers in its place: a network's page to sign in, a proxy. */
 export class NoConnectionError extends TypeError {
   override readonly name = 'NoConnectionError'
 }
@@ -49,12 +49,27 @@ export function addressAt(url: string, path: string): URL {
 export const askHub = <T>(url: string, path: string, request: HubRequest = {}): Promise<T> =>
   asked(url, path, request, async response => {
     const text = await response.text().catch(asBroken)
-    return (text === '' ? undefined : JSON.parse(text)) as T
+    try {
+      return (text === '' ? undefined : JSON.parse(text)) as T
+    } catch {
+      throw notOfHub(response)
+    }
   })
 
-/** Asks for a content, and gives back the answer as soon as its head is there: whoever reads on looks after its end. @throws as `askHub` */
-export const askForContent = (url: string, path: string, request: HubRequest): Promise<Response> =>
-  asked(url, path, request, response => response)
+/** The tag of a content: its SHA-256. */
+const CONTENT_TAG = /^"([0-9a-f]{64})"$/
+
+/**
+ * Asks for a content, and gives back the answer as soon as its head is there: whoever reads on looks after its end.
+ * @throws as `askHub`
+ */
+export const askForContent = (url: string, path: string, request: HubRequest): Promise<{ response: Response; sha256: string }> =>
+  asked(url, path, request, response => {
+    const sha256 = CONTENT_TAG.exec(response.headers.get('etag') ?? '')?.[1]
+    if (sha256 !== undefined) return { response, sha256 }
+    response.body?.cancel().catch(() => undefined)
+    throw notOfHub(response)
+  })
 
 /** @param take what is taken out of the answer while time and signal count */
 async function asked<T>(
@@ -94,27 +109,31 @@ export function asBroken(error: unknown): never {
 }
 
 /** What a refusal says. @see RFC 9457 */
-export async function refusalOf(response: Response): Promise<HubError> {
+async function refusalOf(response: Response): Promise<Error> {
   const text = await response.text().catch(asBroken)
   const { code = '', detail = '', field } = parsed(text)
+  const known = isErrorCode(code) ? code : codeOf(response.status)
+  if (known === undefined) return notOfHub(response)
   const retryAfter = Number(response.headers.get('retry-after') ?? Number.NaN)
-  return new HubError(isErrorCode(code) ? code : codeOf(response.status), detail || `the hub answered ${response.status}`, {
+  return new HubError(known, detail || `the hub answered ${response.status}`, {
     ...(field !== undefined && { field }),
     ...(retryAfter >= 0 && { retryAfterMs: retryAfter * 1_000 })
   })
 }
 
+const notOfHub = ({ url, status }: Response): NoConnectionError =>
+  new NoConnectionError(
+    `what answered (${status}) at ${new URL(url).origin} is no hub; check the address, or sign in to the network you are on`
+  )
+
 /** True for what may go well another time, without any change of what is asked: no connection, a hub that restarts or is at its limit. */
 export const isPassing = (error: unknown): boolean =>
   error instanceof HubError ? ERRORS[error.code].retry === 'backoff' : error instanceof NoConnectionError
 
-/** A proxy before the hub refuses in words of its own. */
-const codeOf = (status: number): 'overloaded' | 'unauthenticated' | 'forbidden' | 'not-found' | 'too-large' | 'bad-request' => {
+/** What a proxy before the hub refuses in words of its own; undefined for what says nothing about the hub. */
+function codeOf(status: number): 'overloaded' | 'too-large' | undefined {
   if (status >= 500 || status === 429 || status === 408) return 'overloaded'
-  if (status === 401) return 'unauthenticated'
-  if (status === 403) return 'forbidden'
-  if (status === 413) return 'too-large'
-  return status === 404 ? 'not-found' : 'bad-request'
+  return status === 413 ? 'too-large' : undefined
 }
 
 function parsed(text: string): { code?: string; detail?: string; field?: string } {

@@ -3,13 +3,14 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import * as assert from 'uvu/assert'
-import { ClosedError, connectNode, type ByteSource, type Client } from '../../client/node.ts'
+import { ClosedError, connectNode, NoConnectionError, signIn, type ByteSource, type Client } from '../../client/node.ts'
 import { Sha256 } from '../../client/hash.ts'
 import type { HubError } from '../../protocol/index.ts'
 import { sha256Of } from '../util/contents.ts'
 import { HubProcess } from '../util/hub-process.ts'
 import { suite, type TestContext } from '../util/suite.ts'
 import { until } from '../util/until.ts'
+import { webProxy } from '../util/web-proxy.ts'
 
 const MIB = 1_048_576
 
@@ -122,6 +123,37 @@ test('a download goes on where it was when the hub was killed in its middle', as
     await hub.kill()
     await hub.start()
   }
+  assert.ok(Buffer.from(bytes).equals(Buffer.concat(all)))
+})
+
+test("a network's own page in the place of an answer is no connection: it is told as that, and uploads and downloads go on behind it", async context => {
+  const { hub } = await opened(context)
+  const { token } = await hub.pair('reader', 'phone')
+  const proxy = await webProxy(context, hub.url)
+  const client = await connectNode({ url: proxy.url, token })
+  context.defer(() => client.close())
+
+  proxy.ownPages = 1
+  const signingIn = signIn({ url: proxy.url, account: 'reader', password: 'secret', name: 'phone' })
+  const told = await signingIn.catch((error: unknown) => error)
+  assert.instance(told, NoConnectionError)
+  assert.match((told as Error).message, `at ${proxy.url} is no hub`)
+
+  const bytes = bytesOf(8 * MIB)
+  let pages = 1
+  const onRead = (): void => {
+    proxy.ownPages = pages--
+  }
+  await client.files.upload('big.bin', sourceOf(bytes, onRead), { sha256: sha256Of(bytes) })
+  proxy.ownPages = 1
+  const download = await client.files.download('big.bin')
+  const all: Uint8Array[] = []
+  for await (const chunk of download.chunks) {
+    if (all.push(chunk) > 1) continue
+    proxy.ownPages = 1
+    proxy.cut()
+  }
+  assert.is(proxy.ownPages, 0)
   assert.ok(Buffer.from(bytes).equals(Buffer.concat(all)))
 })
 

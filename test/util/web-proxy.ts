@@ -10,6 +10,8 @@ export interface WebProxy {
   upgrades: 'pass' | 'refuse' | 'ignore'
   /** Whether anything gets through. */
   isDown: boolean
+  /** So many requests to come get a page to sign in to the network, with 200, in the place of their answer. */
+  ownPages: number
   /** Upgrades to this path that were passed on. */
   passed(path: string): number
   /** Cuts off whatever is open. */
@@ -23,6 +25,12 @@ export async function webProxy({ defer }: TestContext, hubUrl: string): Promise<
   const server = createServer((incoming, outgoing) => {
     if (proxy.isDown) {
       outgoing.destroy()
+      return
+    }
+    if (proxy.ownPages > 0) {
+      proxy.ownPages -= 1
+      incoming.resume()
+      outgoing.writeHead(200, { 'content-type': 'text/html' }).end('<html><body>Welcome to the airport</body></html>')
       return
     }
     const asked = askHub({ hostname, port, path: incoming.url, method: incoming.method, headers: incoming.headers }, answer => {
@@ -61,6 +69,7 @@ export async function webProxy({ defer }: TestContext, hubUrl: string): Promise<
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     upgrades: 'pass',
     isDown: false,
+    ownPages: 0,
     passed: path => passed.filter(name => name === path).length,
     cut() {
       for (const socket of sockets) socket.destroy()
