@@ -149,22 +149,6 @@ export class Outgoing {
   }
 }
 
-/** What Node and libuv know of a write that is under way, and tell nobody: `ws` and Node's own timeouts look here, too. */
-interface Inside {
-  readonly _handle?: { readonly writeQueueSize?: number } | null
-  readonly _writableState: { readonly length: number; readonly writelen: number }
-}
-
-/**
- * Bytes that a socket was given and the system has not taken. Node counts a write as a whole until its end: of half a megabyte on a slow line there would be nothing to see
- * for minutes, as if the other end did not read.
- */
-export function unsentBytes(socket: Duplex): number {
-  const { _handle: handle, _writableState: state } = socket as unknown as Inside
-  if (state.length === 0) return 0
-  return state.length - state.writelen + Math.min(state.writelen, handle?.writeQueueSize ?? state.writelen)
-}
-
 const areSame = (left: readonly Uint8Array[], right: readonly Uint8Array[]): boolean =>
   left.length === right.length && left.every((message, index) => message === right[index])
 

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import { WebSocket, WebSocketServer } from 'ws'
 import { ERRORS, LIMITS, SUBPROTOCOL, type ConnectionEvents } from '../../protocol/index.ts'
 import type { HubConnection } from '../core/ports.ts'
-import { Outgoing, TurnWriter, unsentBytes } from './ws-outgoing.ts'
+import { Outgoing, TurnWriter } from './ws-outgoing.ts'
 
 const HEARTBEAT_MS = 25_000
 const CLOSE_TIMEOUT_MS = 5_000
@@ -114,7 +114,7 @@ class WsConnection implements HubConnection {
   }
 
   get bufferedBytes(): number {
-    return unsentBytes(this.#socket) + this.#outgoing.bytes
+    return this.#webSocket.bufferedAmount + this.#outgoing.bytes
   }
 
   listen(events: ConnectionEvents): void {

@@ -1,10 +1,7 @@
-import { once } from 'node:events'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { Writable, type Duplex } from 'node:stream'
 import * as assert from 'uvu/assert'
-import { Outgoing, TurnWriter, unsentBytes } from '../../../server/transports/ws-outgoing.ts'
+import { Outgoing, TurnWriter } from '../../../server/transports/ws-outgoing.ts'
 import { suite } from '../../util/suite.ts'
-import { until } from '../../util/until.ts'
 
 const test = suite('server/transports/ws-outgoing')
 
@@ -141,35 +138,6 @@ test('of a short message no part stays with a socket that does not take it, what
   await turn()
   assert.is(held.length, 3)
   assert.not(held.includes(block.buffer))
-})
-
-test('of a long message what the other end has read no longer counts as unsent, though the end of it waits', async context => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  context.defer(() => server.close())
-  const reader = connect((server.address() as AddressInfo).port, '127.0.0.1')
-  context.defer(() => reader.destroy())
-  const [socket] = (await once(server, 'connection')) as [Socket]
-  context.defer(() => socket.destroy())
-  assert.is(unsentBytes(socket), 0)
-  // More than systems hold for who does not read.
-  socket.write(Buffer.alloc(67_108_864))
-  socket.write(Buffer.alloc(1_000))
-  const given = socket.writableLength
-  const unread = unsentBytes(socket)
-  assert.ok(unread > 1_000 && unread <= given)
-  let readBytes = 0
-  let isPatient = true
-  reader.on('data', chunk => {
-    readBytes += chunk.length
-    if (isPatient && readBytes > 16_777_216) reader.pause()
-  })
-  await until(() => unsentBytes(socket) < unread - 8_388_608)
-  assert.is(socket.writableLength, given)
-  isPatient = false
-  reader.resume()
-  await until(() => readBytes === given)
-  await until(() => unsentBytes(socket) === 0)
 })
 
 test.run()
