@@ -9,7 +9,7 @@ export interface CloseReason {
 export interface ConnectionEvents {
   /** One whole message from the other end. The bytes are untrusted, and are the listener's to keep. */
   onFrame(bytes: Uint8Array): void
-  /** What was sent has left, so that `bufferedBytes` is small again. */
+  /** Of what was sent something has left, or the other end has said that it has it: `bufferedBytes` may be small again. */
   onDrain(): void
   /** Comes exactly once, whoever closed; nothing comes after it. */
   onClose(reason: CloseReason): void

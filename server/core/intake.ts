@@ -10,6 +10,10 @@ const MAX_UNANSWERED_BYTES = 1_048_576
  */
 const TURN_BYTES = 65_536
 const FRAME_SHARE_BYTES = 64
+/** What may queue behind what was sent and has not left, before the connection is asked not to read: only while it reads it hears that a slow reader moves on. */
+const MAX_QUEUED_BYTES = 65_536
+/** Counted there for each frame, beside its bytes. */
+const QUEUED_FRAME_BYTES = 256
 
 export interface IntakeParts {
   readonly connection: HubConnection
@@ -25,7 +29,7 @@ export interface IntakeParts {
  * The frames that come in over a connection, handled one by one and in order, at a pace that is fair to others.
  *
  * They queue while one waits for the disk, the turn's share is used up, too much awaits its answer, or what was sent has not left. Meanwhile the
- * connection is asked not to read.
+ * connection is asked not to read; in the last case only once some queue.
  */
 export class Intake {
   readonly #parts: IntakeParts
@@ -51,7 +55,7 @@ export class Intake {
     this.#queue.push(bytes)
     this.#queuedBytes += bytes.length
     if (this.#queuedBytes > 2 * MAX_UNANSWERED_BYTES) return this.#parts.onFault(new HubError('overloaded'))
-    this.#pause()
+    if (this.#isOccupied || this.#isQueueLong) this.#pause()
     this.#parts.onHeldUp()
   }
 
@@ -62,7 +66,7 @@ export class Intake {
       this.#queuedBytes -= bytes.length
       this.#take(bytes)
     }
-    if (this.#isPaused && !this.#isHeld && !this.#isClosed) {
+    if (this.#isPaused && !this.#isOccupied && !this.#isQueueLong && !this.#isClosed) {
       this.#isPaused = false
       this.#parts.connection.resume()
     }
@@ -87,8 +91,15 @@ export class Intake {
   }
 
   get #isHeld(): boolean {
-    const isFull = this.#parts.connection.bufferedBytes >= HIGH_WATER_BYTES
-    return this.#isBusy || this.#turnBytesLeft <= 0 || this.#isOwedTooMuch || isFull
+    return this.#isOccupied || this.#parts.connection.bufferedBytes >= HIGH_WATER_BYTES
+  }
+
+  get #isOccupied(): boolean {
+    return this.#isBusy || this.#turnBytesLeft <= 0 || this.#isOwedTooMuch
+  }
+
+  get #isQueueLong(): boolean {
+    return this.#queuedBytes + this.#queue.length * QUEUED_FRAME_BYTES > MAX_QUEUED_BYTES
   }
 
   get #isOwedTooMuch(): boolean {

@@ -1,11 +1,27 @@
+import { randomInt } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 
-/** The first byte of a whole binary message (RFC 6455, section 5.2). */
-const BINARY = 0x82
+/** First bytes of frames (RFC 6455, section 5.2): the bit of a message's last one, and what it is. */
+const FINAL = 0x80
+const CONTINUATION = 0x00
+const BINARY = 0x02
+const PING = 0x09
 const LENGTH_16 = 126
 const LENGTH_64 = 127
 /** Up to here a copy costs less than a second piece in the same write. */
 const MAX_COPIED_BYTES = 16_384
+
+/** A longer message goes in frames of about so much. */
+const FRAGMENT_BYTES = 98_304
+/**
+ * So far apart stand pings in what is sent, in the midst of long messages too: their answers tell how far the other end has read. The system, and proxies, take megabytes ahead of a
+ * slow reader, and then nothing for as long as it takes to read those.
+ */
+const ASK_EVERY_BYTES = 65_536
+/** Unanswered pings. A client of `ws` ends the connection when 60 of its answers have not left. */
+const MAX_ASKED = 48
+/** What such a ping holds: nobody who has not read so far knows it. */
+const ASKED_BYTES = 4
 
 /** A round of telling that took less is not followed by a rest: timers are no finer. */
 const SHORT_ROUND_MS = 0.5
@@ -96,6 +112,10 @@ export class Outgoing {
   #bytes = 0
   /** Whether it has asked to be written at the end of the turn. */
   #isUrgent = false
+  /** Written behind the last ping. */
+  #unaskedBytes = 0
+  /** What the unanswered pings hold, in order. */
+  #asked: number[] | undefined
 
   /** @param isOpen false once a close frame was sent, behind which nothing may follow (RFC 6455, section 5.5.1) */
   constructor(socket: Duplex, writer: TurnWriter, isOpen: () => boolean) {
@@ -125,6 +145,16 @@ export class Outgoing {
     this.#writer.schedule(this, !isUrgent)
   }
 
+  /** @returns whether a pong shows that the other end has read more of what was written */
+  hasRead(pong: Buffer): boolean {
+    const asked = this.#asked ?? []
+    // Of several pings the last may be answered alone (RFC 6455, section 5.5.3).
+    const index = pong.length === ASKED_BYTES ? asked.indexOf(pong.readUInt32BE()) : -1
+    if (index === -1) return false
+    this.#asked = index === asked.length - 1 ? undefined : asked.slice(index + 1)
+    return true
+  }
+
   write(): void {
     const messages = this.#messages
     this.#isUrgent = false
@@ -133,19 +163,40 @@ export class Outgoing {
     const size = this.#bytes
     this.#bytes = 0
     if (!this.#isOpen()) return
-    if (size <= MAX_COPIED_BYTES) this.#socket.write(this.#writer.framed(messages))
-    else {
-      this.#socket.cork()
-      for (const message of messages) {
-        // A short one may be a piece of a larger block, which would stay for as long as a slow reader leaves it.
-        if (message.length <= MAX_COPIED_BYTES) this.#socket.write(joined([message]))
-        else {
-          this.#socket.write(head(message.length))
-          this.#socket.write(message)
-        }
-      }
-      this.#socket.uncork()
+    if (size <= MAX_COPIED_BYTES) return this.#put(this.#writer.framed(messages))
+    this.#socket.cork()
+    for (const message of messages) {
+      // A short one may be a piece of a larger block, which would stay for as long as a slow reader leaves it.
+      if (message.length <= MAX_COPIED_BYTES) this.#put(joined([message]))
+      else this.#putLong(message)
     }
+    this.#socket.uncork()
+  }
+
+  #putLong(message: Uint8Array): void {
+    const fragments = Math.max(1, Math.round(message.length / FRAGMENT_BYTES))
+    const size = Math.ceil(message.length / fragments)
+    for (let at = 0; at < message.length; at += size) {
+      const piece = message.subarray(at, at + size)
+      const isLast = at + size >= message.length
+      this.#socket.write(head((isLast ? FINAL : 0) | (at === 0 ? BINARY : CONTINUATION), piece.length))
+      this.#put(piece)
+    }
+  }
+
+  /** Writes whole frames, or the content of one, and asks behind them when that is due. */
+  #put(bytes: Uint8Array): void {
+    this.#socket.write(bytes)
+    this.#unaskedBytes += bytes.length
+    if (this.#unaskedBytes < ASK_EVERY_BYTES) return
+    this.#unaskedBytes = 0
+    const asked = (this.#asked ??= [])
+    if (asked.length === MAX_ASKED) return
+    const answer = randomInt(2 ** 32)
+    asked.push(answer)
+    const ping = Buffer.from([FINAL | PING, ASKED_BYTES, 0, 0, 0, 0])
+    ping.writeUInt32BE(answer, 2)
+    this.#socket.write(ping)
   }
 }
 
@@ -159,24 +210,24 @@ function joined(messages: readonly Uint8Array[]): Buffer {
   const bytes = Buffer.allocUnsafe(size)
   let at = 0
   for (const message of messages) {
-    at = writeHead(bytes, at, message.length)
+    at = writeHead(bytes, at, FINAL | BINARY, message.length)
     bytes.set(message, at)
     at += message.length
   }
   return bytes
 }
 
-function head(length: number): Buffer {
+function head(first: number, length: number): Buffer {
   const bytes = Buffer.allocUnsafe(headBytes(length))
-  writeHead(bytes, 0, length)
+  writeHead(bytes, 0, first, length)
   return bytes
 }
 
 const headBytes = (length: number): number => (length < LENGTH_16 ? 2 : length < 65_536 ? 4 : 10)
 
 /** @returns where the message begins */
-function writeHead(target: Buffer, at: number, length: number): number {
-  target[at] = BINARY
+function writeHead(target: Buffer, at: number, first: number, length: number): number {
+  target[at] = first
   if (length < LENGTH_16) {
     target[at + 1] = length
     return at + 2

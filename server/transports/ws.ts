@@ -123,6 +123,7 @@ class WsConnection implements HubConnection {
       else this.close(ERRORS['bad-frame'].close, 'frames are binary')
     })
     this.#socket.on('drain', () => events.onDrain())
+    this.#webSocket.on('pong', pong => this.#outgoing.hasRead(pong) && events.onDrain())
     this.#webSocket.on('close', (code, text) => events.onClose({ code, text: text.toString() }))
   }
 

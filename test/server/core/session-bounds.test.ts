@@ -113,6 +113,20 @@ test('who asks and asks but does not read the answers is not answered without bo
   }
 })
 
+test('a session that has much unsent is listened to all the same, as long as it sends little', async () => {
+  const { writer, reader, head } = await scene()
+  reader.isStuck = true
+  for (let number = 1; number <= 20; number++) await writer.ask(number, 'setting.put', 'name', { value: LETTERS })
+  await turns(5)
+  for (let nonce = 1; nonce <= 100; nonce++) reader.send('ping', { nonce })
+  await turns(5)
+  assert.not(reader.isHubPaused)
+  for (let nonce = 1; nonce <= 200; nonce++) reader.send('ping', { nonce })
+  assert.ok(reader.isHubPaused)
+  reader.drain()
+  await reader.changesUpTo(head())
+})
+
 test('what a session asked for while it did not drain is answered in order once it does', async () => {
   const { writer, reader, head } = await scene()
   reader.isStuck = true

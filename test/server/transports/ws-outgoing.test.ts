@@ -140,4 +140,57 @@ test('of a short message no part stays with a socket that does not take it, what
   assert.not(held.includes(block.buffer))
 })
 
+/** The frames that were written: opcode, whether it is the last of its message, and what it holds. */
+function framesIn(written: Buffer): { opcode: number; isFinal: boolean; payload: Buffer }[] {
+  const frames = []
+  for (let at = 0; at < written.length;) {
+    const [first, short] = [written[at]!, written[at + 1]!]
+    const head = short < 126 ? 2 : short === 126 ? 4 : 10
+    const length = short < 126 ? short : short === 126 ? written.readUInt16BE(at + 2) : Number(written.readBigUInt64BE(at + 2))
+    frames.push({ opcode: first & 0x0f, isFinal: first >= 0x80, payload: written.subarray(at + head, at + head + length) })
+    at += head + length
+  }
+  return frames
+}
+
+test('a long message goes in several frames with a ping behind each, whose answer shows that it was read, once', async () => {
+  const written: Buffer[] = []
+  const socket = new Writable({ write: (bytes: Buffer, _encoding, done) => (written.push(bytes), done()) })
+  const outgoing = new Outgoing(socket as Duplex, new Scene().writer, () => true)
+  const long = Buffer.from(Array.from({ length: 400_000 }, (_, index) => index % 251))
+  outgoing.add(long)
+  await turn()
+  const frames = framesIn(Buffer.concat(written))
+  const [CONTINUATION, BINARY, PING] = [0, 2, 9]
+  assert.equal(
+    frames.map(({ opcode, isFinal }) => [opcode, isFinal]),
+    [BINARY, CONTINUATION, CONTINUATION, CONTINUATION].flatMap((opcode, index) => [
+      [opcode, index === 3],
+      [PING, true]
+    ])
+  )
+  assert.ok(Buffer.concat(frames.filter(({ opcode }) => opcode !== PING).map(({ payload }) => payload)).equals(long))
+  const pings = frames.filter(({ opcode }) => opcode === PING).map(({ payload }) => payload)
+  // The second answer stands for the first one too.
+  assert.equal(
+    [1, 0, 1, 3, 3].map(index => outgoing.hasRead(pings[index]!)),
+    [true, false, false, true, false]
+  )
+  assert.not(outgoing.hasRead(Buffer.alloc(0)))
+})
+
+test('one that answers no ping is asked some, and no more', async () => {
+  let pings = 0
+  const socket = new Writable({
+    write: (bytes: Buffer, _encoding, done) => {
+      if (bytes.length === 6 && bytes[0] === 0x89) pings += 1
+      done()
+    }
+  })
+  const outgoing = new Outgoing(socket as Duplex, new Scene().writer, () => true)
+  for (let times = 0; times < 200; times++) outgoing.add(new Uint8Array(70_000))
+  await turn()
+  assert.is(pings, 48)
+})
+
 test.run()
