@@ -4,6 +4,7 @@ import type { Follower } from '../account-host.ts'
 import type { Account } from '../account.ts'
 import type { Document } from '../documents/document.ts'
 import { missingUpdates } from '../documents/updates/missing.ts'
+import { updateParts } from '../documents/updates/steps.ts'
 import { HIGH_WATER_BYTES } from '../log-reader.ts'
 import type { Origin } from '../origin.ts'
 import { mustBeLetIn, type Bearer } from '../policy.ts'
@@ -18,6 +19,9 @@ const LONG_UPDATE_BYTES = 16_384
 /** Bytes of an update that are read in the time that `updateCost` counts as one. */
 const READ_BYTES_PER_COST = 8
 const MAX_GAPS_IN_A_ROW = 3
+/** A long answer goes in messages of about so much: providers leave when no whole message came for 30 seconds, and would begin anew each time on a slow line. */
+const ANSWER_PART_BYTES = 65_536
+const NOTHING = Uint8Array.of(0, 0)
 
 /** How a Yjs wire says what a document session has to say, each in its own envelope. */
 export interface Outlet {
@@ -113,13 +117,24 @@ export class DocumentSession implements Follower {
       }
       await account.settled()
       if (this.#isClosed || update === undefined) return
-      outlet.answer(update)
-      if (release === undefined || outlet.bufferedBytes < HIGH_WATER_BYTES) return
+      if (release === undefined) outlet.answer(update)
+      else await this.#giveInParts(update)
+      if (release === undefined || this.#isClosed || outlet.bufferedBytes < HIGH_WATER_BYTES) return
       this.#releases.push(release)
       release = undefined
     } finally {
       release?.()
     }
+  }
+
+  async #giveInParts(update: Uint8Array): Promise<void> {
+    const { clock, outlet } = this.#parts
+    for (const part of updateParts(update, ANSWER_PART_BYTES)) {
+      if (part !== undefined) outlet.update(part)
+      await nextTurn(clock)
+      if (this.#isClosed) return
+    }
+    outlet.answer(NOTHING)
   }
 
   /** What was answered has left. */

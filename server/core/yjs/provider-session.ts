@@ -16,6 +16,7 @@ export abstract class ProviderSession implements LiveSession {
   readonly #intake: Intake
   #cancelKeepAlive: () => void
   #cancelSlowTimer: (() => void) | undefined
+  #sentBytes = 0
   #hasDrained = false
   #isCatchingUp = false
   #isClosed = false
@@ -61,6 +62,7 @@ export abstract class ProviderSession implements LiveSession {
 
   protected send(bytes: Uint8Array, mayWait?: boolean): void {
     if (this.#isClosed) return
+    this.#sentBytes += bytes.length
     this.connection.send(bytes, mayWait)
     this.#watchSlowness()
   }
@@ -94,8 +96,10 @@ export abstract class ProviderSession implements LiveSession {
   #watchSlowness(): void {
     const { bufferedBytes } = this.connection
     if (this.#isClosed || this.#cancelSlowTimer !== undefined || bufferedBytes < HIGH_WATER_BYTES) return
+    const leftBytes = this.#sentBytes - bufferedBytes
     this.#cancelSlowTimer = this.host.clock.setTimer(SLOW_AFTER_MS, () => {
-      if (bufferedBytes - this.connection.bufferedBytes >= LEAST_BYTES) this.#moved()
+      // More may have been sent meanwhile.
+      if (this.#sentBytes - this.connection.bufferedBytes - leftBytes >= LEAST_BYTES) this.#moved()
       else this.end(new HubError('slow'))
     })
   }

@@ -48,6 +48,16 @@ export function* updateSteps(
   else for (const part of deletionParts(deleted, maxStructs)) yield writeUpdate([], part)
 }
 
+/** Cuts a Yjs update in the same way into parts of about so many bytes. */
+export const updateParts = (update: Uint8Array, bytes: number): Generator<Uint8Array | undefined, void, void> =>
+  updateSteps(update, { structs: STEP_STRUCTS, cost: bytes, costOf: writtenBytes })
+
+function writtenBytes(struct: Struct): number {
+  const encoder = new Y.UpdateEncoderV1()
+  struct.write(encoder, 0)
+  return encoder.toUint8Array().length
+}
+
 /** An update's edits, each behind those that it builds on; fewer where some build on each other in a circle. */
 export function inOrder(structs: readonly Struct[]): readonly Struct[] {
   // What one client made is in order.
