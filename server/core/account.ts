@@ -1,18 +1,13 @@
 import {
-  ACTIONS,
-  checked,
   encodeName,
   encodeValue,
   HubError,
-  isActionKind,
-  type ActionBody,
-  type ActionKind,
   type ChangeBody,
   type ChangeKind,
   type Plain,
   type WireAction
 } from '../../protocol/index.ts'
-import { asSent, handleAction, mustFit } from './actions.ts'
+import { asSent, checkedBody, handleAction, mustBePermitted } from './actions.ts'
 import { confirm, judge, newClient, refusalAnswer, keepAnswer } from './answers.ts'
 import { changesOf, hiddenBytes, type LoggedChange, type NewChange, type Note } from './change.ts'
 import { digest } from './digest.ts'
@@ -25,7 +20,7 @@ import { encodeKind, LogWriter } from './log-writer.ts'
 import { Origin } from './origin.ts'
 import { mustWait } from './document-work.ts'
 import type { PendingCommit, Submitter } from './pending-commit.ts'
-import { mustHaveRoomForDevice, permits } from './policy.ts'
+import { mustHaveRoomForDevice } from './policy.ts'
 import { Presences } from './presence.ts'
 import type { Answer, ClientRecord } from './records.ts'
 import type { Append, LogHead, RecordWrite } from './store.ts'
@@ -317,13 +312,9 @@ export class Account {
    * @param content the digest of all that it says
    */
   #change(origin: Origin, [number, atMs, kind, key, body]: WireAction, bytes: Uint8Array, content: number): number {
-    if (!isActionKind(kind)) throw new HubError('unknown-action', `there is no action ${kind}`, { field: 'kind' })
-    if (!permits(origin.actor, kind))
-      throw new HubError('forbidden', origin.actor === 'reader' ? 'this device may only read' : '')
+    mustBePermitted(origin.actor, kind)
     if (this.isFull) throw new HubError('quota-exceeded')
-    checked('bad-action', ACTIONS[kind].key, key, 'key')
-    const held = checked<ActionBody<ActionKind>>('bad-action', ACTIONS[kind].body, body, 'body')
-    mustFit(kind, bytes)
+    const held = checkedBody(kind, key, body, bytes)
     const nowMs = this.#host.clock.nowMs()
     const isPosition = kind === 'position.set' || kind === 'position.restore'
     const claimedMs = isPosition ? this.#log.positionMs(atMs, nowMs) : Math.min(atMs, Math.floor(nowMs))

@@ -1,5 +1,6 @@
 import {
   ACTIONS,
+  checked,
   decodeValue,
   encodeValue,
   isActionKind,
@@ -18,6 +19,7 @@ import type { Document } from './documents/document.ts'
 import { FILE_HANDLERS } from './files/actions.ts'
 import type { Documents } from './documents/documents.ts'
 import type { HouseholdRules } from './household.ts'
+import { permits, type Actor } from './policy.ts'
 import { positionVersions } from './position-history.ts'
 import type { Views } from './views.ts'
 
@@ -96,15 +98,24 @@ export const handleAction = (context: ActionContext, kind: ActionKind, key: stri
 /** Actions whose form bounds what they take; all others have the limit of a body. */
 const OWN_LIMITS: ReadonlySet<ActionKind> = new Set(['annotation.update', 'household.act'])
 
-/** @throws HubError `too-large` for an action that takes more than those of its kind may */
-export function mustFit(kind: ActionKind, body: Uint8Array): void {
-  if (!OWN_LIMITS.has(kind) && body.length > LIMITS.maxBodyBytes)
-    throw new HubError('too-large', `body is over ${LIMITS.maxBodyBytes} bytes`, { field: 'body' })
+/** @throws HubError `unknown-action`, `forbidden` */
+export function mustBePermitted(actor: Actor, kind: string): asserts kind is ActionKind {
+  if (!isActionKind(kind)) throw new HubError('unknown-action', `there is no action ${kind}`, { field: 'kind' })
+  if (!permits(actor, kind)) throw new HubError('forbidden', actor === 'reader' ? 'this device may only read' : '')
 }
 
-/** True for an action that works on a book's document, which must be in memory then. One that will be refused needs none. */
-export const needsDocument = (kind: string, key: string): boolean =>
-  kind.startsWith('annotation.') && isActionKind(kind) && ACTIONS[kind].key.fault(key) === undefined
+/**
+ * The body of an action, which has the form that its kind has.
+ * @param bytes the body as msgpack
+ * @throws HubError `bad-action` naming what is wrong; `too-large` for one that takes more than those of its kind may
+ */
+export function checkedBody(kind: ActionKind, key: string, body: Plain, bytes: Uint8Array): ActionBody<ActionKind> {
+  checked('bad-action', ACTIONS[kind].key, key, 'key')
+  const known = checked<ActionBody<ActionKind>>('bad-action', ACTIONS[kind].body, body, 'body')
+  if (!OWN_LIMITS.has(kind) && bytes.length > LIMITS.maxBodyBytes)
+    throw new HubError('too-large', `body is over ${LIMITS.maxBodyBytes} bytes`, { field: 'body' })
+  return known
+}
 
 /** A plain annotation action becomes the Yjs update that has its effect, so that plain and Yjs writers cannot lose each other's work. */
 function edit({ documents, epoch, at }: ActionContext, book: string, change: Parameters<Document['edit']>[0]): Outcome {

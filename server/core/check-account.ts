@@ -1,6 +1,5 @@
 import { decodeValue, isSameValue, type ChangeBody, type ChangeKind } from '../../protocol/index.ts'
-import { activityOf } from './activity-index.ts'
-import { timeKey } from './activity.ts'
+import { isListed, SOURCES, timeKey, type Activity, type Source } from './activity.ts'
 import { changesOf, type Change, type LoggedChange } from './change.ts'
 import { checkDocuments, type DocumentUpdates } from './documents/check-documents.ts'
 import { FILE_FOLDS } from './files/fold.ts'
@@ -17,7 +16,7 @@ import type {
   Table
 } from './records.ts'
 import { recordPages, StoreDamage, type LogHead, type ReadableStore } from './store.ts'
-import { Views } from './views.ts'
+import { SEPARATOR, Views } from './views.ts'
 
 /** Told of each thing that is wrong, in words that name the record. */
 export type Report = (what: string) => void
@@ -262,6 +261,18 @@ class AccountCheck {
         this.#report(`the record ${name} answers action ${number} with another change than the log has`)
     }
   }
+}
+
+/** The activity that the records of books, positions and documents come to: each book's newest time, and whether it is listed. */
+function activityOf(views: Views): Map<string, Omit<Activity, 'book'>> {
+  const all = new Map<string, Omit<Activity, 'book'>>()
+  for (const table of SOURCES)
+    for (const page of views.pages<Source>(table, [], PAGE))
+      for (const [key, { changedAtUs: timeUs }] of page) {
+        const book = key.split(SEPARATOR)[0]!
+        if (timeUs > (all.get(book)?.timeUs ?? 0)) all.set(book, { timeUs, isListed: isListed(views.get('books', book)) })
+      }
+  return all
 }
 
 /** False for a record that says something else than the change of files that it came from. */

@@ -1,9 +1,12 @@
-import type { WireAction } from '../../protocol/index.ts'
-import { needsDocument } from './actions.ts'
+import { ACTIONS, isActionKind, type WireAction } from '../../protocol/index.ts'
 import type { Documents } from './documents/documents.ts'
 
 /** Actions on documents that may be submitted in one turn: each may take Yjs some milliseconds. */
 const MAX_DOCUMENT_ACTIONS = 8
+
+/** True for an action that works on a book's document, which must be in memory then. One that will be refused needs none. */
+const needsDocument = (kind: string, key: string): boolean =>
+  kind.startsWith('annotation.') && isActionKind(kind) && ACTIONS[kind].key.fault(key) === undefined
 
 /** True when these actions need no document that is not in memory, and not too much work on those that are. */
 export function fitOneTurn(actions: readonly WireAction[], documents: Documents): boolean {

@@ -11,7 +11,7 @@ import type { Follower } from '../core/account-host.ts'
 import { mustBeLetIn, type Bearer } from '../core/policy.ts'
 import type { Logger } from '../core/ports.ts'
 import { boundBodyTime } from './body-time.ts'
-import { isOriginAllowed } from './origin.ts'
+import { isOriginAllowed } from './web-origin.ts'
 
 /** What a route can read of its request beside HTTP: the sender's address, as limits and logs count it. */
 export interface HttpEnv {

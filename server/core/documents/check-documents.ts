@@ -7,8 +7,8 @@ import { StoreDamage, type LogHead, type ReadableStore } from '../store.ts'
 import { Views } from '../views.ts'
 import { listAnnotations } from './annotations.ts'
 import { checkVersions } from './check-versions.ts'
-import { Document, tailUpdateOf } from './document.ts'
-import type { TailUpdate } from './tail.ts'
+import { Document } from './document.ts'
+import { tailUpdateOf, type TailUpdate } from './tail.ts'
 
 /** The changes of one book's document that a log holds. */
 export interface DocumentUpdates {

@@ -1,6 +1,6 @@
 import * as Y from 'yjs'
 import { ANNOTATION_DOCUMENT, HubError, LIMITS } from '../../../protocol/index.ts'
-import type { LoggedChange, Moment } from '../change.ts'
+import type { Moment } from '../change.ts'
 import { isRestored } from '../ids.ts'
 import type { SnapshotRecord } from '../records.ts'
 import { annotationIds, listAnnotations, type PlainAnnotation } from './annotations.ts'
@@ -9,7 +9,7 @@ import { inspectUpdate } from './gate.ts'
 import { Places } from './places.ts'
 import { QuietDoc } from './quiet-doc.ts'
 import { atOnce, reloadAt, STEP_COST, takeIn, wholeOf, Writing, type Steps } from './steps.ts'
-import { Tail, type TailUpdate } from './tail.ts'
+import { hubOwner, Tail, type TailUpdate } from './tail.ts'
 import { applyUpdate, decodeUpdate, heldBytesOf } from './updates/sparing-decoder.ts'
 import { inOrder } from './updates/steps.ts'
 import { inspectStateVector } from './updates/untrusted.ts'
@@ -37,21 +37,6 @@ const SEEN_PER_COST = 64
 /** What a short edit of the hub's own takes in memory for each byte that it is written in, at most: empty maps. */
 const BYTES_PER_EDIT_BYTE = 40
 const SHORT_EDIT_BYTES = 512
-
-/**
- * The owner of the Yjs client id under which the hub edits for clients without Yjs. One for each epoch: a restored log may lack
- * edits that devices have, and the same clocks must not be given out twice.
- */
-const hubOwner = (epoch: string): string => `@${epoch}`
-
-/** An `annotation.update` of the log. */
-export function tailUpdateOf({ change, note }: LoggedChange): TailUpdate {
-  const { cursor, timeUs, device, body } = change
-  const madeIn = typeof note === 'object' ? note.madeIn : undefined
-  const owner = madeIn === undefined ? device : hubOwner(madeIn)
-  // A copy: what was read is a small part of a large block, which it would keep.
-  return { update: new Uint8Array(body as Uint8Array), owner, at: { cursor, timeUs, device } }
-}
 
 /**
  * A book's annotation document in memory: its snapshot, with the log's updates since applied.

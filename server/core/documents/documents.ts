@@ -4,9 +4,9 @@ import { nextTurn, type Clock } from '../ports.ts'
 import type { AnnotationVersion } from '../records.ts'
 import { StoreTrimmed, type Store } from '../store.ts'
 import type { Views } from '../views.ts'
-import { Document, tailUpdateOf } from './document.ts'
+import { Document } from './document.ts'
 import { inTurns, type Background } from './steps.ts'
-import type { TailUpdate } from './tail.ts'
+import { tailUpdateOf, type TailUpdate } from './tail.ts'
 import type { TurnBudget } from './turn-budget.ts'
 
 /** What one account's documents may take in memory at once: so many, and about so many bytes. */

@@ -1,10 +1,25 @@
-import type { Moment } from '../change.ts'
+import type { LoggedChange, Moment } from '../change.ts'
 
 /** One of the log's updates of a document, and whose Yjs client made it. */
 export interface TailUpdate {
   readonly update: Uint8Array
   readonly owner: string
   readonly at: Moment
+}
+
+/**
+ * The owner of the Yjs client id under which the hub edits for clients without Yjs. One for each epoch: a restored log may lack
+ * edits that devices have, and the same clocks must not be given out twice.
+ */
+export const hubOwner = (epoch: string): string => `@${epoch}`
+
+/** An `annotation.update` of the log. */
+export function tailUpdateOf({ change, note }: LoggedChange): TailUpdate {
+  const { cursor, timeUs, device, body } = change
+  const madeIn = typeof note === 'object' ? note.madeIn : undefined
+  const owner = madeIn === undefined ? device : hubOwner(madeIn)
+  // A copy: what was read is a small part of a large block, which it would keep.
+  return { update: new Uint8Array(body as Uint8Array), owner, at: { cursor, timeUs, device } }
 }
 
 /** The least room that is made with each growth. */

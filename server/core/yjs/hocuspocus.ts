@@ -5,8 +5,16 @@ import { permits } from '../policy.ts'
 import type { HubConnection } from '../ports.ts'
 import type { SessionHost } from '../session.ts'
 import { DocumentSession, type Outlet } from './document-session.ts'
-import { bookOf, isForGood } from './door.ts'
-import { AUTH, encoded, handleDocumentMessage, outletTo, readDocumentMessage, type DocumentMessage } from './messages.ts'
+import {
+  AUTH,
+  bookOf,
+  encoded,
+  handleDocumentMessage,
+  isForGood,
+  outletTo,
+  readDocumentMessage,
+  type DocumentMessage
+} from './messages.ts'
 import { ProviderSession } from './provider-session.ts'
 
 /** The kinds of message that only this wire has. @see @hocuspocus/provider, types.ts */

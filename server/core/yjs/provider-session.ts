@@ -4,7 +4,7 @@ import { HIGH_WATER_BYTES, LEAST_BYTES, SLOW_AFTER_MS } from '../log-reader.ts'
 import type { HubConnection } from '../ports.ts'
 import type { LiveSession, SessionHost } from '../session.ts'
 import type { DocumentSession } from './document-session.ts'
-import { closeCodeOf } from './door.ts'
+import { closeCodeOf } from './messages.ts'
 
 /** Something is sent at least so often: providers leave a connection on which nothing comes for 30 seconds. */
 const KEEP_ALIVE_MS = 20_000

@@ -5,12 +5,13 @@ import { Origin } from '../origin.ts'
 import type { HubConnection } from '../ports.ts'
 import type { SessionHost } from '../session.ts'
 import { DocumentSession, type Outlet } from './document-session.ts'
-import { bookOf, isForGood } from './door.ts'
 import {
   AUTH,
   AWARENESS,
+  bookOf,
   encoded,
   handleDocumentMessage,
+  isForGood,
   outletTo,
   readDocumentMessage,
   type DocumentMessage
@@ -19,7 +20,7 @@ import { ProviderSession } from './provider-session.ts'
 
 /** Whom a provider says that it is, and what it wants, in the address that it connects to. */
 export interface YjsRequest {
-  /** What stands behind the door's path, such as `book/moby-dick`. */
+  /** What stands behind the path, such as `book/moby-dick`. */
   readonly name: string
   readonly token: string
 }
