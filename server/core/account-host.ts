@@ -22,13 +22,13 @@ export interface Follower {
 export interface AccountHost {
   readonly store: Store
   readonly clock: Clock
-  /** Where work goes that can wait. */
+  /** Does the work that can wait. */
   readonly background: Background
-  /** What is left for documents in this turn of the event loop. */
+  /** The work on documents that is left in this turn of the event loop. */
   readonly turnBudget: TurnBudget
   /** @throws HubError `storage-full` while nothing may be written */
   mustTakeWrites(): void
-  /** What one account may take in the store, about. */
+  /** About the most bytes that one account may take in the store. */
   readonly maxAccountBytes: number
   readonly household: HouseholdRules
   /** There is something to commit. */

@@ -5,7 +5,7 @@ const LOG_BYTES = 262_144
 /** Each may be a snapshot of some megabytes. */
 const PAGE_RECORDS = 16
 
-/** What a change takes beside its body: its origin, its time, its answer. */
+/** Bytes of a change beside its body: its origin, its time, its answer. */
 export const CHANGE_BYTES = 96
 
 /** Counts what an account takes in the store: the bytes of its log from `floor` to `head`, and of its records. Others are served in between. */

@@ -42,7 +42,7 @@ export class Account {
   readonly epoch: string
   readonly views: Views
   readonly documents: Documents
-  /** Those who are told of each change; they come by `follow`, and leave by themselves. */
+  /** Told of each change. A follower comes by `follow`, and leaves by itself. */
   readonly followers = new Set<Follower>()
   readonly presences: Presences
   readonly readers: Readers
@@ -53,11 +53,11 @@ export class Account {
   /** The newest change that is on disk: the one up to which followers may read. */
   durableHead: number
   usedAtMs: number
-  /** What it takes in the store, about; counted anew by whoever trims it. */
+  /** About the bytes that it takes in the store; counted anew by whoever trims it. */
   heldBytes: number
   readonly #host: AccountHost
   readonly #log: LogWriter
-  /** Of the changes since records were last stored. */
+  /** Bytes of the changes since records were last stored. */
   #unstoredBytes = 0
   #isStoringDue = false
   /** It was given up, or has left memory. */

@@ -34,7 +34,7 @@ export interface ActionContext {
   readonly epoch: string
   /** The client's clock, clamped to the hub's. */
   readonly atMs: number
-  /** Those that the action needs are in memory. */
+  /** The documents that the action needs are in memory. */
   readonly documents: Documents
   readonly household: HouseholdRules
 }

@@ -3,10 +3,10 @@ import { firstIndex } from './first-index.ts'
 import type { Answer, ClientRecord } from './records.ts'
 import type { Views } from './views.ts'
 
-/** What is kept of a refusal's words: they are stored with each answer. */
+/** A refusal's words are cut to so many characters: they are stored with each answer. */
 const MAX_MESSAGE_LENGTH = 160
 const MAX_FIELD_LENGTH = 80
-/** So many of the newest answers keep the words of their refusals: with each new one, all that is kept is stored anew. */
+/** Only so many of the newest answers keep the words of their refusals: with each new answer, all that is kept is stored anew. */
 const WORDED_ANSWERS = 64
 
 /** An outbox of which nothing is known yet. */

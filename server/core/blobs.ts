@@ -17,7 +17,7 @@ export interface BlobStore {
   stat(sha256: string): Promise<BlobInfo | undefined>
   /** The bytes from `start` up to but not including `end`; undefined when there is no such blob. */
   read(sha256: string, start?: number, end?: number): Promise<AsyncIterable<Uint8Array> | undefined>
-  /** What is to become blobs, and arrives in pieces. */
+  /** The bytes that are to become blobs, and arrive in pieces. */
   readonly partials: PartialBlobs
 }
 

@@ -38,7 +38,7 @@ export interface RichNote {
   readonly hidden?: Uint8Array
 }
 
-/** What a change takes beside its body. */
+/** Bytes of the note that count as what the change takes in the store. */
 export const hiddenBytes = (note: Note): number => (typeof note === 'number' ? 0 : (note.hidden?.length ?? 0))
 
 /** A change as the log holds it, and what only the hub keeps about it. */

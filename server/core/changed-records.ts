@@ -44,7 +44,7 @@ export class ChangedRecords {
     node.value = value
   }
 
-  /** Those of a table whose keys begin with `prefix` and go on. */
+  /** The changed records of a table whose keys begin with `prefix` and go on. */
   *under(table: Table, prefix: readonly string[]): Generator<ChangedRecord> {
     const node = this.#nodeOf(table, prefix)
     if (node !== undefined) yield* within(node)

@@ -23,11 +23,11 @@ export type Report = (what: string) => void
 
 const READ_BYTES = 1_048_576
 const PAGE = 1_000
-/** No log gives them. */
+/** Tables that no log gives. */
 const BESIDE_LOG: ReadonlySet<Table> = new Set(['fold', 'readers', 'tellings'])
-/** Compared by what they hold. */
+/** Tables that `checkDocuments` compares, by what the documents hold. */
 const OF_DOCUMENTS: ReadonlySet<Table> = new Set(['documents', 'snapshots', 'annotationHistories'])
-/** Compared with the records that they are derived from. */
+/** Tables that are compared with the records that they are derived from. */
 const OF_ACTIVITY: ReadonlySet<Table> = new Set(['activity', 'touched'])
 /** Changes of files write these, and no others. */
 const OF_FILES: ReadonlySet<Table> = new Set([
@@ -80,17 +80,17 @@ class AccountCheck {
   readonly #log: LogHead
   readonly #report: Report
   readonly #isTrimmed: boolean
-  /** Where the log is folded again. */
+  /** The records that the log folds into, made anew. */
   readonly #views: Views
   /** The stored records, with the rest of a trimmed log folded over them. */
   readonly #over: Views
-  /** What a trimmed log still holds of each device's positions in each book, by cursor. */
+  /** The positions of each device in each book that a trimmed log still holds, by cursor. */
   readonly #positions = new Map<string, Map<number, Change<'position.set'>>>()
-  /** What a trimmed log still holds of files, by cursor: folding it again does nothing. */
+  /** The changes of files that a trimmed log still holds, by cursor: folding them again does nothing. */
   readonly #ofFiles = new Map<number, Change>()
   /** The greatest number of each client so far. */
   readonly #numbers = new Map<string, number>()
-  /** Where each book's document was changed, and by how many bytes. */
+  /** The cursors of each document's updates, and their bytes. */
   readonly #documents = new Map<string, DocumentUpdates>()
   readonly #household: HouseholdRules | undefined
   #timeUs = 0

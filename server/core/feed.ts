@@ -4,10 +4,10 @@ import { LogReader } from './log-reader.ts'
 import { mustBeLetIn, type Bearer } from './policy.ts'
 import type { LiveSession, SessionHost } from './session.ts'
 
-/** What of the log somebody asks for, and who that is. */
+/** A request for an account's log, from a cursor on. */
 export interface FeedRequest {
   readonly token: string
-  /** The log's that `cursor` is of; may be empty with cursor 0. */
+  /** The epoch that `cursor` is of; may be empty with cursor 0. */
   readonly epoch: string
   readonly cursor: number
   /** The log is kept for it until it says that it has got further; else from where it last read on. */
@@ -16,18 +16,18 @@ export interface FeedRequest {
 
 /** How a carrier without frames says what is in the log. */
 export interface FeedOutlet {
-  /** What it holds unsent. */
+  /** Bytes that it holds unsent. */
   readonly bufferedBytes: number
   /** Signed in; the log follows. @param head its newest cursor */
   begin(epoch: string, head: number): void
-  /** The next of the log, or that it begins anew. */
+  /** The next changes of the log, or the word that it begins anew. */
   frame(frame: Frame<'changes' | 'resync' | 'snapshot'>): void
   /** That is all there is now. */
   atHead(): void
   end(error: HubError): void
 }
 
-/** Once for all who are told the same. */
+/** Frames are decoded once for all who are told the same. */
 const decoded = new WeakMap<Uint8Array, HubFrame>()
 
 /** One device that reads its account's log, and says nothing: the same reader of the log as a session's, with another writer at its end. */

@@ -5,11 +5,11 @@ import type { AnnotationHistoryRecord, AnnotationVersion } from './records.ts'
 const DENSE_VERSIONS = 32
 /** Versions are thinned out whenever so many have come. */
 export const THIN_AFTER = 32
-/** Of older ones the last of each hour, for so long; and then the last of each day. */
+/** Among older versions the last of each hour is kept for so long, and then the last of each day. */
 const HOURLY_US = 48 * 3_600e6
 const HOUR_US = 3_600e6
 const DAY_US = 86_400e6
-/** What is kept at most of one device's positions in one book, or of one annotation, the oldest leaving first. */
+/** The most that is kept of one device's positions in one book, or of one annotation. The oldest leave first. */
 const MAX_VERSIONS = 256
 const MAX_ANNOTATION_BYTES = 524_288
 
@@ -36,7 +36,7 @@ export function addVersion(history: AnnotationHistoryRecord, version: Annotation
   history.versions = kept.map(at => versions[at]!)
 }
 
-/** What thinning asks of the versions of a history, which are numbered by rising time. */
+/** The versions of a history as thinning sees them, numbered by rising time. */
 interface Thinnable {
   timeUs(at: number): number
   isTurn(at: number): boolean

@@ -2,13 +2,13 @@ import { HubError, type ActionBody, type Plain } from '../../protocol/index.ts'
 import type { Change, Moment } from './change.ts'
 import type { Views } from './views.ts'
 
-/** What an action of a household is in the log. */
+/** The change that an action of a household makes. */
 export interface HouseholdOutcome {
   /** The change's key: the type of the action. */
   readonly type: string
   /** The change's body: what every device of the account may know of it. */
   readonly change: Plain
-  /** What only the hub may know of it, as msgpack. */
+  /** The part that only the hub may know, as msgpack. */
   readonly hidden?: Uint8Array
 }
 

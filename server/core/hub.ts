@@ -22,7 +22,7 @@ const ACCOUNT_IDLE_MS = 300_000
 /** With more than this many in memory, idle accounts leave sooner. */
 const MANY_ACCOUNTS = 1_000
 
-/** Who a token stands for. @throws HubError `unauthenticated`, `device-revoked`, `device-disabled` */
+/** Finds whom a token stands for. @throws HubError `unauthenticated`, `device-revoked`, `device-disabled` */
 export type Authenticate = (token: string, open: (account: string) => Promise<Account | undefined>) => Promise<Bearer>
 
 export interface HubParts {
@@ -103,7 +103,7 @@ export class Hub {
     if (this.isReadOnly) throw new HubError('storage-full')
   }
 
-  /** Who a token stands for. @throws HubError `unauthenticated`, `device-revoked`, `device-disabled` */
+  /** Finds whom a token stands for. @throws HubError `unauthenticated`, `device-revoked`, `device-disabled` */
   authenticate(token: string): Promise<Bearer> {
     return this.#parts.authenticate(token, account => this.account(account))
   }

@@ -4,7 +4,7 @@ import type { Views } from './views.ts'
 
 const nameShape = key(LIMITS.maxMapKeyBytes)
 
-/** What cannot be the key of a record stays with its book, and finds nothing. */
+/** False for an identifier that cannot be the key of a record: it stays with its book, and finds nothing. */
 const isName = (identifier: string): boolean => nameShape.fault(identifier) === undefined
 
 /**

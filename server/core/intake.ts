@@ -2,7 +2,7 @@ import { HubError, LIMITS } from '../../protocol/index.ts'
 import { HIGH_WATER_BYTES } from './log-reader.ts'
 import type { Clock, HubConnection } from './ports.ts'
 
-/** What may have been asked for and not been answered before no more is taken in. */
+/** Bytes of pushes that may await their answers before no more is taken in. */
 const MAX_UNANSWERED_BYTES = 1_048_576
 /**
  * The work that a connection may make in one turn of the event loop: the bytes of its frames, and a share for each frame. What it sent beyond waits for
@@ -21,7 +21,7 @@ export interface IntakeParts {
   /** Handles one frame. Those behind it wait for the promise, if it gives one. */
   handle(bytes: Uint8Array): Promise<void> | undefined
   onFault(error: unknown): void
-  /** Frames queue. */
+  /** A frame had to queue. */
   onHeldUp(): void
 }
 
@@ -35,10 +35,10 @@ export class Intake {
   readonly #parts: IntakeParts
   readonly #queue: Uint8Array[] = []
   #queuedBytes = 0
-  /** Of the pushes that await their answers. */
+  /** Bytes of the pushes that await their answers. */
   #unansweredBytes = 0
   #unansweredActions = 0
-  /** Of `TURN_BYTES`; at 0 a turn must begin first. */
+  /** What is left of `TURN_BYTES`; at 0 the next frame waits for another turn. */
   #turnBytesLeft = TURN_BYTES
   /** A frame waits for the disk. */
   #isBusy = false

@@ -5,12 +5,12 @@ import type { Clock, HubConnection } from './ports.ts'
 import { snapshotFrames, type LargeDocuments } from './snapshot-reading.ts'
 import { StoreTrimmed, type Store, type StoredRun } from './store.ts'
 
-/** What a connection may hold unsent before nothing more is sent to it, and the rest is read from the log later. */
+/** A connection that holds so much unsent is sent nothing more; the rest is read from the log later. */
 export const HIGH_WATER_BYTES = 262_144
 /** A connection that is full and lets less than `LEAST_BYTES` go in so long is slow: others may wait for what it holds. */
 export const SLOW_AFTER_MS = 10_000
 export const LEAST_BYTES = 16_384
-/** Runs shorter than this share a frame: a frame of its own would cost more than the copy. */
+/** Runs that are shorter share a frame: a frame for each would cost more than the copy. */
 const SHARED_BELOW_BYTES = 16_384
 
 export interface LogReaderParts {

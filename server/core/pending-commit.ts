@@ -22,7 +22,7 @@ function joined<T>(list: T[] | undefined, item: T): T[] {
   return list
 }
 
-/** What a submitter is to be told. */
+/** The answers that a submitter is to be given. */
 export class SubmitterAnswers implements Answers {
   readonly submitter: Submitter
   #accepted: Accepted[] | undefined
@@ -79,12 +79,12 @@ export class PendingCommit {
     return this.#answers ?? []
   }
 
-  /** What is to be done once all of this is durable. */
+  /** The tasks to run once all of this is durable. */
   get tasks(): readonly (() => void)[] {
     return this.#tasks ?? []
   }
 
-  /** Where the answers for `submitter` are gathered. */
+  /** Gathers the answers for `submitter`. */
   answersFor(submitter: Submitter): SubmitterAnswers {
     let answers = this.#answers?.findLast(answers => answers.submitter === submitter)
     if (answers === undefined) this.#answers = joined(this.#answers, (answers = new SubmitterAnswers(submitter)))

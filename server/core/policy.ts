@@ -11,13 +11,13 @@ export const ACTORS = ['stranger', 'reader', 'writer', 'operator'] as const
 
 export type Actor = (typeof ACTORS)[number]
 
-/** Who a device is. */
+/** The rights of a device. */
 export const actorOf = ({ readOnly }: Pick<DeviceRecord, 'readOnly'>): Actor => (readOnly ? 'reader' : 'writer')
 
 /** Everything that can be asked of a hub: the kinds of action, the views, following the log, an account's devices, a way in, and operators' commands. */
 export type Verb = ActionKind | ViewName | 'follow' | 'manage-devices' | 'sign-in' | 'operate'
 
-/** Who may ask for it at least. */
+/** The actor with the fewest rights that may ask for it. */
 export const LEAST_ACTOR: { readonly [V in Verb]: Actor } = {
   'annotation.update': 'writer',
   'annotation.put': 'writer',

@@ -3,12 +3,12 @@ import type { Change } from './change.ts'
 import { THIN_AFTER, thinned } from './history.ts'
 import type { PositionHistoryRecord } from './records.ts'
 
-/** What the positions of one device in one book take at most. */
+/** The most bytes that the positions of one device in one book take. */
 const MAX_POSITION_BYTES = 131_072
 /** The least room that is made with each growth. */
 const SPARE_BYTES = 2_048
 
-/** What stands in `numbers` for each version, and how many numbers that are. */
+/** The columns of `numbers`, which has a row for each version. */
 const CURSOR = 0
 const TIME_US = 1
 const AT_MS = 2
@@ -83,7 +83,7 @@ export const storedPositions = (history: PositionHistoryRecord): PositionHistory
   fields: history.fields.subarray(0, startOf(history.numbers, history.numbers.length))
 })
 
-/** What is kept is written anew: what was read of the history may still be in use. */
+/** Writes what is kept into new bytes: what was read of the old ones may still be in use. */
 function thin(history: PositionHistoryRecord): void {
   const { numbers, fields } = history
   const bytesOf = (at: number): number => numbers[at * COLUMNS + END]! - startOf(numbers, at * COLUMNS)

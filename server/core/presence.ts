@@ -23,7 +23,7 @@ export interface Presence {
   readonly clock: number
   /** The device that it speaks for, by the hub's own knowledge. */
   readonly device: string
-  /** What it says of itself, as a JSON object; undefined when it has left. */
+  /** Its own word of itself, as a JSON object; undefined when it has left. */
   readonly state: string | undefined
 }
 
@@ -41,11 +41,11 @@ interface Room {
   isGathering: boolean
 }
 
-/** Who is told of the readers of a book. */
+/** Somebody who is told of the readers of a book. */
 export interface PresenceListener {
   /** It takes nothing now. What it misses is told later, as it is then: by `Seat.tellMissed`. */
   isFull(): boolean
-  /** Of every reader that came, moved or left, itself included. Listeners that take everything are given one and the same array. */
+  /** Tells of every reader that came, moved or left, itself included. Listeners that take everything are given one and the same array. */
   onPresence(news: readonly Presence[]): void
 }
 
@@ -157,7 +157,7 @@ export class Presences {
 export class Seat {
   readonly book: string
   readonly device: string
-  /** Those it speaks for. */
+  /** The ids that it speaks for. */
   readonly ids = new Set<number>()
   readonly #presences: Presences
   readonly #listener: PresenceListener

@@ -27,13 +27,13 @@ import type { Views } from './views.ts'
 /** A list view's page ends once it has this many entries or bytes. */
 const PAGE_ENTRIES = 1_000
 const PAGE_BYTES = 131_072
-/** What a Yjs client has let grow larger than this fits no frame, and is left out. */
+/** An entry that a Yjs client has let grow larger fits no frame, and is left out. */
 const ENTRY_BYTES = LIMITS.maxFrameBytes - PAGE_BYTES - 4_096
 /** Only a few entries are read at first: how large they are shows only then. */
 const FIRST_ENTRIES = 20
 const PAGE_HISTORIES = 16
 const keyShape = keyOf(128)
-/** Those whose entries or whose `key` are paths. */
+/** Views whose entries or whose `key` are paths. */
 const BY_PATH: ReadonlySet<ViewName> = new Set<ViewName>(['files', 'file-history', 'folders'])
 
 export interface PageOptions {

@@ -5,7 +5,7 @@ import type { Views } from './views.ts'
  * snapshot holds is never more entries than the changes that it stands for.
  */
 export const FAR_BEHIND_CHANGES = 4_096
-/** Where the log stands at every so many bytes: how much it holds is known by that. */
+/** The cursor is marked at every so many bytes of the log: the marks tell how much it holds. */
 const MARK_BYTES = 1_048_576
 /** Nor is the log kept for a client that is so many bytes behind, be they ever so few changes. */
 const FAR_BEHIND_BYTES = 64 * MARK_BYTES
@@ -14,7 +14,7 @@ const FORGOTTEN_AFTER_MS = 30 * 86_400_000
 /** Kept for clients that no one knows of, such as one that was just restored from an old copy of its storage. */
 export const KEPT_CHANGES = 1_024
 const KEPT_BYTES = 16 * MARK_BYTES
-/** The ones that were heard of last. */
+/** Only so many clients are remembered: those that were heard of last. */
 const MAX_READERS = 1_000
 
 interface Reader {

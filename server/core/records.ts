@@ -38,7 +38,7 @@ export interface PositionRecord {
  * Kept as numbers and bytes: most page turns are never looked at again, but as objects each would outlive V8's young generation, and so cost a fifth more.
  */
 export interface PositionHistoryRecord {
-  /** Of each version, by rising cursor: cursor, timeUs, atMs, progression, 1 where the reader went back from it, and where its fields end. */
+  /** A row for each version, by rising cursor: cursor, timeUs, atMs, progression, 1 where the reader went back from it, and where its fields end. */
   numbers: number[]
   /** The fields of the versions as msgpack, one behind the other. In memory there may be room behind them; what was written stays as it is. */
   fields: Uint8Array
@@ -48,14 +48,14 @@ export interface PositionHistoryRecord {
 
 /** How an annotation stood before a change. */
 export interface AnnotationVersion {
-  /** Of the change. */
+  /** The change that it stood before. */
   readonly cursor: number
   readonly timeUs: number
-  /** Who made the change. */
+  /** The device that made the change. */
   readonly device: string
   /** The annotation in plain form, without its mark of removal, as msgpack. */
   readonly fields: Uint8Array
-  /** The change removed it, or came from another device than the one before. */
+  /** A turning point, kept longer than others: the change removed it, or came from another device than the one before. */
   isTurn?: true
 }
 
@@ -65,22 +65,22 @@ export interface AnnotationHistoryRecord {
   versions: AnnotationVersion[]
   /** How many came since they were last thinned out. */
   added: number
-  /** What those take. */
+  /** Bytes of those. */
   addedBytes: number
 }
 
 /** A time of edits of one document: of what each device changes in it one version is kept. */
 export interface BurstRecord {
   readonly startedUs: number
-  /** Who made the last edit. */
+  /** The device that made the last edit. */
   readonly lastDevice: string
   readonly touched: readonly (readonly [annotation: string, ...devices: string[]])[]
 }
 
-/** What a file is made of. */
+/** The content of a file, by its hash. */
 export type FileContent = Pick<ChangeBody<'file.put'>, 'sha256' | 'sizeBytes' | 'mtimeMs'>
 
-/** What is, or was, at a path. */
+/** The file that is, or was, at a path. */
 export interface FileRecord {
   /** 1 to 2^31 - 1; the file's own for good, wherever it moves. Folders' ids are of the same series. */
   readonly id: number
@@ -88,7 +88,7 @@ export interface FileRecord {
   readonly removed: boolean
   /** It went on under this path, with its id; a new file here gets another one. */
   readonly movedTo?: string
-  /** Who made the newest change. */
+  /** The device that made the newest change. */
   readonly device: string
   /** The newest change that touched it. */
   readonly cursor: number
@@ -96,7 +96,7 @@ export interface FileRecord {
   readonly changedAtUs: number
   /** It got its path from another one. */
   readonly movedAtUs?: number
-  /** Open ones over the path. */
+  /** The open conflicts over the path. */
   readonly conflicts?: readonly string[]
 }
 
@@ -135,7 +135,7 @@ export interface ConflictRecord {
   readonly path: string
   /** The side that the path did not get; null for a removal. */
   readonly client: FileContent | null
-  /** Whose side that is. */
+  /** The device whose side that is. */
   readonly device: string
   readonly cursor: number
   readonly createdAtUs: number
@@ -153,7 +153,7 @@ export interface OpenConflictRecord {
 export interface FileTotalsRecord {
   /** The newest id of a file or a folder. */
   readonly lastId: number
-  /** What the contents take that the hub holds for the account. */
+  /** Bytes of the contents that the hub holds for the account. */
   readonly contentBytes: number
   readonly cursor: number
 }
@@ -207,7 +207,7 @@ export interface SnapshotRecord {
   readonly isShort?: true
   /** Which device each Yjs client id belongs to; `@` and an epoch stand for the hub itself. */
   readonly owners: readonly (readonly [yjsClient: number, device: string])[]
-  /** What was under way then. */
+  /** The burst that was under way then. */
   readonly burst?: BurstRecord
 }
 
@@ -241,7 +241,7 @@ export interface TellingRecord {
 export interface FoldRecord {
   readonly foldedTo: number
   readonly timeUs: number
-  /** What the account takes in the store, about: as last counted, and what was written since. */
+  /** About the bytes that the account takes in the store: as last counted, and what was written since. */
   readonly heldBytes: number
 }
 
@@ -252,7 +252,7 @@ export interface ActivityRecord {
   readonly isListed: boolean
 }
 
-/** Where the activity of a book stands. */
+/** The time under which a book's entry stands in `activity`. */
 export interface TouchedRecord {
   readonly timeUs: number
 }

@@ -52,7 +52,7 @@ export interface SessionHost {
   readonly logger: Logger
   readonly readings: DocumentReadings
   readonly largeDocuments: LargeDocuments
-  /** Who a token stands for. @throws HubError `unauthenticated`, `device-revoked`, `device-disabled` */
+  /** Finds whom a token stands for. @throws HubError `unauthenticated`, `device-revoked`, `device-disabled` */
   authenticate(token: string): Promise<Bearer>
   /** @throws HubError `storage-full` while nothing may be written */
   mustTakeWrites(): void

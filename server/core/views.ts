@@ -18,7 +18,7 @@ export class Views {
   readonly #store: ReadableStore
   readonly #account: string
   #changed = new ChangedRecords()
-  /** Given to a commit that has not resolved: the store does not show them yet. */
+  /** The records that were given to a commit which has not resolved: the store does not show them yet. */
   #storing = new ChangedRecords()
   /** Tables of which the store was found to hold nothing: most accounts use few, and who joins reads all. */
   readonly #empty = new Set<Table>()
@@ -105,7 +105,7 @@ export class Views {
     }
   }
 
-  /** What the store does not show yet of such a range. */
+  /** The records of such a range that the store does not show yet. */
   #unstored<T extends Table>(table: T, prefix: readonly string[], after: string): Map<string, Tables[T] | undefined> {
     const unstored = new Map<string, Tables[T] | undefined>()
     for (const records of [this.#storing, this.#changed])

@@ -4,7 +4,7 @@ import { placeOf, type Places } from './places.ts'
 
 /** Items that Yjs walks along in the time of passing one by and ordering it: some 1.2 µs. */
 const WALKED_PER_COST = 64
-/** Items that it goes through in that time for what a span deletes. */
+/** Items of a deleted span that it goes through in that time. */
 const SPANNED_PER_COST = 8
 /** Items that it moves on in that time, in the list of all that a client made, to make room where one is cut in two. */
 const MOVED_PER_COST = 1_024
@@ -69,7 +69,7 @@ export function placeCost(struct: Struct, places: Places): number {
 class Passing {
   readonly #places: Places
   readonly #maxCost: number
-  /** Of the document's items those behind which the update brings something, and how much. */
+  /** How many items the update brings behind each of the document's items. */
   readonly #brought: ReadonlyMap<Y.Item, number> | undefined
 
   constructor(places: Places, maxCost: number, brought?: ReadonlyMap<Y.Item, number>) {
@@ -174,7 +174,7 @@ class Cost {
   }
 }
 
-/** Those of an update's items that claim to stand right behind the same one, or to be the first of the same type. */
+/** The items of an update that claim to stand right behind the same item, or to be the first of the same type. */
 interface Family {
   /** Its members; once summed up, those of the families behind them too. */
   size: number
@@ -193,7 +193,7 @@ class Families {
   readonly #firsts = new Map<unknown, Map<string | null, Family>>()
   /** Each behind its parent. */
   readonly #all: Family[] = []
-  /** Of the document's items those behind which the update brings something, and how much; known after `cost`. */
+  /** How many items the update brings behind each of the document's items; known after `cost`. */
   readonly behind = new Map<Y.Item, number>()
 
   constructor(places: Places) {

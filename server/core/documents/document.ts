@@ -15,7 +15,7 @@ import { inOrder } from './updates/steps.ts'
 import { inspectStateVector } from './updates/untrusted.ts'
 import { Versions, type StoredHistory } from './versions.ts'
 
-/** Is told of work as `updateCost` counts it. */
+/** Takes note of work that was done or is about to be, as `updateCost` counts it. */
 export type Spend = (cost: number) => void
 
 /** A snapshot, and how many of the updates since the last one it holds. */
@@ -24,17 +24,17 @@ export interface NewSnapshot {
   readonly count: number
 }
 
-/** From so many updates since the snapshot on the next one is due, where they weigh half of it too. */
+/** The next snapshot is due after so many updates, where they have half of the last one's bytes too. */
 const SNAPSHOT_AFTER_UPDATES = 512
-/** Nor may the updates since the snapshot cost more than this to take in again: a second or so. */
+/** It is due as well when the updates since the last one would cost so much to take in again: a second or so. */
 const SNAPSHOT_AFTER_COST = 1_000_000
-/** What reading an update of the log costs, in the measure of `updateCost`. */
+/** The cost of reading one update of the log, as `updateCost` counts it. */
 const READING_COST = 30
 /** Bytes of a document that are written out in the time that `updateCost` counts as one; as long takes an id that is sorted. */
 const WRITTEN_BYTES_PER_COST = 32
 /** Items that are looked through in that time. */
 const SEEN_PER_COST = 64
-/** What a short edit of the hub's own takes in memory for each byte that it is written in, at most: empty maps. */
+/** Memory that each written byte of the hub's own short edits takes at most: by empty maps. */
 const BYTES_PER_EDIT_BYTE = 40
 const SHORT_EDIT_BYTES = 512
 
@@ -58,7 +58,7 @@ export class Document {
   #writing: Writing | undefined
   /** The ids of its annotations in order, once asked for; gone with the next edit. */
   #ids: readonly string[] | undefined
-  /** What its items and their values take in memory, about and at most: since it was read last, nothing was taken off. */
+  /** About the most memory that its items and their values take: nothing is taken off until it is read again. */
   #itemBytes = 0
   /** How long the tail was when no snapshot could be made of it. */
   #triedAt = 0
@@ -105,12 +105,12 @@ export class Document {
     return this.#doc
   }
 
-  /** How annotations stood before. */
+  /** The earlier versions of its annotations. */
   get versions(): Versions {
     return this.#versions
   }
 
-  /** What it takes in memory, about. */
+  /** About the memory that it takes. */
   get heldBytes(): number {
     const snapshotBytes = this.#snapshot?.update.length ?? 0
     return this.#itemBytes + snapshotBytes + this.#tail.heldBytes + this.#versions.foundBytes + (this.#writing?.writtenBytes ?? 0)

@@ -9,12 +9,12 @@ import { inTurns, type Background } from './steps.ts'
 import { tailUpdateOf, type TailUpdate } from './tail.ts'
 import type { TurnBudget } from './turn-budget.ts'
 
-/** What one account's documents may take in memory at once: so many, and about so many bytes. */
+/** The most documents that one account may have in memory at once, and about the most bytes. */
 const MAX_LOADED = 500
 const MAX_LOADED_BYTES = 67_108_864
-/** What may be found of a document's earlier versions before they are stored. */
+/** Bytes of earlier versions that may be found in a document before they are stored. */
 const MAX_FOUND_BYTES = 1_048_576
-/** Updates that are not read one by one. */
+/** From so many updates on a document is loaded for a reader, who would take in each of them by itself. */
 const MANY_UPDATES = 32
 /** Bytes of the log read and decoded in one turn while a document is loaded. */
 const READ_BYTES = 32_768
@@ -24,7 +24,7 @@ const NONE: ReadonlySet<string> = new Set()
 /** What the documents of an account need of it. */
 export interface DocumentsHost {
   readonly store: Store
-  /** Where snapshots are made. */
+  /** Makes the snapshots. */
   readonly background: Background
   readonly turnBudget: TurnBudget
   readonly clock: Clock
@@ -43,12 +43,12 @@ export class Documents {
   readonly #views: Views
   readonly #host: DocumentsHost
   readonly #loaded = new Map<string, Document>()
-  /** Who waits for documents to be loaded. They come one after the other, so that no more is loaded than there is room for. */
+  /** Callers that wait for documents to be loaded. They are served one after the other, so that no more is loaded than there is room for. */
   #waitingCount = 0
   #last: Promise<void> = Promise.resolve()
-  /** The documents of the one that is served: they stay. */
+  /** The books of the caller that is served: their documents stay. */
   #needed: ReadonlySet<string> = NONE
-  /** Those that somebody asked for in this turn, and found loaded. */
+  /** Books whose documents somebody asked for in this turn of the event loop, and found loaded. */
   readonly #asked = new Set<string>()
   readonly #snapshotting = new Map<string, Promise<boolean>>()
   readonly #touched = new Set<string>()

@@ -12,7 +12,7 @@ export interface Inspected {
   readonly ends: ReadonlyMap<number, number>
   /** As `updateCost` counts it, and one for each value; MUST NOT be applied over `maxUpdateCost`. */
   readonly cost: number
-  /** What the document does not have yet: the update itself, as a rule. */
+  /** The part of the update that the document does not have yet: all of it, as a rule. */
   readonly fresh: Uint8Array
 }
 

@@ -25,7 +25,7 @@ export function tailUpdateOf({ change, note }: LoggedChange): TailUpdate {
 /** The least room that is made with each growth. */
 const SPARE_BYTES = 2_048
 
-/** What stands in `#numbers` for each update, and how many numbers that are. */
+/** The columns of `#numbers`, which has a row for each update. */
 const END = 0
 const COST = 1
 const CURSOR = 2
@@ -50,12 +50,12 @@ export class Tail {
     return this.#endOf(this.length)
   }
 
-  /** What they take, with the room for more. */
+  /** The memory that they take, with the room for more. */
   get heldBytes(): number {
     return this.#bytes.length
   }
 
-  /** What all of them cost, as `updateCost` counts it. */
+  /** The cost of all of them, as `updateCost` counts it. */
   get cost(): number {
     return this.#cost
   }

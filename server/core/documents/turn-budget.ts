@@ -1,7 +1,7 @@
 import { FairQueue } from '../fair-queue.ts'
 import type { Clock } from '../ports.ts'
 
-/** What work on documents may cost in one turn of the event loop, as `updateCost` counts it: some 25 ms. */
+/** The most that work on documents may cost in one turn of the event loop, as `updateCost` counts it: some 25 ms. */
 const TURN_COST = 20_000
 
 /** How much work on documents is left in a turn of the event loop, over all accounts. Most of it costs next to nothing; whoever asks for what is dear waits in line. */

@@ -15,7 +15,7 @@ import { isAnnotationId } from './annotations.ts'
 import { decodeUpdate } from './updates/sparing-decoder.ts'
 
 const { root, removedField } = ANNOTATION_DOCUMENT
-/** What a device does within so long after the first edit of a burst is one version. */
+/** All that a device does within so long after the first edit of a burst is one version. */
 const BURST_US = 600e6
 /** Another device's edit begins the next burst after so long: two who type at once make one version each, and then one a minute. */
 const JOINT_BURST_US = 60e6
@@ -25,13 +25,13 @@ const MAX_TOUCHED = 10_000
 const MAX_VERSION_BYTES = 262_144
 /** Items of the document that are looked at for the versions of one update. */
 const MAX_STEPS = 262_144
-/** So many it takes in the time that `updateCost` counts as one. */
+/** Items that are looked at in the time that `updateCost` counts as one. */
 const STEPS_PER_COST = 10
-/** So many values are copied and written out in that time. */
+/** Values that are copied and written out in that time. */
 const VALUES_PER_COST = 4
-/** So many bytes of an update are decoded in that time. */
+/** Bytes of an update that are decoded in that time. */
 const DECODED_PER_COST = 32
-/** What is nested deeper no plain form can hold. */
+/** The deepest nesting that a plain form can hold. */
 const MAX_NESTED = 16
 /** Stands among an annotation's devices when it was found too large. */
 const TOO_LARGE = '\u0000too large'
@@ -52,7 +52,7 @@ export class Versions {
   readonly #spend: (cost: number) => void
   #startedUs = -Infinity
   #lastDevice = ''
-  /** Who has changed what in this burst. */
+  /** The devices that changed each annotation in this burst. */
   #touched = new Map<string, string[]>()
   /** The histories that were added to, and not taken yet. */
   #changed = new Map<string, AnnotationHistoryRecord>()
@@ -82,7 +82,7 @@ export class Versions {
     this.#update = update
   }
 
-  /** What was found since histories were last taken. */
+  /** Bytes of the versions that were found since histories were last taken. */
   get foundBytes(): number {
     return this.#foundBytes
   }
@@ -99,7 +99,7 @@ export class Versions {
     return changed
   }
 
-  /** To go on from later. */
+  /** The burst that is under way, to go on from later. */
   get burst(): BurstRecord {
     return {
       startedUs: this.#startedUs,
@@ -245,14 +245,14 @@ class Reading {
     return { wasRemoved: mark !== undefined, fields: isTooLarge ? undefined : bytes }
   }
 
-  /** What it cost since this was asked last. */
+  /** The cost of all that was read since this was last called. */
   takeCost(): number {
     const cost = this.#cost
     this.#cost = 0
     return cost
   }
 
-  /** What a key of a map held. */
+  /** The value that a key of a map held. */
   #held(newest: Y.Item | undefined): unknown {
     for (let item = newest ?? null; item !== null && this.#stepsLeft >= 0; item = item.left) {
       this.#stepsLeft -= 1

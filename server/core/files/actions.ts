@@ -106,7 +106,7 @@ function mustHold(views: Views, sha256: string, sizeBytes: number): void {
   if ((views.get('fileTotals')?.lastId ?? 0) >= MAX_ID) throw new HubError('quota-exceeded', 'no ids are left for files')
 }
 
-/** Who is told a conflict and tries again would add one each time. */
+/** A client that is told of a conflict and tries again would add one each time. */
 function mustHaveRoom(path: string, { conflicts = [] }: FileRecord): void {
   if (conflicts.length >= MAX_CONFLICTS)
     throw new HubError('quota-exceeded', `${conflicts.length} conflicts are open over ${path}; resolve some`, { field: 'key' })

@@ -18,5 +18,5 @@ export async function holdContent(account: Account, device: string, sha256: stri
   else await account.settled()
 }
 
-/** What the contents take that the hub holds for the account. */
+/** Bytes of the contents that the hub holds for the account. */
 export const contentBytes = (account: Account): number => account.views.get('fileTotals')?.contentBytes ?? 0

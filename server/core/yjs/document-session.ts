@@ -25,13 +25,13 @@ const NOTHING = Uint8Array.of(0, 0)
 
 /** How a Yjs wire says what a document session has to say, each in its own envelope. */
 export interface Outlet {
-  /** What it holds unsent. */
+  /** Bytes that it holds unsent. */
   readonly bufferedBytes: number
-  /** The other end is to send what this state vector lacks. */
+  /** Asks the other end for what this state vector lacks. */
   askSince(stateVector: Uint8Array): void
-  /** What the other end asked for. */
+  /** Gives the other end what it asked for. */
   answer(update: Uint8Array): void
-  /** A new durable update, the other end's own ones too. */
+  /** Gives a new durable update, the other end's own ones too. */
   update(update: Uint8Array): void
   presence(news: readonly Presence[]): void
   /** One message of the other end that held edits is durable, or was not taken. */
@@ -137,7 +137,7 @@ export class DocumentSession implements Follower {
     outlet.answer(NOTHING)
   }
 
-  /** What was answered has left. */
+  /** The carrier has sent all that was answered. */
   sent(): void {
     for (const release of this.#releases.splice(0)) release()
   }

@@ -14,7 +14,7 @@ const QUERY_AWARENESS = 3
 
 const STEPS = { [STEP_1]: 'since', [STEP_2]: 'state', [UPDATE]: 'update' } as const
 
-/** What a provider says of a document, on either wire. */
+/** A message of a provider about a document, on either wire. */
 export type DocumentMessage =
   { readonly kind: 'since' | 'state' | 'update' | 'awareness'; readonly bytes: Uint8Array } | { readonly kind: 'query' }
 
@@ -52,7 +52,7 @@ export function handleDocumentMessage(document: DocumentSession, message: Docume
 interface OutletParts extends Pick<Outlet, 'saved' | 'end'> {
   readonly connection: HubConnection
   readonly send: (message: Uint8Array, mayWait?: boolean) => void
-  /** What every message begins with, on the wire that carries several documents. */
+  /** The name that every message begins with, on the wire that carries several documents. */
   readonly name?: string
 }
 
@@ -90,7 +90,7 @@ export function encoded(name: string | undefined, kind: readonly number[], conte
   return encoding.toUint8Array(encoder)
 }
 
-/** What documents are called on the wires of Yjs: `book/` and the book's id. */
+/** The name of a document on the wires of Yjs: `book/` and the book's id. */
 const BOOK = /^book\/([^/]+)$/
 
 /** The book whose annotations a document name stands for. @throws HubError `not-found` for what can be no book's */

@@ -45,7 +45,7 @@ export abstract class ProviderSession implements LiveSession {
 
   /** Handles one message. Those behind it wait for the promise, if it gives one. */
   protected abstract handle(bytes: Uint8Array): Promise<void> | undefined
-  /** Those that it has open. */
+  /** The documents that it has open. */
   protected abstract documents(): readonly DocumentSession[]
   /** A message that says nothing. */
   protected abstract keepAliveMessage(): Uint8Array

@@ -10,7 +10,7 @@ const SKIP = 10
 const HAS_ORIGIN = 0x80
 const HAS_RIGHT_ORIGIN = 0x40
 const HAS_PARENT_KEY = 0x20
-/** Of Yjs's types those that have a name: elements and hooks of XML. */
+/** The types of Yjs that have a name: elements and hooks of XML. */
 const NAMED_TYPES: ReadonlySet<number> = new Set([3, 5])
 
 /**

@@ -6,9 +6,9 @@ import { countValues, objectFrom, roomOf } from '../../../../protocol/index.ts'
 const OBJECT = 118
 const ARRAY = 117
 const PROTOTYPE = '__proto__'
-/** Of the byte that each struct begins with, the bits that say what it holds. */
+/** The bits of a struct's first byte that say what kind of content it holds. */
 export const CONTENT = 0x1f
-/** What stands there for JSON. */
+/** The kind of content that is JSON. */
 const JSON_CONTENT = 2
 /** About what they take in memory: an item of a document, what holds other values, and any value or key beside its text. */
 const ITEM_BYTES = 160
@@ -22,9 +22,9 @@ export class SparingDecoder extends Y.UpdateDecoderV1 {
   static #last: SparingDecoder | undefined
   /** False passes values by: nothing of them is built. */
   protected readonly isBuilding: boolean = true
-  /** As `countValues` counts them. Those in JSON are not counted. */
+  /** Values that were read, as `countValues` counts them, save for those in JSON. */
   values = 0
-  /** What was read will take so much in memory, about, beside its text. */
+  /** About the memory that what was read will take, beside its text. */
   heldBytes = 0
   /** Whether a value had a member that is called like the prototype, which is passed by. */
   namesPrototype = false

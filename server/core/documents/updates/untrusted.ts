@@ -2,11 +2,11 @@ import { clone, createDecoder, readVarUint } from 'lib0/decoding'
 import { dependenciesOf, HubError, LIMITS, type DecodedUpdate } from '../../../../protocol/index.ts'
 import { SparingDecoder } from './sparing-decoder.ts'
 
-/** So many are found fast, wherever V8 keeps them. */
+/** So many ids are found fast, even where they share a hash. */
 const FEW = 512
 /** Buckets that ids are parted into by the lowest bits of their hash, as a Map of thousands does. */
 const BUCKETS = 4_096
-/** Of as many ids as a document may have, taken at random, no bucket has half of this. */
+/** Over twice as many as any bucket has of all the ids that a document may have, taken at random. */
 const MAX_PER_BUCKET = 64
 /** An update may name each for what it made, and for what of it was deleted. */
 const MAX_NAMED = 4 * LIMITS.maxDocumentClients
@@ -98,7 +98,7 @@ export function mustHoldWholeNumbers({ structs, ds }: DecodedUpdate): void {
   }
 }
 
-/** Of two that are not negative the sum is whole and safe only where both are. */
+/** Takes a sum for its parts: where they are not negative it is whole and safe only where each of them is. */
 function mustBeWhole(number: number): void {
   if (!Number.isSafeInteger(number)) throw new HubError('bad-update', 'the Yjs update holds a number over 2^53')
 }
