@@ -1,7 +1,7 @@
 import { decodeValue, isSameValue, type ChangeBody, type ChangeKind } from '../../protocol/index.ts'
 import { isListed, SOURCES, timeKey, type Activity, type Source } from './activity.ts'
 import { changesOf, type Change, type LoggedChange } from './change.ts'
-import { checkDocuments, type DocumentUpdates } from './documents/check-documents.ts'
+import { DocumentsCheck, type DocumentUpdates } from './documents/check-documents.ts'
 import { FILE_FOLDS } from './files/fold.ts'
 import { fold, foldCounter, foldLogged } from './fold.ts'
 import type { HouseholdRules } from './household.ts'
@@ -25,7 +25,7 @@ const READ_BYTES = 1_048_576
 const PAGE = 1_000
 /** Tables that no log gives. */
 const BESIDE_LOG: ReadonlySet<Table> = new Set(['fold', 'readers', 'tellings'])
-/** Tables that `checkDocuments` compares, by what the documents hold. */
+/** Tables that `DocumentsCheck` compares, by what the documents hold. */
 const OF_DOCUMENTS: ReadonlySet<Table> = new Set(['documents', 'snapshots', 'annotationHistories'])
 /** Tables that are compared with the records that they are derived from. */
 const OF_ACTIVITY: ReadonlySet<Table> = new Set(['activity', 'touched'])
@@ -116,7 +116,7 @@ class AccountCheck {
         this.#report(`the record fold has the time ${folded.timeUs}, not ${this.#timeUs}`)
       this.#compareRecords()
       this.#compareActivity()
-      await checkDocuments(this.#store, this.#account, this.#log, this.#documents, this.#report)
+      await new DocumentsCheck(this.#store, this.#account, this.#log, this.#report).run(this.#documents)
       // What was not stored yet must fold too: the next start does it.
       await this.#fold(folded.foldedTo, head)
     }
