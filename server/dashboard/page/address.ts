@@ -13,5 +13,5 @@ export const DEVICES = '#devices'
 
 export const addressOf = (book: string): string => `#${new URLSearchParams({ book }).toString()}`
 
-/** The address that opens the dashboard of a hub with a pairing code filled in. The hub prints such a one, too. */
-export const pairingLink = (origin: string, code: string): string => `${origin}/#pair=${code}`
+/** The address that opens the dashboard of the hub at `url` with a pairing code filled in. The hub prints such a one, too. */
+export const pairingLink = (url: string, code: string): string => new URL(`#pair=${code}`, url).href

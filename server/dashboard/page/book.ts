@@ -145,9 +145,9 @@ export class BookView implements View {
   }
 
   #removed(removed: readonly Shown[]): TemplateResult {
-    const row = ({ id, quote, note }: Shown): TemplateResult =>
+    const row = ({ id, quote, note, chapter }: Shown): TemplateResult =>
       html`<li>
-        <bdi>${quote || note}</bdi>
+        <bdi>${quote || note || chapter || id}</bdi>
         <button class="quiet" @click=${() => this.#attempt(notes => notes.restore(id))}>Restore</button>
       </li>`
     return html`<details>
@@ -166,8 +166,8 @@ export class BookView implements View {
     if (quote === '' && note === '') return
     const color = fields.get('color') as string
     const given = { ...(quote && { quote }), ...(note && { note }) }
-    this.#attempt(notes => notes.put({ kind: quote === '' ? 'note' : 'highlight', color, ...given }))
-    form.reset()
+    const isAdded = this.#attempt(notes => notes.put({ kind: quote === '' ? 'note' : 'highlight', color, ...given }))
+    if (isAdded) form.reset()
   }
 
   readonly #showMore = (): void => {
@@ -182,11 +182,14 @@ export class BookView implements View {
     location.hash = ''
   }
 
-  #attempt(change: (notes: Annotations) => void): void {
+  /** False when it could not be made, which is told. */
+  #attempt(change: (notes: Annotations) => void): boolean {
     try {
       if (this.#notes !== undefined) change(this.#notes)
+      return this.#notes !== undefined
     } catch (error) {
       this.#complain(error)
+      return false
     }
   }
 }

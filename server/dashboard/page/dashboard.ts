@@ -28,9 +28,14 @@ const STATES: Readonly<Record<State, string>> = {
 const UNREACHED =
   'The hub cannot be reached, so this browser stays among the devices until you cut it off there. Remove what it keeps all the same?'
 
-/** A hub that was put back to an older backup, or started with another data folder by mistake: what was not sent is of use once that is mended. */
-const UNKNOWN =
-  'The hub does not know this browser. If it was started with other data by mistake, load this page again once that has changed; else sign out, and in again.'
+/** What to do about some reasons for which the hub lets nobody in; of all others the page is to be loaded again once they have changed. */
+const REMEDIES: Readonly<Partial<Record<ErrorCode, string>>> = {
+  // A hub that was put back to an older backup, or started with another data folder: what was not sent is of use once that is mended.
+  unauthenticated:
+    'The hub does not know this browser. If it was started with other data by mistake, load this page again once that has changed; else sign out, and in again.',
+  'too-many-clients':
+    'This browser has come as a new one too often, as it does wherever it keeps nothing for this page. Sign out, and in again.'
+}
 
 /** Of a device that the hub lets in no more, or not now. */
 const SHUT_OUT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['unauthenticated', 'device-revoked', 'device-disabled'])
@@ -140,9 +145,8 @@ export class Dashboard implements View {
   #stateChanged(state: State, reason: ClosedReason | undefined): void {
     if (state !== 'closed' || reason === undefined) return this.#screen.redraw()
     if (reason.code === 'device-revoked') this.#leave(reason.message)
-    else if (reason.code === 'unauthenticated') this.#complain(UNKNOWN)
     else if (reason.code === undefined) this.#complain('What this browser kept is gone. Load this page again.')
-    else this.#complain(`${reason.message}. Load this page again once that has changed.`)
+    else this.#complain(REMEDIES[reason.code] ?? `${reason.message}. Load this page again once that has changed.`)
   }
 
   #complain(problem: string): void {

@@ -1,12 +1,13 @@
 import type { BrowserContext, Page } from 'playwright-core'
 import * as assert from 'uvu/assert'
+import { encodeFrame, LIMITS } from '../../../protocol/index.ts'
 import { isBrowserThere } from '../../util/browser.ts'
-import { servingHub } from '../../util/serving-hub.ts'
+import { converse, helloFrame, servingHub } from '../../util/serving-hub.ts'
 import { suite } from '../../util/suite.ts'
 import { highlight, noteOf, openEmma, scene } from './scene.ts'
 
 /** Of the window that a function given to a page runs in. */
-declare const localStorage: { readonly length: number }
+declare const localStorage: { readonly length: number; getItem(key: string): string }
 
 const test = suite('server/dashboard/kept')
 
@@ -68,6 +69,19 @@ if (isBrowserThere('what the dashboard keeps')) {
     await page.getByRole('button', { name: 'Sign out' }).click()
     await page.getByText('Pair this browser').waitFor()
     assert.is(await page.evaluate(() => localStorage.length), 0)
+  })
+
+  test('a browser that came as a new one too often is told to sign out and in again', async context => {
+    const { hub, signedIn } = await scene(context)
+    const page = await signedIn('phone')
+    const { token } = JSON.parse(await page.evaluate(() => localStorage.getItem('lectern'))) as { token: string }
+    for (let visit = 0; visit < LIMITS.maxDeviceClients; visit++) {
+      const put = encodeFrame('push', { confirmed: 0, actions: [[1, 0, 'setting.put', 'theme', { value: visit }]] })
+      await converse(hub.url, [helloFrame(token, { client: `visit ${visit}` }), put], ({ kind }) => kind === 'acked')
+    }
+    const another = await page.context().newPage()
+    await another.goto(hub.url)
+    await another.getByText('Sign out, and in again').waitFor()
   })
 
   const BLOCKED = {

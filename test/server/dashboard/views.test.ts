@@ -140,8 +140,8 @@ if (isBrowserThere('the views of the dashboard')) {
     assert.not.match((await page.getByRole('status').textContent())!, /to send/)
   })
 
-  test('a page that was opened by an address of this machine alone shows a code with the one for others', async context => {
-    const { hub, account, window } = await scene(context, { publicUrl: 'https://hub.example' })
+  test('a page that was opened by an address of this machine alone shows a code with the one for others, which may end in a slash', async context => {
+    const { hub, account, window } = await scene(context, { publicUrl: 'https://hub.example/' })
     const { port } = new URL(hub.url)
     for (const host of ['0.0.0.0', 'lectern.localhost']) {
       const page = await window()
