@@ -2,6 +2,7 @@ import { checked, HubError, key, type ActionBody } from '../../../protocol/index
 import type { Account } from '../../core/account.ts'
 import { bookBy } from '../../core/identifiers.ts'
 import { OPERATOR, Origin } from '../../core/origin.ts'
+import { nextTurn, type Clock } from '../../core/ports.ts'
 import type { PositionRecord } from '../../core/records.ts'
 import type { Views } from '../../core/views.ts'
 import { DEVICE_PREFIX } from './devices.ts'
@@ -29,6 +30,25 @@ const placeholderOf = (document: string): string => PLACEHOLDER + document
 /** The book whose positions those of a document are; while there is none, a placeholder of which nobody is told. */
 export const placeOf = (views: Views, document: string): string =>
   bookBy(views, identifierOf(document)) ?? placeholderOf(document)
+
+/**
+ * Gives a document to a book that is there, where the one that has it was removed: of two copies of a book, somebody took away the one that got it last. Resolves once that is so; the library
+ * is gone through for it, with turns of others in between.
+ */
+export async function leaveRemoved(account: Account, document: string, clock: Clock): Promise<void> {
+  const { views } = account
+  const identifier = identifierOf(document)
+  const book = bookBy(views, identifier)
+  if (book === undefined || views.get('books', book)?.removed !== true) return
+  for (const page of views.pages('books', [], PAGE_RECORDS)) {
+    for (const [other, { removed, identifiers }] of page) {
+      const source = removed ? undefined : identifiers[identifier]
+      if (source !== undefined)
+        return void (await account.perform(OPERATOR, 'book.put', other, { identifiers: { [identifier]: source } }))
+    }
+    await nextTurn(clock)
+  }
+}
 
 /** What the dialect keeps of a position beside what every client knows of one. */
 export interface KosyncExtra {

@@ -4,11 +4,11 @@ import type { AccountEntry } from '../../auth/accounts.ts'
 import type { Account } from '../../core/account.ts'
 import type { Hub } from '../../core/hub.ts'
 import { permits } from '../../core/policy.ts'
-import type { Logger, RandomBytes } from '../../core/ports.ts'
+import type { Clock, Logger, RandomBytes } from '../../core/ports.ts'
 import { problem, type HttpApp, type HttpEnv } from '../../transports/http.ts'
 import { BodyReader } from '../bodies.ts'
 import { originOf } from './devices.ts'
-import { joinDocument, isDocument, placeOf } from './documents.ts'
+import { isDocument, joinDocument, leaveRemoved, placeOf } from './documents.ts'
 import { positionOf, readProgress, toldOf } from './progress.ts'
 import { register } from './registration.ts'
 import { Refusal, refusalAnswer } from './refusals.ts'
@@ -16,6 +16,7 @@ import { createSignIn, type SignInParts } from './sign-in.ts'
 
 export interface KosyncParts extends SignInParts {
   readonly hub: Hub
+  readonly clock: Clock
   readonly logger: Logger
   readonly randomBytes: RandomBytes
   /** Anyone may make an account. */
@@ -78,6 +79,7 @@ export function mountKosync(outer: HttpApp, parts: KosyncParts): void {
     const account = await accountOf(context)
     const given = readProgress(await jsonOf(context.env))
     const origin = await originOf(account, given, parts.randomBytes)
+    await leaveRemoved(account, given.document, parts.clock)
     await joinDocument(account, given.document)
     const { views } = account
     const place = placeOf(views, given.document)

@@ -190,6 +190,23 @@ test('a book is linked and unlinked by hand; after that each goes its own way, a
   assert.equal(positions(), [{ page: '20' }])
 })
 
+test('of two copies of a book a reader is in the one that is there, whichever of them was removed', async context => {
+  const own = await ownReader(context)
+  const desk = new Origin('desk', '')
+  const document = newDocument()
+  for (const book of ['one', 'two'])
+    await own.account.perform(desk, 'book.put', book, { identifiers: { [`koreader:${document}`]: 'app' } })
+  await own.put(document, '10', 0.1)
+  await own.account.perform(desk, 'book.remove', 'two', {})
+  await own.put(document, '20', 0.2)
+  const pagesIn = (book: string): unknown[] =>
+    own.account.views.range('positions', [book], '', 9).map(([, { fields }]) => fields.locators?.['page'])
+  assert.equal([pagesIn('one'), pagesIn('two'), (await own.get(document)).progress], [['20'], ['10'], '20'])
+  await own.account.perform(desk, 'book.remove', 'one', {})
+  await own.put(document, '30', 0.3)
+  assert.equal([pagesIn('one'), pagesIn('two')], [['30'], ['10']], 'no other is there')
+})
+
 test('what a hub did not come to join is told all the same, and joins with the next place', async context => {
   const own = await ownReader(context)
   const document = newDocument()
