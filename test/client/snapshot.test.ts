@@ -431,7 +431,10 @@ async function copyWithEpoch({ store, hub }: CoreHub): Promise<CoreHub['store']>
   const copy = new MemoryStore()
   const runs = await store.read('account1', 0, Infinity)
   const writes = store.range([], undefined, 10_000).map(([key, value]) => ({ key, value }))
-  await copy.commit({ appends: [{ account: 'account1', epoch: newRestoredEpoch(randomBytes, Date.now()), after: 0, runs }], writes })
+  await copy.commit({
+    appends: [{ account: 'account1', epoch: newRestoredEpoch(randomBytes, Date.now()), after: 0, runs }],
+    writes
+  })
   return copy
 }
 
