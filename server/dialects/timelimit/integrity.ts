@@ -45,13 +45,14 @@ function isSigned(isParent: boolean, device: string, { secondHash }: UserRecord,
   const { integrity } = signed
   const expected =
     isParent && integrity.startsWith('password:')
-      ? `password:${hmacOf(device, secondHash, signed)}`
+      ? hmacOf(device, secondHash, signed)
       : createHash('sha512').update(`${signed.sequenceNumber}${device}${secondHash}${signed.encodedAction}`).digest('hex')
-  return isSame(integrity, expected)
+  return expected !== undefined && isSame(integrity, expected)
 }
 
-function hmacOf(device: string, secondHash: string, { sequenceNumber, encodedAction }: Signed): string {
-  if (!Number.isSafeInteger(sequenceNumber) || sequenceNumber < 0) return ''
+/** Undefined of a number that this cannot sign: nothing is the right integrity then. */
+function hmacOf(device: string, secondHash: string, { sequenceNumber, encodedAction }: Signed): string | undefined {
+  if (!Number.isSafeInteger(sequenceNumber) || sequenceNumber < 0) return undefined
   const number = Buffer.alloc(8)
   number.writeBigUInt64BE(BigInt(sequenceNumber))
   const hmac = createHmac('sha256', secondHash).update(number)
@@ -61,7 +62,7 @@ function hmacOf(device: string, secondHash: string, { sequenceNumber, encodedAct
     length.writeUInt32BE(bytes.length)
     hmac.update(length).update(bytes)
   }
-  return hmac.digest('base64')
+  return `password:${hmac.digest('base64')}`
 }
 
 /** Takes the same time wherever they differ. */

@@ -114,6 +114,17 @@ test('a parent proves itself by sha512 and by HMAC, over exactly the number, the
   }
 })
 
+test('under a number that an HMAC cannot sign the word for one is no proof of a parent', async () => {
+  const { target, parent, device, family } = await scene()
+  const before = await nameOf(family)
+  for (const integrity of ['password:', 'password', '']) {
+    const sent = target.parent(parent, rename(device.id, 'stolen'))
+    assert.is(await target.push({ ...sent, sequenceNumber: sent.sequenceNumber + 0.5, integrity }), true, integrity)
+    target.nextNumber += 1
+  }
+  assert.is(await nameOf(family), before)
+})
+
 test('`device` proves a parent on a device that keeps it signed in, and nobody else', async () => {
   const { device, parent, child, addUser, act, target, family } = await scene()
   const by = (actor: Actor): Promise<boolean> => device.push(device.parent(actor, rename(device.id, 'by the device'), 'device'))
