@@ -8,7 +8,7 @@ export const EXIT = {
   failed: 1,
   /** Wrong words, or refused; nothing was done. */
   refused: 2,
-  /** What is kept is damaged. */
+  /** What is kept is damaged, or no longer where it was. */
   damaged: 65,
   /** The disk failed in a commit. A restart finds everything that was acked. */
   diskFailed: 75

@@ -62,6 +62,10 @@ const treePages = ({ treeBranchPageCount, treeLeafPageCount, overflowPages }: Tr
 
 const LIMITS: StoreLimits = { ...LOG_LIMITS, idleMs: 60_000 }
 
+/** How often a process looks whether the store is still its own. */
+const LOOK_MS = 1_000
+
+const EXIT_LOST = 65
 const EXIT_TEMPFAIL = 75
 const MOVE_PAUSE_MS = 50
 
@@ -74,6 +78,7 @@ export class LmdbStore implements Store {
   readonly #logs: Logs
   readonly #idleWork: IdleWork
   readonly #flushes: Flushes
+  readonly #looking: NodeJS.Timeout
   #state: 'open' | 'failed' | 'closed' = 'open'
   #lastCommit: Promise<void> = Promise.resolve()
   #lastCopy: Promise<void> = Promise.resolve()
@@ -91,6 +96,7 @@ export class LmdbStore implements Store {
       this.#state = 'failed'
       kill(new Error(`the disk did not answer a flush within ${flushTimeoutMs} ms`), logger)
     })
+    this.#looking = setInterval(() => void this.#look(), LOOK_MS).unref()
   }
 
   /**
@@ -106,6 +112,8 @@ export class LmdbStore implements Store {
     const claimed = claim(real, takeOver, logger)
     try {
       await inspect?.()
+      // That took a while, and a process in another container cannot tell that this one is alive.
+      if (!(await claimed.isHeld())) throw new Error(`another process has claimed ${real} meanwhile`)
       await checkHead(real, true)
       const db = named(path, () => openEnvironment(real, mapSizeBytes))
       try {
@@ -208,8 +216,20 @@ export class LmdbStore implements Store {
     // LMDB closes the file under the thread that copies it.
     await this.#lastCopy
     this.#flushes.stop()
+    clearInterval(this.#looking)
     await this.#db.close()
     this.#claim.release()
+  }
+
+  /** What is written behind the back of a new owner, or into a file that no path leads to, is lost though it is acked. */
+  async #look(): Promise<void> {
+    if ((await this.#claim.isHeld()) || this.#state !== 'open') return
+    this.#state = 'failed'
+    this.#logger.error(
+      { path: this.#path },
+      'the store was moved or removed, or another process has claimed it: this one ends; start the hub on the folder that holds the store'
+    )
+    process.exit(EXIT_LOST)
   }
 
   #mustBeOpen(): void {

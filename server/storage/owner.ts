@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { closeSync, existsSync, fsyncSync, linkSync, openSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import type { Logger } from '../core/ports.ts'
@@ -18,6 +19,8 @@ export interface Owner {
 /** A claim that is held. */
 export interface Claim {
   release(): void
+  /** False when the file that says so is gone or names somebody else; true also when that cannot be told. */
+  isHeld(): Promise<boolean>
 }
 
 /** No claim can be made: the disk is full, has no hard links, or cannot be written to from here. Whoever cannot claim a store cannot write it either, and may read it as it is. */
@@ -86,7 +89,15 @@ function claimFile(file: string, path: string, takeOver: boolean, logger?: Logge
   for (;;) {
     const last = readOwner(file)
     if (last === undefined) {
-      if (appears(file, owner)) return { release: () => void (readOwner(file)?.id === owner.id && rmSync(file)) }
+      if (appears(file, owner))
+        return {
+          release: () => void (readOwner(file)?.id === owner.id && rmSync(file)),
+          isHeld: () =>
+            readFile(file, 'utf8').then(
+              text => text.includes(owner.id),
+              error => !isMissing(error)
+            )
+        }
       continue
     }
     if (isAlive(last) && !(takeOver && last.host !== owner.host)) throw inUse(last, file, path)
