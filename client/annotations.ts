@@ -115,7 +115,7 @@ export class Annotations {
 
   /**
    * Reads from the hub how an annotation was before, the oldest first: before each burst of edits, each other device's edit, and each removal; thinned out with time.
-   * @throws OfflineError without a connection
+   * @throws OfflineError without a connection; ClosedError
    */
   async versions(id: string): Promise<AnnotationVersion[]> {
     const entries = (await this.#host.versions(id)) as [

@@ -19,6 +19,7 @@ import type { Hash } from './hash.ts'
 import { Link } from './link.ts'
 import { Overlay, type Table } from './overlay.ts'
 import type { PresenceState, PresentReader } from './presence.ts'
+import { OfflineError } from './reader.ts'
 import { Replica } from './replica.ts'
 import type { Ack } from './pending.ts'
 import type { ClosedReason, State } from './session.ts'
@@ -193,12 +194,7 @@ export class Client {
    * @throws HubError `unknown-action`, `bad-action`, `too-large` before anything is sent, or what the hub refused it for; StorageFailedError; ClosedError
    */
   submit<K extends Exclude<ActionKind, `annotation.${string}`>>(kind: K, key: string, body: ActionBody<K>): Promise<Ack> {
-    if (this.#closing !== undefined) return Promise.reject(new ClosedError())
-    try {
-      return this.#parts.replica.submit(kind, key, body).answer.promise
-    } catch (error) {
-      return Promise.reject(error)
-    }
+    return this.#submit(kind, key, body)
   }
 
   /** Makes a book, or changes the fields that are given; null clears one. */
@@ -233,7 +229,7 @@ export class Client {
 
   /**
    * Reads from the hub which places all devices had in a book, the oldest first; thinned out with time.
-   * @throws OfflineError without a connection
+   * @throws OfflineError without a connection; ClosedError
    */
   async positionVersions(book: string): Promise<PositionVersion[]> {
     type Entry = Omit<PositionVersion, 'changedAtMs'> & { readonly changedAtUs: number }
@@ -267,13 +263,13 @@ export class Client {
   async annotations(book: string): Promise<Annotations> {
     if (this.#closing !== undefined) throw new ClosedError()
     checked('bad-action', ACTIONS['annotation.update'].key, book, 'book')
-    const { replica, link, clock } = this.#parts
+    const { replica, clock } = this.#parts
     const document = await replica.documents.open(book).catch((error: unknown) => {
       throw this.#ended.signal.aborted ? new ClosedError() : error
     })
     const annotations = new Annotations(book, document, clock, {
-      versions: id => link.read('annotation-history', book, id),
-      restore: (id, cursor) => this.#restoreAnnotation(book, id, cursor),
+      versions: id => this.read('annotation-history', book, id),
+      restore: (id, cursor) => this.#submit('annotation.restore', book, { id, cursor }),
       release: () => {
         this.#annotations.delete(annotations)
         replica.documents.release(book)
@@ -290,10 +286,14 @@ export class Client {
   /**
    * Reads a whole view from the hub, as it is there: list views as `[[id, map], …]`, `document` as one Yjs update.
    * @param item the annotation, for `annotation-history`
-   * @throws OfflineError without a connection; HubError with what the hub answered, or `bad-request` for what can be no key
+   * @throws OfflineError without a connection; HubError with what the hub answered, or `bad-request` for what can be no key; ClosedError
    */
-  read(view: ViewName, key = '', item = ''): Promise<Plain> {
-    return this.#parts.link.read(view, key, item)
+  async read(view: ViewName, key = '', item = ''): Promise<Plain> {
+    try {
+      return await this.#parts.link.read(view, key, item)
+    } catch (error) {
+      throw this.#closing !== undefined && error instanceof OfflineError ? new ClosedError() : error
+    }
   }
 
   /** Connects now, from whatever state, with a new token if one is given. Everything that was not answered is sent again. */
@@ -312,8 +312,15 @@ export class Client {
     return this.#closing
   }
 
-  async #restoreAnnotation(book: string, id: string, cursor: number): Promise<Ack> {
-    return this.#parts.replica.submit('annotation.restore', book, { id, cursor }).answer.promise
+
+  /** The very promise of the answer: a refusal that nobody waits for is no unhandled rejection. */
+  #submit<K extends ActionKind>(kind: K, key: string, body: ActionBody<K>): Promise<Ack> {
+    if (this.#closing !== undefined) return Promise.reject(new ClosedError())
+    try {
+      return this.#parts.replica.submit(kind, key, body).answer.promise
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   async #close(): Promise<void> {

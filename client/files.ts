@@ -93,7 +93,7 @@ export class Files {
 
   /**
    * Every file by path, removed ones included.
-   * @throws OfflineError, HubError
+   * @throws OfflineError, HubError, ClosedError
    */
   async list(): Promise<FileEntry[]> {
     const rows = (await this.#host.read('files')) as unknown as [string, Omit<FileEntry, 'path'>][]
@@ -149,7 +149,7 @@ export class Files {
     }
   }
 
-  /** The conflicts that nobody has resolved. @throws OfflineError, HubError */
+  /** The conflicts that nobody has resolved. @throws OfflineError, HubError, ClosedError */
   async conflicts(): Promise<FileConflict[]> {
     const rows = (await this.#host.read('conflicts')) as unknown as [string, Omit<FileConflict, 'id'>][]
     return rows.map(([id, conflict]) => ({ id, ...conflict }))

@@ -1,5 +1,5 @@
 import type { Clock } from './clock.ts'
-import type { ClientStorage, StorageChange } from './storage.ts'
+import { StorageFailedError, type ClientStorage, type StorageChange } from './storage.ts'
 
 /** What is to be stored now: taken out of the mirror and the documents in one go. */
 export interface Batch {
@@ -90,7 +90,8 @@ export class Keeper {
       if (this.#failed === changes) this.#failed = []
       batch.onKept()
     } catch (error) {
-      this.schedule(RETRY_MS)
+      // To storage that is gone nothing can be written any more, and the client is closed for it.
+      if (!(error instanceof StorageFailedError && error.isGone)) this.schedule(RETRY_MS)
       onError(error as Error)
     }
   }

@@ -14,6 +14,7 @@ interface Database {
   close(): void
 }
 interface Transaction {
+  readonly db: Database
   readonly error: Error | null
   abort(): void
   addEventListener(type: 'complete' | 'abort', listener: () => void): void
@@ -55,6 +56,7 @@ export class IndexedDbStorage implements ClientStorage {
   readonly #platform: IndexedDbPlatform
   readonly #unlock: () => void
   #database: Promise<Database>
+  #written: Promise<unknown> = Promise.resolve()
   #isClosed = false
 
   private constructor(name: string, database: Database, platform: IndexedDbPlatform, unlock: () => void) {
@@ -81,25 +83,20 @@ export class IndexedDbStorage implements ClientStorage {
     }
   }
 
-  async load(prefix: string): Promise<[string, Uint8Array][]> {
-    const transaction = await this.#begin('readonly')
-    const store = transaction.objectStore(STORE)
-    const range = this.#range(prefix)
-    const [keys, values] = await Promise.all([resultOf(store.getAllKeys(range)), resultOf(store.getAll(range))])
-    return keys.map((key, index) => [key, values[index]!])
+  load(prefix: string): Promise<[string, Uint8Array][]> {
+    return this.#run('readonly', async transaction => {
+      const store = transaction.objectStore(STORE)
+      const range = this.#range(prefix)
+      const [keys, values] = await Promise.all([resultOf(store.getAllKeys(range)), resultOf(store.getAll(range))])
+      return keys.map((key, index) => [key, values[index]!])
+    })
   }
 
-  async write(changes: readonly StorageChange[]): Promise<void> {
-    const transaction = await this.#begin('readwrite')
-    await new Promise<void>((resolve, reject) => {
-      transaction.addEventListener('complete', resolve)
-      transaction.addEventListener('abort', () => reject(transaction.error ?? new Error('the browser did not store the changes')))
-      const store = transaction.objectStore(STORE)
-      for (const [key, bytes] of changes) {
-        if (bytes === undefined) store.delete(key)
-        else store.put(alone(bytes), key)
-      }
-    })
+  /** One after the other, as the browser does them: what is written again comes before what was to follow it. */
+  write(changes: readonly StorageChange[]): Promise<void> {
+    const written = this.#written.then(() => this.#run('readwrite', transaction => put(transaction, changes)))
+    this.#written = written.catch(() => undefined)
+    return written
   }
 
   /** Transactions that run are finished by the browser first. */
@@ -108,6 +105,17 @@ export class IndexedDbStorage implements ClientStorage {
     const database = await this.#database.catch(() => undefined)
     database?.close()
     this.#unlock()
+  }
+
+  /** What went with its connection is done again on the next: of a transaction that was cut off nothing is there. */
+  async #run<T>(mode: 'readonly' | 'readwrite', work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    const transaction = await this.#begin(mode)
+    try {
+      return await work(transaction)
+    } catch (error) {
+      if (this.#isClosed || !isEnded(transaction.db)) throw error
+      return work(await this.#begin(mode))
+    }
   }
 
   /** Transactions begin in the order of the calls, also across a connection that is made again: whoever comes later waits for the same one. */
@@ -150,6 +158,27 @@ export class IndexedDbStorage implements ClientStorage {
 
 const begun = (database: Database, mode: 'readonly' | 'readwrite'): Transaction =>
   database.transaction(STORE, mode, mode === 'readwrite' ? { durability: 'strict' } : undefined)
+
+/** Whether a connection takes no transactions any more. */
+function isEnded(database: Database): boolean {
+  try {
+    begun(database, 'readonly')
+    return false
+  } catch (error) {
+    return (error as Error).name === 'InvalidStateError'
+  }
+}
+
+const put = (transaction: Transaction, changes: readonly StorageChange[]): Promise<void> =>
+  new Promise((resolve, reject) => {
+    transaction.addEventListener('complete', resolve)
+    transaction.addEventListener('abort', () => reject(transaction.error ?? new Error('the browser did not store the changes')))
+    const store = transaction.objectStore(STORE)
+    for (const [key, bytes] of changes) {
+      if (bytes === undefined) store.delete(key)
+      else store.put(alone(bytes), key)
+    }
+  })
 
 /** Opens the database, and stands in nobody's way who deletes it. @param make called where there is none yet */
 async function connected(

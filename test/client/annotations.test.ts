@@ -274,6 +274,24 @@ test("a resync shows the hub's annotations with the unsent ones on top, and give
   )
 })
 
+test('a version that cannot be brought back, which nobody waits for, is told as refused and is no unhandled rejection', async context => {
+  const unhandled: unknown[] = []
+  const note = (error: unknown): void => void unhandled.push(error)
+  process.on('unhandledRejection', note)
+  context.defer(() => process.off('unhandledRejection', note))
+  const hub = new FakeHub()
+  hub.refuses = () => 'not-found'
+  const { client } = await open(context, hub)
+  const refused: string[] = []
+  client.on('refused', ({ kind }, error) => refused.push(`${kind} ${(error as HubError).code}`))
+  await client.live()
+  const notes = await client.annotations('b1')
+  void notes.restore('a1', 7)
+  await until(() => refused.length > 0)
+  await quiet()
+  assert.equal([refused, unhandled], [['annotation.restore not-found'], []])
+})
+
 test('fields that an annotation cannot have are refused on the spot', async context => {
   const hub = new FakeHub()
   const { client } = await open(context, hub)

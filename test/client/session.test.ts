@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert'
 import { ERRORS, LIMITS, encodeValue, type Connection } from '../../protocol/index.ts'
+import { ClosedError } from '../../client/index.ts'
 import { suite } from '../util/suite.ts'
 import { FakeHub } from './fake-hub.ts'
 import { comeBack, open, quiet } from './open.ts'
@@ -239,6 +240,23 @@ test('after `close` nothing comes any more', async context => {
   )
   assert.match(outcome, /closed/)
 })
+
+test('what waits for the hub when the client is closed, or is asked for after that, ends with a ClosedError', async context => {
+  const hub = new FakeHub()
+  const { client } = await open(context, hub)
+  await client.live()
+  const notes = await client.annotations('b1')
+  // Nothing can be answered before the client is closed.
+  const waiting = [client.read('document', 'b1'), notes.versions('a'), client.positionVersions('b1')]
+  await Promise.all([...waiting.map(isEnded), client.close()])
+  for (const asked of [client.read('document', 'b1'), notes.versions('a'), client.files.list()]) await isEnded(asked)
+})
+
+const isEnded = (asked: Promise<unknown>): Promise<void> =>
+  asked.then(
+    () => assert.unreachable(),
+    error => assert.instance(error, ClosedError)
+  )
 
 for (const state of ['offline', 'connecting', 'catching-up', 'live'] as const) {
   test(`a client that is closed by who hears that it is ${state} stays closed, and all hear so in the same order`, async context => {

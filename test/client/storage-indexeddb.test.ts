@@ -5,7 +5,7 @@ import { IndexedDbStorage, type IndexedDbPlatform } from '../../client/storage-i
 import { STORAGE_FACTS } from '../contract/client-storage.ts'
 import { suite } from '../util/suite.ts'
 import { FakeHub } from './fake-hub.ts'
-import { open } from './open.ts'
+import { open, quiet } from './open.ts'
 
 const test = suite('client/storage-indexeddb')
 
@@ -30,8 +30,8 @@ test('a storage that another page has open is refused', async () => {
   assert.is(await opened.catch((error: Error) => error.name), 'StorageTakenError')
 })
 
-/** A platform whose open databases a test can close, as browsers do. */
-function closingPlatform(): { platform: IndexedDbPlatform; factory: Factory; closeAll: () => void } {
+/** A platform whose open databases a test can close, as browsers do: now, or with the next transaction that begins. */
+function closingPlatform(): { platform: IndexedDbPlatform; factory: Factory; closeAll: () => void; cutNext: () => void } {
   const factory = new IDBFactory()
   const databases: Parameters<typeof forceCloseDatabase>[0][] = []
   const open: IndexedDbPlatform['indexedDB']['open'] = (name, version) => {
@@ -42,7 +42,22 @@ function closingPlatform(): { platform: IndexedDbPlatform; factory: Factory; clo
   const closeAll = (): void => {
     for (const database of databases.splice(0)) forceCloseDatabase(database)
   }
-  return { platform: platformOf({ indexedDB: { open } }), factory, closeAll }
+  const cutNext = (): void => {
+    for (const database of databases) {
+      const { transaction } = database
+      Object.assign(database, {
+        transaction: (...given: Parameters<typeof transaction>) => {
+          const begun = transaction.apply(database, given)
+          queueMicrotask(() => {
+            closeAll()
+            begun.abort()
+          })
+          return begun
+        }
+      })
+    }
+  }
+  return { platform: platformOf({ indexedDB: { open } }), factory, closeAll, cutNext }
 }
 
 const deleteDatabase = (factory: Factory, name: string): Promise<void> =>
@@ -64,10 +79,24 @@ test('a database that the browser closed is opened again, and what is written th
   await storage.close()
 })
 
+test('a write and a read that the browser cut off are done again, in the order of the calls', async () => {
+  const { platform, cutNext } = closingPlatform()
+  const storage = await IndexedDbStorage.open('cut', { platform })
+  await storage.write([['a', new Uint8Array([1])]])
+  cutNext()
+  await Promise.all([2, 3].map(value => storage.write([['a', new Uint8Array([value])]])))
+  cutNext()
+  assert.equal(
+    (await storage.load('a')).map(([, bytes]) => Array.from(bytes)),
+    [[3]]
+  )
+  await storage.close()
+})
+
 test('who deletes a database is not kept waiting by a client, which is closed with the reason, and makes no new one', async context => {
   const { platform, factory } = closingPlatform()
   const hub = new FakeHub()
-  const { client } = await open(context, hub, { storage: await IndexedDbStorage.open('gone', { platform }) })
+  const { client, clock } = await open(context, hub, { storage: await IndexedDbStorage.open('gone', { platform }) })
   await client.live()
   await client.putBook('b1', { title: 'Emma' })
   await deleteDatabase(factory, 'gone')
@@ -75,6 +104,10 @@ test('who deletes a database is not kept waiting by a client, which is closed wi
   assert.instance(error, StorageFailedError)
   assert.equal([client.state, client.reason, (error as StorageFailedError).isGone], ['closed', error, true])
   assert.is(client.books.has('b2'), false)
+  // Nothing is tried again that cannot be.
+  clock.advance(1_000)
+  await quiet()
+  assert.equal(clock.waits, [])
   await client.close()
   assert.equal(await factory.databases(), [])
   // Another client begins anew, with numbers of its own.
