@@ -38,6 +38,8 @@ interface Open {
   now?: BookDocument
   /** What came while it was being read from storage, with its key there. */
   arrived: (readonly [key: string, update: Uint8Array])[]
+  /** The edits that were on the way when it began to be read: by its end they may be done, and what arrived meanwhile may have taken away what they are about. */
+  edits: readonly Pending[]
   isStale: boolean
   users: number
 }
@@ -64,7 +66,8 @@ export class Documents {
   open(book: string): Promise<BookDocument> {
     let open = this.#open.get(book)
     if (open === undefined) {
-      const entry: Open = { document: this.#load(book, () => entry), arrived: [], isStale: false, users: 0 }
+      const edits = this.#pendingOf(book)
+      const entry: Open = { document: this.#load(book, () => entry), arrived: [], edits, isStale: false, users: 0 }
       open = entry
       this.#open.set(book, open)
       entry.document.catch(() => this.#open.delete(book))
@@ -339,12 +342,16 @@ export class Documents {
     const stood = [...pieces, ...untaken].filter(([key]) => !open.isStale && (first === undefined || key < first))
     const document = new BookDocument({
       updates: stood.map(([, update]) => update),
-      pending: () => this.#pendingOf(book).map(({ body }) => body as Uint8Array),
+      pending: () => {
+        const done = open.edits.filter(({ stage }) => stage === 'done')
+        return [...done, ...this.#pendingOf(book)].map(({ body }) => body as Uint8Array)
+      },
       onEdit: updates => submit(book, updates),
       onError
     })
     open.now = document
     for (const [, update] of open.arrived.splice(0)) document.receive(update)
+    open.edits = []
     return document
   }
 

@@ -107,6 +107,31 @@ test('what was written offline is there again also where the book was closed bef
   await until(() => left.notes.get('page-7')?.note === 'an essay')
 })
 
+test('what was written offline is there again though storage gives the closed book back only once the hub has taken the edit', async context => {
+  const [hub, left, right] = await apart(context)
+  left.notes.doc.clientID = 9
+  right.notes.doc.clientID = 7
+  await putOneByOne(left.notes, [{ id: 'page-7', note: 'one' }])
+  await putOneByOne(right.notes, [{ id: 'page-7', note: 'an' }, { id: 'page-7', note: 'an essay' }]) // prettier-ignore
+  right.notes.close()
+  await right.client.saved()
+  let giveBack = (): void => undefined
+  const taken = new Promise<void>(resolve => (giveBack = resolve))
+  const load = right.storage.load.bind(right.storage)
+  right.storage.load = async prefix => {
+    if (prefix.startsWith('document')) await taken
+    return load(prefix)
+  }
+  hub.isWelcoming = true
+  await comeBack(left)
+  await left.client.settled()
+  await comeBack(right)
+  await right.client.settled()
+  await quiet()
+  giveBack()
+  await until(() => left.notes.get('page-7')?.note === 'an essay')
+})
+
 test('a document that began anew is told of when all that the hub has is in it, so that who looks takes nothing for lost', async context => {
   const hub = new FakeHub()
   const { client, clock } = await open(context, hub)
