@@ -24,6 +24,8 @@ export interface CarrierParts {
 export interface Carriers {
   readonly upgrades: Readonly<Record<string, UpgradeHandler>>
   readonly requests: Readonly<Record<string, RequestHandler>>
+  /** Live connections now, by the carrier's name. */
+  readonly counts: () => Readonly<Record<string, number>>
   /** Ends what is left of the connections. Resolves when the last has gone. */
   close(): Promise<void>
 }
@@ -87,6 +89,13 @@ export function createCarriers({ hub, logger, addressOf, allowedOrigins, acceptE
       [SOCKET_IO_PATH]: requestTo(socketIo),
       ...Object.fromEntries(EVENTS_PATHS.map(path => [path, requestTo(events)]))
     },
+    counts: () => ({
+      websocket: live.count,
+      'socket.io': socketIo.count,
+      'y-websocket': yjs.count,
+      hocuspocus: hocuspocus.count,
+      timelimit: events.count
+    }),
     async close() {
       await Promise.all([live, socketIo, events, yjs, hocuspocus].map(carrier => carrier.close()))
     }

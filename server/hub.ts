@@ -13,13 +13,12 @@ import { createSignInLimits } from './auth/sign-in-limits.ts'
 import { SignIns } from './auth/sign-ins.ts'
 import { SyncKeys } from './auth/sync-keys.ts'
 import { rememberVerified } from './auth/verified-passwords.ts'
-import { createCarriers } from './carriers.ts'
+import { createCarriers, type Carriers } from './carriers.ts'
 import { systemClock } from './clock.ts'
 import { controlListener } from './control.ts'
 import type { BlobStore } from './core/blobs.ts'
 import { Hub } from './core/hub.ts'
 import type { Logger, RandomBytes } from './core/ports.ts'
-import type { Store } from './core/store.ts'
 import { CONTROL_SOCKET, FILES, mustBeFree } from './data-folder.ts'
 import { mountDashboard } from './dashboard/route.ts'
 import { DIALECT_PATHS, mountDialects } from './dialects.ts'
@@ -41,6 +40,7 @@ import { mountSignIn } from './routes/sign-in.ts'
 import { DiskBlobStore } from './storage/disk-blobs.ts'
 import { makeFolder } from './storage/files.ts'
 import { freeBytes, FreeSpace } from './storage/free-space.ts'
+import type { LmdbStore } from './storage/lmdb.ts'
 import { figuresOf } from './stats.ts'
 import { createAddressOf } from './transports/address.ts'
 import { createHttpApp, createHttpServer } from './transports/http.ts'
@@ -55,7 +55,7 @@ const UNREAD_MS = 3_000
 
 /** The hub on its store, without a door to the outside. */
 export interface OpenHub extends OperatorParts {
-  readonly store: Store
+  readonly store: LmdbStore
   readonly blobs: BlobStore
   readonly directory: AccountDirectory
   readonly pairing: Pairing
@@ -70,6 +70,8 @@ export interface ServingHub extends OpenHub {
   readonly url: string
   /** Where devices on other machines find it, as far as the hub can know; of several, any one. */
   readonly urlsElsewhere: readonly string[]
+  /** Where its metrics are read; undefined unless that was asked for. */
+  readonly metricsUrl: string | undefined
 }
 
 /**
@@ -163,7 +165,15 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
   const app = createHttpApp(logger, addressOf, config.allowedOrigins, DIALECT_PATHS)
   mountDashboard(app)
   mountHealth(app, () => isReady)
-  const limits = createSignInLimits({ randomBytes: random, onFailure: createFailureLog(logger, systemClock) })
+  const logFailure = createFailureLog(logger, systemClock)
+  let refusedSignIns = 0
+  const limits = createSignInLimits({
+    randomBytes: random,
+    onFailure(remote) {
+      refusedSignIns += 1
+      logFailure(remote)
+    }
+  })
   const urls = (): string[] => {
     const { port } = server.address() as AddressInfo
     return hostsOf(config.host, networkInterfaces()).map(host => `http://${host}:${port}`)
@@ -182,6 +192,7 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
     acceptEvents: client => open.households.sockets.accept(client)
   })
   const server = createHttpServer(app, carriers.upgrades, config.maxSessions + MORE_CONNECTIONS, carriers.requests)
+  const metrics = await metricsServer(config, open, server, carriers, () => refusedSignIns, logger)
   const control = createServer(controlListener(open, logger))
   const controlPath = join(config.dataFolder, CONTROL_SOCKET)
   try {
@@ -194,11 +205,11 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
       )
     })
     await chmod(controlPath, 0o600)
-    await listen(server, { host: config.host, port: config.port }).catch((error: unknown) => {
-      throw cannotListen(config, error)
-    })
+    if (metrics !== undefined) await listenAt(metrics, config.metricsHost, config.metricsPort!, 'metrics-')
+    await listenAt(server, config.host, config.port, '')
   } catch (error) {
     control.close()
+    metrics?.close()
     await uploads.close()
     await open.close()
     throw error
@@ -212,9 +223,10 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
     ...open,
     url: urls()[0]!,
     urlsElsewhere: urlsElsewhere(),
+    metricsUrl: metrics && metricsUrlOf(metrics, config.metricsHost),
     async close() {
       isReady = false
-      await Promise.all([closed(control), closed(server), closeHub()])
+      await Promise.all([closed(control), closed(server), metrics && closed(metrics), closeHub()])
       open.space.stop()
       await open.store.close()
     }
@@ -242,14 +254,49 @@ async function makePrivate(folder: string, logger: Logger): Promise<void> {
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error)
 
-function cannotListen({ host, port }: Config, error: unknown): Error {
-  const code = codeOf(error)
-  const message =
-    code === 'EADDRINUSE'
-      ? `port ${port} is taken; choose another with --port or LECTERN_PORT`
-      : `cannot listen on ${host}, port ${port} (${code}); choose others with --host and --port, or LECTERN_HOST and LECTERN_PORT`
-  return new Error(message, { cause: error })
+/** @param kind what the names of its options begin with */
+async function listenAt(server: Server, host: string, port: number, kind: '' | 'metrics-'): Promise<void> {
+  const env = kind === '' ? 'LECTERN_' : 'LECTERN_METRICS_'
+  await listen(server, { host, port }).catch((error: unknown) => {
+    const code = codeOf(error)
+    const message =
+      code === 'EADDRINUSE'
+        ? `port ${port} is taken; choose another with --${kind}port or ${env}PORT`
+        : `cannot listen on ${host}, port ${port} (${code}); choose others with --${kind}host and --${kind}port, or ${env}HOST and ${env}PORT`
+    throw new Error(message, { cause: error })
+  })
 }
+
+/** What answers with the hub's metrics; undefined unless that is asked for, and then nothing of it is even loaded. */
+async function metricsServer(
+  { metricsPort, dataFolder }: Config,
+  { hub, store, figures }: OpenHub,
+  server: Server,
+  { counts }: Carriers,
+  refusedSignIns: () => number,
+  logger: Logger
+): Promise<Server | undefined> {
+  if (metricsPort === undefined) return undefined
+  const [{ createMetricsServer }, { countRequests }] = await Promise.all([
+    import('./metrics/server.ts'),
+    import('./metrics/requests.ts')
+  ])
+  const sources = {
+    connections: counts,
+    behindCount: () => hub.behindCount,
+    tally: hub.tally,
+    requests: countRequests(server),
+    refusedSignIns,
+    isReadOnly: () => hub.isReadOnly,
+    store: () => store.figures,
+    freeBytes: () => freeBytes(dataFolder),
+    files: figures
+  }
+  return createMetricsServer(sources, logger)
+}
+
+const metricsUrlOf = (metrics: Server, host: string): string =>
+  `http://${hostsOf(host, networkInterfaces())[0]!}:${(metrics.address() as AddressInfo).port}/metrics`
 
 const listen = (server: Server, where: { path: string } | { host: string; port: number }): Promise<void> =>
   new Promise((resolve, reject) => {

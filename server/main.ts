@@ -55,6 +55,7 @@ async function serve(config: Config): Promise<void> {
   const lines = [`Lectern listens on ${hub.url}`]
   if (hub.urlsElsewhere.length > 0) lines.push(`Devices reach it at ${hub.urlsElsewhere.join(' or ')}`)
   lines.push(`Everything is kept in ${resolve(config.dataFolder)}`)
+  if (hub.metricsUrl !== undefined) lines.push(`Metrics are at ${hub.metricsUrl}`)
   const accounts = hub.directory.list()
   if (accounts.length === 0) accounts.push(await hub.directory.add(config.firstAccount))
   const [only] = accounts

@@ -93,6 +93,20 @@ export const OPTIONS = {
   dataFolder: option('LECTERN_DATA_FOLDER', '--data <folder>', './data', 'Where everything is kept.', some),
   host: option('LECTERN_HOST', '--host <address>', '127.0.0.1', 'The address to listen on; 0.0.0.0 for all of them.', some),
   port: option('LECTERN_PORT', '--port <port>', '4747', 'The port to listen on; 0 for any free one.', whole(0, 65_535)),
+  metricsPort: option(
+    'LECTERN_METRICS_PORT',
+    '--metrics-port <port>',
+    '',
+    'Where GET /metrics answers, for Prometheus; 0 for any free one. Nowhere unless it is set.',
+    value => (value === '' ? undefined : whole(0, 65_535)(value))
+  ),
+  metricsHost: option(
+    'LECTERN_METRICS_HOST',
+    '--metrics-host <address>',
+    '127.0.0.1',
+    'The address of that port. Whoever reaches it reads the metrics, without a token.',
+    some
+  ),
   publicUrl: option(
     'LECTERN_PUBLIC_URL',
     '--public-url <url>',

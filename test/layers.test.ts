@@ -33,6 +33,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'protocol/',
     'node:'
   ],
+  'server/metrics/': ['server/metrics/', 'server/core/', 'server/storage/flushes.ts', 'prom-client', 'node:'],
   'server/dialects/': [
     'server/dialects/',
     'server/core/',

@@ -58,8 +58,8 @@ test('a part that is older, missing, another copy, or of an unfinished version i
 })
 
 test('every direct part that the hub runs on and that reads what others send has a floor', () => {
-  /** Through these go the operator's words, log lines, the project's own sources, counts, and a link. */
-  const others = new Set(['commander', 'pino', 'tsx', 'esbuild', 'rate-limiter-flexible', 'uqr'])
+  /** Through these go the operator's words, log lines, the project's own sources, counts, numbers, and a link. */
+  const others = new Set(['commander', 'pino', 'tsx', 'esbuild', 'rate-limiter-flexible', 'prom-client', 'uqr'])
   const direct = Object.keys((packages[''] as unknown as { dependencies: Record<string, string> }).dependencies)
   const without = direct.filter(name => !others.has(name) && !VERSION_FLOORS.some(({ part }) => part === name))
   assert.equal(without, [])

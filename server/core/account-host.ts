@@ -5,6 +5,7 @@ import type { TurnBudget } from './documents/turn-budget.ts'
 import type { HouseholdRules } from './household.ts'
 import type { Clock } from './ports.ts'
 import type { Store } from './store.ts'
+import type { Tally } from './tally.ts'
 
 /** Someone who is told of every new change, in order, once it is durable. */
 export interface Follower {
@@ -31,6 +32,7 @@ export interface AccountHost {
   /** About the most bytes that one account may take in the store. */
   readonly maxAccountBytes: number
   readonly household: HouseholdRules
+  readonly tally: Tally
   /** There is something to commit. */
   wake(account: Account): void
   /** Something threw half-way that should not have: the account in memory may differ from its log, and MUST be opened anew. */

@@ -278,7 +278,7 @@ export class Account {
     try {
       return work()
     } catch (error) {
-      if (error instanceof HubError) throw error
+      if (error instanceof HubError) throw this.#host.tally.refuse(error)
       this.#isGone = true
       this.#host.broken(this, error)
       throw new HubError('internal')
@@ -291,15 +291,15 @@ export class Account {
     const name = encodeName(key)
     const content = digest([encodeKind(kind), name, bytes])
     const verdict = judge(record, number, content)
-    if (verdict === 'conflict') return refusalAnswer(number, content, new HubError('action-conflict'))
-    if (verdict === 'already-done') return refusalAnswer(number, content, new HubError('already-done'))
+    if (verdict === 'conflict') return refusalAnswer(number, content, this.#host.tally.refuse(new HubError('action-conflict')))
+    if (verdict === 'already-done') return refusalAnswer(number, content, this.#host.tally.refuse(new HubError('already-done')))
     if (verdict !== 'fresh') return verdict
     let answer: Answer
     try {
       answer = [number, content, this.#change(origin, action, bytes, content)]
     } catch (error) {
       if (!(error instanceof HubError)) throw error
-      answer = refusalAnswer(number, content, error)
+      answer = refusalAnswer(number, content, this.#host.tally.refuse(error))
       this.#isStoringDue = true
     }
     keepAnswer(record, answer)
@@ -341,6 +341,7 @@ export class Account {
       body: outcome.body as ChangeBody<ChangeKind>,
       encoded: outcome.body === body ? bytes : encodeValue(outcome.body)
     }
+    this.#host.tally.accepted += 1
     return this.#append(origin, change, outcome.note === undefined ? content : { digest: content, ...outcome.note })
   }
 

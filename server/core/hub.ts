@@ -13,6 +13,7 @@ import type { Clock, HubConnection, Logger, RandomBytes } from './ports.ts'
 import { Session, type LiveSession, type SessionHost } from './session.ts'
 import { LargeDocuments } from './snapshot-reading.ts'
 import type { Store } from './store.ts'
+import { Tally } from './tally.ts'
 
 const SWEEP_INTERVAL_MS = 15_000
 const DOCUMENT_IDLE_MS = 60_000
@@ -62,6 +63,7 @@ export class Hub {
   #isClosing = false
   /** Set while there is no room to write: changes are refused, and everything can be read. */
   isReadOnly = false
+  readonly tally = new Tally()
 
   constructor(parts: HubParts) {
     const { store, clock, logger } = parts
@@ -76,6 +78,7 @@ export class Hub {
       mustTakeWrites: () => this.mustTakeWrites(),
       maxAccountBytes: parts.maxAccountBytes ?? Infinity,
       household: parts.household ?? NO_HOUSEHOLDS,
+      tally: this.tally,
       wake: committer.wake,
       broken: (account, error) => this.#forget(account, error),
       bookPut: parts.onBookPut ?? (() => undefined)
@@ -96,6 +99,13 @@ export class Hub {
 
   get sessionCount(): number {
     return this.#sessions.size
+  }
+
+  /** Sessions that read on from their log, behind its head. It looks at each. */
+  get behindCount(): number {
+    let count = 0
+    for (const { isBehind = false } of this.#sessions) if (isBehind) count++
+    return count
   }
 
   /** @throws HubError `storage-full` while the hub is read-only */

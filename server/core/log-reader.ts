@@ -83,6 +83,11 @@ export class LogReader {
     return cursor
   }
 
+  /** Some of the log is still to be read. */
+  get isBehind(): boolean {
+    return this.#cursor < this.#parts.account.durableHead
+  }
+
   /** Takes a new run, as the frame that holds it and the cursors of its first and last change. */
   deliver(frame: Uint8Array, first: number, last: number): void {
     const { connection } = this.#parts
@@ -104,8 +109,7 @@ export class LogReader {
 
   /** Resolves once it has sent all that there is, or is closed. */
   async atHead(): Promise<void> {
-    while (!this.#isClosed && this.#cursor < this.#parts.account.durableHead)
-      await new Promise<void>(resolve => this.#waiting.push(resolve))
+    while (!this.#isClosed && this.isBehind) await new Promise<void>(resolve => this.#waiting.push(resolve))
   }
 
   /** The connection has sent what it held. */

@@ -41,6 +41,8 @@ const READ_VALUES_PER_COST = 4
 
 /** Whoever is on a live connection, in the language of its carrier. */
 export interface LiveSession {
+  /** It reads on from the log, behind its head; left out of one that reads no log. */
+  readonly isBehind?: boolean
   /** Says why, and closes. */
   end(reason: HubError): void
 }
@@ -107,6 +109,10 @@ export class Session implements LiveSession, Follower, Submitter {
 
   refusal(): HubError | undefined {
     return this.#member?.bearer.refusal()
+  }
+
+  get isBehind(): boolean {
+    return this.#member?.log.isBehind ?? false
   }
 
   get remote(): string {

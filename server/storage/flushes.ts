@@ -1,9 +1,15 @@
 const KEPT = 1_024
 const TICKS_PER_LIMIT = 60
 
-/** How long commits took to flush: of the last ones, in milliseconds. */
+/** Upper bounds, in milliseconds, by which all flushes are counted. */
+export const FLUSH_BOUNDS_MS: readonly number[] = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 10_000]
+
+/** How long commits took to flush, in milliseconds: the last ones, and all that there were. */
 export interface FlushTimes {
   readonly count: number
+  readonly sumMs: number
+  /** Of all of them, how many took longer than the bound before, and no longer than each of `FLUSH_BOUNDS_MS`; behind these, how many took longer. */
+  readonly countsByBound: readonly number[]
   readonly medianMs: number
   readonly p99Ms: number
   readonly mostMs: number
@@ -16,6 +22,8 @@ export interface FlushTimes {
  */
 export class Flushes {
   readonly #timesMs = new Float64Array(KEPT)
+  readonly #countsByBound = FLUSH_BOUNDS_MS.concat(Infinity).map(() => 0)
+  #sumMs = 0
   #count = 0
   #underWay = 0
   #seenCount = 0
@@ -44,14 +52,20 @@ export class Flushes {
 
   ended(beganMs: number): void {
     this.#underWay -= 1
-    this.#timesMs[this.#count % KEPT] = performance.now() - beganMs
+    const tookMs = performance.now() - beganMs
+    this.#timesMs[this.#count % KEPT] = tookMs
     this.#count += 1
+    this.#sumMs += tookMs
+    let at = 0
+    while (at < FLUSH_BOUNDS_MS.length && tookMs > FLUSH_BOUNDS_MS[at]!) at++
+    this.#countsByBound[at]! += 1
   }
 
   get times(): FlushTimes {
     const sorted = this.#timesMs.slice(0, Math.min(this.#count, KEPT)).sort()
     const at = (share: number): number => sorted[Math.floor((sorted.length - 1) * share)] ?? 0
-    return { count: this.#count, medianMs: at(0.5), p99Ms: at(0.99), mostMs: at(1) }
+    const all = { count: this.#count, sumMs: this.#sumMs, countsByBound: [...this.#countsByBound] }
+    return { ...all, medianMs: at(0.5), p99Ms: at(0.99), mostMs: at(1) }
   }
 
   stop(): void {

@@ -46,6 +46,8 @@ export interface EngineOptions {
 export interface EngineTransport {
   request(request: IncomingMessage, response: ServerResponse, remote: string): void
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, remote: string): void
+  /** Sessions now. */
+  readonly count: number
   /** Sessions that poll now. */
   readonly pollingCount: number
   /** Ends every session. Resolves when the last has gone. */
@@ -126,6 +128,9 @@ export function createEngineTransport({
     visits.set(request, { remote, leave: admission.admit(addressGroup(remote), isPolling) })
   }
   return {
+    get count() {
+      return clients.size
+    },
     get pollingCount() {
       return admission.polling
     },

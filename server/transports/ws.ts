@@ -26,6 +26,8 @@ export const HARDENED = {
 /** Takes HTTP upgrades and makes connections of them. */
 export interface WsTransport {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, remote: string): void
+  /** Connections now. */
+  readonly count: number
   /** Closes every socket, those that do not answer by force. Resolves when the last has gone. */
   close(): Promise<void>
 }
@@ -73,6 +75,9 @@ export function createWsTransport(door: WsDoor): WsTransport {
   }, HEARTBEAT_MS)
   heartbeat.unref()
   return {
+    get count() {
+      return live.size
+    },
     upgrade(request, socket, head, remote) {
       server.handleUpgrade(request, socket, head, webSocket => {
         const connection = new WsConnection(webSocket, socket, remote, writer, maxFirstBytes)

@@ -6,6 +6,7 @@ import { NO_HOUSEHOLDS } from '../../server/core/household.ts'
 import type { Clock } from '../../server/core/ports.ts'
 import { readPage } from '../../server/core/read.ts'
 import type { Store } from '../../server/core/store.ts'
+import { Tally } from '../../server/core/tally.ts'
 import { MemoryStore } from '../../server/storage/memory.ts'
 import { sorted, withoutFields, type Shown } from './clients/app.ts'
 import { Probe } from './clients/probe.ts'
@@ -118,6 +119,7 @@ async function refolded(world: World, id: string, books: readonly string[]): Pro
     turnBudget: new TurnBudget(clock),
     maxAccountBytes: Infinity,
     household: NO_HOUSEHOLDS,
+    tally: new Tally(),
     mustTakeWrites() {},
     wake() {},
     broken() {},
