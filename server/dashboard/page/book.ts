@@ -132,7 +132,7 @@ export class BookView implements View {
   }
 
   #card({ id, quote, note, color, chapter, createdAtMs }: Shown, isReader: boolean): TemplateResult {
-    const write = (text: string): void => this.#attempt(notes => notes.put({ id, note: text }))
+    const write = (text: string): boolean => this.#attempt(notes => notes.put({ id, note: text }))
     const about = quote === '' ? 'Note' : `Note on ${quote.slice(0, MAX_NAMED)}`
     return html`<li class=${COLORS.includes(color) ? color : 'plain'}>
       ${quote === '' ? nothing : html`<blockquote>${quote}</blockquote>`}
