@@ -60,7 +60,7 @@ test('a long document goes to a provider in messages of about 64 KiB; one whose 
   }
   const doc = new Y.Doc()
   const first = await fetch(hub, token, doc, 10)
-  assert.ok(Math.max(...first) < MAX_MESSAGE_BYTES, `${first.join(' ')}`)
+  assert.ok(Math.max(...first) < MAX_MESSAGE_BYTES, first.join(' '))
   const kept = notesIn(doc)
   assert.ok(kept > 0 && kept < NOTES)
   const rest = await fetch(hub, token, doc)
