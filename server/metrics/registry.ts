@@ -25,11 +25,12 @@ const FILES_KEPT_MS = 300_000
 /** Everything that is told of a hub, none of it of one account: nobody's name, address or token is in it. */
 export function createRegistry(sources: MetricsSources): Registry {
   const registry = new Registry()
-  const registers = [registry]
+  /** Each is registered below, and in none that a whole process shares. */
+  const registers: Registry[] = []
   collectDefaultMetrics({ register: registry })
 
   const gauge = (name: string, help: string, read: () => number | Promise<number>): void => {
-    new Gauge({
+    const metric = new Gauge({
       name,
       help,
       registers,
@@ -37,10 +38,11 @@ export function createRegistry(sources: MetricsSources): Registry {
         this.set(await read())
       }
     })
+    registry.registerMetric(metric)
   }
   /** What has been counted elsewhere since the process began. */
   const total = (name: string, help: string, labelNames: string[], read: () => Iterable<Labelled>): void => {
-    new Counter({
+    const metric = new Counter({
       name,
       help,
       labelNames,
@@ -50,9 +52,10 @@ export function createRegistry(sources: MetricsSources): Registry {
         for (const [labels, value] of read()) this.inc(labels, value)
       }
     })
+    registry.registerMetric(metric)
   }
 
-  new Gauge({
+  const connections = new Gauge({
     name: 'lectern_connections',
     help: 'Live connections, by carrier.',
     labelNames: ['carrier'],
@@ -61,6 +64,7 @@ export function createRegistry(sources: MetricsSources): Registry {
       for (const [carrier, count] of Object.entries(sources.connections())) this.set({ carrier }, count)
     }
   })
+  registry.registerMetric(connections)
   gauge('lectern_sessions_behind', 'Live sessions that are still catching up with their log.', sources.behindCount)
   const { tally } = sources
   total('lectern_actions_accepted_total', 'Actions that took effect.', [], () => [[{}, tally.accepted]])
