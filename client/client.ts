@@ -312,7 +312,6 @@ export class Client {
     return this.#closing
   }
 
-
   /** The very promise of the answer: a refusal that nobody waits for is no unhandled rejection. */
   #submit<K extends ActionKind>(kind: K, key: string, body: ActionBody<K>): Promise<Ack> {
     if (this.#closing !== undefined) return Promise.reject(new ClosedError())
