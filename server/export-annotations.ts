@@ -36,7 +36,11 @@ export async function exportBook(
 ): Promise<void> {
   const pieces = piecesOf(call, account, bookOfView(book, await fieldsOf(call, account, book)), format)
   if (path === undefined) {
-    for await (const piece of pieces) if (!process.stdout.write(piece)) await once(process.stdout, 'drain')
+    for await (const piece of pieces) {
+      // Nobody reads on, which is said where it is found.
+      if (process.stdout.destroyed) return
+      if (!process.stdout.write(piece)) await once(process.stdout, 'drain').catch(() => undefined)
+    }
   } else if (existsSync(path) && !isReplacing) throw new RangeError(`${path} is there; replace it with --overwrite`)
   else await writeWhole(path, pieces)
 }

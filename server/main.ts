@@ -30,7 +30,17 @@ const program = new Command('lectern')
   .exitOverride()
   .enablePositionalOptions()
 
+let isServing = false
+
+// Whoever read it has gone, such as `head`, or it is a file on a full disk. A hub is there for others; a command does what is left of it, and prints no more.
+process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+  if (isServing) return
+  process.exitCode = EXIT.failed
+  if (code !== 'EPIPE') process.stderr.write(`lectern: what it says cannot be written (${code}); have it written elsewhere\n`)
+})
+
 async function serve(config: Config): Promise<void> {
+  isServing = true
   process.umask(0o077)
   const logger = createLogger(config)
   const starting = serveHub(config, logger)

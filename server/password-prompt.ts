@@ -15,9 +15,9 @@ export async function askPassword(input: ReadStream, output: NodeJS.WritableStre
 
 async function readPassword(input: ReadStream, output: NodeJS.WritableStream, question: string): Promise<string> {
   if (!input.isTTY) {
-    let text = ''
-    for await (const chunk of input as AsyncIterable<Buffer>) text += chunk.toString()
-    return text.split(/\r?\n/)[0]!
+    const chunks: Buffer[] = []
+    for await (const chunk of input as AsyncIterable<Buffer>) chunks.push(chunk)
+    return textOf(Buffer.concat(chunks)).split(/\r?\n/)[0]!
   }
   output.write(question)
   input.setRawMode(true)
@@ -27,6 +27,15 @@ async function readPassword(input: ReadStream, output: NodeJS.WritableStream, qu
     input.setRawMode(false)
     input.pause()
     output.write('\n')
+  }
+}
+
+/** Read leniently, all that is not UTF-8 would be one and the same sign, and easily guessed. */
+function textOf(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw new HubError('bad-request', 'the password is not in UTF-8; type it, or pipe it in so')
   }
 }
 

@@ -1,13 +1,27 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync
+} from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
+import { callControl } from '../../server/control.ts'
 import { loadConfig } from '../../server/options.ts'
 import { temporaryFolder } from '../util/folder.ts'
 import { HubProcess } from '../util/hub-process.ts'
+import { hubProgram } from '../util/hub-program.ts'
 import { ended, lectern, type Ran } from '../util/lectern.ts'
 import { suite, type TestContext } from '../util/suite.ts'
 
@@ -16,7 +30,11 @@ const test = suite('server/cli')
 const path = (file: string): string => fileURLToPath(new URL(`../../${file}`, import.meta.url))
 
 /** Runs `lectern …` on a data folder. */
-const on = (data: string, words: string[], { typed = '', env = {} } = {}): Promise<Ran> =>
+const on = (
+  data: string,
+  words: string[],
+  { typed = '', env = {} }: { typed?: string | Uint8Array; env?: Record<string, string> } = {}
+): Promise<Ran> =>
   lectern(words, { typed, env: { LECTERN_LOG_LEVEL: 'error', LECTERN_PORT: '0', LECTERN_DATA_FOLDER: data, ...env } })
 
 /** A data folder whose hub has ended. */
@@ -210,6 +228,8 @@ test('commands say what they did, and the folder is closed to others', async con
   assert.is(await run(['device', 'list', 'reader']), 'none\n')
   const short = await on(hub.dataFolder, ['account', 'passwd', 'Reader'], { typed: 'secret\n' })
   assert.equal([short.code, short.err], [2, 'lectern: a password has 8 to 256 characters\n'])
+  const foreign = await on(hub.dataFolder, ['account', 'passwd', 'reader'], { typed: Buffer.from('pässwörter\n', 'latin1') })
+  assert.equal([foreign.code, foreign.err], [2, 'lectern: the password is not in UTF-8; type it, or pipe it in so\n'])
   assert.is(
     await run(['account', 'passwd', 'Reader'], 'a longer secret\n'),
     'The password of reader is set; sign-ins with the one before have ended.\n'
@@ -245,6 +265,41 @@ test('wrong words are refused with what they should be, and do nothing', async c
     assert.equal([code, err], [2, `lectern: ${text}\n`])
   }
   assert.not.match((await on(data, ['account', 'list'])).out, 'dora')
+})
+
+test('a command whose output nobody reads on ends without a word, and a full disk under it is named', async context => {
+  const data = await leftFolder(context)
+  const list = (stdout: 'pipe' | number): ChildProcess =>
+    spawn(process.execPath, [hubProgram(), 'account', 'list', '--data', data], { stdio: ['ignore', stdout, 'pipe'] })
+  const unread = list('pipe')
+  unread.stdout!.destroy()
+  const full = openSync('/dev/full', 'w')
+  const unwritten = list(full)
+  closeSync(full)
+  const said = async (child: ChildProcess): Promise<[number, string]> => {
+    let err = ''
+    child.stderr!.on('data', (chunk: Buffer) => (err += chunk.toString()))
+    return [((await once(child, 'close')) as [number])[0], err]
+  }
+  assert.equal(await said(unread), [1, ''])
+  assert.equal(await said(unwritten), [1, 'lectern: what it says cannot be written (ENOSPC); have it written elsewhere\n'])
+})
+
+test('a hub serves on when what it says at its start can be written nowhere', async context => {
+  const data = temporaryFolder(context)
+  const full = openSync('/dev/full', 'w')
+  const hub = spawn(process.execPath, [hubProgram(), 'serve', '--port', '0', '--data', data], { stdio: ['ignore', full, 'pipe'] })
+  closeSync(full)
+  context.defer(() => hub.kill('SIGKILL'))
+  const gone = once(hub, 'exit')
+  // It has said where it listens long before it has answered all of these.
+  for (let answers = 0; answers < 20 && hub.exitCode === null;) {
+    const answer = await callControl(data, 'account.list', {}).catch(() => undefined)
+    if ((answer?.result as unknown[] | undefined)?.length === 1) answers += 1
+    await setImmediate()
+  }
+  hub.kill('SIGTERM')
+  assert.equal(await gone, [0, null])
 })
 
 test('a hub says where devices find it, and the command for another code works as it is printed', async context => {

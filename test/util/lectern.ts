@@ -16,7 +16,7 @@ export interface Ran {
  */
 export async function lectern(
   words: readonly string[],
-  { typed = '', env = {} }: { typed?: string; env?: Readonly<Record<string, string>> } = {}
+  { typed = '', env = {} }: { typed?: string | Uint8Array; env?: Readonly<Record<string, string>> } = {}
 ): Promise<Ran> {
   const child = spawn(process.execPath, [hubProgram(), ...words], { env: { ...process.env, ...env } })
   child.stdin.end(typed)
