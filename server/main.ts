@@ -216,11 +216,6 @@ function sourceFlags(): string[] {
   return [...process.execArgv, '--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href]
 }
 
-// Who reads only the beginning of what is printed, such as `head`, ends nothing.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-})
-
 program.parseAsync().catch((error: unknown) => {
   // Commander has printed what it had to say: help and the version, or what is wrong with the words.
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? EXIT.done : EXIT.refused)
