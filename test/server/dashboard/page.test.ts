@@ -1,3 +1,4 @@
+import type { Page } from 'playwright-core'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { updateDevice } from '../../../server/auth/devices.ts'
@@ -100,6 +101,35 @@ if (isBrowserThere('the dashboard')) {
     await noteOf(phone).pressSequentially('two ')
     for (const page of [laptop, phone])
       await page.waitForFunction(() => document.querySelector('.annotations textarea')?.value === 'zero one two three four')
+  })
+
+  test('what others write in a note while letters are composed into a word leaves the word and theirs whole', async context => {
+    const { signedIn } = await scene(context)
+    const [laptop, phone] = [await signedIn('laptop'), await signedIn('phone')]
+    await openEmma(laptop)
+    await openEmma(phone)
+    await highlight(laptop, 'a passage')
+    const shows = (page: Page, text: string): Promise<unknown> =>
+      page.waitForFunction(wanted => document.querySelector('.annotations textarea')?.value === wanted, text)
+    await noteOf(phone).pressSequentially('end')
+    await shows(laptop, 'end')
+    await noteOf(laptop).press('Home')
+    const keyboard = await laptop.context().newCDPSession(laptop)
+    const compose = (text: string): Promise<unknown> =>
+      keyboard.send('Input.imeSetComposition', { text, selectionStart: text.length, selectionEnd: text.length })
+    await compose('に')
+    await shows(phone, 'にend')
+    await noteOf(phone).press('Home')
+    await noteOf(phone).pressSequentially('start ')
+    await noteOf(phone).press('End')
+    await noteOf(phone).pressSequentially('ed')
+    await compose('にほ')
+    await shows(phone, 'start にほended')
+    await keyboard.send('Input.insertText', { text: '日本' })
+    for (const page of [laptop, phone]) await shows(page, 'start 日本ended')
+    await noteOf(laptop).press('End')
+    await noteOf(laptop).pressSequentially('!')
+    await shows(phone, 'start 日本ended!')
   })
 
   test('what is removed can be restored, and a book too', async context => {
