@@ -43,14 +43,15 @@ export function addressAt(url: string, path: string): URL {
 }
 
 /**
- * Asks a hub, and gives back the JSON of its answer; undefined of one that is empty.
+ * Asks a hub, and gives back the JSON of its answer; undefined where it has nothing to say (204).
  * @throws HubError with what the hub answered, `overloaded` when it did not in time; NoConnectionError; what `signal` was aborted for
  */
 export const askHub = <T>(url: string, path: string, request: HubRequest = {}): Promise<T> =>
   asked(url, path, request, async response => {
     const text = await response.text().catch(asBroken)
+    if (response.status === 204) return undefined as T
     try {
-      return (text === '' ? undefined : JSON.parse(text)) as T
+      return JSON.parse(text) as T
     } catch {
       throw notOfHub(response)
     }

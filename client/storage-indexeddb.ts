@@ -99,8 +99,9 @@ export class IndexedDbStorage implements ClientStorage {
     return written
   }
 
-  /** Transactions that run are finished by the browser first. */
+  /** What was written before comes first, and transactions that run are finished by the browser. */
   async close(): Promise<void> {
+    await this.#written
     this.#isClosed = true
     const database = await this.#database.catch(() => undefined)
     database?.close()

@@ -133,11 +133,13 @@ test("a network's own page in the place of an answer is no connection: it is tol
   const client = await connectNode({ url: proxy.url, token })
   context.defer(() => client.close())
 
-  proxy.ownPages = 1
-  const signingIn = signIn({ url: proxy.url, account: 'reader', password: 'secret', name: 'phone' })
-  const told = await signingIn.catch((error: unknown) => error)
-  assert.instance(told, NoConnectionError)
-  assert.match((told as Error).message, `at ${proxy.url} is no hub`)
+  for (const page of ['', proxy.ownPage]) {
+    Object.assign(proxy, { ownPages: 1, ownPage: page })
+    const signingIn = signIn({ url: proxy.url, account: 'reader', password: 'secret', name: 'phone' })
+    const told = await signingIn.catch((error: unknown) => error)
+    assert.instance(told, NoConnectionError)
+    assert.match((told as Error).message, `at ${proxy.url} is no hub`)
+  }
 
   const bytes = bytesOf(8 * MIB)
   let pages = 1

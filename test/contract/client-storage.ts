@@ -55,6 +55,19 @@ export const STORAGE_FACTS: readonly StorageFact[] = [
     }
   },
   {
+    fact: 'what was written before it is closed is there, however soon it is closed',
+    async check({ open, isLasting }) {
+      const storage = await open('closing')
+      const written = [storage.write([['a', bytes('1')]]), storage.write([['b', bytes('2')]])]
+      await storage.close()
+      await Promise.all(written)
+      if (!isLasting) return
+      const again = await open('closing')
+      same(textOf(await again.load('')), 'a=1 b=2')
+      await again.close()
+    }
+  },
+  {
     fact: 'the changes of one write take effect in their order',
     async check({ open }) {
       const storage = await open('order')

@@ -12,6 +12,8 @@ export interface WebProxy {
   isDown: boolean
   /** So many requests to come get a page to sign in to the network, with 200, in the place of their answer. */
   ownPages: number
+  /** What is in it. */
+  ownPage: string
   /** Upgrades to this path that were passed on. */
   passed(path: string): number
   /** Cuts off whatever is open. */
@@ -30,7 +32,7 @@ export async function webProxy({ defer }: TestContext, hubUrl: string): Promise<
     if (proxy.ownPages > 0) {
       proxy.ownPages -= 1
       incoming.resume()
-      outgoing.writeHead(200, { 'content-type': 'text/html' }).end('<html><body>Welcome to the airport</body></html>')
+      outgoing.writeHead(200, { 'content-type': 'text/html' }).end(proxy.ownPage)
       return
     }
     const asked = askHub({ hostname, port, path: incoming.url, method: incoming.method, headers: incoming.headers }, answer => {
@@ -70,6 +72,7 @@ export async function webProxy({ defer }: TestContext, hubUrl: string): Promise<
     upgrades: 'pass',
     isDown: false,
     ownPages: 0,
+    ownPage: '<html><body>Welcome to the airport</body></html>',
     passed: path => passed.filter(name => name === path).length,
     cut() {
       for (const socket of sockets) socket.destroy()
