@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Option as CommandOption, type Command } from 'commander'
-import { pino } from 'pino'
+import { pino, type DestinationStream } from 'pino'
 import { HubError, type Plain } from '../protocol/index.ts'
 import { callControl } from './control.ts'
 import type { Logger } from './core/ports.ts'
@@ -9,6 +9,9 @@ import { mustHoldStore } from './data-folder.ts'
 import { openHub, type OpenHub } from './hub.ts'
 import { operate, type OperationName } from './operations.ts'
 import { loadConfig, OPTIONS, type Config } from './options.ts'
+
+/** Of a log that cannot be written for now. */
+const MAX_WAITING_LOG_BYTES = 65_536
 
 /** Gives a command options of the table. */
 export const withOptions = (command: Command, names: readonly (keyof typeof OPTIONS)[]): Command => {
@@ -43,10 +46,14 @@ export const kindOf = (path: string): 'file' | 'folder' | undefined => {
 
 /** Writes to standard error; never given secrets, and hides them all the same. */
 export const createLogger = ({ logLevel }: Config): Logger =>
-  pino(
-    { level: logLevel, base: null, redact: ['token', 'password', 'code', 'headers.authorization'] },
-    pino.destination({ dest: 2, sync: true })
-  )
+  pino({ level: logLevel, base: null, redact: ['token', 'password', 'code', 'headers.authorization'] }, logOutput())
+
+/** A log that cannot be written, as on a full disk, ends nothing: its lines are dropped beyond what may wait. */
+function logOutput(): DestinationStream {
+  const output = pino.destination({ dest: 2, sync: true, maxLength: MAX_WAITING_LOG_BYTES })
+  output.on('error', () => undefined)
+  return output
+}
 
 /** Has the running hub do it or, when none runs, does it on the store itself. */
 export const run = (config: Config, name: OperationName, given: Record<string, unknown>): Promise<Plain> =>

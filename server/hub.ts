@@ -192,9 +192,9 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
     acceptEvents: client => open.households.sockets.accept(client)
   })
   const server = createHttpServer(app, carriers.upgrades, config.maxSessions + MORE_CONNECTIONS, carriers.requests)
-  const metrics = await metricsServer(config, open, server, carriers, () => refusedSignIns, logger)
   const control = createServer(controlListener(open, logger))
   const controlPath = join(config.dataFolder, CONTROL_SOCKET)
+  let metrics: Server | undefined
   try {
     // The store is claimed, so a socket that is still there belongs to a process that is gone.
     await rm(controlPath, { force: true })
@@ -205,6 +205,7 @@ export async function serveHub(config: Config, logger: Logger): Promise<ServingH
       )
     })
     await chmod(controlPath, 0o600)
+    metrics = await metricsServer(config, open, server, carriers, () => refusedSignIns, logger)
     if (metrics !== undefined) await listenAt(metrics, config.metricsHost, config.metricsPort!, 'metrics-')
     await listenAt(server, config.host, config.port, '')
   } catch (error) {

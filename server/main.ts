@@ -32,11 +32,11 @@ const program = new Command('lectern')
 
 let isServing = false
 
-// Whoever read it has gone, such as `head`, or it is a file on a full disk. A hub is there for others; a command does what is left of it, and prints no more.
+// A hub is there for others, and a command does what is left of it. Whoever read what it prints may have had enough, as `head` has.
 process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
-  if (isServing) return
+  if (isServing || code === 'EPIPE') return
   process.exitCode = EXIT.failed
-  if (code !== 'EPIPE') process.stderr.write(`lectern: what it says cannot be written (${code}); have it written elsewhere\n`)
+  process.stderr.write(`lectern: what it says cannot be written (${code}); have it written elsewhere\n`)
 })
 
 async function serve(config: Config): Promise<void> {

@@ -54,6 +54,10 @@ export class Feed implements LiveSession, Follower {
     return this.#bearer?.refusal()
   }
 
+  get isBehind(): boolean {
+    return this.#log?.isBehind ?? false
+  }
+
   /** The newest cursor that can be read. */
   get head(): number {
     return this.#bearer?.account.durableHead ?? 0

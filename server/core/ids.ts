@@ -18,7 +18,7 @@ export function newId(randomBytes: RandomBytes): string {
 export const newRestoredEpoch = (randomBytes: RandomBytes, nowMs: number): string =>
   `${RESTORED}${Math.floor(nowMs).toString(36)}-${newId(randomBytes)}`
 
-/** When the log of this epoch came out of a backup; undefined of one that never did. */
+/** When the log of this epoch came out of a backup; undefined of one that never did, or whose hub did not note it. */
 export function restoredAtMs(epoch: string): number | undefined {
   const time = epoch.startsWith(RESTORED) ? /^[0-9a-z]+(?=-)/.exec(epoch.slice(RESTORED.length))?.[0] : undefined
   return time === undefined ? undefined : Number.parseInt(time, 36)

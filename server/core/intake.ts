@@ -52,7 +52,8 @@ export class Intake {
   receive(bytes: Uint8Array): void {
     if (this.#isClosed) return
     if (this.#queue.length === 0 && !this.#isHeld) return this.#take(bytes)
-    this.#queue.push(bytes)
+    // A frame can be a small part of a large block, which waits with it.
+    this.#queue.push(bytes.length < bytes.buffer.byteLength ? Uint8Array.from(bytes) : bytes)
     this.#queuedBytes += bytes.length
     if (this.#queuedBytes > 2 * MAX_UNANSWERED_BYTES) return this.#parts.onFault(new HubError('overloaded'))
     if (this.#isOccupied || this.#isQueueLong) this.#pause()

@@ -31,7 +31,7 @@ export interface UploadParts {
   /** What the contents of an account take. */
   contentBytes(account: string): Promise<number>
   /** Resolves when a file can be put at this path, as things are now. @throws HubError `already-exists`, `quota-exceeded` */
-  mustBeFree(account: string, path: string): Promise<void>
+  mustTakeFile(account: string, path: string): Promise<void>
   /**
    * Puts the file, whose content is a blob by now, at its path.
    * @param isAgain it may have been called for this upload before, by a hub that was killed: then it MUST come to the same
@@ -77,7 +77,7 @@ export class Uploads {
     this.#mustBeOpen()
     this.#parts.mustTakeWrites()
     // What can be refused now is not for the last of many bytes to find out; that it holds until then nobody says.
-    await this.#parts.mustBeFree(account, facts.path)
+    await this.#parts.mustTakeFile(account, facts.path)
     const [contentBytes, freeBytes] = await Promise.all([this.#parts.contentBytes(account), this.#parts.freeBytes()])
     this.#mustFit(account, facts.sizeBytes, contentBytes, freeBytes)
     const record: UploadRecord = {

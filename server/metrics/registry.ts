@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry, type Histogram } from 'prom-client'
+import type { Logger } from '../core/ports.ts'
 import type { Tally } from '../core/tally.ts'
 import { FLUSH_BOUNDS_MS, type FlushTimes } from '../storage/flushes.ts'
 import type { RequestCount } from './requests.ts'
@@ -23,7 +24,7 @@ type Labelled = readonly [labels: Record<string, string>, value: number]
 const FILES_KEPT_MS = 300_000
 
 /** Everything that is told of a hub, none of it of one account: nobody's name, address or token is in it. */
-export function createRegistry(sources: MetricsSources): Registry {
+export function createRegistry(sources: MetricsSources, logger: Logger): Registry {
   const registry = new Registry()
   /** Each is registered below, and in none that a whole process shares. */
   const registers: Registry[] = []
@@ -35,7 +36,13 @@ export function createRegistry(sources: MetricsSources): Registry {
       help,
       registers,
       async collect() {
-        this.set(await read())
+        try {
+          this.set(await read())
+        } catch (error) {
+          // The others are told all the same: a disk that fails is when they are wanted.
+          logger.warn({ err: error, metric: name }, 'a metric could not be read')
+          this.remove()
+        }
       }
     })
     registry.registerMetric(metric)

@@ -7,7 +7,7 @@ const MAX_CONNECTIONS = 16
 
 /** A server of its own for `GET /metrics`, in Prometheus's text format. It is not listening yet. */
 export function createMetricsServer(sources: MetricsSources, logger: Logger): Server {
-  const registry = createRegistry(sources)
+  const registry = createRegistry(sources, logger)
   const scrape = async (response: ServerResponse): Promise<void> => {
     try {
       const text = await registry.metrics()

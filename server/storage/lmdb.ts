@@ -78,7 +78,7 @@ export class LmdbStore implements Store {
   readonly #logs: Logs
   readonly #idleWork: IdleWork
   readonly #flushes: Flushes
-  readonly #looking: NodeJS.Timeout
+  #looking: NodeJS.Timeout | undefined
   #state: 'open' | 'failed' | 'closed' = 'open'
   #lastCommit: Promise<void> = Promise.resolve()
   #lastCopy: Promise<void> = Promise.resolve()
@@ -96,7 +96,7 @@ export class LmdbStore implements Store {
       this.#state = 'failed'
       kill(new Error(`the disk did not answer a flush within ${flushTimeoutMs} ms`), logger)
     })
-    this.#looking = setInterval(() => void this.#look(), LOOK_MS).unref()
+    this.#lookLater()
   }
 
   /**
@@ -216,14 +216,21 @@ export class LmdbStore implements Store {
     // LMDB closes the file under the thread that copies it.
     await this.#lastCopy
     this.#flushes.stop()
-    clearInterval(this.#looking)
+    clearTimeout(this.#looking)
     await this.#db.close()
     this.#claim.release()
   }
 
+  /** Behind the last look: of a disk that hangs, each would keep a thread that others need. */
+  #lookLater(): void {
+    this.#looking = setTimeout(() => void this.#look(), LOOK_MS).unref()
+  }
+
   /** What is written behind the back of a new owner, or into a file that no path leads to, is lost though it is acked. */
   async #look(): Promise<void> {
-    if ((await this.#claim.isHeld()) || this.#state !== 'open') return
+    const isHeld = await this.#claim.isHeld()
+    if (this.#state !== 'open') return
+    if (isHeld) return this.#lookLater()
     this.#state = 'failed'
     this.#logger.error(
       { path: this.#path },

@@ -281,14 +281,16 @@ test('a command whose output nobody reads on ends without a word, and a full dis
     child.stderr!.on('data', (chunk: Buffer) => (err += chunk.toString()))
     return [((await once(child, 'close')) as [number])[0], err]
   }
-  assert.equal(await said(unread), [1, ''])
-  assert.equal(await said(unwritten), [1, 'lectern: what it says cannot be written (ENOSPC); have it written elsewhere\n'])
+  assert.equal(await Promise.all([unread, unwritten].map(said)), [
+    [0, ''],
+    [1, 'lectern: what it says cannot be written (ENOSPC); have it written elsewhere\n']
+  ])
 })
 
-test('a hub serves on when what it says at its start can be written nowhere', async context => {
+test('a hub serves on when what it says at its start, and its log, can be written nowhere', async context => {
   const data = temporaryFolder(context)
   const full = openSync('/dev/full', 'w')
-  const hub = spawn(process.execPath, [hubProgram(), 'serve', '--port', '0', '--data', data], { stdio: ['ignore', full, 'pipe'] })
+  const hub = spawn(process.execPath, [hubProgram(), 'serve', '--port', '0', '--data', data], { stdio: ['ignore', full, full] })
   closeSync(full)
   context.defer(() => hub.kill('SIGKILL'))
   const gone = once(hub, 'exit')

@@ -4,7 +4,6 @@ import { existsSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { temporaryFolder } from '../util/folder.ts'
-import { HubProcess } from '../util/hub-process.ts'
 import { hubProgram } from '../util/hub-program.ts'
 import { ended } from '../util/lectern.ts'
 import { suite } from '../util/suite.ts'
@@ -23,16 +22,6 @@ test('a hub that is told to stop while it starts lets go of its store, and ends 
   child.kill('SIGTERM')
   assert.is((await ran).code, 0)
   assert.not(existsSync(claim))
-})
-
-test('a command whose output nobody reads to its end does what it was asked for, without a word', async context => {
-  const hub = new HubProcess()
-  context.defer(() => hub.drop())
-  await hub.start()
-  const child = spawn(process.execPath, [hubProgram(), 'stats', '--data', hub.dataFolder])
-  child.stdout.destroy()
-  const { code, err } = await ended(child)
-  assert.equal([code, err], [0, ''])
 })
 
 test.run()

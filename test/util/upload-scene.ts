@@ -97,7 +97,7 @@ export async function uploadScene(context: TestContext, parts: Partial<UploadPar
       minFreeBytes: 0,
       freeBytes: async () => 2 ** 40,
       contentBytes: async () => 0,
-      mustBeFree: async () => undefined,
+      mustTakeFile: async () => undefined,
       publish: async upload => {
         published.push(upload)
         return { cursor: published.length }

@@ -50,10 +50,10 @@ test('an upload over what the client did not see is a conflict, and says so', as
 
 test('a path is free unless a file or a folder is in its way', async () => {
   const { account, core, publish, upload } = await scene()
-  const { mustBeFree } = createPublishing(core.hub)
+  const { mustTakeFile } = createPublishing(core.hub)
   await publish(upload('phone', A, { path: 'x/y' }), false)
   const paths = ['x', 'x/y', 'x/y/z', 'x/z']
-  const refused = await Promise.all(paths.map(path => refusal(mustBeFree(account.id, path))))
+  const refused = await Promise.all(paths.map(path => refusal(mustTakeFile(account.id, path))))
   assert.equal(refused, ['already-exists', '', 'already-exists', ''])
 })
 

@@ -421,10 +421,10 @@ test('contents and open uploads of an account count against its share, from the 
 })
 
 test('an upload to a path that is not free is not begun', async context => {
-  const mustBeFree = async (id: string, path: string): Promise<void> => {
+  const mustTakeFile = async (id: string, path: string): Promise<void> => {
     if (id === account && path === 'a.epub') throw new HubError('already-exists')
   }
-  const scene = await uploadScene(context, { mustBeFree })
+  const scene = await uploadScene(context, { mustTakeFile })
   assert.is(await refusal(begin(scene, FILE)), 'already-exists')
   assert.equal(await scene.blobs.partials.list(), [])
   assert.is(await refusal(begin(scene, FILE, { path: 'b.epub' })), '')

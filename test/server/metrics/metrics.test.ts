@@ -1,9 +1,16 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { WebSocket } from 'ws'
+import { Tally } from '../../../server/core/tally.ts'
 import { DIALECT_PATHS } from '../../../server/dialects.ts'
+import { createRegistry, type MetricsSources } from '../../../server/metrics/registry.ts'
 import { routeOf } from '../../../server/metrics/requests.ts'
+import { FLUSH_BOUNDS_MS } from '../../../server/storage/flushes.ts'
+import { isFree } from '../../../server/storage/owner.ts'
+import { recordingLogger } from '../../util/core-hub.ts'
+import { temporaryFolder } from '../../util/folder.ts'
 import { register, servingHub, type TestServingHub } from '../../util/serving-hub.ts'
 import { suite, type TestContext } from '../../util/suite.ts'
 import { WireClient } from '../../util/wire-client.ts'
@@ -37,12 +44,40 @@ test('a hub has no metrics unless it is asked for them, and then on a port of th
 test('a port for metrics that is taken is named with its option, and the data folder is let go', async context => {
   const first = await measured(context)
   const { port } = new URL(first.metricsUrl!)
-  try {
-    await measured(context, { metricsPort: port })
-    assert.unreachable()
-  } catch (error) {
-    assert.is((error as Error).message, `port ${port} is taken; choose another with --metrics-port or LECTERN_METRICS_PORT`)
+  const dataFolder = temporaryFolder(context)
+  const refused = await measured(context, { metricsPort: port, dataFolder }).catch((error: unknown) => error)
+  assert.is((refused as Error).message, `port ${port} is taken; choose another with --metrics-port or LECTERN_METRICS_PORT`)
+  assert.ok(isFree(join(dataFolder, 'store')))
+})
+
+test('a number that cannot be read is left out and logged, and the others are told', async () => {
+  const logger = recordingLogger()
+  const flushes = {
+    count: 0,
+    sumMs: 0,
+    countsByBound: FLUSH_BOUNDS_MS.concat(Infinity).map(() => 0),
+    medianMs: 0,
+    p99Ms: 0,
+    mostMs: 0
   }
+  const sources: MetricsSources = {
+    connections: () => ({ websocket: 2 }),
+    behindCount: () => 0,
+    tally: new Tally(),
+    requests: [],
+    refusedSignIns: () => 3,
+    isReadOnly: () => true,
+    store: () => ({ storeBytes: 1, usedBytes: 1, flushes }),
+    freeBytes: () => Promise.reject(new Error('the disk does not answer')),
+    files: async () => ({ files: 1, fileBytes: 5 })
+  }
+  const text = await createRegistry(sources, logger).metrics()
+  assert.match(text, /^lectern_read_only 1$/m)
+  assert.not.match(text, /^lectern_disk_free_bytes/m)
+  assert.equal(
+    logger.lines.map(({ fields }) => (fields as { metric: string }).metric),
+    ['lectern_disk_free_bytes']
+  )
 })
 
 test('actions are counted once each, as accepted or by why they were refused', async context => {

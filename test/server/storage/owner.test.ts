@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -20,6 +20,20 @@ test('an owner counts as gone when its pid is nobody or was given to another pro
   assert.is(isAlive({ ...owner, started: 'an earlier boot 1' }), owner.started === '')
   assert.not(isAlive({ ...owner, pid: GONE.pid }))
   assert.ok(isAlive({ ...owner, host: `not ${hostname()}`, pid: GONE.pid }))
+})
+
+test("a claim that cannot be read counts as held, and one that is gone or another's does not", async context => {
+  const path = join(temporaryFolder(context), 'store')
+  const claimed = claim(path)
+  assert.ok(await claimed.isHeld())
+  const file = `${path}-owner`
+  rmSync(file)
+  assert.not(await claimed.isHeld())
+  mkdirSync(file)
+  assert.ok(await claimed.isHeld())
+  rmSync(file, { recursive: true })
+  writeFileSync(file, JSON.stringify(GONE))
+  assert.not(await claimed.isHeld())
 })
 
 test('of many processes that claim a store at once one gets it, whether its last owner is gone or there was none', async context => {
