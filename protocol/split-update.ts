@@ -26,7 +26,7 @@ interface Queue extends ClientStructs {
 export interface PartBounds {
   readonly structs: number
   readonly clients: number
-  /** Infinity where it does not matter; then no edit is measured. */
+  /** Infinity where it does not matter; then no edit is measured. Otherwise each MUST be within the limits of an update. */
   readonly bytes: number
   /** What the edits of a part cost together; one edit alone may cost more. */
   readonly cost: number
@@ -119,7 +119,7 @@ function takePart(queues: Map<number, Queue>, isTaken: (id: Y.ID) => boolean, bo
         const struct = queue.structs[queue.taken]!
         if (struct instanceof Y.Skip) return []
         if (!dependenciesOf(struct).every(isTaken)) break
-        const bytes = bytesLeft === Infinity ? 0 : sizeOf(struct)
+        const bytes = bytesLeft === Infinity ? 0 : boundedStructBytes(struct)
         const cost = bounds.costOf(struct)
         if (bytes > bytesLeft || (cost > costLeft && part.size > 0)) return [...part.values()]
         bytesLeft -= bytes
@@ -152,15 +152,20 @@ function valuesIn(struct: Struct): number {
   return content instanceof Y.ContentFormat ? countValues(content.value) : 0
 }
 
-/** @throws HubError `too-large` for what no update can hold */
-function sizeOf(struct: Struct): number {
+/** The bytes that a struct takes in an update. */
+export function structBytes(struct: Struct): number {
   const encoder = new Y.UpdateEncoderV1()
   struct.write(encoder, 0)
-  const { length } = encoder.toUint8Array()
+  return encoder.toUint8Array().length
+}
+
+/** @throws HubError `too-large` for what no update can hold */
+function boundedStructBytes(struct: Struct): number {
+  const bytes = structBytes(struct)
   const isTooMuch = struct.length > LIMITS.maxUpdateSpan || valuesIn(struct) > LIMITS.maxUpdateValues
-  if (length > LIMITS.maxUpdateBytes - HEAD_BYTES || isTooMuch)
+  if (bytes > LIMITS.maxUpdateBytes - HEAD_BYTES || isTooMuch)
     throw new HubError('too-large', 'one edit of the document is over what an update may hold', { field: 'body' })
-  return length
+  return bytes
 }
 
 /** What an update deletes, in parts of so many spans. */

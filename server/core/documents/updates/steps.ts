@@ -2,6 +2,7 @@ import * as Y from 'yjs'
 import {
   deletionParts,
   orderedParts,
+  structBytes,
   structCount,
   writeUpdate,
   writingUpdate,
@@ -48,15 +49,9 @@ export function* updateSteps(
   else for (const part of deletionParts(deleted, maxStructs)) yield writeUpdate([], part)
 }
 
-/** Cuts a Yjs update in the same way into parts of about so many bytes. */
-export const updateParts = (update: Uint8Array, bytes: number): Generator<Uint8Array | undefined, void, void> =>
-  updateSteps(update, { structs: STEP_STRUCTS, cost: bytes, costOf: writtenBytes })
-
-function writtenBytes(struct: Struct): number {
-  const encoder = new Y.UpdateEncoderV1()
-  struct.write(encoder, 0)
-  return encoder.toUint8Array().length
-}
+/** Cuts a Yjs update in the same way into parts of about so many bytes; or one edit, which may be longer in a whole document than one that comes alone. */
+export const updateParts = (update: Uint8Array, maxBytes: number): Generator<Uint8Array | undefined, void, void> =>
+  updateSteps(update, { structs: STEP_STRUCTS, cost: maxBytes, costOf: structBytes })
 
 /** An update's edits, each behind those that it builds on; fewer where some build on each other in a circle. */
 export function inOrder(structs: readonly Struct[]): readonly Struct[] {
