@@ -29,7 +29,7 @@ export interface Outlet {
   readonly bufferedBytes: number
   /** Asks the other end for what this state vector lacks. */
   askSince(stateVector: Uint8Array): void
-  /** Gives the other end what it asked for. */
+  /** Gives the other end what it asked for, or the last of it. */
   answer(update: Uint8Array): void
   /** Gives a new durable update, the other end's own ones too. */
   update(update: Uint8Array): void
@@ -101,8 +101,16 @@ export class DocumentSession implements Follower {
     return this.#isClosed
   }
 
-  /** Answers with what a state vector lacks. Long answers wait for a permit, which they have until they have left. @throws HubError `bad-frame` */
-  async give(stateVector: Uint8Array): Promise<void> {
+  /** Answers with what a state vector lacks. @throws HubError `bad-frame` */
+  answer(stateVector: Uint8Array): Promise<void> {
+    return this.#give(stateVector, true)
+  }
+
+  /**
+   * Gives what a state vector lacks. What is long waits for a permit, which it has until it has left.
+   * @param isAnswer the last of it goes as the answer, behind which the other end takes itself to have all; never so while what it asked for is on its way
+   */
+  async #give(stateVector: Uint8Array, isAnswer: boolean): Promise<void> {
     const { account, book, largeDocuments, outlet } = this.#parts
     const made = (): Promise<Uint8Array | undefined> =>
       account.documents.withDocument(book, document => (this.#isClosed ? undefined : document.since(stateVector)))
@@ -117,8 +125,10 @@ export class DocumentSession implements Follower {
       }
       await account.settled()
       if (this.#isClosed || update === undefined) return
-      if (release === undefined) outlet.answer(update)
-      else await this.#giveInParts(update)
+      if (release !== undefined) await this.#giveInParts(update, isAnswer)
+      else if (isAnswer) outlet.answer(update)
+      // A view of its own: nobody else needs the message that is kept for it.
+      else outlet.update(update.subarray())
       if (release === undefined || this.#isClosed || outlet.bufferedBytes < HIGH_WATER_BYTES) return
       this.#releases.push(release)
       release = undefined
@@ -127,14 +137,14 @@ export class DocumentSession implements Follower {
     }
   }
 
-  async #giveInParts(update: Uint8Array): Promise<void> {
+  async #giveInParts(update: Uint8Array, isAnswer: boolean): Promise<void> {
     const { clock, outlet } = this.#parts
     for (const part of updateParts(update, ANSWER_PART_BYTES)) {
       if (part !== undefined) outlet.update(part)
       await nextTurn(clock)
       if (this.#isClosed) return
     }
-    outlet.answer(NOTHING)
+    if (isAnswer) outlet.answer(NOTHING)
   }
 
   /** The carrier has sent all that was answered. */
@@ -185,7 +195,7 @@ export class DocumentSession implements Follower {
     // Another document of the connection may have been quicker.
     if (behind === undefined || this.#parts.outlet.bufferedBytes >= HIGH_WATER_BYTES) return undefined
     this.#behind = undefined
-    return this.give(Y.encodeStateVector(behind)).catch((error: unknown) => this.#fault(error))
+    return this.#give(Y.encodeStateVector(behind), false).catch((error: unknown) => this.#fault(error))
   }
 
   end(reason: HubError): void {

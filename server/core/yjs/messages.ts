@@ -36,7 +36,7 @@ export function readDocumentMessage(kind: number, decoder: decoding.Decoder): Do
 export function handleDocumentMessage(document: DocumentSession, message: DocumentMessage): Promise<void> | undefined {
   switch (message.kind) {
     case 'since':
-      return document.give(message.bytes)
+      return document.answer(message.bytes)
     case 'state':
     case 'update':
       return document.take(message.bytes, message.kind === 'state')

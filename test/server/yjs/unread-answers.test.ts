@@ -1,3 +1,5 @@
+import * as decoding from 'lib0/decoding'
+import * as encoding from 'lib0/encoding'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { ANNOTATION_DOCUMENT, type ConnectionEvents } from '../../../protocol/index.ts'
@@ -14,9 +16,14 @@ const BOOK = 'moby-dick'
 /** Sync step 1 with an empty state vector: everything, please. */
 const ALL = Uint8Array.of(0, 0, 1, 0)
 const WHO_IS_THERE = Uint8Array.of(3)
+const SYNC = 0
 const STEP_1 = 0
+const STEP_2 = 1
+const UPDATE = 2
 const LONG = 1_000_000
 const PLACES = 4
+/** Notes of a document that is given in many parts. */
+const NOTES = 60
 
 /** The hub's end of a connection whose other end takes nothing until it is told to. */
 class Stuck implements HubConnection {
@@ -24,6 +31,10 @@ class Stuck implements HubConnection {
   bufferedBytes = 0
   closedWith: string | undefined
   isPaused = false
+  /** What it was sent. */
+  readonly doc = new Y.Doc()
+  /** How many notes it had been sent when it was told that this is all. */
+  readonly notesWhenTold: number[] = []
   #events: ConnectionEvents | undefined
 
   listen(events: ConnectionEvents): void {
@@ -31,8 +42,14 @@ class Stuck implements HubConnection {
   }
 
   send(bytes: Uint8Array): void {
+    const decoder = decoding.createDecoder(bytes)
+    const [kind, step] = [decoding.readVarUint(decoder), decoding.readVarUint(decoder)]
     // The hub's own question, with which each document begins.
-    if (bytes[0] !== 0 || bytes[1] !== STEP_1) this.bufferedBytes += bytes.length
+    if (kind === SYNC && step === STEP_1) return
+    this.bufferedBytes += bytes.length
+    if (kind !== SYNC) return
+    Y.applyUpdate(this.doc, decoding.readVarUint8Array(decoder))
+    if (step === STEP_2) this.notesWhenTold.push(this.doc.getMap(ANNOTATION_DOCUMENT.root).size)
   }
 
   say(bytes: Uint8Array): void {
@@ -58,22 +75,24 @@ class Stuck implements HubConnection {
   }
 }
 
+const turn = (): Promise<void> => new Promise(resolve => void setImmediate(resolve))
+
 /** Lets everything happen that waits for nobody. */
 async function settle({ clock }: CoreHub): Promise<void> {
   for (let turns = 0; turns < 100; turns++) {
-    await new Promise<void>(resolve => void setImmediate(resolve))
+    await turn()
     clock.advance(0)
   }
 }
 
 /** An account with a long document, and connections that have opened it. */
-async function scene(hub: CoreHub, count: number): Promise<Stuck[]> {
+async function scene(hub: CoreHub, count: number, notes = 3): Promise<Stuck[]> {
   const { account, devices } = await hub.account('wall')
   await account.documents.load(new Set([BOOK]))
   const written = new Y.Doc()
-  for (let index = 0; index < 3; index++) {
+  for (let index = 0; index < notes; index++) {
     const before = Y.encodeStateVector(written)
-    written.getMap(ANNOTATION_DOCUMENT.root).set(`${index}`, new Y.Map([['extra', 'x'.repeat(LONG / 2)]]))
+    written.getMap(ANNOTATION_DOCUMENT.root).set(`${index}`, new Y.Map([['extra', 'x'.repeat((1.5 * LONG) / notes)]]))
     const update = Y.encodeStateAsUpdate(written, before)
     await account.perform(new Origin(devices.wall!.device, ''), 'annotation.update', BOOK, update)
   }
@@ -111,6 +130,26 @@ test('one that takes a little now and then is not', async () => {
   assert.is(steady.closedWith, undefined)
   hub.clock.advance(10_000)
   assert.is(steady.closedWith, 'slow')
+})
+
+test('a provider that missed an edit while a long answer is on its way is told that it has all once it has', async () => {
+  const hub = coreHub()
+  const [provider, other] = (await scene(hub, 2, NOTES)) as [Stuck, Stuck]
+  provider.say(ALL)
+  while (provider.bufferedBytes < HIGH_WATER_BYTES) await turn()
+  const written = new Y.Doc()
+  written.getMap(ANNOTATION_DOCUMENT.root).set('late', new Y.Map())
+  const edit = encoding.createEncoder()
+  for (const number of [SYNC, UPDATE]) encoding.writeVarUint(edit, number)
+  encoding.writeVarUint8Array(edit, Y.encodeStateAsUpdate(written))
+  other.say(encoding.toUint8Array(edit))
+  const has = ({ doc }: Stuck): boolean => doc.getMap(ANNOTATION_DOCUMENT.root).has('late')
+  while (!has(other)) await turn()
+  assert.not(has(provider))
+  provider.take()
+  while (!has(provider) || provider.notesWhenTold.length === 0) await turn()
+  await settle(hub)
+  assert.equal(provider.notesWhenTold, [NOTES + 1])
 })
 
 test('a long document waits unread for four of an account at a time; the others get it when one has it, or has gone', async () => {
