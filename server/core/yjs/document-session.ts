@@ -3,6 +3,7 @@ import { decodeValue, HubError, type WireChange } from '../../../protocol/index.
 import type { Follower } from '../account-host.ts'
 import type { Account } from '../account.ts'
 import type { Document } from '../documents/document.ts'
+import { STEP_COST } from '../documents/steps.ts'
 import { missingUpdates } from '../documents/updates/missing.ts'
 import { updateParts } from '../documents/updates/steps.ts'
 import { HIGH_WATER_BYTES } from '../log-reader.ts'
@@ -138,10 +139,13 @@ export class DocumentSession implements Follower {
   }
 
   async #giveInParts(update: Uint8Array, isAnswer: boolean): Promise<void> {
-    const { clock, outlet } = this.#parts
+    const { account, clock, outlet } = this.#parts
+    const { documents } = account
     for (const part of updateParts(update, ANSWER_PART_BYTES)) {
+      documents.spend(STEP_COST)
       if (part !== undefined) outlet.update(part)
       await nextTurn(clock)
+      while (documents.isBudgetSpent) await documents.waitForBudget()
       if (this.#isClosed) return
     }
     if (isAnswer) outlet.answer(NOTHING)

@@ -24,6 +24,8 @@ const LONG = 1_000_000
 const PLACES = 4
 /** Notes of a document that is given in many parts. */
 const NOTES = 60
+/** Parts of long answers that may be made between two looks, for whomever: the 10 that a turn of the event loop allows, and what is at its ends. */
+const PARTS_PER_TURN = 12
 
 /** The hub's end of a connection whose other end takes nothing until it is told to. */
 class Stuck implements HubConnection {
@@ -31,6 +33,7 @@ class Stuck implements HubConnection {
   bufferedBytes = 0
   closedWith: string | undefined
   isPaused = false
+  messages = 0
   /** What it was sent. */
   readonly doc = new Y.Doc()
   /** How many notes it had been sent when it was told that this is all. */
@@ -47,6 +50,7 @@ class Stuck implements HubConnection {
     // The hub's own question, with which each document begins.
     if (kind === SYNC && step === STEP_1) return
     this.bufferedBytes += bytes.length
+    this.messages += 1
     if (kind !== SYNC) return
     Y.applyUpdate(this.doc, decoding.readVarUint8Array(decoder))
     if (step === STEP_2) this.notesWhenTold.push(this.doc.getMap(ANNOTATION_DOCUMENT.root).size)
@@ -150,6 +154,22 @@ test('a provider that missed an edit while a long answer is on its way is told t
   while (!has(provider) || provider.notesWhenTold.length === 0) await turn()
   await settle(hub)
   assert.equal(provider.notesWhenTold, [NOTES + 1])
+})
+
+test('long answers to sixteen providers are made with turns of the event loop for others, as all dear work on documents', async () => {
+  const hub = coreHub()
+  const connections: Stuck[] = []
+  for (let accounts = 0; accounts < 16 / PLACES; accounts++) connections.push(...(await scene(hub, PLACES, NOTES)))
+  for (const connection of connections) connection.say(ALL)
+  let mostInTurn = 0
+  for (let before = 0; connections.some(({ notesWhenTold }) => notesWhenTold.length === 0);) {
+    await turn()
+    const messages = connections.reduce((sum, connection) => sum + connection.messages, 0)
+    mostInTurn = Math.max(mostInTurn, messages - before)
+    before = messages
+  }
+  assert.ok(mostInTurn <= PARTS_PER_TURN, `${mostInTurn} parts in one turn`)
+  for (const { notesWhenTold } of connections) assert.equal(notesWhenTold, [NOTES])
 })
 
 test('a long document waits unread for four of an account at a time; the others get it when one has it, or has gone', async () => {
