@@ -1,6 +1,7 @@
 import { decodeFrame, HubError, type Frame, type HubFrame } from '../../protocol/index.ts'
 import type { Follower } from './account-host.ts'
 import { LogReader } from './log-reader.ts'
+import { Outgoing } from './outgoing.ts'
 import { mustBeLetIn, type Bearer } from './policy.ts'
 import type { LiveSession, SessionHost } from './session.ts'
 
@@ -36,6 +37,7 @@ export class Feed implements LiveSession, Follower {
   readonly client = ''
   readonly #outlet: FeedOutlet
   readonly #host: SessionHost
+  readonly #outgoing: Outgoing
   #bearer: Bearer | undefined
   #log: LogReader | undefined
   #isClosed = false
@@ -43,6 +45,17 @@ export class Feed implements LiveSession, Follower {
   constructor(outlet: FeedOutlet, host: SessionHost, request: FeedRequest) {
     this.#outlet = outlet
     this.#host = host
+    this.#outgoing = new Outgoing({
+      connection: {
+        get bufferedBytes() {
+          return outlet.bufferedBytes
+        },
+        send: bytes => this.#write(bytes)
+      },
+      clock: host.clock,
+      onMoved: () => this.#log?.readOn(),
+      onSlow: () => this.end(new HubError('slow'))
+    })
     this.#open(request).catch((error: unknown) => this.#fault(error))
   }
 
@@ -73,7 +86,7 @@ export class Feed implements LiveSession, Follower {
 
   /** The carrier has sent what it held. */
   drained(): void {
-    this.#log?.drained()
+    this.#outgoing.moved()
   }
 
   end(error: HubError): void {
@@ -87,6 +100,7 @@ export class Feed implements LiveSession, Follower {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#log?.close()
+    this.#outgoing.close()
     this.#bearer?.account.followers.delete(this)
     this.#host.closed(this)
   }
@@ -101,20 +115,14 @@ export class Feed implements LiveSession, Follower {
     const outlet = this.#outlet
     outlet.begin(account.epoch, account.durableHead)
     const log = new LogReader({
-      connection: {
-        get bufferedBytes() {
-          return outlet.bufferedBytes
-        },
-        send: bytes => this.#write(bytes)
-      },
+      outgoing: this.#outgoing,
       store: this.#host.store,
       clock: this.#host.clock,
       largeDocuments: this.#host.largeDocuments,
       account,
       cursor,
       wantsChanges: false,
-      onFault: error => this.#fault(error),
-      onSlow: () => this.end(new HubError('slow'))
+      onFault: error => this.#fault(error)
     })
     this.#log = log
     const from = log.begin(epoch)

@@ -1,20 +1,18 @@
 import { changesFrame, encodeFrame, LIMITS, valueEnd, type ErrorCode } from '../../protocol/index.ts'
 import type { Account } from './account.ts'
 import { FAR_BEHIND_CHANGES } from './readers.ts'
-import type { Clock, HubConnection } from './ports.ts'
+import type { Outgoing } from './outgoing.ts'
+import type { Clock } from './ports.ts'
 import { snapshotFrames, type LargeDocuments } from './snapshot-reading.ts'
 import { StoreTrimmed, type Store, type StoredRun } from './store.ts'
 
 /** A connection that holds so much unsent is sent nothing more; the rest is read from the log later. */
 export const HIGH_WATER_BYTES = 262_144
-/** A connection that is full and lets less than `LEAST_BYTES` go in so long is slow: others may wait for what it holds. */
-export const SLOW_AFTER_MS = 10_000
-export const LEAST_BYTES = 16_384
 /** Runs that are shorter share a frame: a frame for each would cost more than the copy. */
 const SHARED_BELOW_BYTES = 16_384
 
 export interface LogReaderParts {
-  readonly connection: Pick<HubConnection, 'bufferedBytes' | 'send'>
+  readonly outgoing: Outgoing
   readonly store: Store
   readonly clock: Clock
   readonly account: Account
@@ -24,8 +22,6 @@ export interface LogReaderParts {
   /** It wants every change that is kept, however many, and never a snapshot. */
   readonly wantsChanges: boolean
   onFault(error: unknown): void
-  /** The connection did not take what it was sent. */
-  onSlow(): void
 }
 
 /** A snapshot that is being read, and the cursor from which the log follows it. */
@@ -48,7 +44,6 @@ export class LogReader {
   #snapshot: Snapshot | undefined
   #isReadingOn = false
   #isClosed = false
-  #cancelSlowTimer: (() => void) | undefined
   readonly #waiting: (() => void)[] = []
 
   constructor(parts: LogReaderParts) {
@@ -74,12 +69,12 @@ export class LogReader {
    * @returns the cursor from which the log follows
    */
   #beginAnew(code: ErrorCode): number {
-    const { account, clock, connection, largeDocuments, wantsChanges } = this.#parts
+    const { account, clock, outgoing, largeDocuments, wantsChanges } = this.#parts
     const isLog = wantsChanges || (account.floor === 1 && account.durableHead <= FAR_BEHIND_CHANGES)
     const cursor = isLog ? account.floor - 1 : account.durableHead
     this.#cursor = isLog ? cursor : -1
     this.#snapshot = isLog ? undefined : { frames: snapshotFrames(account, clock, largeDocuments), cursor }
-    connection.send(encodeFrame('resync', { code, epoch: account.epoch, cursor }))
+    outgoing.send(encodeFrame('resync', { code, epoch: account.epoch, cursor }))
     return cursor
   }
 
@@ -90,10 +85,10 @@ export class LogReader {
 
   /** Takes a new run, as the frame that holds it and the cursors of its first and last change. */
   deliver(frame: Uint8Array, first: number, last: number): void {
-    const { connection } = this.#parts
-    if (this.#cursor === first - 1 && !this.#isReadingOn && connection.bufferedBytes < HIGH_WATER_BYTES) {
+    const { outgoing } = this.#parts
+    if (this.#cursor === first - 1 && !this.#isReadingOn && outgoing.bufferedBytes < HIGH_WATER_BYTES) {
       this.#cursor = last
-      connection.send(frame, true)
+      outgoing.send(frame, true)
     } else this.readOn()
   }
 
@@ -102,7 +97,7 @@ export class LogReader {
     if (this.#isReadingOn || this.#isClosed) return
     this.#isReadingOn = true
     this.#copyLog().then(
-      () => this.watchSlowness(),
+      () => this.#parts.outgoing.watch(),
       (error: unknown) => this.#parts.onFault(error)
     )
   }
@@ -112,41 +107,22 @@ export class LogReader {
     while (!this.#isClosed && this.isBehind) await new Promise<void>(resolve => this.#waiting.push(resolve))
   }
 
-  /** The connection has sent what it held. */
-  drained(): void {
-    this.#cancelSlowTimer?.()
-    this.#cancelSlowTimer = undefined
-    this.readOn()
-  }
-
-  /** A connection that stays full and lets hardly anything go is slow; it comes back and catches up. */
-  watchSlowness(): void {
-    const { connection, clock } = this.#parts
-    const { bufferedBytes } = connection
-    if (this.#isClosed || this.#cancelSlowTimer !== undefined || bufferedBytes < HIGH_WATER_BYTES) return
-    this.#cancelSlowTimer = clock.setTimer(SLOW_AFTER_MS, () => {
-      if (bufferedBytes - connection.bufferedBytes >= LEAST_BYTES) this.drained()
-      else this.#parts.onSlow()
-    })
-  }
-
   close(): void {
     this.#isClosed = true
-    this.#cancelSlowTimer?.()
     this.#wakeWaiting()
     void this.#snapshot?.frames.return()
   }
 
   async #copyLog(): Promise<void> {
-    const { account, connection } = this.#parts
-    while (this.#cursor < account.durableHead && !this.#isClosed && connection.bufferedBytes < HIGH_WATER_BYTES) {
+    const { account, outgoing } = this.#parts
+    while (this.#cursor < account.durableHead && !this.#isClosed && outgoing.bufferedBytes < HIGH_WATER_BYTES) {
       if (this.#snapshot !== undefined) {
         await this.#copySnapshot(this.#snapshot)
         continue
       }
       const runs = await this.#readRuns()
       if (this.#isClosed) return
-      for (const frame of framesOf(runs, this.#cursor)) connection.send(frame)
+      for (const frame of framesOf(runs, this.#cursor)) outgoing.send(frame)
       const last = runs.at(-1)
       if (last === undefined) continue
       this.#cursor = last.first + last.count - 1
@@ -164,7 +140,7 @@ export class LogReader {
   async #copySnapshot({ frames, cursor }: Snapshot): Promise<void> {
     const { done, value } = await frames.next()
     if (this.#isClosed) return
-    if (value instanceof Uint8Array) this.#parts.connection.send(value)
+    if (value instanceof Uint8Array) this.#parts.outgoing.send(value)
     if (done !== true) return
     this.#snapshot = undefined
     this.#cursor = cursor

@@ -1,21 +1,21 @@
 import { encodeFrame, HubError, LIMITS } from '../../protocol/index.ts'
 import type { Account } from './account.ts'
 import { HIGH_WATER_BYTES } from './log-reader.ts'
-import type { HubConnection } from './ports.ts'
+import type { Outgoing } from './outgoing.ts'
 import type { Presence, Seat } from './presence.ts'
 
 /** The books that a Lectern session is present in. */
 export class Seats {
   readonly #account: Account
   readonly #device: string
-  readonly #connection: HubConnection
+  readonly #outgoing: Outgoing
   readonly #seats = new Map<string, Seat>()
   #clock = 0
 
-  constructor(account: Account, device: string, connection: HubConnection) {
+  constructor(account: Account, device: string, outgoing: Outgoing) {
     this.#account = account
     this.#device = device
-    this.#connection = connection
+    this.#outgoing = outgoing
   }
 
   /**
@@ -43,9 +43,9 @@ export class Seats {
   #take(book: string): Seat {
     if (this.#seats.size >= LIMITS.maxPresenceBooks)
       throw new HubError('bad-request', `a client is present in at most ${LIMITS.maxPresenceBooks} books`, { field: 'book' })
-    const connection = this.#connection
-    const onPresence = (news: readonly Presence[]): void => connection.send(encodePresent(book, news))
-    const isFull = (): boolean => connection.bufferedBytes >= HIGH_WATER_BYTES
+    const outgoing = this.#outgoing
+    const onPresence = (news: readonly Presence[]): void => outgoing.send(encodePresent(book, news))
+    const isFull = (): boolean => outgoing.bufferedBytes >= HIGH_WATER_BYTES
     const seat = this.#account.presences.join(book, this.#device, { isFull, onPresence })
     this.#seats.set(book, seat)
     return seat

@@ -20,6 +20,7 @@ import type { DocumentReadings, Part } from './document-reading.ts'
 import { Intake } from './intake.ts'
 import { LogReader } from './log-reader.ts'
 import { Origin } from './origin.ts'
+import { Outgoing } from './outgoing.ts'
 import { booksOf, fitOneTurn, partsOf } from './document-work.ts'
 import { mustBeLetIn, permits, type Bearer } from './policy.ts'
 import { nextTurn, type Clock, type HubConnection, type Logger } from './ports.ts'
@@ -75,6 +76,7 @@ export class Session implements LiveSession, Follower, Submitter {
   readonly #connection: HubConnection
   readonly #host: SessionHost
   readonly #intake: Intake
+  readonly #outgoing: Outgoing
   #member: Member | undefined
   #isClosed = false
   #refusedInARow = 0
@@ -90,11 +92,17 @@ export class Session implements LiveSession, Follower, Submitter {
       clock: host.clock,
       handle: bytes => this.#handle(bytes),
       onFault: error => this.#fault(error),
-      onHeldUp: () => this.#member?.log.watchSlowness()
+      onHeldUp: () => this.#outgoing.watch()
+    })
+    this.#outgoing = new Outgoing({
+      connection,
+      clock: host.clock,
+      onMoved: () => this.#moved(),
+      onSlow: () => this.end(new HubError('slow'))
     })
     connection.listen({
       onFrame: bytes => this.#intake.receive(bytes),
-      onDrain: () => this.#drained(),
+      onDrain: () => this.#outgoing.moved(),
       onClose: reason => this.#gone(reason)
     })
   }
@@ -203,22 +211,21 @@ export class Session implements LiveSession, Follower, Submitter {
     this.#cancelHelloTimer()
     this.#host.logger.info({ account: account.id, device, agent, remote: this.remote }, 'signed in')
     const log = new LogReader({
-      connection: this.#connection,
+      outgoing: this.#outgoing,
       store: this.#host.store,
       clock: this.#host.clock,
       largeDocuments: this.#host.largeDocuments,
       account,
       cursor,
       wantsChanges,
-      onFault: error => this.#fault(error),
-      onSlow: () => this.end(new HubError('slow'))
+      onFault: error => this.#fault(error)
     })
     this.#member = {
       account,
       bearer,
       origin: new Origin(device, client, actor),
       log,
-      seats: new Seats(account, device, this.#connection)
+      seats: new Seats(account, device, this.#outgoing)
     }
     const { maxFrameBytes, maxActionsPerPush, maxUnansweredActions, maxUpdateBytes, idleTimeoutMs } = LIMITS
     this.#send('welcome', {
@@ -300,8 +307,8 @@ export class Session implements LiveSession, Follower, Submitter {
     this.#sendFrame(frame)
   }
 
-  #drained(): void {
-    this.#member?.log.drained()
+  #moved(): void {
+    this.#member?.log.readOn()
     this.#member?.seats.drained()
     this.#intake.goOn()
   }
@@ -330,6 +337,7 @@ export class Session implements LiveSession, Follower, Submitter {
     this.#isClosed = true
     this.#cancelHelloTimer()
     this.#intake.close()
+    this.#outgoing.close()
     this.#host.readings.drop(this)
     this.#member?.log.close()
     this.#member?.seats.leave()
@@ -344,7 +352,7 @@ export class Session implements LiveSession, Follower, Submitter {
   #sendFrame(frame: Uint8Array): void {
     if (this.#isClosed) return
     try {
-      this.#connection.send(frame)
+      this.#outgoing.send(frame)
     } catch (error) {
       this.#broken(error)
     }

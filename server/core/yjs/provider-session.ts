@@ -1,6 +1,7 @@
 import { HubError } from '../../../protocol/index.ts'
 import { Intake } from '../intake.ts'
-import { HIGH_WATER_BYTES, LEAST_BYTES, SLOW_AFTER_MS } from '../log-reader.ts'
+import { HIGH_WATER_BYTES } from '../log-reader.ts'
+import { Outgoing } from '../outgoing.ts'
 import type { HubConnection } from '../ports.ts'
 import type { LiveSession, SessionHost } from '../session.ts'
 import type { DocumentSession } from './document-session.ts'
@@ -14,9 +15,8 @@ export abstract class ProviderSession implements LiveSession {
   protected readonly connection: HubConnection
   protected readonly host: SessionHost
   readonly #intake: Intake
+  readonly #outgoing: Outgoing
   #cancelKeepAlive: () => void
-  #cancelSlowTimer: (() => void) | undefined
-  #sentBytes = 0
   #hasDrained = false
   #isCatchingUp = false
   #isClosed = false
@@ -29,14 +29,20 @@ export abstract class ProviderSession implements LiveSession {
       clock: host.clock,
       handle: bytes => this.handle(bytes),
       onFault: error => this.fault(error),
-      onHeldUp: () => this.#watchSlowness()
+      onHeldUp: () => this.#outgoing.watch()
+    })
+    this.#outgoing = new Outgoing({
+      connection,
+      clock: host.clock,
+      onMoved: () => this.#moved(),
+      onSlow: () => this.end(new HubError('slow'))
     })
     connection.listen({
       onFrame: bytes => this.#intake.receive(bytes),
       onDrain: () => {
         // What was sent in this turn of the event loop may wait still.
         if (connection.bufferedBytes < HIGH_WATER_BYTES) for (const document of this.documents()) document.sent()
-        this.#moved()
+        this.#outgoing.moved()
       },
       onClose: () => this.leave()
     })
@@ -62,9 +68,8 @@ export abstract class ProviderSession implements LiveSession {
 
   protected send(bytes: Uint8Array, mayWait?: boolean): void {
     if (this.#isClosed) return
-    this.#sentBytes += bytes.length
-    this.connection.send(bytes, mayWait)
-    this.#watchSlowness()
+    this.#outgoing.send(bytes, mayWait)
+    this.#outgoing.watch()
   }
 
   protected fault(error: unknown): void {
@@ -77,31 +82,16 @@ export abstract class ProviderSession implements LiveSession {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#cancelKeepAlive()
-    this.#cancelSlowTimer?.()
+    this.#outgoing.close()
     this.#intake.close()
     for (const document of this.documents()) document.close()
     this.host.closed(this)
   }
 
-  /** Something has left: there may be room for what waits. */
+  /** There may be room for what waits. */
   #moved(): void {
-    this.#cancelSlowTimer?.()
-    this.#cancelSlowTimer = undefined
     void this.#catchUp()
     this.#intake.goOn()
-    this.#watchSlowness()
-  }
-
-  /** A connection that stays full and lets hardly anything go is slow. */
-  #watchSlowness(): void {
-    const { bufferedBytes } = this.connection
-    if (this.#isClosed || this.#cancelSlowTimer !== undefined || bufferedBytes < HIGH_WATER_BYTES) return
-    const leftBytes = this.#sentBytes - bufferedBytes
-    this.#cancelSlowTimer = this.host.clock.setTimer(SLOW_AFTER_MS, () => {
-      // More may have been sent meanwhile.
-      if (this.#sentBytes - this.connection.bufferedBytes - leftBytes >= LEAST_BYTES) this.#moved()
-      else this.end(new HubError('slow'))
-    })
   }
 
   /** Gives the documents what they missed, one after the other: each looks whether there is room left for it. */

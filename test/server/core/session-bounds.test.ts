@@ -3,7 +3,7 @@ import { LIMITS, type Frame } from '../../../protocol/index.ts'
 import { coreHub, TestClient, type CoreHub, type TestAction } from '../../util/core-hub.ts'
 import type { RecordKey } from '../../../server/core/store.ts'
 import { HeldStore } from '../../util/stores.ts'
-import { LEAST_BYTES } from '../../../server/core/log-reader.ts'
+import { LEAST_BYTES } from '../../../server/core/outgoing.ts'
 import { suite } from '../../util/suite.ts'
 import { docOf, noteOf, updateOf } from '../../util/yjs-update.ts'
 
@@ -77,6 +77,22 @@ test('a session that drains a little is not closed, as long as it does', async (
   clock.advance(20_000)
   assert.is(reader.closeCode, 4408)
   assert.ok(reader.changes.length < head())
+})
+
+test('what a session is sent meanwhile does not hide that it reads', async () => {
+  const { writer, reader, clock } = await scene()
+  reader.isStuck = true
+  for (let number = 1; number <= 40; number++) await writer.ask(number, 'setting.put', 'name', { value: LETTERS })
+  await turns(5)
+  reader.trickle(3 * LETTERS.length)
+  const unsent = reader.hubEnd.bufferedBytes
+  await writer.ask(41, 'setting.put', 'name', { value: LETTERS })
+  await turns(5)
+  assert.ok(reader.hubEnd.bufferedBytes > unsent + 3 * LETTERS.length)
+  clock.advance(10_000)
+  assert.is(reader.closeCode, undefined)
+  clock.advance(10_000)
+  assert.is(reader.closeCode, 4408)
 })
 
 test('a session that is stuck with little unsent, or idle, is left alone', async () => {
