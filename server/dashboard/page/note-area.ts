@@ -43,7 +43,9 @@ class SharedText extends Directive {
     return text
   }
 
-  override update({ element }: PropertyPart, [text, write, drawDue]: Parameters<this['render']>): typeof noChange {
+  override update({ element }: PropertyPart, [note, write, drawDue]: Parameters<this['render']>): typeof noChange {
+    // An area has one kind of line ends.
+    const text = note.replace(/\r\n?/g, '\n')
     const composition = this.#composition
     if (composition !== undefined) composition.end = caretIn(text, this.#text, composition.end)
     this.#text = text
@@ -88,8 +90,7 @@ class SharedText extends Directive {
   #show(area: HTMLTextAreaElement): void {
     const { value, selectionStart, selectionEnd, selectionDirection } = area
     const text = this.#text
-    // An area has one kind of line ends.
-    if (value === text.replace(/\r\n?/g, '\n')) return
+    if (value === text) return
     area.value = text
     // A selection is set in an area that is not written in, too; some browsers give it the focus then.
     if (document.activeElement === area)

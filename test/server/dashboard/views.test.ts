@@ -111,18 +111,27 @@ if (isBrowserThere('the views of the dashboard')) {
     assert.is(await page.locator('main form').count(), 0, 'nothing is asked for that would be taken nowhere')
   })
 
-  test('what others write into a note leaves what is selected in it selected', async context => {
-    const { account, signedIn } = await scene(context)
-    await annotate(account, 'a', { note: 'one two three' })
-    const page = await signedIn('laptop')
-    await openEmma(page)
-    await noteOf(page).focus()
-    await noteOf(page).evaluate((area: unknown) => (area as Area).setSelectionRange(4, 7))
-    await annotate(account, 'a', { note: 'zero one two three' })
-    await page.waitForFunction(() => document.querySelector('.annotations textarea')?.value === 'zero one two three')
-    const selected = (area: Area): string => area.value.slice(area.selectionStart, area.selectionEnd)
-    assert.is(await noteOf(page).evaluate(selected as (area: unknown) => string), 'two')
-  })
+  for (const [ends, lineEnd] of [
+    ['as the browser has them', '\n'],
+    ['of Windows', '\r\n']
+  ] as const)
+    test(`what others write into a note leaves what is selected in it selected, with line ends ${ends}`, async context => {
+      const { account, signedIn } = await scene(context)
+      await annotate(account, 'a', { note: ['one', 'two', 'three'].join(lineEnd) })
+      const page = await signedIn('laptop')
+      await openEmma(page)
+      await noteOf(page).focus()
+      await noteOf(page).evaluate((area: unknown) => (area as Area).setSelectionRange(4, 7))
+      for (const lines of [
+        ['zero', 'one', 'two', 'three'],
+        ['zero', 'one', 'two', 'three', 'four']
+      ]) {
+        await annotate(account, 'a', { note: lines.join(lineEnd) })
+        await page.waitForFunction(text => document.querySelector('.annotations textarea')?.value === text, lines.join('\n'))
+        const selected = (area: Area): string => area.value.slice(area.selectionStart, area.selectionEnd)
+        assert.is(await noteOf(page).evaluate(selected as (area: unknown) => string), 'two')
+      }
+    })
 
   test('who hears the page is told each state once, which note and which device a field or button is for', async context => {
     const { hub, account, signedIn } = await scene(context)
