@@ -5,7 +5,7 @@ import { updateDevice } from '../../../server/auth/devices.ts'
 import { isBrowserThere } from '../../util/browser.ts'
 import { suite } from '../../util/suite.ts'
 import { until } from '../../util/until.ts'
-import { highlight, MAKER, noteOf, openEmma, scene } from './scene.ts'
+import { comesTrue, highlight, MAKER, noteOf, openEmma, scene } from './scene.ts'
 
 /** Of the window that a function given to a page runs in. */
 declare const document: { querySelector(selector: string): { readonly value: string } | null }
@@ -168,7 +168,7 @@ if (isBrowserThere('the dashboard')) {
     await laptop.getByRole('link', { name: 'Devices' }).click()
     await laptop.getByRole('button', { name: 'Cut off' }).click()
     await phone.getByText('Pair this browser').waitFor()
-    await phone.waitForFunction(async () => localStorage.length === 0 && (await indexedDB.databases()).length === 0)
+    await comesTrue(phone, async () => localStorage.length === 0 && (await indexedDB.databases()).length === 0)
     await laptop.getByRole('button', { name: 'Sign out' }).click()
     await laptop.getByText('Pair this browser').waitFor()
     const left = account.views.range('devices', [], '', 9).filter(([, { revoked }]) => !revoked)

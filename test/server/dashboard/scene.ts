@@ -57,3 +57,8 @@ export const highlight = async (page: Page, quote: string): Promise<void> => {
 
 /** The notes of the book that is shown. */
 export const noteOf = (page: Page): ReturnType<Page['locator']> => page.locator('.annotations textarea')
+
+/** Resolves once a function given to a page finds true. Playwright's `waitForFunction` takes the promise of an async one for true. */
+export async function comesTrue(page: Page, check: (given: number) => Promise<boolean>, given = 0): Promise<void> {
+  while (!(await page.evaluate(check, given)));
+}
