@@ -12,6 +12,7 @@ import {
 } from '../../../client/index.ts'
 import { DEVICES, placeOf } from './address.ts'
 import { BookView } from './book.ts'
+import type { ClosedWindows } from './closed-windows.ts'
 import { DevicesView } from './devices.ts'
 import { LibraryView } from './library.ts'
 import type { Screen, View } from './screen.ts'
@@ -43,6 +44,7 @@ const SHUT_OUT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['unauthenticated', 
 /** Everything of an account that one who is signed in sees: a bar, and the view that the address names. */
 export class Dashboard implements View {
   readonly #client: Client
+  readonly #closedWindows: ClosedWindows
   readonly #token: string
   readonly #screen: Screen
   readonly #leave: (why: string) => void
@@ -58,8 +60,16 @@ export class Dashboard implements View {
    * @param leave signs out here, and says why
    * @param problem what is said at first
    */
-  constructor(client: Client, token: string, screen: Screen, leave: (why: string) => void, problem: string) {
+  constructor(
+    client: Client,
+    closedWindows: ClosedWindows,
+    token: string,
+    screen: Screen,
+    leave: (why: string) => void,
+    problem: string
+  ) {
     this.#client = client
+    this.#closedWindows = closedWindows
     this.#token = token
     this.#screen = screen
     this.#leave = leave
@@ -156,16 +166,27 @@ export class Dashboard implements View {
 
   readonly #calm = (): void => this.#complain('')
 
-  /** A token that is forgotten here is to be good for nothing elsewhere. */
   readonly #signOut = (): void => {
-    const { device, unanswered } = this.#client
-    if (unanswered > 0 && !confirm(`${unanswered} changes have not been sent yet. Sign out without them?`)) return
-    revokeDevice({ url: location.origin, token: this.#token, device })
-      .then(() => this.#leave(''))
-      .catch((error: unknown) => {
-        if (isShutOut(error) || (error instanceof NoConnectionError && confirm(UNREACHED))) this.#leave('')
-        else this.#complain(said(error))
-      })
+    this.#signedOut().catch((error: unknown) => this.#complain(said(error)))
+  }
+
+  /** A token that is forgotten here is to be good for nothing elsewhere. */
+  async #signedOut(): Promise<void> {
+    const unsent = await this.#unsent()
+    if (unsent !== undefined && !confirm(`${unsent} have not been sent yet. Sign out without them?`)) return
+    try {
+      await revokeDevice({ url: location.origin, token: this.#token, device: this.#client.device })
+    } catch (error) {
+      if (!isShutOut(error) && !(error instanceof NoConnectionError && confirm(UNREACHED))) throw error
+    }
+    this.#leave('')
+  }
+
+  /** What would be lost, if anything. */
+  async #unsent(): Promise<string | undefined> {
+    const { unanswered } = this.#client
+    if (unanswered > 0) return `${unanswered} changes`
+    return (await this.#closedWindows.hasUnsent()) ? 'Changes made in a window that is closed' : undefined
   }
 }
 

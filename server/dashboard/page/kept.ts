@@ -63,22 +63,37 @@ export async function openStorage({ device }: Kept): Promise<ClientStorage> {
   return new MemoryStorage()
 }
 
-/** The storages of windows that were closed before the hub had all that was asked for in them. */
-export async function unsentStorages({ device }: Kept): Promise<ClientStorage[]> {
-  if (navigator.locks === undefined) return []
-  const names = new Set((await indexedDB.databases()).map(({ name }) => name))
-  const found: ClientStorage[] = []
+/** The storages of windows that were closed before the hub had all that was asked for in them, one after the other: whoever takes one closes it. */
+export async function* unsentStorages({ device }: Kept): AsyncGenerator<ClientStorage> {
+  if (navigator.locks === undefined) return
+  const names = await databaseNames()
   for (const name of storageNames(device)) {
-    if (!names.has(name)) continue
-    try {
-      const storage = await IndexedDbStorage.open(name)
-      if (await hasUnsent(storage)) found.push(storage)
-      else await storage.close()
-    } catch (error) {
-      if (!(error instanceof StorageTakenError)) throw error
-    }
+    const storage = names.has(name) ? await openUnsent(name) : undefined
+    if (storage !== undefined) yield storage
   }
-  return found
+}
+
+async function databaseNames(): Promise<Set<string | undefined>> {
+  try {
+    return new Set((await indexedDB.databases()).map(({ name }) => name))
+  } catch (error) {
+    // A browser that keeps nothing has none.
+    console.warn(error)
+    return new Set()
+  }
+}
+
+/** Undefined where a window has it, where all was sent, and where it cannot be read. */
+async function openUnsent(name: string): Promise<ClientStorage | undefined> {
+  let storage: ClientStorage | undefined
+  try {
+    storage = await IndexedDbStorage.open(name)
+    if (await hasUnsent(storage)) return storage
+  } catch (error) {
+    if (!(error instanceof StorageTakenError)) console.warn(error)
+  }
+  await storage?.close()
+  return undefined
 }
 
 const storageNames = (device: string): string[] =>

@@ -1,6 +1,7 @@
 import { connect, type Client, type ClientStorage, type SignedIn } from '../../../client/index.ts'
+import { ClosedWindows } from './closed-windows.ts'
 import { Dashboard } from './dashboard.ts'
-import { forget, keep, kept, openStorage, unsentStorages, type Kept } from './kept.ts'
+import { forget, keep, kept, openStorage, type Kept } from './kept.ts'
 import { Screen } from './screen.ts'
 import { SignInView } from './sign-in.ts'
 import { said } from './words.ts'
@@ -10,38 +11,25 @@ const NOT_KEPT =
 
 const screen = new Screen()
 
-const clientOf = ({ token }: Kept, storage: ClientStorage): Promise<Client> =>
-  connect({ url: location.origin, token, storage, agent: 'lectern-dashboard' })
-
 /** Shows the library that this browser is signed in to. */
 async function open(signedIn: Kept, problem: string): Promise<void> {
-  const client = await clientOf(signedIn, await openStorage(signedIn))
+  const { token } = signedIn
+  const connected = (storage: ClientStorage): Promise<Client> =>
+    connect({ url: location.origin, token, storage, agent: 'lectern-dashboard' })
+  const client = await connected(await openStorage(signedIn))
+  const closedWindows = new ClosedWindows(signedIn, connected)
   const leave = (why: string): void => {
-    const left = (): void => {
+    void Promise.allSettled([client.close(), closedWindows.close()]).then(() => {
       forget(signedIn)
       ask(why)
-    }
-    client.close().then(left, left)
+    })
   }
-  const dashboard = new Dashboard(client, signedIn.token, screen, leave, problem)
+  const dashboard = new Dashboard(client, closedWindows, token, screen, leave, problem)
   screen.show(dashboard)
   // A window that lost its connection may have been closed before it had one again.
   client.on('state', state => {
-    if (state === 'live') sendLeft(signedIn, dashboard).catch((error: unknown) => console.error(error))
+    if (state === 'live') closedWindows.send(dashboard.refused).catch((error: unknown) => console.error(error))
   })
-}
-
-/** Sends what was asked for in windows that are closed: perhaps nobody opens as many again, and it would stay there. */
-async function sendLeft(signedIn: Kept, dashboard: Dashboard): Promise<void> {
-  for (const storage of await unsentStorages(signedIn)) {
-    const client = await clientOf(signedIn, storage)
-    const end = (): void => void client.close().catch((error: unknown) => console.error(error))
-    client.on('refused', dashboard.refused)
-    client
-      .live()
-      .then(() => client.settled())
-      .then(end, end)
-  }
 }
 
 function ask(why = ''): void {

@@ -1,23 +1,96 @@
 import type { BrowserContext, Page } from 'playwright-core'
 import * as assert from 'uvu/assert'
-import { encodeFrame, LIMITS } from '../../../protocol/index.ts'
+import { decodeFrame, encodeFrame, LIMITS } from '../../../protocol/index.ts'
+import { updateDevice } from '../../../server/auth/devices.ts'
 import { isBrowserThere } from '../../util/browser.ts'
 import { converse, helloFrame, servingHub } from '../../util/serving-hub.ts'
 import { suite } from '../../util/suite.ts'
-import { highlight, noteOf, openEmma, scene } from './scene.ts'
+import { comesTrue, highlight, noteOf, openEmma, scene } from './scene.ts'
+
+interface Request<T> {
+  readonly result: T
+  onsuccess: () => void
+}
+interface Database {
+  transaction(store: string): { objectStore(store: string): { getAllKeys(): Request<string[]> } }
+  close(): void
+}
 
 /** Of the window that a function given to a page runs in. */
 declare const localStorage: { readonly length: number; getItem(key: string): string }
+declare const indexedDB: {
+  databases(): Promise<{ readonly name: string }[]>
+  open(name: string, version?: number): Request<Database>
+}
+declare const navigator: { readonly locks: { query(): Promise<{ readonly held: unknown[] }> } }
 
 const test = suite('server/dashboard/kept')
 
 /** Another window of the same browser, with the book opened. */
-async function anotherWindow(browser: BrowserContext, url: string): Promise<Page> {
+async function anotherWindow(browser: BrowserContext, url: string, isHeldBack = false): Promise<Page> {
   const page = await browser.newPage()
+  if (isHeldBack) await holdBack(page)
   await page.goto(`${url}/#book=emma`)
   await page.locator('.state.live').waitFor()
   return page
 }
+
+/** What is asked for in the page, once it is loaded anew, does not reach the hub: its pushes come to `hold`. */
+const holdBack = (page: Page, hold = (): void => undefined): Promise<void> =>
+  page.routeWebSocket('**/live', socket => {
+    const hub = socket.connectToServer()
+    socket.onMessage(message => {
+      if (decodeFrame(message as Buffer, 'client').kind === 'push') hold()
+      else hub.send(message)
+    })
+  })
+
+/** Loads a page anew, which sends for a window that is closed, and gets no answer. */
+async function reloadHeldBack(page: Page): Promise<void> {
+  const held = new Promise<void>((resolve, reject) => {
+    holdBack(page, resolve)
+      .then(() => page.reload())
+      .catch(reject)
+  })
+  await held
+  await page.locator('.state.live').waitFor()
+  await opened(page, 2)
+}
+
+/** Resolves when the database of a window holds something to send: the page counts it as soon as it is asked for. */
+const stored = (page: Page, window: number): Promise<void> =>
+  comesTrue(
+    page,
+    async window => {
+      const { name } = (await indexedDB.databases()).find(({ name }) => name.endsWith(` ${window}`))!
+      const database = await new Promise<Database>(resolve => {
+        const request = indexedDB.open(name)
+        request.onsuccess = () => resolve(request.result)
+      })
+      const keys = await new Promise<string[]>(resolve => {
+        const request = database.transaction('entries').objectStore('entries').getAllKeys()
+        request.onsuccess = () => resolve(request.result)
+      })
+      database.close()
+      return keys.some(key => key.startsWith('outbox\naction\n'))
+    },
+    window
+  )
+
+/** The second window of a browser, and more: each is closed before the hub has the passage that is highlighted in it. */
+async function closedWindows(browser: BrowserContext, url: string, quotes: readonly string[]): Promise<void> {
+  const pages: Page[] = []
+  for (const quote of quotes) {
+    const page = await anotherWindow(browser, url, true)
+    await highlight(page, quote)
+    await stored(page, pages.push(page) + 1)
+  }
+  for (const page of pages) await page.close()
+}
+
+/** Resolves when a browser's windows have so many storages open. */
+const opened = (page: Page, storages: number): Promise<void> =>
+  comesTrue(page, async storages => (await navigator.locks.query()).held.length === storages, storages)
 
 if (isBrowserThere('what the dashboard keeps')) {
   test('what a window that is closed had not sent goes out by the window that is left, or comes first', async context => {
@@ -27,19 +100,75 @@ if (isBrowserThere('what the dashboard keeps')) {
     const second = await anotherWindow(browser, hub.url)
     const third = await anotherWindow(browser, hub.url)
     await hub.close()
-    for (const [page, quote] of [
-      [second, 'of the second'],
-      [third, 'of the third']
+    for (const [page, window, quote] of [
+      [second, 2, 'of the second'],
+      [third, 3, 'of the third']
     ] as const) {
       await page.locator('.state.offline').waitFor()
       await highlight(page, quote)
-      await page.getByText('1 to send').waitFor()
+      await stored(page, window)
       await page.close()
     }
     const { dataFolder, url } = hub
     await servingHub(context, { dataFolder, port: new URL(url).port })
     await openEmma(first)
     for (const quote of ['of the second', 'of the third']) await first.locator('.annotations').getByText(quote).waitFor()
+  })
+
+  test('a database that cannot be opened keeps nothing of other closed windows from the hub', async context => {
+    const { hub, signedIn, faults } = await scene(context)
+    const first = await signedIn('laptop')
+    await closedWindows(first.context(), hub.url, ['of the second', 'of the third', 'of the fourth'])
+    await first.evaluate(async () => {
+      const { name } = (await indexedDB.databases()).find(({ name }) => name.endsWith(' 3'))!
+      const request = indexedDB.open(name, 2)
+      await new Promise<void>(resolve => (request.onsuccess = resolve))
+      request.result.close()
+    })
+    await first.reload()
+    await openEmma(first)
+    for (const quote of ['of the second', 'of the fourth']) await first.locator('.annotations').getByText(quote).waitFor()
+    await opened(first, 1)
+    assert.equal(faults, [])
+  })
+
+  test('signing out asks first where a closed window has not sent everything, and leaves it to other windows if it is not to be', async context => {
+    const { hub, signedIn } = await scene(context)
+    const first = await signedIn('laptop')
+    await closedWindows(first.context(), hub.url, ['of the second'])
+    first.removeAllListeners('dialog')
+    first.once('dialog', dialog => void dialog.dismiss())
+    const [dialog] = await Promise.all([first.waitForEvent('dialog'), first.getByRole('button', { name: 'Sign out' }).click()])
+    assert.match(dialog.message(), 'window that is closed')
+    await anotherWindow(first.context(), hub.url)
+    await openEmma(first)
+    await first.locator('.annotations').getByText('of the second').waitFor()
+  })
+
+  test('signing out ends what sends for closed windows, and asks before', async context => {
+    const { hub, signedIn } = await scene(context)
+    const first = await signedIn('laptop')
+    await closedWindows(first.context(), hub.url, ['of the second'])
+    await reloadHeldBack(first)
+    await hub.close()
+    await first.locator('.state.offline').waitFor()
+    const asked: string[] = []
+    first.on('dialog', dialog => asked.push(dialog.message()))
+    await first.getByRole('button', { name: 'Sign out' }).click()
+    await first.getByText('Pair this browser').waitFor()
+    await opened(first, 0)
+    assert.match(asked[0]!, 'window that is closed')
+  })
+
+  test('what sends for closed windows ends when the hub shuts the browser out', async context => {
+    const { hub, account, signedIn } = await scene(context)
+    const first = await signedIn('laptop')
+    await closedWindows(first.context(), hub.url, ['of the second'])
+    await reloadHeldBack(first)
+    const [[device]] = account.views.range('devices', [], '', 9) as [[string, unknown]]
+    await updateDevice(account, device, { disabled: true }, device)
+    await first.locator('.state.closed').waitFor()
+    await opened(first, 1)
   })
 
   test('a hub that was started with other data by mistake takes nothing from a browser: what it typed meanwhile is sent to the right one', async context => {
