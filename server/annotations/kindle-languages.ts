@@ -12,7 +12,7 @@ export interface KindleLanguage {
 /** One, or a range of two, whose sign depends on the language. */
 const number = String.raw`\d{1,9}(?:(?:[-–]| t/m )#?\d{1,9})?`
 /** The pages before the first chapter have Roman numbers. */
-const pageNumber = String.raw`#?(${number}|[ivxlcdm]{1,12}(?![\p{L}\d]))`
+const pageNumber = String.raw`#?(${number}|[ivxlcdm]{1,12}(?![\p{Script=Latin}\d]))`
 const after = (words: string): RegExp => new RegExp(String.raw`(?:${words})\.?\s*#?(${number})`, 'i')
 const afterPage = (word: string): RegExp => new RegExp(String.raw`${word}\s*${pageNumber}`, 'iu')
 const names = (text: string): string[] => text.split(' ')

@@ -54,14 +54,17 @@ function readByContent(given: Uint8Array): Reading {
   const mustBeSound = (): void => {
     if (!isSound) throw badFile('it is not in UTF-8; save it in UTF-8, and import that')
   }
+  const koreader = (): Reading => {
+    mustBeSound()
+    return whole('koreader', readKoreader(bytes))
+  }
   // The first of its lines is a title, which begins with anything.
   if (isKindle(text)) return { kind: 'kindle', ...readKindle(text, isSound) }
   const begin = text.slice(0, 4_096).trimStart()
   if (begin.startsWith('{') || begin.startsWith('[')) {
     const json = parsed(text)
     // KOReader writes some of its tables without a word in front.
-    if (json === undefined && /^\{\s*\[?["'\w]/.test(begin) && !begin.startsWith('{"'))
-      return whole('koreader', readKoreader(bytes))
+    if (json === undefined && /^\{\s*\[?["'\w]/.test(begin) && !begin.startsWith('{"')) return koreader()
     if (json === undefined) throw badFile('it looks like JSON, and is none')
     mustBeSound()
     if (isDeep(json)) throw badFile(`its values are nested over ${MAX_JSON_DEPTH} deep`)
@@ -74,17 +77,25 @@ function readByContent(given: Uint8Array): Reading {
   } else if (isMarkdown(text)) {
     mustBeSound()
     return whole('markdown', readMarkdown(text))
-  } else if (/^(?:--|return\b)/.test(begin)) return whole('koreader', readKoreader(bytes))
+  } else if (/^(?:--|return\b)/.test(begin)) return koreader()
   throw badFile(
     'it is of no kind that is known: an EPUB, annotations as W3C JSON-LD, Readium or Markdown, a metadata.*.lua of KOReader, a My Clippings.txt of a Kindle, or a library feed'
   )
 }
 
-/** Windows has editors that save texts in UTF-16, and put a mark in front. */
+/**
+ * Windows has editors that save texts in UTF-16, and put a mark in front.
+ * @throws HubError `bad-request` when what follows such a mark is not in UTF-16
+ */
 function inUtf8(bytes: Uint8Array): Uint8Array {
   const encoding =
     bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : undefined
-  return encoding === undefined ? bytes : Buffer.from(new TextDecoder(encoding).decode(bytes))
+  if (encoding === undefined) return bytes
+  try {
+    return Buffer.from(new TextDecoder(encoding, { fatal: true }).decode(bytes))
+  } catch {
+    throw badFile('it begins as UTF-16, and is none; save it in UTF-8, and import that')
+  }
 }
 
 /** A book without what the library cannot keep of it. */

@@ -13,7 +13,7 @@ const only = (about: string): Annotation => read(clipping('Emma', about, 'words'
 
 const ABOUT = '- Your Highlight on page 7 | Location 89-92 | Added on Tuesday, March 12, 2024 9:30:15 PM'
 
-test('a clipping in Russian or Japanese is read, whatever dash stands in it', () => {
+test('a clipping in Russian, Japanese or Chinese is read, whatever dash or numeral stands in it', () => {
   const known: [about: string, kind: string, locators: object][] = [
     [
       '– Ваш выделенный отрывок на странице 7 | Место 89–92 | Добавлено: вторник, 12 марта 2024 г. в 21:30:15',
@@ -24,7 +24,9 @@ test('a clipping in Russian or Japanese is read, whatever dash stands in it', ()
     ['– Ваша закладка в месте 92 | Добавлено: вторник, 12 марта 2024 г. в 21:30:15', 'bookmark', { location: '92' }],
     ['- 7ページ|位置No. 89-92のハイライト |作成日: 2024年3月12日火曜日 21:30:15', 'highlight', { page: '7', location: '89-92' }],
     ['- 位置No. 92のメモ |作成日: 2024年3月12日火曜日 21:30:15', 'note', { location: '92' }],
-    ['- 7ページ|位置No. 92のブックマーク |作成日: 2024年3月12日火曜日 21:30:15', 'bookmark', { page: '7', location: '92' }]
+    ['- 7ページ|位置No. 92のブックマーク |作成日: 2024年3月12日火曜日 21:30:15', 'bookmark', { page: '7', location: '92' }],
+    ['- xiiページ|位置No. 92のメモ |作成日: 2024年3月12日火曜日 21:30:15', 'note', { page: 'xii', location: '92' }],
+    ['- 您在第xii页（位置 #92）的笔记 | 添加于 2024年3月12日星期二 下午9:30:15', 'note', { page: 'xii', location: '92' }]
   ]
   for (const [about, kind, locators] of known) {
     const found = only(about)
@@ -102,9 +104,13 @@ test('no word comes in with other letters than were written: what is not in UTF-
   const others = [
     clipping('Emma', ABOUT, 'Stra\xdfe'),
     '{"type":"Annotation","id":"a","bodyValue":"Stra\xdfe","target":"x"}',
-    '---\nlectern: annotations\n---\n\n<!-- lectern {"id":"a"} -->\n\nStra\xdfe\n\n<!-- /lectern -->\n'
+    '---\nlectern: annotations\n---\n\n<!-- lectern {"id":"a"} -->\n\nStra\xdfe\n\n<!-- /lectern -->\n',
+    'return { ["annotations"] = { [1] = { ["page"] = "/a", ["pos0"] = "/a", ["text"] = "Stra\xdfe" } } }',
+    '{ ["annotations"] = { [1] = { ["page"] = "/a", ["pos0"] = "/a", ["text"] = "Stra\xdfe" } } }'
   ]
-  for (const text of others) assert.throws(() => read(Buffer.from(text, 'latin1')), 'it is not in UTF-8')
+  for (const text of others) assert.throws(() => read(Buffer.from(text, 'latin1')), /it is not in UTF-8/)
+  const halved = Buffer.from(`\ufeff${clipping('Emma', ABOUT, 'half \ud83d of a pair')}`, 'utf16le')
+  for (const bytes of [halved, Buffer.from(halved).swap16()]) assert.throws(() => read(bytes), /it begins as UTF-16, and is none/)
 })
 
 test.run()
