@@ -48,11 +48,13 @@ const givenTo = (book: string): number => FIRST_GIVEN + (createHash('sha256').up
 /**
  * Gives books the numbers again under which an app knows them: a hub that was restored knows no more that it had given them, and what comes under such a number would be in a book of its own.
  */
-export async function giveAgain(exchange: Exchange, numbers: Iterable<unknown>): Promise<void> {
+export async function giveAgain(exchange: Exchange, numbers: readonly unknown[]): Promise<void> {
   const { views, clock } = exchange
   const isUnknown = (number: number): boolean =>
-    bookBy(views, identifierOf(number)) === undefined && views.get('documents', `epub-${number}`) === undefined
-  const lost = new Set([...numbers].filter(number => isNumber(number) && number >= FIRST_GIVEN && isUnknown(number)))
+    bookBy(views, identifierOf(number)) === undefined &&
+    views.get('documents', `epub-${number}`) === undefined &&
+    views.range('positions', [`epub-${number}`], '', 1).length === 0
+  const lost = new Set(numbers.filter(number => isNumber(number) && number >= FIRST_GIVEN && isUnknown(number)))
   if (lost.size === 0) return
   for (const page of views.pages('books', [], PAGE)) {
     for (const [book, record] of page) if (lost.has(givenTo(book))) numberOf(exchange, book, record)

@@ -44,7 +44,7 @@ export async function push(exchange: Exchange, model: SynchronizationModel): Pro
     ...(model.Books ?? []).map((book, index) => [`Books[${index}]`, book] as const)
   ]
   const places = [...(model.Markings ?? []), ...(model.EPubHistoryActivities ?? [])]
-  await giveAgain(exchange, new Set([...books.map(([, book]) => book.booksBookID), ...places.map(({ bookID }) => bookID)]))
+  await giveAgain(exchange, [...books.map(([, book]) => book.booksBookID), ...places.map(({ bookID }) => bookID)])
   await exchange.takeAll(
     books.map(([, item], index) => ({ index, item })),
     index => books[index]![0],

@@ -120,7 +120,10 @@ async function change(
   return parts.oneByOne(caller, async () => {
     const exchange = exchangeOf(parts, caller)
     exchange.mustWrite()
-    await giveAgain(exchange, new Set(markings.map(({ bookID }) => bookID)))
+    await giveAgain(
+      exchange,
+      markings.map(({ bookID }) => bookID)
+    )
     // One that is not known may be in the book that it names.
     const mayBe = (marking: PositionModel): boolean => marking.bookID !== undefined || place(exchange, marking) !== undefined
     const wanted = markings.map(marking => ({ marking, isKnown: !mustBeKnown || (isGuid(marking.syncGuid) && mayBe(marking)) }))

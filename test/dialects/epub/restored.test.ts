@@ -3,6 +3,7 @@ import type { Account } from '../../../server/core/account.ts'
 import { Origin } from '../../../server/core/origin.ts'
 import { restHub, type RestHub } from '../../util/rest-hub.ts'
 import { suite, type TestContext } from '../../util/suite.ts'
+import { tablesRead } from '../../util/tables-read.ts'
 import { marking, readingApp } from './reading-app.ts'
 
 const test = suite('dialects/epub/restored')
@@ -38,4 +39,19 @@ test('behind a restored hub a book has the number again under which an app knows
   )
   assert.ok(account.views.get('positions', 'emma', `epub-1-${app.id}`))
 })
+
+test('the library is looked through for a number that no book has when a place first comes under it, and not again', async context => {
+  const before = await hubBefore(context)
+  if (before === undefined) return
+  const app = readingApp(before.hub)
+  await app.synchronize()
+  const pagesFor = async (chapter: string): Promise<number> => {
+    const tables = tablesRead(before.account.views)
+    await app.synchronize({ EPubHistoryActivities: [marking(1_500_000_000, { content: null, chapter })] })
+    return tables.filter(table => table === 'books').length
+  }
+  const [first, second] = [await pagesFor('one'), await pagesFor('two')]
+  assert.is(first - second, 1)
+})
+
 test.run()
