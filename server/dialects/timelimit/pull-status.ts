@@ -97,7 +97,7 @@ function statusParts(family: StoredFamily, { device, key }: Asking, has: ClientS
   addCategories(answer, family, has, level)
   if (level >= LEAST_LEVELS.keys) {
     addIfAny(answer, 'devices2', installedApps(family, has))
-    const seen = seenOf(has.kri, lastKeyRequest)
+    const seen = seenOf(lastKeyRequest, has.kri)
     if (seen < lastKeyRequest) addIfAny(answer, 'krq', keyRequests(family, device, seen))
     addIfAny(answer, 'kr', keyResponses(family, device, has.kr))
   }
@@ -217,11 +217,11 @@ const laterApps = (family: StoredFamily, device: string, news: readonly AppsNews
   }
 
 /** Up to which number a client has seen something. One that is further than the hub ever was saw what a restored backup lacks: of what the hub has it may have seen nothing. */
-const seenOf = (said = 0, newest: number): number => (said > newest ? 0 : said)
+const seenOf = (newest: number, said = 0): number => (said > newest ? 0 : said)
 
 /** The key response that a device has seen last. @param said its own word */
 export const seenResponse = (family: StoredFamily, device: string, said: number | undefined): number =>
-  seenOf(said, family.get('device', device)?.lastKeyResponse ?? 0)
+  seenOf(family.get('device', device)?.lastKeyResponse ?? 0, said)
 
 /** Of other devices. */
 function keyRequests(family: StoredFamily, device: string, seen: number): Answer[] {
