@@ -22,6 +22,7 @@ import type { Logger, RandomBytes } from './core/ports.ts'
 import { CONTROL_SOCKET, FILES, mustBeFree } from './data-folder.ts'
 import { mountDashboard } from './dashboard/route.ts'
 import { DIALECT_PATHS, mountDialects } from './dialects.ts'
+import { Copies } from './dialects/kosync/copies.ts'
 import { joinDocuments } from './dialects/kosync/documents.ts'
 import { DeviceKeys } from './dialects/timelimit/device-keys.ts'
 import { TimeLimitHousehold } from './dialects/timelimit/household.ts'
@@ -93,6 +94,9 @@ export async function openHub(config: Config, logger: Logger): Promise<OpenHub> 
   const pairing = createPairing({ clock: systemClock, randomBytes: random })
   const keys = await DeviceKeys.open(store, random)
   const household = new TimeLimitHousehold(keys)
+  const copies = new Copies(systemClock, (account, error) =>
+    logger.warn({ err: error, account: account.id }, 'documents of a removed book are not given to another one yet')
+  )
   const hub = new Hub({
     store,
     household,
@@ -102,10 +106,12 @@ export async function openHub(config: Config, logger: Logger): Promise<OpenHub> 
     authenticate: signIns.authenticate,
     maxSessions: config.maxSessions,
     maxAccountBytes: config.maxAccountMiB * 2 ** 20,
-    onBookPut: (account, _, body) =>
+    onBookChange(account, book, body) {
       joinDocuments(account, body, (error: unknown) =>
         logger.warn({ err: error, account: account.id }, 'positions of a document are not joined to its book yet')
-      ),
+      )
+      copies.bookChanged(account, book)
+    },
     onFailure(error) {
       logger.error({ err: error }, 'the store failed; the hub ends')
       process.exit(EXIT.diskFailed)

@@ -37,6 +37,9 @@ export interface AccountHost {
   wake(account: Account): void
   /** Something threw half-way that should not have: the account in memory may differ from its log, and MUST be opened anew. */
   broken(account: Account, error: unknown): void
-  /** A book was put. It is not durable yet, and what is done about it MUST wait for that. */
-  bookPut(account: Account, book: string, body: ChangeBody<'book.put'>): void
+  /**
+   * A book was put, removed or restored. It is not durable yet, and what is done about it MUST wait for that.
+   * @param body what was put; empty when nothing was
+   */
+  bookChanged(account: Account, book: string, body: ChangeBody<'book.put'>): void
 }

@@ -348,7 +348,7 @@ export class Account {
   #append(origin: Origin, change: NewChange, note: Note): number {
     fold(this.views, change, note, this.#host.household)
     this.#log.append(origin, change, note)
-    if (change.kind === 'book.put') this.#host.bookPut(this, change.key, change.body as ChangeBody<'book.put'>)
+    if (change.kind.startsWith('book.')) this.#host.bookChanged(this, change.key, change.body as ChangeBody<'book.put'>)
     this.#count(change.encoded.length + hiddenBytes(note) + CHANGE_BYTES)
     return change.cursor
   }

@@ -44,8 +44,8 @@ export interface HubParts {
    * @default none: their actions are refused
    */
   readonly household?: HouseholdRules
-  /** A book was put. @see AccountHost.bookPut */
-  readonly onBookPut?: AccountHost['bookPut']
+  /** A book was put, removed or restored. @see AccountHost.bookChanged */
+  readonly onBookChange?: AccountHost['bookChanged']
   /** The store failed: ends the process. */
   readonly onFailure: (error: unknown) => void
 }
@@ -81,7 +81,7 @@ export class Hub {
       tally: this.tally,
       wake: committer.wake,
       broken: (account, error) => this.#forget(account, error),
-      bookPut: parts.onBookPut ?? (() => undefined)
+      bookChanged: parts.onBookChange ?? (() => undefined)
     }
     this.#compactor = new Compactor({ store, clock, logger, background: this.#background })
     this.#sessionHost = {

@@ -123,7 +123,7 @@ async function refolded(world: World, id: string, books: readonly string[]): Pro
     mustTakeWrites() {},
     wake() {},
     broken() {},
-    bookPut() {}
+    bookChanged() {}
   })
   await account.documents.load(new Set(books.filter(book => account.documents.isKnown(book))))
   return viewed(async (view, key) => readPage(account, view, key, '').value as Entries, books)

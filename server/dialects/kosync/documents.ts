@@ -2,7 +2,6 @@ import { checked, HubError, key, type ActionBody } from '../../../protocol/index
 import type { Account } from '../../core/account.ts'
 import { bookBy } from '../../core/identifiers.ts'
 import { OPERATOR, Origin } from '../../core/origin.ts'
-import { nextTurn, type Clock } from '../../core/ports.ts'
 import type { PositionRecord } from '../../core/records.ts'
 import type { Views } from '../../core/views.ts'
 import { DEVICE_PREFIX } from './devices.ts'
@@ -14,7 +13,7 @@ const PLACEHOLDER = 'kosync-'
 const documentShape = key(112)
 /** Positions of one book are looked at to this number. */
 const MAX_POSITIONS = 10_000
-/** Positions and histories that are in memory at once: each may take 64 or 128 KiB. */
+/** Books, positions and histories that are in memory at once: each may take 64 or 128 KiB. */
 export const PAGE_RECORDS = 16
 
 /** True for what a document's name may be: 1 to 112 bytes, no colon and no control character. KOReader's are 32 hexadecimal digits. */
@@ -24,31 +23,15 @@ export const isDocument = (value: unknown): value is string =>
 /** The identifier under which a book has a document, once it does. */
 export const identifierOf = (document: string): string => TYPE + document
 
+/** True for an identifier under which a book has a document. */
+export const isOfDocument = (identifier: string): boolean => identifier.startsWith(TYPE)
+
 /** Where the positions of a document stand while no book has it. There is no book under this id. */
 const placeholderOf = (document: string): string => PLACEHOLDER + document
 
 /** The book whose positions those of a document are; while there is none, a placeholder of which nobody is told. */
 export const placeOf = (views: Views, document: string): string =>
   bookBy(views, identifierOf(document)) ?? placeholderOf(document)
-
-/**
- * Gives a document to a book that is there, where the one that has it was removed: of two copies of a book, somebody took away the one that got it last. Resolves once that is so; the library
- * is gone through for it, with turns of others in between.
- */
-export async function leaveRemoved(account: Account, document: string, clock: Clock): Promise<void> {
-  const { views } = account
-  const identifier = identifierOf(document)
-  const book = bookBy(views, identifier)
-  if (book === undefined || views.get('books', book)?.removed !== true) return
-  for (const page of views.pages('books', [], PAGE_RECORDS)) {
-    for (const [other, { removed, identifiers }] of page) {
-      const source = removed ? undefined : identifiers[identifier]
-      if (source !== undefined)
-        return void (await account.perform(OPERATOR, 'book.put', other, { identifiers: { [identifier]: source } }))
-    }
-    await nextTurn(clock)
-  }
-}
 
 /** What the dialect keeps of a position beside what every client knows of one. */
 export interface KosyncExtra {
@@ -60,7 +43,7 @@ export interface KosyncExtra {
   readonly metadata?: { readonly [name: string]: string }
   /** The device had sent the same before, and somebody was further since. */
   readonly replayed?: true
-  /** Set for a document, before its book was known: `atMs` is when. */
+  /** Set elsewhere, for a document before its book was known or for a removed copy of the book: `atMs` is when. */
   readonly joined?: true
 }
 
@@ -71,21 +54,26 @@ export const extraOf = ({ fields }: Pick<PositionRecord, 'fields'>): Partial<Kos
 export const timeMsOf = (position: PositionRecord): number =>
   extraOf(position).joined === true ? position.atMs : Math.floor(position.changedAtUs / 1_000)
 
+type DevicePosition = [device: string, position: PositionRecord]
+
 /** The positions that were set for a document while it had no book, and that its book lacks. */
-function waitingOf(views: Views, document: string): [device: string, position: PositionRecord][] {
+function waitingOf(views: Views, document: string): DevicePosition[] {
   const book = bookBy(views, identifierOf(document))
-  if (book === undefined) return []
-  return views
-    .range('positions', [placeholderOf(document)], '', MAX_POSITIONS)
+  return book === undefined ? [] : lackedOf(views, placeholderOf(document), book)
+}
+
+/** What readers have set at a place, and a book lacks. */
+const lackedOf = (views: Views, place: string, book: string): DevicePosition[] =>
+  views
+    .range('positions', [place], '', MAX_POSITIONS)
     .filter(([device, position]) => {
       const there = views.get('positions', book, device)
       return device.startsWith(DEVICE_PREFIX) && (there === undefined || timeMsOf(there) < timeMsOf(position))
     })
     .sort(([, left], [, right]) => left.changedAtUs - right.changedAtUs)
-}
 
 /** All that was set for a document: at its book, and what that lacks yet. */
-export function* positionsOf(views: Views, document: string): Generator<[device: string, position: PositionRecord]> {
+export function* positionsOf(views: Views, document: string): Generator<DevicePosition> {
   for (const page of views.pages('positions', [placeOf(views, document)], PAGE_RECORDS)) yield* page
   yield* waitingOf(views, document)
 }
@@ -97,13 +85,18 @@ export function* positionsOf(views: Views, document: string): Generator<[device:
  */
 export async function joinDocument(account: Account, document: string): Promise<void> {
   const book = bookBy(account.views, identifierOf(document))
+  if (book !== undefined) await joinPlaces(account, placeholderOf(document), book)
+}
+
+/** Gives a book what readers have set at another place, and it lacks; as `joinDocument` does. @throws HubError the refusal of a change */
+export async function joinPlaces(account: Account, place: string, book: string): Promise<void> {
   // All at once, so that of two who join the second finds nothing to do.
   await Promise.all(
-    waitingOf(account.views, document).map(([device, position]) => {
+    lackedOf(account.views, place, book).map(([device, position]) => {
       const { extra, ...fields } = position.fields
       const kosync = { ...extraOf(position), joined: true }
       const joined = { ...fields, extra: { ...extra, kosync } }
-      return account.perform(new Origin(device, ''), 'position.set', book!, joined, Math.floor(position.changedAtUs / 1_000))
+      return account.perform(new Origin(device, ''), 'position.set', book, joined, timeMsOf(position))
     })
   )
 }
@@ -111,7 +104,7 @@ export async function joinDocument(account: Account, document: string): Promise<
 /** Joins the documents that a put has given to a book, once the put is durable. */
 export function joinDocuments(account: Account, body: ActionBody<'book.put'>, onError: (error: unknown) => void): void {
   const documents = Object.entries(body.identifiers ?? {})
-    .filter(([identifier, source]) => identifier.startsWith(TYPE) && source !== null)
+    .filter(([identifier, source]) => isOfDocument(identifier) && source !== null)
     .map(([identifier]) => identifier.slice(TYPE.length))
     .filter(document => isDocument(document) && waitingOf(account.views, document).length > 0)
   if (documents.length === 0) return

@@ -8,7 +8,7 @@ import type { Clock, Logger, RandomBytes } from '../../core/ports.ts'
 import { problem, type HttpApp, type HttpEnv } from '../../transports/http.ts'
 import { BodyReader } from '../bodies.ts'
 import { originOf } from './devices.ts'
-import { isDocument, joinDocument, leaveRemoved, placeOf } from './documents.ts'
+import { isDocument, joinDocument, placeOf } from './documents.ts'
 import { positionOf, readProgress, toldOf } from './progress.ts'
 import { register } from './registration.ts'
 import { Refusal, refusalAnswer } from './refusals.ts'
@@ -79,7 +79,6 @@ export function mountKosync(outer: HttpApp, parts: KosyncParts): void {
     const account = await accountOf(context)
     const given = readProgress(await jsonOf(context.env))
     const origin = await originOf(account, given, parts.randomBytes)
-    await leaveRemoved(account, given.document, parts.clock)
     await joinDocument(account, given.document)
     const { views } = account
     const place = placeOf(views, given.document)

@@ -8,6 +8,7 @@ import { Origin } from '../../../server/core/origin.ts'
 import { positionVersions } from '../../../server/core/position-history.ts'
 import type { PositionHistoryRecord } from '../../../server/core/records.ts'
 import { operate } from '../../../server/operations.ts'
+import { tablesRead } from '../../util/tables-read.ts'
 import { temporaryFolder } from '../../util/folder.ts'
 import { makeEpub } from '../../util/make-epub.ts'
 import { register } from '../../util/serving-hub.ts'
@@ -205,6 +206,56 @@ test('of two copies of a book a reader is in the one that is there, whichever of
   await own.account.perform(desk, 'book.remove', 'one', {})
   await own.put(document, '30', 0.3)
   assert.equal([pagesIn('one'), pagesIn('two')], [['30'], ['10']], 'no other is there')
+})
+
+test('of two copies the one that stays has the reader at once, with its places, whichever was removed or restored', async context => {
+  const own = await ownReader(context)
+  const desk = new Origin('desk', '')
+  const document = newDocument()
+  for (const book of ['one', 'two'])
+    await own.account.perform(desk, 'book.put', book, { identifiers: { [`koreader:${document}`]: 'app' } })
+  const { json } = await own.put(document, '10', 0.1)
+  await own.account.perform(desk, 'book.remove', 'two', {})
+  const told = { document, percentage: 0.1, progress: '10', device: 'Libra', device_id: 'A1', timestamp: (json as { timestamp: number }).timestamp } // prettier-ignore
+  const bookOf = (): string | undefined => own.account.views.get('identifiers', `koreader:${document}`)?.book
+  assert.equal([bookOf(), await own.get(document)], ['one', told])
+  await own.account.perform(desk, 'book.remove', 'one', {})
+  assert.equal([bookOf(), await own.get(document)], ['one', told], 'no other is there')
+  await own.account.perform(desk, 'book.restore', 'two', {})
+  assert.equal([bookOf(), await own.get(document)], ['two', told])
+})
+
+test('all documents of a library whose books are removed at once go to their other copies', async context => {
+  const own = await ownReader(context)
+  const desk = new Origin('desk', '')
+  const documents = Array.from({ length: 40 }, newDocument)
+  for (const copy of ['one', 'two'])
+    await Promise.all(
+      documents.map(document =>
+        own.account.perform(desk, 'book.put', `${copy}-${document}`, { identifiers: { [`koreader:${document}`]: 'app' } })
+      )
+    )
+  const wire = await liveDevice(context, own)
+  const { head } = own.account
+  await Promise.all(documents.map(document => own.account.perform(desk, 'book.remove', `two-${document}`, {})))
+  await wire.upTo(head + 2 * documents.length)
+  const books = documents.map(document => own.account.views.get('identifiers', `koreader:${document}`)?.book)
+  assert.equal(
+    books,
+    documents.map(document => `one-${document}`)
+  )
+})
+
+test('a page that is turned in a removed book looks at no other book', async context => {
+  const own = await ownReader(context)
+  const desk = new Origin('desk', '')
+  const document = newDocument()
+  await own.account.perform(desk, 'book.put', 'emma', { identifiers: { [`koreader:${document}`]: 'app' } })
+  await own.account.perform(desk, 'book.remove', 'emma', {})
+  await own.put(document, '10', 0.1)
+  const tables = tablesRead(own.account.views)
+  await own.put(document, '20', 0.2)
+  assert.equal([tables.includes('positions'), tables.includes('books')], [true, false])
 })
 
 test('what a hub did not come to join is told all the same, and joins with the next place', async context => {
