@@ -11,7 +11,9 @@ import type { UploadParts } from './uploads.ts'
 const PAGE = 1_000
 
 /** What uploads ask of the hub: the account's contents, and a finished upload put at its path as an action of the device that began it. */
-export const createPublishing = (hub: Hub): Pick<UploadParts, 'contentBytes' | 'mustTakeFile' | 'publish' | 'mustTakeWrites'> => ({
+export const createPublishing = (
+  hub: Hub
+): Pick<UploadParts, 'contentBytes' | 'mustTakeFile' | 'publish' | 'mustTakeWrites'> => ({
   contentBytes: async id => contentBytes(await hub.ensureAccount(id)),
   async mustTakeFile(id, path) {
     const account = await hub.ensureAccount(id)
