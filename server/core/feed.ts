@@ -1,7 +1,7 @@
 import { decodeFrame, HubError, type Frame, type HubFrame } from '../../protocol/index.ts'
 import type { Follower } from './account-host.ts'
 import { LogReader } from './log-reader.ts'
-import { Outgoing } from './outgoing.ts'
+import { Sender } from './sender.ts'
 import { mustBeLetIn, type Bearer } from './policy.ts'
 import type { LiveSession, SessionHost } from './session.ts'
 
@@ -37,7 +37,7 @@ export class Feed implements LiveSession, Follower {
   readonly client = ''
   readonly #outlet: FeedOutlet
   readonly #host: SessionHost
-  readonly #outgoing: Outgoing
+  readonly #sender: Sender
   #bearer: Bearer | undefined
   #log: LogReader | undefined
   #isClosed = false
@@ -45,7 +45,7 @@ export class Feed implements LiveSession, Follower {
   constructor(outlet: FeedOutlet, host: SessionHost, request: FeedRequest) {
     this.#outlet = outlet
     this.#host = host
-    this.#outgoing = new Outgoing({
+    this.#sender = new Sender({
       connection: {
         get bufferedBytes() {
           return outlet.bufferedBytes
@@ -86,7 +86,7 @@ export class Feed implements LiveSession, Follower {
 
   /** The carrier has sent what it held. */
   drained(): void {
-    this.#outgoing.moved()
+    this.#sender.moved()
   }
 
   end(error: HubError): void {
@@ -100,7 +100,7 @@ export class Feed implements LiveSession, Follower {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#log?.close()
-    this.#outgoing.close()
+    this.#sender.close()
     this.#bearer?.account.followers.delete(this)
     this.#host.closed(this)
   }
@@ -115,7 +115,7 @@ export class Feed implements LiveSession, Follower {
     const outlet = this.#outlet
     outlet.begin(account.epoch, account.durableHead)
     const log = new LogReader({
-      outgoing: this.#outgoing,
+      sender: this.#sender,
       store: this.#host.store,
       clock: this.#host.clock,
       largeDocuments: this.#host.largeDocuments,

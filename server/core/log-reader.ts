@@ -1,7 +1,7 @@
 import { changesFrame, encodeFrame, LIMITS, valueEnd, type ErrorCode } from '../../protocol/index.ts'
 import type { Account } from './account.ts'
 import { FAR_BEHIND_CHANGES } from './readers.ts'
-import type { Outgoing } from './outgoing.ts'
+import type { Sender } from './sender.ts'
 import type { Clock } from './ports.ts'
 import { snapshotFrames, type LargeDocuments } from './snapshot-reading.ts'
 import { StoreTrimmed, type Store, type StoredRun } from './store.ts'
@@ -12,7 +12,7 @@ export const HIGH_WATER_BYTES = 262_144
 const SHARED_BELOW_BYTES = 16_384
 
 export interface LogReaderParts {
-  readonly outgoing: Outgoing
+  readonly sender: Sender
   readonly store: Store
   readonly clock: Clock
   readonly account: Account
@@ -69,12 +69,12 @@ export class LogReader {
    * @returns the cursor from which the log follows
    */
   #beginAnew(code: ErrorCode): number {
-    const { account, clock, outgoing, largeDocuments, wantsChanges } = this.#parts
+    const { account, clock, sender, largeDocuments, wantsChanges } = this.#parts
     const isLog = wantsChanges || (account.floor === 1 && account.durableHead <= FAR_BEHIND_CHANGES)
     const cursor = isLog ? account.floor - 1 : account.durableHead
     this.#cursor = isLog ? cursor : -1
     this.#snapshot = isLog ? undefined : { frames: snapshotFrames(account, clock, largeDocuments), cursor }
-    outgoing.send(encodeFrame('resync', { code, epoch: account.epoch, cursor }))
+    sender.send(encodeFrame('resync', { code, epoch: account.epoch, cursor }))
     return cursor
   }
 
@@ -85,10 +85,10 @@ export class LogReader {
 
   /** Takes a new run, as the frame that holds it and the cursors of its first and last change. */
   deliver(frame: Uint8Array, first: number, last: number): void {
-    const { outgoing } = this.#parts
-    if (this.#cursor === first - 1 && !this.#isReadingOn && outgoing.bufferedBytes < HIGH_WATER_BYTES) {
+    const { sender } = this.#parts
+    if (this.#cursor === first - 1 && !this.#isReadingOn && sender.bufferedBytes < HIGH_WATER_BYTES) {
       this.#cursor = last
-      outgoing.send(frame, true)
+      sender.send(frame, true)
     } else this.readOn()
   }
 
@@ -97,7 +97,7 @@ export class LogReader {
     if (this.#isReadingOn || this.#isClosed) return
     this.#isReadingOn = true
     this.#copyLog().then(
-      () => this.#parts.outgoing.watch(),
+      () => this.#parts.sender.watch(),
       (error: unknown) => this.#parts.onFault(error)
     )
   }
@@ -114,15 +114,15 @@ export class LogReader {
   }
 
   async #copyLog(): Promise<void> {
-    const { account, outgoing } = this.#parts
-    while (this.#cursor < account.durableHead && !this.#isClosed && outgoing.bufferedBytes < HIGH_WATER_BYTES) {
+    const { account, sender } = this.#parts
+    while (this.#cursor < account.durableHead && !this.#isClosed && sender.bufferedBytes < HIGH_WATER_BYTES) {
       if (this.#snapshot !== undefined) {
         await this.#copySnapshot(this.#snapshot)
         continue
       }
       const runs = await this.#readRuns()
       if (this.#isClosed) return
-      for (const frame of framesOf(runs, this.#cursor)) outgoing.send(frame)
+      for (const frame of framesOf(runs, this.#cursor)) sender.send(frame)
       const last = runs.at(-1)
       if (last === undefined) continue
       this.#cursor = last.first + last.count - 1
@@ -140,7 +140,7 @@ export class LogReader {
   async #copySnapshot({ frames, cursor }: Snapshot): Promise<void> {
     const { done, value } = await frames.next()
     if (this.#isClosed) return
-    if (value instanceof Uint8Array) this.#parts.outgoing.send(value)
+    if (value instanceof Uint8Array) this.#parts.sender.send(value)
     if (done !== true) return
     this.#snapshot = undefined
     this.#cursor = cursor

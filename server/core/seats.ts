@@ -1,21 +1,21 @@
 import { encodeFrame, HubError, LIMITS } from '../../protocol/index.ts'
 import type { Account } from './account.ts'
 import { HIGH_WATER_BYTES } from './log-reader.ts'
-import type { Outgoing } from './outgoing.ts'
+import type { Sender } from './sender.ts'
 import type { Presence, Seat } from './presence.ts'
 
 /** The books that a Lectern session is present in. */
 export class Seats {
   readonly #account: Account
   readonly #device: string
-  readonly #outgoing: Outgoing
+  readonly #sender: Sender
   readonly #seats = new Map<string, Seat>()
   #clock = 0
 
-  constructor(account: Account, device: string, outgoing: Outgoing) {
+  constructor(account: Account, device: string, sender: Sender) {
     this.#account = account
     this.#device = device
-    this.#outgoing = outgoing
+    this.#sender = sender
   }
 
   /**
@@ -43,9 +43,9 @@ export class Seats {
   #take(book: string): Seat {
     if (this.#seats.size >= LIMITS.maxPresenceBooks)
       throw new HubError('bad-request', `a client is present in at most ${LIMITS.maxPresenceBooks} books`, { field: 'book' })
-    const outgoing = this.#outgoing
-    const onPresence = (news: readonly Presence[]): void => outgoing.send(encodePresent(book, news))
-    const isFull = (): boolean => outgoing.bufferedBytes >= HIGH_WATER_BYTES
+    const sender = this.#sender
+    const onPresence = (news: readonly Presence[]): void => sender.send(encodePresent(book, news))
+    const isFull = (): boolean => sender.bufferedBytes >= HIGH_WATER_BYTES
     const seat = this.#account.presences.join(book, this.#device, { isFull, onPresence })
     this.#seats.set(book, seat)
     return seat

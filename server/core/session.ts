@@ -20,7 +20,7 @@ import type { DocumentReadings, Part } from './document-reading.ts'
 import { Intake } from './intake.ts'
 import { LogReader } from './log-reader.ts'
 import { Origin } from './origin.ts'
-import { Outgoing } from './outgoing.ts'
+import { Sender } from './sender.ts'
 import { booksOf, fitOneTurn, partsOf } from './document-work.ts'
 import { mustBeLetIn, permits, type Bearer } from './policy.ts'
 import { nextTurn, type Clock, type HubConnection, type Logger } from './ports.ts'
@@ -76,7 +76,7 @@ export class Session implements LiveSession, Follower, Submitter {
   readonly #connection: HubConnection
   readonly #host: SessionHost
   readonly #intake: Intake
-  readonly #outgoing: Outgoing
+  readonly #sender: Sender
   #member: Member | undefined
   #isClosed = false
   #refusedInARow = 0
@@ -92,9 +92,9 @@ export class Session implements LiveSession, Follower, Submitter {
       clock: host.clock,
       handle: bytes => this.#handle(bytes),
       onFault: error => this.#fault(error),
-      onHeldUp: () => this.#outgoing.watch()
+      onHeldUp: () => this.#sender.watch()
     })
-    this.#outgoing = new Outgoing({
+    this.#sender = new Sender({
       connection,
       clock: host.clock,
       onMoved: () => this.#moved(),
@@ -102,7 +102,7 @@ export class Session implements LiveSession, Follower, Submitter {
     })
     connection.listen({
       onFrame: bytes => this.#intake.receive(bytes),
-      onDrain: () => this.#outgoing.moved(),
+      onDrain: () => this.#sender.moved(),
       onClose: reason => this.#gone(reason)
     })
   }
@@ -211,7 +211,7 @@ export class Session implements LiveSession, Follower, Submitter {
     this.#cancelHelloTimer()
     this.#host.logger.info({ account: account.id, device, agent, remote: this.remote }, 'signed in')
     const log = new LogReader({
-      outgoing: this.#outgoing,
+      sender: this.#sender,
       store: this.#host.store,
       clock: this.#host.clock,
       largeDocuments: this.#host.largeDocuments,
@@ -225,7 +225,7 @@ export class Session implements LiveSession, Follower, Submitter {
       bearer,
       origin: new Origin(device, client, actor),
       log,
-      seats: new Seats(account, device, this.#outgoing)
+      seats: new Seats(account, device, this.#sender)
     }
     const { maxFrameBytes, maxActionsPerPush, maxUnansweredActions, maxUpdateBytes, idleTimeoutMs } = LIMITS
     this.#send('welcome', {
@@ -337,7 +337,7 @@ export class Session implements LiveSession, Follower, Submitter {
     this.#isClosed = true
     this.#cancelHelloTimer()
     this.#intake.close()
-    this.#outgoing.close()
+    this.#sender.close()
     this.#host.readings.drop(this)
     this.#member?.log.close()
     this.#member?.seats.leave()
@@ -352,7 +352,7 @@ export class Session implements LiveSession, Follower, Submitter {
   #sendFrame(frame: Uint8Array): void {
     if (this.#isClosed) return
     try {
-      this.#outgoing.send(frame)
+      this.#sender.send(frame)
     } catch (error) {
       this.#broken(error)
     }

@@ -1,7 +1,7 @@
 import { HubError } from '../../../protocol/index.ts'
 import { Intake } from '../intake.ts'
 import { HIGH_WATER_BYTES } from '../log-reader.ts'
-import { Outgoing } from '../outgoing.ts'
+import { Sender } from '../sender.ts'
 import type { HubConnection } from '../ports.ts'
 import type { LiveSession, SessionHost } from '../session.ts'
 import type { DocumentSession } from './document-session.ts'
@@ -15,7 +15,7 @@ export abstract class ProviderSession implements LiveSession {
   protected readonly connection: HubConnection
   protected readonly host: SessionHost
   readonly #intake: Intake
-  readonly #outgoing: Outgoing
+  readonly #sender: Sender
   #cancelKeepAlive: () => void
   #hasDrained = false
   #isCatchingUp = false
@@ -29,9 +29,9 @@ export abstract class ProviderSession implements LiveSession {
       clock: host.clock,
       handle: bytes => this.handle(bytes),
       onFault: error => this.fault(error),
-      onHeldUp: () => this.#outgoing.watch()
+      onHeldUp: () => this.#sender.watch()
     })
-    this.#outgoing = new Outgoing({
+    this.#sender = new Sender({
       connection,
       clock: host.clock,
       onMoved: () => this.#moved(),
@@ -42,7 +42,7 @@ export abstract class ProviderSession implements LiveSession {
       onDrain: () => {
         // What was sent in this turn of the event loop may wait still.
         if (connection.bufferedBytes < HIGH_WATER_BYTES) for (const document of this.documents()) document.sent()
-        this.#outgoing.moved()
+        this.#sender.moved()
       },
       onClose: () => this.leave()
     })
@@ -68,8 +68,8 @@ export abstract class ProviderSession implements LiveSession {
 
   protected send(bytes: Uint8Array, mayWait?: boolean): void {
     if (this.#isClosed) return
-    this.#outgoing.send(bytes, mayWait)
-    this.#outgoing.watch()
+    this.#sender.send(bytes, mayWait)
+    this.#sender.watch()
   }
 
   protected fault(error: unknown): void {
@@ -82,7 +82,7 @@ export abstract class ProviderSession implements LiveSession {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#cancelKeepAlive()
-    this.#outgoing.close()
+    this.#sender.close()
     this.#intake.close()
     for (const document of this.documents()) document.close()
     this.host.closed(this)

@@ -3,7 +3,7 @@ import { LIMITS, type Frame } from '../../../protocol/index.ts'
 import { coreHub, TestClient, type CoreHub, type TestAction } from '../../util/core-hub.ts'
 import type { RecordKey } from '../../../server/core/store.ts'
 import { HeldStore } from '../../util/stores.ts'
-import { LEAST_BYTES } from '../../../server/core/outgoing.ts'
+import { LEAST_BYTES } from '../../../server/core/sender.ts'
 import { suite } from '../../util/suite.ts'
 import { docOf, noteOf, updateOf } from '../../util/yjs-update.ts'
 

@@ -3,7 +3,7 @@ import { encodeName, encodeValue } from '../../../protocol/index.ts'
 import { Account } from '../../../server/core/account.ts'
 import { digest } from '../../../server/core/digest.ts'
 import { Document } from '../../../server/core/documents/document.ts'
-import { Outgoing } from '../../../server/core/outgoing.ts'
+import { Sender } from '../../../server/core/sender.ts'
 import { Session } from '../../../server/core/session.ts'
 import { Views } from '../../../server/core/views.ts'
 import { patched } from '../world/patched.ts'
@@ -114,6 +114,6 @@ export const CORE_FAULTS: readonly Fault[] = [
     }
   }),
   wrong('it does not read on for a session that was slow', 'catch-up', () =>
-    patched(Outgoing.prototype, 'moved', () => () => undefined)
+    patched(Sender.prototype, 'moved', () => () => undefined)
   )
 ]

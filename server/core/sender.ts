@@ -5,7 +5,7 @@ import type { Clock, HubConnection } from './ports.ts'
 export const SLOW_AFTER_MS = 10_000
 export const LEAST_BYTES = 16_384
 
-export interface OutgoingParts {
+export interface SenderParts {
   readonly connection: Pick<HubConnection, 'bufferedBytes' | 'send'>
   readonly clock: Clock
   /** Something has left: there may be room for what waits. */
@@ -14,24 +14,26 @@ export interface OutgoingParts {
   onSlow(): void
 }
 
-/** What a connection is sent, counted: so what was sent meanwhile does not hide how much has left. Everything MUST be sent through it. */
-export class Outgoing {
-  readonly #parts: OutgoingParts
+/** Sends over a connection, and counts it: so what was sent meanwhile does not hide how much has left. Everything MUST be sent through it. */
+export class Sender {
+  readonly #parts: SenderParts
+  readonly #connection: SenderParts['connection']
   #sentBytes = 0
   #cancelSlowTimer: (() => void) | undefined
   #isClosed = false
 
-  constructor(parts: OutgoingParts) {
+  constructor(parts: SenderParts) {
     this.#parts = parts
+    this.#connection = parts.connection
   }
 
   get bufferedBytes(): number {
-    return this.#parts.connection.bufferedBytes
+    return this.#connection.bufferedBytes
   }
 
   send(bytes: Uint8Array, mayWait?: boolean): void {
     this.#sentBytes += bytes.length
-    this.#parts.connection.send(bytes, mayWait)
+    this.#connection.send(bytes, mayWait)
   }
 
   /** The connection has sent what it held. */
