@@ -271,20 +271,18 @@ test('a command whose output nobody reads on ends without a word, and a full dis
   const data = await leftFolder(context)
   const list = (stdout: 'pipe' | number): ChildProcess =>
     spawn(process.execPath, [hubProgram(), 'account', 'list', '--data', data], { stdio: ['ignore', stdout, 'pipe'] })
-  const unread = list('pipe')
-  unread.stdout!.destroy()
-  const full = openSync('/dev/full', 'w')
-  const unwritten = list(full)
-  closeSync(full)
   const said = async (child: ChildProcess): Promise<[number, string]> => {
     let err = ''
     child.stderr!.on('data', (chunk: Buffer) => (err += chunk.toString()))
     return [((await once(child, 'close')) as [number])[0], err]
   }
-  assert.equal(await Promise.all([unread, unwritten].map(said)), [
-    [0, ''],
-    [1, 'lectern: what it says cannot be written (ENOSPC); have it written elsewhere\n']
-  ])
+  const unread = list('pipe')
+  unread.stdout!.destroy()
+  assert.equal(await said(unread), [0, ''])
+  const full = openSync('/dev/full', 'w')
+  const unwritten = list(full)
+  closeSync(full)
+  assert.equal(await said(unwritten), [1, 'lectern: what it says cannot be written (ENOSPC); have it written elsewhere\n'])
 })
 
 test('a hub serves on when what it says at its start, and its log, can be written nowhere', async context => {
