@@ -52,7 +52,7 @@ export class Intake {
   receive(bytes: Uint8Array): void {
     if (this.#isClosed) return
     if (this.#queue.length === 0 && !this.#isHeld) return this.#take(bytes)
-    // A frame can be a small part of a large block, which waits with it.
+    // A frame can be a view into a large block, which would be kept for as long as it waits.
     this.#queue.push(bytes.length < bytes.buffer.byteLength ? Uint8Array.from(bytes) : bytes)
     this.#queuedBytes += bytes.length
     if (this.#queuedBytes > 2 * MAX_UNANSWERED_BYTES) return this.#parts.onFault(new HubError('overloaded'))
